@@ -1,0 +1,81 @@
+import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
+
+import { startReceiver, TraceStore, type ViewedSpan } from "@throughline/viewer";
+
+import { startStorefront } from "./processes.ts";
+import { explain, report } from "./report.ts";
+import { type Scenario, SCENARIOS } from "./scenarios.ts";
+import { issue } from "./token.ts";
+import { visit } from "./visit.ts";
+
+/** How long services hold spans back, in milliseconds: short, so that a trace is here soon after its request. */
+const EXPORT_DELAY = 100;
+
+const isOnce = process.argv.includes("--once");
+const port = Number(process.env["PORT"] ?? (isOnce ? 0 : 8080));
+const collector = process.env["OTEL_EXPORTER_OTLP_ENDPOINT"];
+const store = new TraceStore();
+const interrupted = Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
+
+/** What services are told of telemetry: nothing, if the operator has a collector and says how to reach it. */
+function telemetry(receiver: string | undefined): Record<string, string> {
+  if (receiver === undefined) return {};
+  return {
+    OTEL_EXPORTER_OTLP_ENDPOINT: receiver,
+    OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+    OTEL_METRICS_EXPORTER: "none",
+    OTEL_LOGS_EXPORTER: "none",
+  };
+}
+
+/** The spans of a trace, once nothing new has come for a while. */
+async function spansOf(traceId: string): Promise<ViewedSpan[]> {
+  let spans: ViewedSpan[] = [];
+  for (let since = Date.now(); Date.now() - since < (spans.length === 0 ? 5_000 : 5 * EXPORT_DELAY);) {
+    await delay(EXPORT_DELAY / 2);
+    const seen = store.trace(traceId);
+    if (seen.length !== spans.length) since = Date.now();
+    spans = seen;
+  }
+  return spans;
+}
+
+/** Plays one scenario. Returns whether it showed what it claims. */
+async function play(number: number, scenario: Scenario, gateway: string, token: string): Promise<boolean> {
+  const { traceId, answer } = await visit(gateway, token, scenario);
+  const spans = collector === undefined ? await spansOf(traceId) : undefined;
+  const claims = [...scenario.claims(answer), ...(spans === undefined ? [] : scenario.traced(spans))];
+  report(number, scenario, answer, spans ?? `trace ${traceId} went to ${collector}`, claims);
+  return claims.every(([holds]) => holds);
+}
+
+async function playAll(gateway: string, token: string): Promise<void> {
+  // A first request of each process pays for what it loads; the scenarios show the others.
+  await visit(gateway, token, { ...SCENARIOS[0]!, budget: 5_000 });
+  let shown = 0;
+  for (const [index, scenario] of SCENARIOS.entries()) {
+    if (await play(index + 1, scenario, gateway, token)) shown += 1;
+  }
+  console.log(`\n${shown} of ${SCENARIOS.length} scenarios showed what they claim.`);
+  if (isOnce && shown < SCENARIOS.length) process.exitCode = 1;
+}
+
+const receiver = collector === undefined ? await startReceiver(store, { port: 0 }) : undefined;
+console.log("Starting six services: gateway, search, catalog, inventory, pricing, reviews ...");
+const storefront = await startStorefront(port, {
+  OTEL_BSP_SCHEDULE_DELAY: `${EXPORT_DELAY}`,
+  ...telemetry(receiver?.url),
+});
+try {
+  const token = await issue("ada");
+  await Promise.race([playAll(storefront.gateway, token), interrupted]);
+  if (!isOnce) {
+    explain(storefront.gateway, token);
+    await interrupted;
+    console.log("\nDraining ...");
+  }
+} finally {
+  await storefront.stop();
+  await receiver?.close();
+}

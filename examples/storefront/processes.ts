@@ -1,0 +1,54 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+
+/** The six services, each a process of its own, with the addresses each needs: those that are asked start first. */
+const SERVICES = ["catalog", "inventory", "pricing", "reviews", "search", "gateway"] as const;
+
+export interface Storefront {
+  readonly gateway: string;
+  /** Has every service finish what it does, send its telemetry and end. */
+  stop(): Promise<void>;
+}
+
+/** @param environment for all services, besides that of this process */
+export async function startStorefront(port: number, environment: Record<string, string>): Promise<Storefront> {
+  const children: ChildProcess[] = [];
+  const addresses: Record<string, string> = {};
+  async function stop(): Promise<void> {
+    // Those that ask end before those that are asked.
+    for (const child of children.toReversed()) await stopProcess(child);
+  }
+  try {
+    for (const name of SERVICES) {
+      const env = { ...process.env, ...environment, ...addresses, PORT: name === "gateway" ? String(port) : "0" };
+      const child = fork(new URL(`./services/${name}.ts`, import.meta.url), {
+        env,
+        stdio: ["ignore", "inherit", "inherit", "ipc"],
+      });
+      children.push(child);
+      addresses[`${name.toUpperCase()}_URL`] = await ready(name, child);
+    }
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { gateway: addresses["GATEWAY_URL"]!, stop };
+}
+
+async function ready(name: string, child: ChildProcess): Promise<string> {
+  const failed = once(child, "exit").then(([code]) => {
+    throw new Error(`Cannot start ${name}: it ended with code ${code} before it listened`);
+  });
+  const [message] = await Promise.race([once(child, "message"), failed]);
+  failed.catch(() => {});
+  return (message as { url: string }).url;
+}
+
+async function stopProcess(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, "exit");
+  child.kill("SIGTERM");
+  const late = setTimeout(() => child.kill("SIGKILL"), 10_000);
+  await ended;
+  clearTimeout(late);
+}

@@ -1,0 +1,47 @@
+import { once } from "node:events";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+
+import { startTelemetry } from "@throughline/telemetry";
+
+/** What every service of the storefront does around its handler: telemetry, listening, draining. */
+export async function start(name: string, handler: RequestListener): Promise<void> {
+  const telemetry = startTelemetry({ serviceName: name });
+  const server = createServer(handler);
+  await listen(server, Number(process.env["PORT"] ?? 0));
+  process.send?.({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+
+  async function drain(): Promise<void> {
+    server.close();
+    server.closeIdleConnections();
+    await once(server, "close");
+    await telemetry.shutdown();
+    if (process.connected) process.disconnect();
+  }
+  let draining: Promise<void> | undefined;
+  const end = (): Promise<void> => (draining ??= drain());
+  process.once("SIGTERM", end);
+  // Whoever started this process is gone.
+  process.once("disconnect", end);
+  // Ctrl-C reaches the whole group of processes; the one that was started by hand tells the others when to end.
+  process.on("SIGINT", () => {});
+}
+
+/** Listens on the port, or on any other if that is taken. */
+async function listen(server: ReturnType<typeof createServer>, port: number): Promise<void> {
+  try {
+    server.listen(port, "127.0.0.1");
+    await once(server, "listening");
+  } catch (error) {
+    if (port === 0 || (error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+    console.error(`Port ${port} is taken (PORT=... chooses one); using a free one instead.`);
+    await listen(server, 0);
+  }
+}
+
+/** The address of another service, as its starter gave it. */
+export function addressOf(name: string): string {
+  const url = process.env[`${name.toUpperCase()}_URL`];
+  if (url === undefined) throw new Error(`Cannot find ${name}: set ${name.toUpperCase()}_URL to its address`);
+  return url;
+}

@@ -1,0 +1,37 @@
+import Router from "@koa/router";
+import { current } from "@throughline/context";
+import { createFetch } from "@throughline/fetch";
+import { requestContext } from "@throughline/koa";
+import { fanOut } from "@throughline/resilience";
+import Koa from "koa";
+
+import { addressOf, start } from "../service.ts";
+
+const fetch = createFetch();
+const sources = ["catalog", "inventory", "pricing", "reviews"].map((name) => ({ name, url: addressOf(name) }));
+
+const router = new Router();
+router.get("/search", async (koa) => {
+  const query = koa.querystring;
+  const ask = async ({ url }: { url: string }): Promise<object> => {
+    const response = await fetch(`${url}/?${query}`);
+    if (!response.ok) throw new Error(`${url} answered ${response.status}`);
+    return (await response.json()) as object;
+  };
+  const { results, complete } = await fanOut(current(), sources, (_ctx, source) => ask(source), {
+    until: "deadline",
+    margin: "25ms",
+  });
+
+  koa.body = {
+    complete,
+    missing: sources.filter((_, index) => results[index]!.status === "rejected").map(({ name }) => name),
+    ...Object.assign({}, ...results.map((result) => (result.status === "fulfilled" ? result.value : undefined))),
+  };
+});
+
+const app = new Koa();
+app.use(requestContext({ maxTimeout: "5s" }));
+app.use(router.routes());
+
+await start("search", app.callback());

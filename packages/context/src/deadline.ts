@@ -1,0 +1,64 @@
+import type { Context as OtelContext } from "@opentelemetry/api";
+
+import { type CancelFunc, cancellable } from "./cancel.ts";
+import { now } from "./clock.ts";
+import type { Context } from "./context.ts";
+import { describe } from "./describe.ts";
+import { type Duration, milliseconds } from "./duration.ts";
+import { Limit } from "./limit.ts";
+import { parentOf } from "./parent.ts";
+import { Scope } from "./scope.ts";
+
+export interface DeadlineOptions {
+  /** What `ctx.cause()` gives if this deadline ends the context, instead of the error itself. Not used by a cancel. */
+  cause?: unknown;
+  /** Who sets the deadline, for the error that tells whose clock fired: a header, an option. */
+  source?: string;
+}
+
+/**
+ * A context that ends once `timeout` has passed (Go: `WithTimeout` and `WithTimeoutCause`). A deadline of the parent that
+ * is not later stays in force. With 0 the context has ended already.
+ *
+ * @throws RangeError if the timeout is NaN, negative, infinite, beyond a Date's range, or a string without a known unit
+ */
+export function withTimeout(parent: OtelContext, timeout: Duration, options?: DeadlineOptions): [Context, CancelFunc] {
+  const up = parentOf(parent);
+  const budget = milliseconds(timeout, "derive a context");
+  return limited(up, now() + budget, budget, options, undefined);
+}
+
+/**
+ * A context that ends at a point of time on the wall clock (Go: `WithDeadline` and `WithDeadlineCause`): what remains is
+ * read once, now; later jumps of the wall clock change nothing. If the time has passed, the context has ended already.
+ *
+ * @param at a Date, or milliseconds since the epoch
+ * @throws RangeError if it is not a valid point of time
+ */
+export function withDeadline(parent: OtelContext, at: Date | number, options?: DeadlineOptions): [Context, CancelFunc] {
+  const up = parentOf(parent);
+  const epoch = at instanceof Date ? at.getTime() : at;
+  if (typeof epoch !== "number") throw new TypeError(wanted(at));
+  if (!(Math.abs(epoch) <= 8.64e15)) throw new RangeError(wanted(at));
+  const budget = Math.max(0, epoch - Date.now());
+  return limited(up, now() + budget, budget, options, epoch);
+}
+
+function wanted(at: unknown): string {
+  return `Cannot derive a context: 'at' must be a valid Date or milliseconds since the epoch: current value is ${describe(at)}`;
+}
+
+function limited(
+  up: Context,
+  at: number,
+  budget: number,
+  options: DeadlineOptions | undefined,
+  epoch: number | undefined,
+): [Context, CancelFunc] {
+  const above = up.scope.limit;
+  const limit =
+    above !== undefined && above.at <= at ? above : new Limit(at, budget, options?.cause, options?.source, epoch);
+  const scope = new Scope(up.scope, limit);
+  if (budget === 0) scope.poll();
+  return cancellable(up, scope);
+}

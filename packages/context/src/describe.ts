@@ -1,0 +1,19 @@
+/** What a wrong argument was, for an error message: its type, and its content only where that is safe to show. */
+export function describe(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value === "string")
+    return `string ${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)}`;
+  if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean")
+    return `${typeof value} ${value}`;
+  if (typeof value === "symbol") return value.toString();
+  if (typeof value === "function") return `function ${value.name || "(anonymous)"}`;
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? "an invalid Date" : `Date ${value.toISOString()}`;
+  return `an object of type ${typeName(value)}`;
+}
+
+/** The name of a value's type, never its content. */
+export function typeName(value: unknown): string {
+  if (value === null) return "null";
+  if (typeof value !== "object") return typeof value;
+  return Object.getPrototypeOf(value)?.constructor?.name || "Object";
+}

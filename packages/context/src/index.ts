@@ -1,0 +1,15 @@
+export { afterFunc } from "./after-func.ts";
+export { type CancelFunc, withCancel, withSignal } from "./cancel.ts";
+export { background, Context, isContext, todo } from "./context.ts";
+export { bind, current, run } from "./current.ts";
+export { type DeadlineOptions, withDeadline, withTimeout } from "./deadline.ts";
+export type { Duration } from "./duration.ts";
+export { Canceled, ContextError, type ContextErrorCode, DeadlineExceeded, type DeadlineDetails } from "./errors.ts";
+export { createKey, type Key } from "./key.ts";
+export { withValue } from "./value.ts";
+export { withoutCancel } from "./without-cancel.ts";
+
+// For the packages beside this one.
+export { describe } from "./describe.ts";
+export { milliseconds } from "./duration.ts";
+export { ours as adopt } from "./parent.ts";

@@ -1,0 +1,30 @@
+import { now } from "./clock.ts";
+import type { Scope } from "./scope.ts";
+
+/** A deadline: the scope that set it, and all below that have no earlier one, point here. */
+export class Limit {
+  /** When, on the monotonic clock. */
+  readonly at: number;
+  /** Milliseconds granted when it was set. */
+  readonly budget: number;
+  readonly cause: unknown;
+  readonly source: string | undefined;
+  /** Whose deadline this is; set by the scope itself. */
+  scope!: Scope;
+  /** Place in the heap of armed deadlines; -1 while nobody watches. */
+  slot = -1;
+  #epoch: number | undefined;
+
+  constructor(at: number, budget: number, cause: unknown, source: string | undefined, epoch: number | undefined) {
+    this.at = at;
+    this.budget = budget;
+    this.cause = cause;
+    this.source = source;
+    this.#epoch = epoch;
+  }
+
+  /** The deadline on the wall clock, fixed when first asked for: later jumps of that clock do not change the answer. */
+  get epoch(): number {
+    return (this.#epoch ??= Date.now() + (this.at - now()));
+  }
+}

@@ -1,0 +1,3 @@
+export { errorHandler, type ErrorMiddleware } from "./error-handler.ts";
+export { type Middleware, requestContext } from "./request-context.ts";
+export { type ServerOptions } from "@throughline/http";

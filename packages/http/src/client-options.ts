@@ -1,0 +1,30 @@
+import { describe, type Duration, milliseconds } from "@throughline/context";
+
+import { type DeadlineDialect, grpcTimeout } from "./dialects.ts";
+import { isDialect } from "./server-options.ts";
+
+/** How a client sends a context along. */
+export interface ClientOptions {
+  /** Kept back from the deadline sent on, so that the next service ends, and says so, before we do. @default 1 (millisecond) */
+  margin?: Duration;
+  /** Header that the remaining time is sent in. @default grpcTimeout */
+  dialect?: DeadlineDialect;
+}
+
+export interface ClientSettings {
+  readonly margin: number;
+  readonly dialect: DeadlineDialect;
+}
+
+/**
+ * @throws TypeError if an option is not of its type
+ * @throws RangeError if a duration is none
+ */
+export function clientSettings({ margin = 1, dialect = grpcTimeout }: ClientOptions, action: string): ClientSettings {
+  if (!isDialect(dialect)) {
+    throw new TypeError(
+      `Cannot ${action}: 'dialect' must be a deadline dialect, such as grpcTimeout: current value is ${describe(dialect)}`,
+    );
+  }
+  return { margin: milliseconds(margin, action, "margin"), dialect };
+}

@@ -1,0 +1,75 @@
+import { type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import {
+  ATTR_ERROR_TYPE,
+  ATTR_HTTP_REQUEST_METHOD,
+  ATTR_HTTP_RESPONSE_STATUS_CODE,
+  ATTR_SERVER_ADDRESS,
+  ATTR_SERVER_PORT,
+  ATTR_URL_FULL,
+} from "@opentelemetry/semantic-conventions";
+import { type Context, DeadlineExceeded } from "@throughline/context";
+
+import { ATTR, DEADLINE_EXCEEDED, type EndedBy, knownMethod, redactUrl } from "./attributes.ts";
+import { tracer } from "./tracer.ts";
+
+/** The CLIENT span of one attempt. It ends once: with the body, or with what kept it from arriving. */
+export class ClientSpan {
+  readonly ctx: Context;
+  readonly #span: Span;
+
+  private constructor(ctx: Context, span: Span) {
+    this.ctx = ctx;
+    this.#span = span;
+  }
+
+  static start(ctx: Context, method: string, url: URL): ClientSpan {
+    const known = knownMethod(method);
+    const remaining = ctx.remaining();
+    const attributes = {
+      [ATTR_HTTP_REQUEST_METHOD]: known,
+      [ATTR_URL_FULL]: redactUrl(url),
+      [ATTR_SERVER_ADDRESS]: url.hostname,
+      [ATTR_SERVER_PORT]: url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port),
+      [ATTR.BUDGET]: remaining === Infinity ? undefined : Math.floor(remaining),
+    };
+    const span = tracer().startSpan(known, { kind: SpanKind.CLIENT, attributes }, ctx);
+    return new ClientSpan(trace.setSpan(ctx, span) as Context, span);
+  }
+
+  /** The head of the response is here. */
+  response(status: number): void {
+    this.#span.setAttribute(ATTR_HTTP_RESPONSE_STATUS_CODE, status);
+    if (status < 400) return;
+    this.#span.setAttribute(ATTR_ERROR_TYPE, String(status));
+    this.#span.setStatus({ code: SpanStatusCode.ERROR });
+  }
+
+  /** The exchange is over: with an error, unless the body is read or nobody wants it. */
+  end(error?: unknown): void {
+    const span = this.#span;
+    if (!span.isRecording()) return;
+    const endedBy = this.#endedBy(error);
+    span.setAttribute(ATTR.ENDED_BY, endedBy);
+    if (endedBy === "deadline" || endedBy === "error") {
+      span.setAttribute(ATTR_ERROR_TYPE, endedBy === "deadline" ? DEADLINE_EXCEEDED : errorType(error));
+      span.setStatus({ code: SpanStatusCode.ERROR });
+    }
+    span.end();
+  }
+
+  #endedBy(error: unknown): EndedBy {
+    if (error === undefined) return "response";
+    if (error instanceof DeadlineExceeded) return "deadline";
+    // A cancellation that somebody wanted is not an error.
+    return error instanceof Error && error.name === "AbortError" ? "cancel" : "error";
+  }
+}
+
+/** The most telling name that has few values: undici wraps what happened in a TypeError that says nothing. */
+function errorType(error: unknown): string {
+  for (let each = error; each instanceof Error; each = each.cause) {
+    const code = (each as NodeJS.ErrnoException).code;
+    if (typeof code === "string") return code;
+  }
+  return error instanceof Error ? error.name : "_OTHER";
+}

@@ -1,0 +1,22 @@
+/** Headers of a request as a server has them, whatever made it. */
+export interface RequestHeaders {
+  /** All values of a header, by its name in lower case. One that was sent more than once may come joined with commas. */
+  get(name: string): string | readonly string[] | undefined;
+  names(): Iterable<string>;
+}
+
+/** Headers of Node's `IncomingMessage`, of HTTP/1 or 2. */
+export function nodeHeaders(headers: Record<string, string | string[] | undefined>): RequestHeaders {
+  return { get: (name) => headers[name], names: () => Object.keys(headers) };
+}
+
+/** Headers as the fetch standard has them. */
+export function webHeaders(headers: Headers): RequestHeaders {
+  return { get: (name) => headers.get(name) ?? undefined, names: () => headers.keys() };
+}
+
+/** The header if it was sent once, else `undefined`. */
+export function single(headers: RequestHeaders, name: string): string | undefined {
+  const value = headers.get(name);
+  return typeof value === "string" ? value : value?.length === 1 ? value[0] : undefined;
+}

@@ -1,0 +1,27 @@
+import { type Context, DeadlineExceeded } from "@throughline/context";
+
+import type { ClientSettings } from "./client-options.ts";
+
+/**
+ * The deadline header for a request that is about to be sent; `undefined` where the context has no deadline.
+ *
+ * @throws ContextError the context's own error if it has ended; `DeadlineExceeded` if less than a millisecond would be left to the
+ * next service. Zero is never sent, and the header never left out because the time is up: the next service would run without a limit.
+ */
+export function outboundDeadline(
+  ctx: Context,
+  { margin, dialect }: ClientSettings,
+): { header: string; value: string } | undefined {
+  ctx.throwIfDone();
+  const remaining = ctx.remaining();
+  if (remaining === Infinity) return undefined;
+  const budget = Math.floor(remaining - margin);
+  if (budget < 1) {
+    const left = Math.round(remaining * 10) / 10;
+    throw new DeadlineExceeded(
+      `context deadline exceeded: ${left} ms left, less a margin of ${margin} ms, are too little to call`,
+      { budget: left, elapsed: 0 },
+    );
+  }
+  return { header: dialect.header, value: dialect.format(budget) };
+}

@@ -1,0 +1,72 @@
+import { ContextError, DeadlineExceeded } from "@throughline/context";
+
+import { InvalidDeadline } from "./errors.ts";
+
+/** A problem document (RFC 9457) with the status it goes out under. It tells of times and who set them, and of nothing inside. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly detail?: string;
+  /** Milliseconds that were granted, and that had passed. */
+  readonly budgetMs?: number;
+  readonly elapsedMs?: number;
+  /** Who set the deadline: a header of the request, or an option of the server. */
+  readonly setBy?: string;
+}
+
+/** What an answer of ours says about itself, so that a caller can tell our expiry from that of a proxy (a structured field, RFC 9651). */
+export const OUTCOME_HEADER = "throughline-outcome";
+
+/**
+ * The answer to an error that is ours to explain: a deadline that passed (504), a header that cannot be read (400). The
+ * error may be the cause of another. Any other error is the application's: `undefined`.
+ */
+export function problemOf(error: unknown): Problem | undefined {
+  for (let each = error; each instanceof Error; each = each.cause) {
+    if (each instanceof DeadlineExceeded) return deadlineExceeded(each);
+    if (each instanceof InvalidDeadline) return invalidDeadline(each);
+  }
+  return undefined;
+}
+
+/** The cancellation that an error is, or was caused by. */
+export function canceledBy(error: unknown): ContextError | undefined {
+  for (let each = error; each instanceof Error; each = each.cause) {
+    if (each instanceof ContextError && each.code === "ABORT_ERR") return each;
+  }
+  return undefined;
+}
+
+function deadlineExceeded(error: DeadlineExceeded): Problem {
+  return {
+    type: "urn:throughline:problem:deadline-exceeded",
+    title: "Deadline exceeded",
+    status: 504,
+    ...(error.budget === undefined ? undefined : { budgetMs: whole(error.budget) }),
+    ...(error.elapsed === undefined ? undefined : { elapsedMs: whole(error.elapsed) }),
+    ...(error.source === undefined ? undefined : { setBy: error.source }),
+  };
+}
+
+function invalidDeadline(error: InvalidDeadline): Problem {
+  return {
+    type: "urn:throughline:problem:invalid-deadline",
+    title: "Invalid deadline",
+    status: 400,
+    detail: error.message,
+  };
+}
+
+function whole(ms: number): number {
+  return Math.round(ms);
+}
+
+/** Headers of a problem's response. */
+export function problemHeaders(problem: Problem, started: boolean): Record<string, string> {
+  return {
+    "content-type": "application/problem+json",
+    "cache-control": "no-store",
+    ...(problem.status === 504 ? { [OUTCOME_HEADER]: `deadline-exceeded;started=?${started ? 1 : 0}` } : undefined),
+  };
+}

@@ -1,0 +1,73 @@
+import { describe, type Duration, milliseconds } from "@throughline/context";
+
+import { type DeadlineDialect, defaultDialects } from "./dialects.ts";
+
+/** How a server receives a request. All is optional, and checked once, when the middleware is made. */
+export interface ServerOptions {
+  /** The longest that any request may take. A caller's deadline can make it shorter, never longer. @default no limit */
+  maxTimeout?: Duration;
+  /** For a request that brings no deadline. @default no limit */
+  defaultTimeout?: Duration;
+  /** A request with less time left on arrival is answered 504 before any handler runs. @default 1 (millisecond) */
+  minBudget?: Duration;
+  /** Headers that a caller's deadline is read from; of several the least counts. @default grpc-timeout, connect-timeout-ms, x-envoy-expected-rq-timeout-ms */
+  accept?: readonly DeadlineDialect[];
+  /** A deadline header that does not follow its grammar, or was sent twice: answer 400, or count it and go on without. @default "reject" */
+  invalidDeadline?: "reject" | "ignore";
+}
+
+export interface ServerSettings {
+  readonly maxTimeout: number | undefined;
+  readonly defaultTimeout: number | undefined;
+  readonly minBudget: number;
+  readonly accept: readonly DeadlineDialect[];
+  readonly invalidDeadline: "reject" | "ignore";
+}
+
+const ACTION = "make a request context";
+
+/**
+ * @throws TypeError if an option is not of its type, or is not known
+ * @throws RangeError if a duration is none
+ */
+export function serverSettings(options: ServerOptions): ServerSettings {
+  const {
+    maxTimeout,
+    defaultTimeout,
+    minBudget = 1,
+    accept = defaultDialects,
+    invalidDeadline = "reject",
+    ...others
+  } = options;
+  refuseUnknown(others, ACTION);
+  if (!Array.isArray(accept) || !accept.every(isDialect)) {
+    throw new TypeError(
+      `Cannot ${ACTION}: 'accept' must be a list of deadline dialects, such as [grpcTimeout]: current value is ${describe(accept)}`,
+    );
+  }
+  if (invalidDeadline !== "reject" && invalidDeadline !== "ignore") {
+    throw new TypeError(
+      `Cannot ${ACTION}: 'invalidDeadline' must be "reject" or "ignore": current value is ${describe(invalidDeadline)}`,
+    );
+  }
+  return {
+    maxTimeout: maxTimeout === undefined ? undefined : milliseconds(maxTimeout, ACTION, "maxTimeout"),
+    defaultTimeout: defaultTimeout === undefined ? undefined : milliseconds(defaultTimeout, ACTION, "defaultTimeout"),
+    minBudget: milliseconds(minBudget, ACTION, "minBudget"),
+    accept,
+    invalidDeadline,
+  };
+}
+
+/** A misspelt option would otherwise be a limit that is not there. */
+export function refuseUnknown(others: object, action: string): void {
+  const [name] = Object.keys(others);
+  if (name !== undefined) throw new TypeError(`Cannot ${action}: there is no option '${name}'`);
+}
+
+export function isDialect(value: unknown): value is DeadlineDialect {
+  const dialect = value as Partial<DeadlineDialect> | undefined;
+  return (
+    typeof dialect?.header === "string" && typeof dialect.parse === "function" && typeof dialect.format === "function"
+  );
+}

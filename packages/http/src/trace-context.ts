@@ -1,0 +1,67 @@
+import {
+  type Context as OtelContext,
+  createTraceState,
+  isSpanContextValid,
+  propagation,
+  type SpanContext,
+  type TextMapGetter,
+  type TextMapSetter,
+  trace,
+} from "@opentelemetry/api";
+
+import { type RequestHeaders, single } from "./headers.ts";
+
+const getter: TextMapGetter<RequestHeaders> = {
+  get: (headers, key) => headers.get(key.toLowerCase()) as string | string[] | undefined,
+  keys: (headers) => [...headers.names()],
+};
+
+/** The context with the caller's trace. */
+export function extractTrace<C extends OtelContext>(ctx: C, headers: RequestHeaders): C {
+  // Derived by `setValue`, a Context stays one.
+  if (propagated()) return propagation.extract(ctx, headers, getter) as C;
+  const caller = parseTraceparent(single(headers, "traceparent") ?? "", single(headers, "tracestate"));
+  return caller === undefined ? ctx : (trace.setSpanContext(ctx, caller) as C);
+}
+
+/** Writes the context's trace into the headers of a request to come. */
+export function injectTrace<Carrier>(ctx: OtelContext, carrier: Carrier, setter: TextMapSetter<Carrier>): void {
+  if (propagated()) return propagation.inject(ctx, carrier, setter);
+  const own = trace.getSpanContext(ctx);
+  if (own === undefined || !isSpanContextValid(own)) return;
+  setter.set(carrier, "traceparent", formatTraceparent(own));
+  const state = own.traceState?.serialize();
+  if (state) setter.set(carrier, "tracestate", state);
+}
+
+/**
+ * Whether OpenTelemetry has a propagator. Where it has none, in a service without an SDK, the trace is passed through as it
+ * came (W3C Trace Context, 4.3): the services before and after stay in one trace.
+ */
+function propagated(): boolean {
+  return propagation.fields().length > 0;
+}
+
+const TRACEPARENT = /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-.*)?$/;
+
+function parseTraceparent(value: string, state: string | undefined): SpanContext | undefined {
+  const match = TRACEPARENT.exec(value);
+  if (match === null) return undefined;
+  const [, version, traceId, spanId, flags, more] = match as unknown as [
+    string,
+    string,
+    string,
+    string,
+    string,
+    string | undefined,
+  ];
+  // `ff` is forbidden; only a later version may have more fields.
+  if (version === "ff" || (version === "00" && more !== undefined)) return undefined;
+  const traceState = state === undefined ? undefined : { traceState: createTraceState(state) };
+  const parsed = { traceId, spanId, traceFlags: Number.parseInt(flags, 16) & 1, isRemote: true, ...traceState };
+  return isSpanContextValid(parsed) ? parsed : undefined;
+}
+
+function formatTraceparent({ traceId, spanId, traceFlags }: SpanContext): string {
+  return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, "0")}`;
+}

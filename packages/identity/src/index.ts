@@ -1,0 +1,1 @@
+export { type Principal, principal, withPrincipal } from "./principal.ts";

@@ -1,0 +1,2 @@
+export { type KoaContext, type Middleware, requestContext } from "./request-context.ts";
+export { type ServerOptions } from "@throughline/http";

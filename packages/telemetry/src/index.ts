@@ -1,0 +1,2 @@
+export { type TelemetryOptions } from "./options.ts";
+export { startTelemetry, type Telemetry } from "./start-telemetry.ts";

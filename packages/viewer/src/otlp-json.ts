@@ -1,0 +1,84 @@
+import type { AttributeValue, SpanKind, ViewedSpan } from "./span.ts";
+
+/** A value of OTLP's JSON encoding, of which any part may be missing or wrong. */
+type Json = { readonly [name: string]: Json } | readonly Json[] | string | number | boolean | null | undefined;
+
+const KINDS: readonly SpanKind[] = ["internal", "internal", "server", "client", "producer", "consumer"];
+
+/**
+ * The spans of an `ExportTraceServiceRequest` in JSON.
+ *
+ * @throws SyntaxError if it is not JSON, or not of that shape: nothing is taken then
+ * @see https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
+ */
+export function parseTraces(text: string): ViewedSpan[] {
+  const request: Json = JSON.parse(text);
+  return list(request, "resourceSpans").flatMap((resourceSpans) => {
+    const resource = attributes(field(field(resourceSpans, "resource"), "attributes"));
+    const service = String(resource["service.name"] ?? "unknown_service");
+    return list(resourceSpans, "scopeSpans").flatMap((scope) =>
+      list(scope, "spans").map((span) => parseSpan(span, service)),
+    );
+  });
+}
+
+function parseSpan(span: Json, service: string): ViewedSpan {
+  return {
+    traceId: id(span, "traceId", 32),
+    spanId: id(span, "spanId", 16),
+    parentSpanId: field(span, "parentSpanId") ? id(span, "parentSpanId", 16) : undefined,
+    service,
+    name: String(field(span, "name") ?? ""),
+    kind: KINDS[Number(field(span, "kind") ?? 0)] ?? "internal",
+    start: time(span, "startTimeUnixNano"),
+    end: time(span, "endTimeUnixNano"),
+    attributes: attributes(field(span, "attributes")),
+    failed: Number(field(field(span, "status"), "code") ?? 0) === 2,
+  };
+}
+
+function field(value: Json, name: string): Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as { [name: string]: Json })[name]
+    : undefined;
+}
+
+function list(value: Json, name: string): readonly Json[] {
+  const items = field(value, name);
+  if (items === undefined || items === null) return [];
+  if (!Array.isArray(items)) throw new SyntaxError(`Cannot read traces: '${name}' must be a list`);
+  return items;
+}
+
+function id(span: Json, name: string, digits: number): string {
+  const value = field(span, name);
+  if (typeof value !== "string" || value.length !== digits || !/^[\da-f]+$/i.test(value)) {
+    throw new SyntaxError(`Cannot read traces: '${name}' must be ${digits} hexadecimal digits`);
+  }
+  return value.toLowerCase();
+}
+
+/** Nanoseconds come as a decimal string, of more digits than a number holds. */
+function time(span: Json, name: string): number {
+  const value = field(span, name);
+  if ((typeof value !== "string" && typeof value !== "number") || !/^\d+$/.test(String(value))) {
+    throw new SyntaxError(`Cannot read traces: '${name}' must be nanoseconds since the epoch`);
+  }
+  const nanos = BigInt(value);
+  return Number(nanos / 1_000_000n) + Number(nanos % 1_000_000n) / 1e6;
+}
+
+function attributes(pairs: Json): Record<string, AttributeValue> {
+  const entries = Array.isArray(pairs) ? pairs : [];
+  return Object.fromEntries(
+    entries.map((pair: Json) => [String(field(pair, "key")), attributeValue(field(pair, "value"))]),
+  );
+}
+
+function attributeValue(value: Json): AttributeValue {
+  const [kind, content] = Object.entries((value ?? {}) as Record<string, Json>)[0] ?? [];
+  if (kind === "intValue" || kind === "doubleValue") return Number(content);
+  if (kind === "boolValue") return content === true;
+  if (kind === "arrayValue") return list(content, "values").map(attributeValue);
+  return typeof content === "string" ? content : JSON.stringify(content ?? null);
+}

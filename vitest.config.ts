@@ -1,0 +1,21 @@
+import { fileURLToPath } from "node:url";
+
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  resolve: {
+    // Tests run from source: a failure points at the line that was written.
+    alias: [
+      {
+        find: /^@throughline\/(\w+)$/,
+        replacement: fileURLToPath(new URL("packages/$1/src/index.ts", import.meta.url)),
+      },
+    ],
+  },
+  test: {
+    include: ["packages/*/src/**/*.test.ts", "test/**/*.test.ts"],
+    pool: "forks",
+    execArgv: ["--expose-gc"],
+    testTimeout: 20_000,
+  },
+});
