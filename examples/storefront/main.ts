@@ -69,8 +69,11 @@ const storefront = await startStorefront(port, {
 });
 try {
   const token = await issue("ada");
-  await Promise.race([playAll(storefront.gateway, token), interrupted]);
-  if (!isOnce) {
+  const isPlayed = await Promise.race([
+    playAll(storefront.gateway, token).then(() => true),
+    interrupted.then(() => false),
+  ]);
+  if (isPlayed && !isOnce) {
     explain(storefront.gateway, token);
     await interrupted;
     console.log("\nDraining ...");

@@ -1,8 +1,8 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 
-/** The six services, each a process of its own, with the addresses each needs: those that are asked start first. */
-const SERVICES = ["catalog", "inventory", "pricing", "reviews", "search", "gateway"] as const;
+/** The six services, each a process of its own. Those that are asked start before those that ask them. */
+const SERVICES = [["catalog", "inventory", "pricing", "reviews"], ["search"], ["gateway"]] as const;
 
 export interface Storefront {
   readonly gateway: string;
@@ -14,20 +14,21 @@ export interface Storefront {
 export async function startStorefront(port: number, environment: Record<string, string>): Promise<Storefront> {
   const children: ChildProcess[] = [];
   const addresses: Record<string, string> = {};
+  async function startService(name: string): Promise<void> {
+    const env = { ...process.env, ...environment, ...addresses, PORT: name === "gateway" ? `${port}` : "0" };
+    const child = fork(new URL(`./services/${name}.ts`, import.meta.url), {
+      env,
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    });
+    children.push(child);
+    addresses[`${name.toUpperCase()}_URL`] = await ready(name, child);
+  }
   async function stop(): Promise<void> {
     // Those that ask end before those that are asked.
     for (const child of children.toReversed()) await stopProcess(child);
   }
   try {
-    for (const name of SERVICES) {
-      const env = { ...process.env, ...environment, ...addresses, PORT: name === "gateway" ? String(port) : "0" };
-      const child = fork(new URL(`./services/${name}.ts`, import.meta.url), {
-        env,
-        stdio: ["ignore", "inherit", "inherit", "ipc"],
-      });
-      children.push(child);
-      addresses[`${name.toUpperCase()}_URL`] = await ready(name, child);
-    }
+    for (const group of SERVICES) await Promise.all(group.map(startService));
   } catch (error) {
     await stop();
     throw error;

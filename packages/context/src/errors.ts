@@ -40,9 +40,9 @@ export class DeadlineExceeded extends ContextError implements Partial<DeadlineDe
   readonly code = "DEADLINE_EXCEEDED";
   /** As Go's `net.Error` has it. */
   readonly timeout = true;
-  readonly budget?: number;
-  readonly elapsed?: number;
-  readonly source?: string;
+  declare readonly budget?: number;
+  declare readonly elapsed?: number;
+  declare readonly source?: string;
 
   constructor(message = "context deadline exceeded", options: ErrorOptions & Partial<DeadlineDetails> = {}) {
     super(message, options);

@@ -46,11 +46,15 @@ function scopes(from: Scope): string {
 function scopeStep(scope: Scope): string {
   if (scope.parent === undefined) return scope === ROOT ? "background" : "withoutCancel";
   if (scope.source !== undefined) return "withSignal";
-  if (scope.limit?.scope === scope) return `withTimeout(${Math.round(scope.limit.budget)}ms${left(scope.limit)})`;
+  if (scope.limit?.scope === scope) return `withTimeout(${span(scope.limit.budget)}, ${left(scope.limit)})`;
   return "withCancel";
 }
 
 function left(limit: Limit): string {
-  const ms = Math.round(limit.at - now());
-  return ms > 0 ? `, ${ms}ms left` : ", over";
+  const ms = limit.at - now();
+  return ms > 0 ? `${span(ms)} left` : "over";
+}
+
+function span(ms: number): string {
+  return ms < 1000 ? `${Math.round(ms)}ms` : `${Math.round(ms / 100) / 10}s`;
 }

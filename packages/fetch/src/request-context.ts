@@ -13,7 +13,7 @@ import {
 import { watchedBody } from "./watched-body.ts";
 
 /** A handler of the fetch kind. Hosts may pass more arguments, which are passed on. */
-export type FetchHandler = (request: Request, ...rest: never[]) => Response | Promise<Response>;
+export type FetchHandler<Rest extends unknown[]> = (request: Request, ...rest: Rest) => Response | Promise<Response>;
 
 /**
  * Wraps a fetch handler: each request gets its Context, which is `current()` in the handler. It ends at the caller's deadline or
@@ -24,9 +24,12 @@ export type FetchHandler = (request: Request, ...rest: never[]) => Response | Pr
  *
  * @throws TypeError, RangeError if an option is wrong: here, not at the first request
  */
-export function requestContext<H extends FetchHandler>(handler: H, options?: ServerOptions): H {
+export function requestContext<Rest extends unknown[] = []>(
+  handler: FetchHandler<Rest>,
+  options?: ServerOptions,
+): (request: Request, ...rest: Rest) => Promise<Response> {
   const accepts = acceptor(options);
-  async function requestContext(request: Request, ...rest: never[]): Promise<Response> {
+  return async function requestContext(request, ...rest) {
     const exchange = accepts.accept(incoming(request));
     if (exchange.refusal !== undefined) return finished(exchange, answer(exchange.refusal, false));
     const gone = (): void => exchange.disconnect();
@@ -43,8 +46,7 @@ export function requestContext<H extends FetchHandler>(handler: H, options?: Ser
       }
       return finished(exchange, answer(problem, true));
     }
-  }
-  return requestContext as H;
+  };
 }
 
 function answer(problem: Problem, started: boolean): Response {

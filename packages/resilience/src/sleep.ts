@@ -9,10 +9,10 @@ const LONGEST_DELAY = 2 ** 31 - 1;
  * @returns a promise that rejects with `ctx.err()`, at once, when the context ends first or has ended already
  * @throws RangeError if the duration is none
  */
-export function sleep(ctx: Context, duration: Duration): Promise<void> {
+export async function sleep(ctx: Context, duration: Duration): Promise<void> {
   let left = milliseconds(duration, "sleep", "duration");
+  ctx.throwIfDone();
   return new Promise((resolve, reject) => {
-    ctx.throwIfDone();
     let timer: NodeJS.Timeout;
     const stop = afterFunc(ctx, () => {
       clearTimeout(timer);

@@ -1,0 +1,78 @@
+import Router from "@koa/router";
+import { Canceled, current, DeadlineExceeded } from "@throughline/context";
+import Koa from "koa";
+import request from "supertest";
+import { describe, expect, it } from "vitest";
+
+import { recordSpans } from "../../../test/support/spans.ts";
+import { requestContext } from "./index.ts";
+
+describe("requestContext", () => {
+  it("is the current context before and after the middlewares below", async () => {
+    const app = new Koa();
+    app.use(requestContext({ maxTimeout: "2s" }));
+    app.use(async (koa, next) => {
+      const before = current();
+      await next();
+      koa.body = String(before === current() && before.remaining() < Infinity);
+    });
+    app.use(async () => {
+      await null;
+    });
+
+    expect((await request(app.callback()).get("/")).text).toBe("true");
+  });
+
+  it("answers a deadline that was wrapped in another error, and drops the body that was set", async () => {
+    const app = new Koa();
+    app.use(requestContext());
+    app.use((koa) => {
+      koa.body = "half an answer";
+      koa.type = "text";
+      throw new Error("the query failed", { cause: new DeadlineExceeded(undefined, { budget: 5, elapsed: 6 }) });
+    });
+
+    const response = await request(app.callback()).get("/");
+    expect(response.status).toBe(504);
+    expect(response.headers["content-type"]).toBe("application/problem+json");
+    expect(response.body).toMatchObject({ status: 504, budgetMs: 5, elapsedMs: 6 });
+  });
+
+  it("throws a cancellation of the application's own on to the application", async () => {
+    const app = new Koa();
+    app.use(async (koa, next) => {
+      try {
+        await next();
+      } catch (error) {
+        koa.body = (error as Error).message;
+      }
+    });
+    app.use(requestContext());
+    app.use(() => {
+      throw new Canceled("the application's own");
+    });
+
+    expect((await request(app.callback()).get("/")).text).toBe("the application's own");
+  });
+
+  it("fails where a bad option is written, not at the first request", () => {
+    expect(() => requestContext({ maxTimeout: "later" as "1s" })).toThrow(
+      "Cannot make a request context: 'maxTimeout'",
+    );
+  });
+});
+
+describe("with an SDK", () => {
+  const spans = recordSpans();
+
+  it("the span is named after the route", async () => {
+    const app = new Koa();
+    const router = new Router({ prefix: "/items" });
+    router.get("/:id", (koa) => void (koa.body = "ok"));
+    app.use(requestContext()).use(router.routes());
+    await request(app.callback()).get("/items/7");
+
+    const [span] = await spans.take(1);
+    expect(span!.name).toBe("GET /items/:id");
+  });
+});

@@ -1,0 +1,172 @@
+import { background, type Context, current, DeadlineExceeded, withCancel, withTimeout } from "@throughline/context";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+
+import { fanOut } from "./fan-out.ts";
+import { sleep } from "./sleep.ts";
+
+describe("fanOut", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  /** Takes as many milliseconds as the item says; a negative one fails after that time. */
+  async function work(ctx: Context, item: number): Promise<number> {
+    await sleep(ctx, Math.abs(item));
+    if (item < 0) throw new Error(`${item} failed`);
+    return item;
+  }
+
+  /** The settled promise, while time goes on. */
+  async function settled<T>(promise: Promise<T>): Promise<PromiseSettledResult<T>> {
+    const [[result]] = await Promise.all([Promise.allSettled([promise]), vi.runAllTimersAsync()]);
+    return result!;
+  }
+
+  it("gives the results in the order of the items, whichever came first", async () => {
+    const result = await settled(fanOut(background, [30, 10, 20], work));
+
+    expect(result).toMatchObject({ value: { values: [30, 10, 20], complete: true } });
+  });
+
+  it("runs each item under a context of the call, which is also the current one", async () => {
+    const [ctx] = withTimeout(background, "1s");
+    const seen: Context[] = [];
+    await fanOut(ctx, ["a", "b"], async (each) => {
+      expect(current()).toBe(each);
+      await null;
+      expect(current()).toBe(each);
+      seen.push(each);
+    });
+
+    expect(seen[0]!.deadline).toEqual(ctx.deadline);
+    expect(seen[0]!.err()).toBeDefined();
+    expect(ctx.err()).toBeUndefined();
+  });
+
+  it("runs no more at a time than the limit", async () => {
+    let running = 0;
+    let most = 0;
+    const call = fanOut(
+      background,
+      Array.from({ length: 10 }, () => 5),
+      async (ctx, item) => {
+        most = Math.max(most, ++running);
+        await sleep(ctx, item);
+        running -= 1;
+      },
+      { limit: 3 },
+    );
+
+    expect((await settled(call)).status).toBe("fulfilled");
+    expect(most).toBe(3);
+  });
+
+  describe('until "first-error"', () => {
+    it("rejects with the first error, having cancelled the rest with it as the cause", async () => {
+      const contexts: Context[] = [];
+      const result = await settled(
+        fanOut(background, [-5, 1000], (ctx, item) => {
+          contexts.push(ctx);
+          return work(ctx, item);
+        }),
+      );
+
+      expect(result).toMatchObject({ reason: new Error("-5 failed") });
+      expect(contexts[1]!.cause()).toBe((result as PromiseRejectedResult).reason);
+      expect(performance.now()).toBeLessThan(1000);
+    });
+
+    it("does not start what had not been started", async () => {
+      const started: number[] = [];
+      const call = fanOut(
+        background,
+        [-5, 10, 20],
+        (ctx, item) => {
+          started.push(item);
+          return work(ctx, item);
+        },
+        { limit: 1 },
+      );
+
+      expect((await settled(call)).status).toBe("rejected");
+      expect(started).toEqual([-5]);
+    });
+  });
+
+  it('until "all" gives errors their place among the results', async () => {
+    const result = await settled(fanOut(background, [10, -5], work, { until: "all" }));
+
+    expect(result).toMatchObject({
+      value: {
+        values: [10],
+        complete: false,
+        results: [
+          { status: "fulfilled", value: 10 },
+          { status: "rejected", reason: new Error("-5 failed") },
+        ],
+      },
+    });
+  });
+
+  describe('until "deadline"', () => {
+    it("gives what has come a margin before the deadline, and cancels what has not", async () => {
+      const [ctx] = withTimeout(background, 100);
+      const from = performance.now();
+      let stopped: unknown;
+      const call = fanOut(
+        ctx,
+        [10, 5000],
+        (each, item) => work(each, item).catch((error: unknown) => Promise.reject((stopped = error))),
+        {
+          until: "deadline",
+          margin: 20,
+        },
+      ).then((value) => ({ value, at: performance.now() - from, live: ctx.err() === undefined }));
+
+      const result = await settled(call);
+      expect(result).toMatchObject({ value: { at: 80, live: true, value: { values: [10], complete: false } } });
+      expect(stopped).toBeInstanceOf(DeadlineExceeded);
+    });
+
+    it("does not wait for work that does not listen", async () => {
+      const [ctx] = withTimeout(background, 100);
+      const result = await settled(
+        fanOut(ctx, [1, 2], (_ctx, item) => (item === 2 ? new Promise(() => {}) : item), { until: "deadline" }),
+      );
+
+      expect(result).toMatchObject({ value: { values: [1], complete: false } });
+    });
+
+    it("waits for all under a context without a deadline", async () => {
+      const result = await settled(fanOut(background, [10, 5000], work, { until: "deadline" }));
+
+      expect(result).toMatchObject({ value: { values: [10, 5000], complete: true } });
+    });
+  });
+
+  it.each(["all", "first-error", "deadline"] as const)(
+    "until %j rejects with the context's own error when that is cancelled",
+    async (until) => {
+      const [ctx, cancel] = withCancel(background);
+      const call = settled(fanOut(ctx, [1000, 1000], work, { until }));
+      cancel(new Error("the caller left"));
+
+      const result = await call;
+      expect(result).toEqual({ status: "rejected", reason: ctx.err() });
+      expect((result as PromiseRejectedResult).reason).toBe(ctx.err());
+    },
+  );
+
+  it.each([
+    [{ limit: 0 }, /'limit' must be a positive whole number: current value is number 0/],
+    [{ until: "soon" as "all" }, /'until' must be "all", "first-error" or "deadline": current value is string "soon"/],
+    [{ margin: -1 }, /'margin' must be zero or more/],
+  ])("refuses %j before it starts anything", async (options, message) => {
+    const fn = vi.fn();
+    await expect(fanOut(background, [1], fn, options)).rejects.toThrow(message);
+    expect(fn).not.toHaveBeenCalled();
+  });
+
+  it("of nothing is complete", async () => {
+    expect(await fanOut(background, [], work)).toEqual({ results: [], values: [], complete: true });
+  });
+});

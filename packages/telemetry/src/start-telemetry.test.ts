@@ -1,0 +1,177 @@
+import { once } from "node:events";
+import http from "node:http";
+import http2 from "node:http2";
+import type { AddressInfo } from "node:net";
+
+import { context, propagation, trace } from "@opentelemetry/api";
+import { background, current, run } from "@throughline/context";
+import { afterEach, describe, expect, it, vi } from "vitest";
+
+import { startTelemetry, type Telemetry } from "./start-telemetry.ts";
+
+let telemetry: Telemetry | undefined;
+const closing: (() => void)[] = [];
+
+afterEach(async () => {
+  await telemetry?.shutdown();
+  telemetry = undefined;
+  for (const close of closing.splice(0)) close();
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
+
+interface Export {
+  readonly path: string;
+  readonly type: string;
+}
+
+/** A collector that takes what it is sent over HTTP/1, or over HTTP/2 as gRPC does, and answers that all is well. */
+async function collector(protocol: "http" | "grpc"): Promise<{ url: string; exports: Export[] }> {
+  const exports: Export[] = [];
+  const server = protocol === "http" ? http.createServer() : http2.createServer();
+  server.on("request", (req: http.IncomingMessage, res: http.ServerResponse) => {
+    exports.push({ path: req.url!, type: req.headers["content-type"]! });
+    req.resume();
+    res.setHeader("content-type", req.headers["content-type"]!);
+    if (protocol === "grpc")
+      (res as unknown as http2.Http2ServerResponse).stream.respond(
+        { "content-type": "application/grpc", "grpc-status": "0" },
+        { endStream: true },
+      );
+    else res.end(req.headers["content-type"] === "application/json" ? "{}" : undefined);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  closing.push(() => server.close());
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, exports };
+}
+
+/** Only traces: a test has no use for the others. */
+function onlyTraces(): void {
+  vi.stubEnv("OTEL_METRICS_EXPORTER", "none");
+  vi.stubEnv("OTEL_LOGS_EXPORTER", "none");
+}
+
+async function exportOneSpan(): Promise<void> {
+  trace.getTracer("test").startSpan("one").end();
+  await telemetry!.shutdown();
+}
+
+describe("startTelemetry", () => {
+  it.each([
+    ["http/protobuf", "http", "/v1/traces", "application/x-protobuf"],
+    ["http/json", "http", "/v1/traces", "application/json"],
+    ["grpc", "grpc", "/opentelemetry.proto.collector.trace.v1.TraceService/Export", "application/grpc"],
+  ] as const)("exports over %s", async (protocol, kind, path, type) => {
+    onlyTraces();
+    const { url, exports } = await collector(kind);
+    telemetry = startTelemetry({ serviceName: "shop", protocol, endpoint: url });
+    await exportOneSpan();
+
+    expect(exports).toEqual([{ path, type }]);
+  });
+
+  it("obeys the operator's variables rather than the author's options", async () => {
+    onlyTraces();
+    const [operators, authors] = [await collector("http"), await collector("http")];
+    vi.stubEnv("OTEL_EXPORTER_OTLP_ENDPOINT", operators.url);
+    vi.stubEnv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json");
+    telemetry = startTelemetry({ serviceName: "shop", protocol: "http/protobuf", endpoint: authors.url });
+    await exportOneSpan();
+
+    expect(operators.exports).toEqual([{ path: "/v1/traces", type: "application/json" }]);
+    expect(authors.exports).toEqual([]);
+  });
+
+  it("leaves the environment as it was", () => {
+    const before = { ...process.env };
+    telemetry = startTelemetry({ serviceName: "shop", exporter: "none", endpoint: "http://127.0.0.1:1" });
+    expect({ ...process.env }).toEqual(before);
+  });
+
+  it("writes to the console, under the name of the service", async () => {
+    onlyTraces();
+    const dir = vi.fn();
+    vi.stubGlobal("console", { ...console, dir });
+    closing.push(() => vi.unstubAllGlobals());
+    telemetry = startTelemetry({ serviceName: "shop", exporter: "console" });
+    await exportOneSpan();
+    await vi.waitUntil(() => dir.mock.calls.length > 0);
+
+    expect(dir).toHaveBeenCalledWith(
+      expect.objectContaining({
+        name: "one",
+        resource: expect.objectContaining({ attributes: expect.objectContaining({ "service.name": "shop" }) }),
+      }),
+      expect.anything(),
+    );
+  });
+
+  it("with exporter none still carries contexts and traces between services", () => {
+    telemetry = startTelemetry({ serviceName: "shop", exporter: "none" });
+
+    expect(propagation.fields()).toContain("traceparent");
+    expect(run(background.setValue(Symbol.for("x"), 1), () => context.active().getValue(Symbol.for("x")))).toBe(1);
+  });
+
+  it("with OTEL_SDK_DISABLED sets nothing up, and contexts work all the same", () => {
+    vi.stubEnv("OTEL_SDK_DISABLED", "true");
+    telemetry = startTelemetry({ serviceName: "shop" });
+
+    expect(propagation.fields()).toEqual([]);
+    const ctx = background.setValue(Symbol.for("x"), 1);
+    expect(run(ctx, current)).toBe(ctx);
+  });
+
+  it("refuses to run twice, and can be started again after shutdown", async () => {
+    telemetry = startTelemetry({ serviceName: "shop", exporter: "none" });
+    expect(() => startTelemetry()).toThrow("Cannot start telemetry: it is running already");
+
+    await telemetry.shutdown();
+    telemetry = startTelemetry({ serviceName: "shop", exporter: "none" });
+    expect(propagation.fields()).toContain("traceparent");
+  });
+
+  it("refuses to run beside another set-up", () => {
+    trace.setGlobalTracerProvider({ getTracer: () => trace.getTracer("other") });
+    closing.push(() => trace.disable());
+    expect(() => startTelemetry()).toThrow("something else has set OpenTelemetry up in this process");
+  });
+
+  it("shuts down within its time when the collector is down, and a second call is the same", async () => {
+    onlyTraces();
+    const silent = http.createServer(() => {}).listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    closing.push(() => {
+      silent.closeAllConnections();
+      silent.close();
+    });
+    telemetry = startTelemetry({
+      serviceName: "shop",
+      endpoint: `http://127.0.0.1:${(silent.address() as AddressInfo).port}`,
+      shutdownTimeout: 50,
+    });
+    trace.getTracer("test").startSpan("one").end();
+    const from = performance.now();
+    const stopped = telemetry.shutdown();
+
+    expect(telemetry.shutdown()).toBe(stopped);
+    await stopped;
+    expect(performance.now() - from).toBeLessThan(2000);
+  });
+
+  it.each([
+    [{ exporter: "jaeger" }, /'exporter' must be one of "otlp", "console", "none": current value is string "jaeger"/],
+    [{ protocol: "thrift" }, /'protocol' must be one of/],
+    [
+      { endpoint: "localhost:4318" },
+      /'endpoint' must be an http or https URL: current value is string "localhost:4318"/,
+    ],
+    [{ serviceName: "" }, /'serviceName' must be a string that is not empty/],
+    [{ shutdownTimeout: "soon" }, /'shutdownTimeout' must be zero or more/],
+    [{ sampler: 1 }, /there is no option 'sampler'/],
+  ])("refuses %j, and sets nothing up", (options, message) => {
+    expect(() => startTelemetry(options as never)).toThrow(message);
+    expect(propagation.fields()).toEqual([]);
+  });
+});

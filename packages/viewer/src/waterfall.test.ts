@@ -1,0 +1,61 @@
+import { expect, it } from "vitest";
+
+import type { ViewedSpan } from "./span.ts";
+import { waterfall } from "./waterfall.ts";
+
+function span(service: string, name: string, start: number, end: number, more: Partial<ViewedSpan> = {}): ViewedSpan {
+  return {
+    traceId: "t",
+    spanId: `${service}-${name}`,
+    parentSpanId: undefined,
+    service,
+    name,
+    kind: "server",
+    start,
+    end,
+    attributes: {},
+    failed: false,
+    ...more,
+  };
+}
+
+it("draws children below their parent, with what was left on arrival and how each ended", () => {
+  const spans = [
+    span("reviews", "GET", 1_020, 1_050, {
+      parentSpanId: "gateway-call",
+      attributes: { "throughline.deadline.budget_ms": 68.4, "throughline.ended_by": "client" },
+    }),
+    span("gateway", "GET /", 1_000, 1_100, {
+      attributes: {
+        "throughline.deadline.budget_ms": 100,
+        "throughline.ended_by": "deadline",
+        "http.response.status_code": 504,
+      },
+    }),
+    span("gateway", "call", 1_010, 1_060, {
+      parentSpanId: "gateway-GET /",
+      kind: "client",
+      attributes: { "http.response.status_code": 200, "throughline.ended_by": "response" },
+    }),
+  ];
+
+  expect(waterfall(spans, { width: 80 }).split("\n")).toEqual([
+    "service  span        start      took  budget  ended by",
+    "gateway  GET /      0.0 ms  100.0 ms  100 ms  deadline (504)  ██████████████████",
+    "gateway    → call  10.0 ms   50.0 ms       -  200              ─────────",
+    "reviews      GET   20.0 ms   30.0 ms   68 ms  client             █████",
+  ]);
+});
+
+it("puts a span whose parent is not here at the left", () => {
+  expect(waterfall([span("a", "x", 0, 1, { parentSpanId: "elsewhere" })])).toMatch(/\na +x /);
+});
+
+it("says so where there is nothing to draw", () => {
+  expect(waterfall([])).toBe("(no spans)");
+});
+
+it("colours only where it is asked to", () => {
+  expect(waterfall([span("a", "x", 0, 1)])).not.toContain("\u001b[");
+  expect(waterfall([span("a", "x", 0, 1)], { color: true })).toContain("\u001b[");
+});

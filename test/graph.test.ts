@@ -1,0 +1,91 @@
+import { readdirSync, readFileSync } from "node:fs";
+
+import { describe, expect, it } from "vitest";
+
+/** Which package may depend on which, as the design draws it: downwards only. */
+const ALLOWED: Record<string, readonly string[]> = {
+  context: [],
+  http: ["context"],
+  express: ["context", "http"],
+  koa: ["context", "http"],
+  fetch: ["context", "http"],
+  resilience: ["context"],
+  identity: ["context", "http"],
+  telemetry: ["context"],
+  viewer: [],
+};
+
+const packages = readdirSync("packages");
+
+function manifest(name: string): {
+  dependencies?: Record<string, string>;
+  peerDependencies?: Record<string, string>;
+  version: string;
+  exports: object;
+} {
+  return JSON.parse(readFileSync(`packages/${name}/package.json`, "utf8"));
+}
+
+/** The packages that a package's own files import, tests left out. */
+function imported(name: string): string[] {
+  const files = readdirSync(`packages/${name}/src`, { recursive: true, encoding: "utf8" }).filter((file) =>
+    /(?<!\.test)\.ts$/.test(file),
+  );
+  const sources = files.map((file) => readFileSync(`packages/${name}/src/${file}`, "utf8")).join("\n");
+  const specifiers = [
+    ...sources.matchAll(/^(?:import|export)\s[^;]*?from "([^."][^"]*)";$|^import "([^."][^"]*)";$/gm),
+  ].map((match) => match[1] ?? match[2]!);
+  return [
+    ...new Set(
+      specifiers
+        .filter((each) => !each.startsWith("node:"))
+        .map((each) =>
+          each
+            .split("/")
+            .slice(0, each.startsWith("@") ? 2 : 1)
+            .join("/"),
+        ),
+    ),
+  ];
+}
+
+it("knows every package", () => {
+  expect(packages.toSorted()).toEqual(Object.keys(ALLOWED).toSorted());
+});
+
+describe.each(packages)("%s", (name) => {
+  it("imports only packages below it", () => {
+    const siblings = imported(name)
+      .filter((each) => each.startsWith("@throughline/"))
+      .map((each) => each.slice("@throughline/".length));
+    expect(siblings.filter((each) => !ALLOWED[name]!.includes(each))).toEqual([]);
+  });
+
+  it("declares what it imports, and nothing else", () => {
+    const { dependencies = {}, peerDependencies = {} } = manifest(name);
+    const declared = [...Object.keys(dependencies), ...Object.keys(peerDependencies)];
+    // Hosts are peers that adapters fit by shape: none of their code is imported. The API goes with every package on a Context.
+    const byShape = ["express", "koa", "@opentelemetry/api"];
+    expect(imported(name).filter((each) => !declared.includes(each))).toEqual([]);
+    expect(declared.filter((each) => !imported(name).includes(each) && !byShape.includes(each))).toEqual([]);
+  });
+
+  it("has the one version, and asks siblings for just that", () => {
+    const { version } = JSON.parse(readFileSync("lerna.json", "utf8")) as { version: string };
+    const { dependencies = {} } = manifest(name);
+    expect(manifest(name).version).toBe(version);
+    expect(
+      Object.entries(dependencies).filter(([each, range]) => each.startsWith("@throughline/") && range !== version),
+    ).toEqual([]);
+  });
+
+  it("has a table of contents of named exports", () => {
+    const index = readFileSync(`packages/${name}/src/index.ts`, "utf8");
+    expect(index).not.toMatch(/export \*|export default/);
+    expect(index.replaceAll(/\/\/.*|export (?:type )?\{[^}]*\} from "[^"]+";/g, "").trim()).toBe("");
+  });
+});
+
+it("the context asks its user for OpenTelemetry's API, and for nothing else", () => {
+  expect(Object.keys(manifest("context").peerDependencies!)).toEqual(["@opentelemetry/api"]);
+});

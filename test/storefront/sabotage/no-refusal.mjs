@@ -1,0 +1,8 @@
+// A server sees a budget of a second where it was told of 5 milliseconds.
+import { Server } from "node:http";
+
+const { emit } = Server.prototype;
+Server.prototype.emit = function (event, request, ...rest) {
+  if (event === "request" && request.headers["grpc-timeout"] === "5m") request.headers["grpc-timeout"] = "1S";
+  return emit.call(this, event, request, ...rest);
+};
