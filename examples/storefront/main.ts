@@ -1,4 +1,3 @@
-import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { startReceiver, TraceStore, type ViewedSpan } from "@throughline/viewer";
@@ -16,7 +15,10 @@ const isOnce = process.argv.includes("--once");
 const port = Number(process.env["PORT"] ?? (isOnce ? 0 : 8080));
 const collector = process.env["OTEL_EXPORTER_OTLP_ENDPOINT"];
 const store = new TraceStore();
-const interrupted = Promise.race([once(process, "SIGINT"), once(process, "SIGTERM")]);
+const interrupted = new Promise<void>((resolve) => {
+  // For good, not once: npm passes on a Ctrl-C that the terminal has sent already, and the second must not cut the draining short.
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => resolve());
+});
 
 /** What services are told of telemetry: nothing, if the operator has a collector and says how to reach it. */
 function telemetry(receiver: string | undefined): Record<string, string> {
