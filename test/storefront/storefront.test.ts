@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 
 const MAIN = fileURLToPath(new URL("../../examples/storefront/main.ts", import.meta.url));
 
@@ -58,6 +58,41 @@ describe("the storefront", () => {
     expect([...paths]).toEqual(["/v1/traces application/x-protobuf"]);
     expect(code).toBe(0);
   });
+});
+
+describe("the storefront, left running", () => {
+  it(
+    "takes another port if its own is taken, answers there, and drains and ends well at a Ctrl-C",
+    { timeout: 60_000 },
+    async () => {
+      const taken = http.createServer().listen(0, "127.0.0.1");
+      await once(taken, "listening");
+      const { port } = taken.address() as AddressInfo;
+      const child = spawn(process.execPath, [MAIN], {
+        env: { ...process.env, NODE_OPTIONS: "", PORT: String(port) },
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+      let output = "";
+      for (const stream of [child.stdout, child.stderr])
+        stream.setEncoding("utf8").on("data", (chunk: string) => (output += chunk));
+      await vi.waitUntil(() => output.includes("Ctrl-C drains and ends it"), { timeout: 30_000 });
+      taken.close();
+
+      expect(output).toContain(`Port ${port} is taken`);
+      const [, token] = /TOKEN=(\S+)/.exec(output)!;
+      const [, url] = /"grpc-timeout: 1S" "(\S+)"/.exec(output)!;
+      const response = await fetch(url!, { headers: { authorization: `Bearer ${token}`, "grpc-timeout": "1S" } });
+      expect(await response.json()).toMatchObject({ complete: true, for: "ada" });
+      expect((await fetch(url!)).status).toBe(401);
+
+      // As npm does: the terminal sends it to the whole group, and npm to its child once more.
+      child.kill("SIGINT");
+      child.kill("SIGINT");
+      const [code] = (await once(child, "exit")) as [number];
+      expect(output).toContain("Draining ...");
+      expect(code).toBe(0);
+    },
+  );
 });
 
 // What a scenario claims is worth nothing if it would be claimed anyway: each is played again with what it rests on broken.
