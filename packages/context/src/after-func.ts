@@ -2,6 +2,7 @@ import { AsyncResource } from "node:async_hooks";
 
 import type { Context as OtelContext } from "@opentelemetry/api";
 
+import { callSoon } from "./callbacks.ts";
 import type { Context } from "./context.ts";
 import { run } from "./current.ts";
 import { describe } from "./describe.ts";
@@ -45,7 +46,7 @@ class Callback extends AsyncResource implements Member {
   notify(): void {
     const fn = this.#fn!;
     this.#fn = undefined;
-    queueMicrotask(() => this.runInAsyncScope(run, undefined, this.#ctx, fn));
+    callSoon(() => this.runInAsyncScope(run, undefined, this.#ctx, fn));
   }
 
   stop(): boolean {

@@ -14,6 +14,9 @@ const CONTEXT = Symbol.for("@throughline/context/Context.1");
 /** How long a search may be before what is below is gathered into an index. Past this, walking costs more than hashing. */
 const LONG = 24;
 
+/** What long lists were gathered into, so that many contexts derived from one share it. */
+const compacted = new WeakMap<Context, Context>();
+
 /**
  * What one request carries: deadline, cancellation and values, trace among them.
  *
@@ -49,9 +52,19 @@ export class Context implements OtelContext {
 
   /** @internal One node more. Without a key it only carries the scope. */
   derive(scope: Scope, key: symbol | undefined, value: unknown): Context {
-    if (this.depth < LONG) return new Context(this, scope, key, value, this.depth + 1);
-    const { lowest, index } = gather<Context>(this);
-    return new Context(new Context(lowest, this.scope, INDEX, index, 1), scope, key, value, 2);
+    const up = this.depth < LONG ? this : this.#compact();
+    return new Context(up, scope, key, value, up.depth + 1);
+  }
+
+  /** This context with all that it binds in one node: as large as it has keys, however many steps led to it. */
+  #compact(): Context {
+    let known = compacted.get(this);
+    if (known === undefined) {
+      const { lowest, index } = gather<Context>(this);
+      known = new Context(lowest, this.scope, INDEX, index, 1);
+      compacted.set(this, known);
+    }
+    return known;
   }
 
   /** The value bound to the key nearest to this context, else `undefined`. Goes on working after the end. */

@@ -1,8 +1,8 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
-import { context as otel } from "@opentelemetry/api";
+import { context as otel, ROOT_CONTEXT } from "@opentelemetry/api";
 
-import { type Context, isContext } from "./context.ts";
+import { background, type Context, isContext } from "./context.ts";
 import { ours, parentOf } from "./parent.ts";
 
 /** The storage for when OpenTelemetry has no working context manager; one for all installed copies of this package. */
@@ -19,7 +19,7 @@ const storage = (shared[STORAGE] ??= new AsyncLocalStorage<Context>());
 export function current(): Context {
   const active = otel.active();
   if (isContext(active)) return active;
-  return storage.getStore() ?? ours(active);
+  return active === ROOT_CONTEXT ? (storage.getStore() ?? background) : ours(active);
 }
 
 /** Calls `fn` with `ctx` as the current context, in it and in all it starts, and returns what it returns. */

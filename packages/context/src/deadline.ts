@@ -59,6 +59,7 @@ function limited(
   const limit =
     above !== undefined && above.at <= at ? above : new Limit(at, budget, options?.cause, options?.source, epoch);
   const scope = new Scope(up.scope, limit);
-  if (budget === 0) scope.poll();
+  // The parent's end comes before that of a child whose time is up when it is made (Go, 1F.46).
+  if (budget === 0) scope.ended = up.scope.poll(at) ?? scope.poll(at);
   return cancellable(up, scope);
 }

@@ -9,36 +9,35 @@ import type { Limit } from "./limit.ts";
 export class Ending {
   /** On the monotonic clock; for a deadline the deadline itself, however late the timer was. */
   readonly at: number;
-  readonly limit: Limit | undefined;
   readonly #cause: unknown;
+  /** The deadline that passed, and when that was noticed. */
+  readonly #limit: Limit | undefined;
   readonly #noticed: number;
   #error: ContextError | undefined;
 
-  private constructor(at: number, noticed: number, limit: Limit | undefined, cause: unknown, error?: ContextError) {
+  private constructor(at: number, cause: unknown, limit?: Limit, noticed = at, error?: ContextError) {
     this.at = at;
-    this.limit = limit;
-    this.#noticed = noticed;
     this.#cause = cause;
+    this.#limit = limit;
+    this.#noticed = noticed;
     this.#error = error;
   }
 
-  static canceled(cause: unknown): Ending {
-    const at = now();
-    return new Ending(at, at, undefined, cause);
+  static canceled(cause: unknown, at: number): Ending {
+    return new Ending(at, cause);
   }
 
   /** The end that a context error already stands for: it goes on as the same object. */
-  static of(error: ContextError): Ending {
-    const at = now();
-    return new Ending(at, at, undefined, error.cause, error);
+  static of(error: ContextError, at: number): Ending {
+    return new Ending(at, error.cause, undefined, at, error);
   }
 
   static expired(limit: Limit): Ending {
-    return new Ending(limit.at, now(), limit, limit.cause);
+    return new Ending(limit.at, limit.cause, limit, now());
   }
 
   get error(): ContextError {
-    return (this.#error ??= withoutStack(() => (this.limit ? this.#deadlineExceeded(this.limit) : this.#canceled())));
+    return (this.#error ??= withoutStack(() => (this.#limit ? this.#deadlineExceeded(this.#limit) : this.#canceled())));
   }
 
   /** What the canceller gave, else the error itself (Go: `context.Cause`). */

@@ -2,7 +2,7 @@ import { now } from "./clock.ts";
 import type { Context } from "./context.ts";
 import { typeName } from "./describe.ts";
 import type { Limit } from "./limit.ts";
-import { ROOT, type Scope } from "./scope.ts";
+import type { Scope } from "./scope.ts";
 import { ADOPTED, BOTTOM, INDEX } from "./values.ts";
 
 /** How a context came about, oldest step first, as one would write it. Values appear by the name of their type only. */
@@ -44,7 +44,7 @@ function scopes(from: Scope): string {
 }
 
 function scopeStep(scope: Scope): string {
-  if (scope.parent === undefined) return scope === ROOT ? "background" : "withoutCancel";
+  if (scope.parent === undefined) return "withoutCancel";
   if (scope.source !== undefined) return "withSignal";
   if (scope.limit?.scope === scope) return `withTimeout(${span(scope.limit.budget)}, ${left(scope.limit)})`;
   return "withCancel";

@@ -27,22 +27,31 @@ export class Scope {
   ended: Ending | undefined = undefined;
   /** Exists while this scope is observed; after its end only if it has a signal. */
   watch: Watch | undefined = undefined;
+  /** Whether a scope below has a deadline of its own, so that it matters when exactly this one ended. */
+  hasLimitsBelow = false;
 
   constructor(parent?: Scope, limit?: Limit, source?: AbortSignal) {
     this.parent = parent;
     this.limit = limit;
     this.source = source;
-    if (limit !== undefined && limit !== parent?.limit) limit.scope = this;
+    if (limit !== undefined && limit !== parent?.limit) {
+      limit.scope = this;
+      for (let above = parent; above?.hasLimitsBelow === false; above = above.parent) above.hasLimitsBelow = true;
+    }
   }
 
-  /** How this scope ended, if it has. Of several ends the earliest counts, whenever one asks. */
-  poll(): Ending | undefined {
+  /**
+   * How this scope ended, if it has. Of several ends the earliest counts, whenever one asks.
+   *
+   * @param time on the monotonic clock, if the caller has read it
+   */
+  poll(time?: number): Ending | undefined {
     if (this.ended !== undefined) return this.ended;
     // A watched scope has been told of all that ended above.
     const above = this.watch === undefined ? this.endAbove() : undefined;
     const limit = this.limit;
-    if (limit !== undefined && limit.at <= (above === undefined ? now() : above.at)) {
-      const own = limit.scope === this ? undefined : limit.scope.poll();
+    if (limit !== undefined && limit.at <= (above === undefined ? (time ?? now()) : above.at)) {
+      const own = limit.scope === this ? undefined : limit.scope.poll(time);
       endAll(this, own ?? Ending.expired(limit));
     } else if (above !== undefined) {
       endAll(this, above);
@@ -52,7 +61,10 @@ export class Scope {
 
   /** Ends this scope and all below it, unless it has ended already: the first end counts. */
   cancel(cause: unknown): void {
-    if (this.poll() === undefined) endAll(this, Ending.canceled(cause));
+    if (this.ended !== undefined) return;
+    // To read the clock costs as much as all the rest: only where a deadline may have come before.
+    const time = this.limit !== undefined || this.hasLimitsBelow ? now() : -Infinity;
+    if (this.poll(time) === undefined) endAll(this, Ending.canceled(cause, time));
   }
 
   /** The end of a scope above, or of a signal at or above this one, that nobody told this one. */
@@ -68,7 +80,7 @@ export class Scope {
 
   endBySource(source: AbortSignal): Ending {
     const reason: unknown = source.reason;
-    const ending = reason instanceof ContextError ? Ending.of(reason) : Ending.canceled(reason);
+    const ending = reason instanceof ContextError ? Ending.of(reason, now()) : Ending.canceled(reason, now());
     endAll(this, ending);
     return ending;
   }
@@ -116,19 +128,23 @@ export class Scope {
     return above;
   }
 
+  /** Aborts with the error of the end; always the same. */
   get signal(): AbortSignal {
     const ended = this.poll();
-    const watch = ended === undefined ? this.observe() : this.watch;
-    // `background` lives as long as the process: a signal of its own would collect the listeners of every request.
-    if (watch === undefined && this === ROOT) return new AbortController().signal;
-    const holder = watch ?? (this.watch ??= new Watch(this));
-    if (holder.controller === undefined) {
-      holder.controller = new AbortController();
-      if (ended !== undefined) holder.notify();
+    const watch = (ended === undefined ? this.observe() : undefined) ?? (this.watch ??= new Watch(this));
+    if (watch.controller === undefined) {
+      watch.controller = new AbortController();
+      if (ended !== undefined) watch.notify();
     }
-    return holder.controller.signal;
+    return watch.controller.signal;
   }
 }
 
-/** The scope of `background` and `todo`: it never ends. */
-export const ROOT: Scope = new Scope();
+/** The scope of `background` and `todo`, which never ends. It lives as long as the process: a signal of its own would collect the listeners of every request. */
+class Root extends Scope {
+  override get signal(): AbortSignal {
+    return new AbortController().signal;
+  }
+}
+
+export const ROOT: Scope = new Root();

@@ -8,12 +8,14 @@ interface Node {
   readonly bound: unknown;
 }
 
+// Marks are the same in all installed copies of this package, since one list may have nodes of several.
+
 /** Key of the lowest node: what it binds is the name of the root. */
-export const BOTTOM: unique symbol = Symbol("bottom");
+export const BOTTOM: symbol = Symbol.for("@throughline/context/bottom");
 /** Key of a lowest node that stands on a foreign OpenTelemetry context, which it binds. */
-export const ADOPTED: unique symbol = Symbol("adopted");
+export const ADOPTED: symbol = Symbol.for("@throughline/context/adopted");
 /** Key of a node that binds a Map of all that was below it. */
-export const INDEX: unique symbol = Symbol("index");
+export const INDEX: symbol = Symbol.for("@throughline/context/index");
 
 /** The value bound to the key nearest to this node. A loop, so that depth costs no stack (Go, 1G.61). */
 export function find(from: Node, key: symbol): unknown {

@@ -1,0 +1,3 @@
+module throughline/bench
+
+go 1.19
