@@ -50,7 +50,8 @@ class Callback extends AsyncResource implements Member {
   }
 
   stop(): boolean {
-    if (this.#fn === undefined) return false;
+    // Between the mark and the call it is too late: what runs and what was stopped must never be both.
+    if (this.#fn === undefined || this.#ctx.scope.ended !== undefined) return false;
     this.#fn = undefined;
     const { list } = this;
     unlist(this);

@@ -33,7 +33,7 @@ export class Context implements OtelContext {
   readonly key: symbol | undefined;
   /** @internal */
   readonly bound: unknown;
-  /** @internal How many nodes a search may have to pass. */
+  /** @internal Nodes since the list was last gathered into an index; less, where the index is large. */
   readonly depth: number;
 
   /** Not for use: derive one from another with `withValue`, `withCancel` and the like. */
@@ -61,7 +61,8 @@ export class Context implements OtelContext {
     let known = compacted.get(this);
     if (known === undefined) {
       const { lowest, index } = gather<Context>(this);
-      known = new Context(lowest, this.scope, INDEX, index, 1);
+      // As many nodes may follow as the index has keys: then gathering costs no more than what it gathers.
+      known = new Context(lowest, this.scope, INDEX, index, LONG - Math.max(LONG, index.size));
       compacted.set(this, known);
     }
     return known;

@@ -40,7 +40,7 @@ export function disarm(limit: Limit): void {
   down(last.slot);
 }
 
-/** @internal How many deadlines are armed. */
+/** How many deadlines are armed. */
 export function armedDeadlines(): number {
   return heap.length;
 }

@@ -1,0 +1,206 @@
+import { describe, expect, it } from "vitest";
+
+import {
+  background,
+  Canceled,
+  type CancelFunc,
+  type Context,
+  createKey,
+  todo,
+  withCancel,
+  withoutCancel,
+  withTimeout,
+  withValue,
+} from "./index.ts";
+
+const key = createKey<number>("key");
+
+// Named after what Go's context does; in brackets Go's own test of it.
+describe("withCancel", () => {
+  it("gives a child that lives (TestWithCancel)", () => {
+    const [ctx] = withCancel(background);
+    expect([ctx.err(), ctx.cause(), ctx.signal.aborted]).toEqual([undefined, undefined, false]);
+    expect(() => ctx.throwIfDone()).not.toThrow();
+  });
+
+  it("ends the child before cancel returns (TestWithCancel)", () => {
+    const [ctx, cancel] = withCancel(background);
+    const { signal } = ctx;
+    cancel();
+
+    expect(ctx.err()).toBeInstanceOf(Canceled);
+    expect(signal.aborted).toBe(true);
+    expect(signal.reason).toBe(ctx.err());
+    expect(() => ctx.throwIfDone()).toThrow(ctx.err());
+  });
+
+  it.each(["observed", "not observed"])(
+    "reaches every descendant, through values and deadlines, %s (XTestParentFinishesChild, TestLayersCancel)",
+    (how) => {
+      const [ctx, cancel] = withCancel(background);
+      const child = withValue(withCancel(withTimeout(withValue(ctx, key, 1), "1h")[0])[0], key, 2);
+      const observed = how === "observed" ? child.signal : undefined;
+      cancel();
+
+      expect(child.err()).toBe(ctx.err());
+      expect(observed?.reason ?? ctx.err()).toBe(ctx.err());
+    },
+  );
+
+  it("of a child touches neither parent nor siblings (XTestChildFinishesFirst)", () => {
+    const [parent] = withCancel(background);
+    const [child, cancel] = withCancel(parent);
+    const [sibling] = withCancel(parent);
+    cancel();
+
+    expect(child.err()).toBeDefined();
+    expect([parent.err(), sibling.err()]).toEqual([undefined, undefined]);
+  });
+
+  it("below a parent that has ended gives a child that has, with its error and cause (TestWithCancelCanceledParent)", () => {
+    const [parent, cancel] = withCancel(background);
+    const cause = new Error("over");
+    cancel(cause);
+    const [child] = withCancel(withValue(parent, key, 1));
+
+    expect(child.err()).toBe(parent.err());
+    expect(child.cause()).toBe(cause);
+  });
+
+  it("is sticky: the error is the same object ever after (TestContextErrDoneRace)", () => {
+    const [ctx, cancel] = withCancel(background);
+    cancel();
+    const first = ctx.err();
+    cancel(new Error("later"));
+    expect(ctx.err()).toBe(first);
+  });
+
+  it("can be called by whatever ends a block", () => {
+    const [ctx, cancel] = withCancel(background);
+    {
+      using _ = cancel;
+      expect(ctx.err()).toBeUndefined();
+    }
+    expect(ctx.err()).toBeInstanceOf(Canceled);
+    expect(ctx.cause()).toBe(ctx.err());
+  });
+
+  it("cancels from any of a tree's cancel functions, in any order, once (TestSimultaneousCancels)", () => {
+    const tree: [Context, CancelFunc][] = [withCancel(background)];
+    for (let i = 0; tree.length < 101; i++) {
+      for (let child = 0; child < 4; child++) tree.push(withCancel(tree[i]![0]));
+    }
+    const signals = tree.map(([ctx]) => ctx.signal);
+    for (const index of tree.keys()) tree[(index * 37) % tree.length]![1]();
+
+    expect(signals.every((signal) => signal.aborted)).toBe(true);
+  });
+
+  it("may be called from inside another's end (TestInterlockedCancels)", () => {
+    const [parent, cancelParent] = withCancel(background);
+    const [child, cancelChild] = withCancel(parent);
+    parent.signal.addEventListener("abort", () => cancelChild(new Error("mine")));
+    const { signal } = child;
+    cancelParent();
+
+    expect(child.err()).toBe(parent.err());
+    expect(signal.reason).toBe(parent.err());
+  });
+});
+
+describe("a cause", () => {
+  const [pc, cc] = [new Error("parent's"), new Error("child's")];
+
+  it("is what cancel was given, while the error stays Canceled (TestCause: WithCancelCause)", () => {
+    const [ctx, cancel] = withCancel(background);
+    cancel(pc);
+    expect(ctx.err()).toBeInstanceOf(Canceled);
+    expect(ctx.err()!.cause).toBe(pc);
+    expect(ctx.cause()).toBe(pc);
+    expect(ctx.err()!.message).toBe("context canceled: parent's");
+  });
+
+  it("is the error itself where none was given (TestCause: WithCancelCause nil)", () => {
+    const [ctx, cancel] = withCancel(background);
+    cancel();
+    expect(ctx.cause()).toBe(ctx.err());
+    expect(ctx.err()!.message).toBe("context canceled");
+  });
+
+  it("is undefined while the context lives, and for those that never end (TestCause: Background, TODO)", () => {
+    expect([background.cause(), todo.cause(), withCancel(background)[0].cause()]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it("may be anything", () => {
+    const [ctx, cancel] = withCancel(background);
+    cancel("closing time");
+    expect(ctx.cause()).toBe("closing time");
+    expect(ctx.err()!.message).toBe("context canceled: closing time");
+  });
+
+  type Step = (parent: CancelFunc, child: CancelFunc) => void;
+  const parentFirst =
+    (causeOfParent?: Error, causeOfChild?: Error): Step =>
+    (parent, child) => (parent(causeOfParent), child(causeOfChild));
+  const childFirst =
+    (causeOfParent?: Error, causeOfChild?: Error): Step =>
+    (parent, child) => (child(causeOfChild), parent(causeOfParent));
+
+  describe.each(["observed", "not observed"])("%s", (how) => {
+    it.each<[string, Step, Error | undefined, Error | undefined]>([
+      ["parent cause before child", parentFirst(pc, cc), pc, pc],
+      ["parent cause after child", childFirst(pc, cc), cc, pc],
+      ["parent cause before nil", parentFirst(pc, undefined), pc, pc],
+      ["parent cause after nil", childFirst(pc, undefined), undefined, pc],
+      ["child cause before nil", childFirst(undefined, cc), cc, undefined],
+      ["child cause after nil", parentFirst(undefined, cc), undefined, undefined],
+    ])("goes by who was first: %s (TestCause)", (_name, step, childs, parents) => {
+      const [parent, cancelParent] = withCancel(background);
+      const [child, cancelChild] = withCancel(parent);
+      if (how === "observed") void child.signal;
+      step(cancelParent, cancelChild);
+
+      expect(child.err()).toBeInstanceOf(Canceled);
+      expect(child.cause()).toBe(childs ?? child.err());
+      expect(parent.cause()).toBe(parents ?? parent.err());
+    });
+  });
+
+  it("is seen through values (TestCause)", () => {
+    const [ctx, cancel] = withCancel(background);
+    cancel(pc);
+    expect(withValue(ctx, key, 1).cause()).toBe(pc);
+  });
+
+  it("does not pass withoutCancel (TestCause: WithoutCancel canceled)", () => {
+    const [ctx, cancel] = withCancel(background);
+    cancel(pc);
+    expect([withoutCancel(ctx).err(), withoutCancel(ctx).cause()]).toEqual([undefined, undefined]);
+  });
+});
+
+describe("what is not a parent", () => {
+  it.each([
+    [undefined, "undefined"],
+    [null, "null"],
+    [{}, "an object of type Object"],
+    ["background", 'string "background"'],
+  ])("%s is refused where it is given (TestInvalidDerivedFail)", (parent, shown) => {
+    for (const derive of [
+      withCancel,
+      withoutCancel,
+      (p: never) => withTimeout(p, 1),
+      (p: never) => withValue(p, key, 1),
+    ]) {
+      expect(() => derive(parent as never)).toThrow(
+        new TypeError(
+          `Cannot derive a context: it needs a Context as its first argument, such as current() or background: current value is ${shown}`,
+        ),
+      );
+    }
+  });
+});

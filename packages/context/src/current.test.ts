@@ -1,0 +1,214 @@
+import { AsyncResource } from "node:async_hooks";
+import { EventEmitter, on, once } from "node:events";
+import { PassThrough } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { setTimeout as delay } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+
+import { context as otel, ROOT_CONTEXT } from "@opentelemetry/api";
+import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+import { Rewriting } from "../../../test/support/rewriting-manager.ts";
+import { background, bind, type Context, createKey, current, run, withCancel, withValue } from "./index.ts";
+
+const key = createKey<string>("key");
+const ctx = withValue(background, key, "here");
+const other = withValue(background, key, "elsewhere");
+
+describe.each([
+  ["without a context manager", undefined],
+  ["with OpenTelemetry's context manager", () => new AsyncLocalStorageContextManager()],
+  ["with a manager that rewrites the context at every step", () => new Rewriting()],
+])("%s", (_name, manager) => {
+  beforeEach(() => {
+    if (manager !== undefined) otel.setGlobalContextManager(manager().enable());
+  });
+  afterEach(() => otel.disable());
+
+  /** What is bound where this is called. */
+  const here = (): string | undefined => current().value(key);
+
+  it("outside of any the current context is background", () => {
+    expect(here()).toBeUndefined();
+    expect(current()).toBe(background);
+  });
+
+  it("run hands on arguments, result and error", () => {
+    expect(run(ctx, (a: number, b: number) => a + b, 1, 2)).toBe(3);
+    expect(() =>
+      run(ctx, () => {
+        throw new Error("mine");
+      }),
+    ).toThrow("mine");
+    expect(here()).toBeUndefined();
+  });
+
+  it("runs within runs, and each is back afterwards", () => {
+    run(ctx, () => {
+      expect(run(other, here)).toBe("elsewhere");
+      expect(here()).toBe("here");
+    });
+  });
+
+  it("carries what was derived, and its end", async () => {
+    const [child, cancel] = withCancel(ctx);
+    await run(child, async () => {
+      await null;
+      cancel();
+      expect(current().err()).toBe(child.err());
+    });
+  });
+
+  it.each<[string, () => Promise<string | undefined>]>([
+    ["a promise", () => Promise.resolve().then(here)],
+    ["an await", async () => (await delay(1), here())],
+    ["a promise that somebody else resolves", () => fromElsewhere.then(here)],
+    ["a timer", () => new Promise((resolve) => setTimeout(() => resolve(here()), 1))],
+    ["setImmediate", () => new Promise((resolve) => setImmediate(() => resolve(here())))],
+    ["nextTick", () => new Promise((resolve) => process.nextTick(() => resolve(here())))],
+    ["a microtask", () => new Promise((resolve) => queueMicrotask(() => resolve(here())))],
+    ["events.once", async () => (await once(emitting("event"), "event"), here())],
+    [
+      "events.on",
+      async () => {
+        for await (const _ of on(emitting("event"), "event")) return here();
+        return undefined;
+      },
+    ],
+    [
+      "a stream's pipeline",
+      async () => {
+        const source = new PassThrough();
+        setImmediate(() => source.end("chunk"));
+        let seen: string | undefined;
+        await pipeline(source, async (chunks) => {
+          for await (const _ of chunks) seen = here();
+        });
+        return seen;
+      },
+    ],
+    [
+      "an async generator, for whom it is its caller's",
+      async () => {
+        async function* generate(): AsyncGenerator<string | undefined> {
+          for (;;) yield ((await null, here()));
+        }
+        for await (const seen of generate()) return seen;
+        return undefined;
+      },
+    ],
+    [
+      "a worker's message",
+      async () => {
+        const worker = new Worker("require('worker_threads').parentPort.postMessage(1)", { eval: true });
+        await once(worker, "message");
+        await worker.terminate();
+        return here();
+      },
+    ],
+    ["a thenable's then", async () => ({ then: (resolve: (seen: string | undefined) => void) => resolve(here()) })],
+  ])("is carried by %s", async (_what, work) => {
+    expect(await run(ctx, work)).toBe("here");
+  });
+
+  it("requests that run at the same time do not see each other's", async () => {
+    const seen = await Promise.all(
+      Array.from({ length: 50 }, (_, i) =>
+        run(withValue(background, key, String(i)), async () => {
+          for (let j = 0; j < 5; j++) await delay(Math.random());
+          return here();
+        }),
+      ),
+    );
+    expect(seen).toEqual(Array.from({ length: 50 }, (_, i) => String(i)));
+  });
+
+  describe("where Node loses it by design", () => {
+    it("an emitter's listener runs in the emitter's; bind is the remedy", () => {
+      const emitter = new EventEmitter();
+      const seen: (string | undefined)[] = [];
+      run(ctx, () => {
+        emitter.on("event", () => seen.push(here())); // wrong
+        emitter.on(
+          "event",
+          bind(current(), () => seen.push(here())),
+        ); // right
+      });
+      run(other, () => emitter.emit("event"));
+      expect(seen).toEqual(["elsewhere", "here"]);
+    });
+
+    it("a signal's listener runs in the canceller's; bind is the remedy", () => {
+      const [child, cancel] = withCancel(ctx);
+      const seen: (string | undefined)[] = [];
+      child.signal.addEventListener("abort", () => seen.push(here())); // wrong
+      child.signal.addEventListener(
+        "abort",
+        bind(child, () => seen.push(here())),
+      ); // right
+      run(other, () => cancel());
+      expect(seen).toEqual(["elsewhere", "here"]);
+    });
+
+    it("a pool's job runs in the worker's; bind is the remedy", async () => {
+      const jobs: (() => void)[] = [];
+      const pool = run(other, async () => {
+        await delay(1);
+        for (const job of jobs) job();
+      });
+      const seen: (string | undefined)[] = [];
+      run(ctx, () => {
+        jobs.push(() => seen.push(here())); // wrong
+        jobs.push(bind(current(), () => seen.push(here()))); // right
+      });
+      await pool;
+      expect(seen).toEqual(["elsewhere", "here"]);
+    });
+  });
+
+  it("bind keeps this, arguments and result", () => {
+    const bound = bind(ctx, function (this: { name: string }, n: number) {
+      return `${this.name} ${n} ${here()}`;
+    });
+    expect(bound.call({ name: "me" }, 7)).toBe("me 7 here");
+  });
+
+  it("is carried by an AsyncResource", () => {
+    const resource = run(ctx, () => new AsyncResource("test"));
+    expect(run(other, () => resource.runInAsyncScope(here))).toBe("here");
+  });
+});
+
+describe("a foreign OpenTelemetry context that is active", () => {
+  beforeEach(() => void otel.setGlobalContextManager(new AsyncLocalStorageContextManager().enable()));
+  afterEach(() => otel.disable());
+
+  it("is adopted: its values are there, and it never ends", () => {
+    const symbol = Symbol("theirs");
+    otel.with(ROOT_CONTEXT.setValue(symbol, 1), () => {
+      expect(current().getValue(symbol)).toBe(1);
+      expect(current()).toBe(current());
+      expect(current().err()).toBeUndefined();
+    });
+  });
+
+  it("takes over from ours inside it", () => {
+    run(ctx, () =>
+      otel.with(ROOT_CONTEXT.setValue(Symbol("theirs"), 1), () => expect(current().value(key)).toBeUndefined()),
+    );
+  });
+});
+
+it.each([undefined, null, "ctx"])("bind refuses %j for a context", (value) => {
+  expect(() => bind(value as unknown as Context, () => {})).toThrow(/Cannot bind a function: it needs a Context/);
+});
+
+/** An emitter that soon emits, from a place where another context is current. */
+function emitting(event: string): EventEmitter {
+  const emitter = new EventEmitter();
+  run(other, () => setImmediate(() => emitter.emit(event)));
+  return emitter;
+}
+
+const fromElsewhere = run(other, () => delay(1));

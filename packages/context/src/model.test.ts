@@ -1,0 +1,220 @@
+import fc from "fast-check";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+
+import {
+  afterFunc,
+  background,
+  type CancelFunc,
+  type Context,
+  createKey,
+  DeadlineExceeded,
+  withCancel,
+  withoutCancel,
+  withSignal,
+  withTimeout,
+  withValue,
+} from "./index.ts";
+
+// The tree as one would write it without any thought of cost: every node is linked, every deadline is looked at whenever
+// time goes on. Random sequences of steps must leave ours and this one in agreement.
+
+interface End {
+  readonly isDeadline: boolean;
+  readonly cause: unknown;
+}
+
+class Model {
+  readonly children: Model[] = [];
+  readonly at: number;
+  ended: End | undefined;
+
+  constructor(parent?: Model, at = Infinity) {
+    this.at = Math.min(at, parent?.at ?? Infinity);
+    this.ended = parent?.ended;
+    parent?.children.push(this);
+  }
+
+  end(end: End): void {
+    if (this.ended !== undefined) return;
+    this.ended = end;
+    for (const child of this.children) child.end(end);
+  }
+}
+
+/** One context of ours, its model, and what was seen of it. */
+interface Pair {
+  readonly ctx: Context;
+  readonly model: Model;
+  readonly cancel: CancelFunc | undefined;
+  signal: AbortSignal | undefined;
+  readonly callbacks: { calls: number; stopped: boolean; stop: () => boolean }[];
+}
+
+const key = createKey<number>("key");
+const which = fc.nat(30);
+const step = fc.oneof(
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("cancel-child" as const), which }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("timeout" as const), which, ms: fc.nat(20) }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("value" as const), which }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("detach" as const), which }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("signal" as const), which }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("cancel" as const), which }) },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("abort" as const), which }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("observe" as const), which }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("after" as const), which }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("stop" as const), which, callback: fc.nat(3) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("ask" as const), which }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("wait" as const), ms: fc.nat(15) }) },
+);
+type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
+
+class Run {
+  readonly pairs: Pair[] = [this.pair(background, new Model(), undefined)];
+  readonly sources: { controller: AbortController; model: Model }[] = [];
+  readonly errors = new Map<End, unknown>();
+  causes = 0;
+
+  pair(ctx: Context, model: Model, cancel: CancelFunc | undefined): Pair {
+    return { ctx, model, cancel, signal: undefined, callbacks: [] };
+  }
+
+  take(each: Step): void {
+    if (each.do === "wait") return this.wait(each.ms);
+    const at = this.pairs[each.which % this.pairs.length]!;
+    switch (each.do) {
+      case "cancel-child": {
+        const [ctx, cancel] = withCancel(at.ctx);
+        this.pairs.push(this.pair(ctx, new Model(at.model), cancel));
+        break;
+      }
+      case "timeout": {
+        const [ctx, cancel] = withTimeout(at.ctx, each.ms);
+        const model = new Model(at.model, performance.now() + each.ms);
+        if (each.ms === 0) model.end({ isDeadline: true, cause: undefined });
+        this.pairs.push(this.pair(ctx, model, cancel));
+        break;
+      }
+      case "value":
+        this.pairs.push({ ...at, ctx: withValue(at.ctx, key, 1), callbacks: [] });
+        break;
+      case "detach":
+        this.pairs.push(this.pair(withoutCancel(at.ctx), new Model(), undefined));
+        break;
+      case "signal": {
+        const controller = new AbortController();
+        const [ctx, cancel] = withSignal(at.ctx, controller.signal);
+        const pair = this.pair(ctx, new Model(at.model), cancel);
+        // Nobody can say when a signal aborted that nobody listened to.
+        pair.signal = ctx.signal;
+        this.pairs.push(pair);
+        this.sources.push({ controller, model: pair.model });
+        break;
+      }
+      case "cancel": {
+        const cause = this.causes++ % 2 === 0 ? undefined : new Error(`cause ${this.causes}`);
+        at.cancel?.(cause);
+        if (at.cancel !== undefined) at.model.end({ isDeadline: false, cause });
+        break;
+      }
+      case "abort": {
+        const source = this.sources[each.which % Math.max(1, this.sources.length)];
+        const cause = new Error("aborted");
+        source?.controller.abort(cause);
+        source?.model.end({ isDeadline: false, cause });
+        break;
+      }
+      case "observe":
+        at.signal = at.ctx.signal;
+        break;
+      case "after": {
+        const callback = { calls: 0, stopped: false, stop: () => false };
+        callback.stop = afterFunc(at.ctx, () => void (callback.calls += 1));
+        at.callbacks.push(callback);
+        break;
+      }
+      case "stop": {
+        const callback = at.callbacks[each.callback % Math.max(1, at.callbacks.length)];
+        if (callback === undefined) break;
+        const wasLive = at.model.ended === undefined && !callback.stopped;
+        expect(callback.stop()).toBe(wasLive);
+        callback.stopped ||= wasLive;
+        break;
+      }
+      case "ask":
+        this.check(at);
+        break;
+    }
+  }
+
+  /** Time goes on, deadline by deadline. */
+  wait(ms: number): void {
+    vi.advanceTimersByTime(ms);
+    const due = [...new Set(this.pairs.map(({ model }) => model))]
+      .filter((model) => model.at <= performance.now())
+      .toSorted((a, b) => a.at - b.at);
+    // Of those with one deadline the outer ones come first, as they were made.
+    for (const model of due) model.end({ isDeadline: true, cause: undefined });
+  }
+
+  /** What has been told must be right at any time. */
+  checkTold(): void {
+    for (const { ctx, signal, model } of this.pairs) {
+      if (signal === undefined) continue;
+      expect(signal.aborted).toBe(model.ended !== undefined);
+      // What never ends has a new one each time, so that none collects listeners.
+      if (model !== this.pairs[0]!.model) expect(ctx.signal).toBe(signal);
+    }
+  }
+
+  check({ ctx, model }: Pair): void {
+    const error = ctx.err();
+    expect(error === undefined).toBe(model.ended === undefined);
+    if (error === undefined || model.ended === undefined) return;
+    expect(error instanceof DeadlineExceeded).toBe(model.ended.isDeadline);
+    expect(ctx.cause()).toBe(model.ended.cause ?? error);
+    // One end, one error object; two ends, two.
+    const known = this.errors.get(model.ended);
+    if (known === undefined) expect([...this.errors.values()]).not.toContain(error);
+    else expect(error).toBe(known);
+    this.errors.set(model.ended, error);
+  }
+
+  checkAll(): void {
+    for (const pair of this.pairs) {
+      this.check(pair);
+      for (const { calls, stopped } of pair.callbacks)
+        expect(calls).toBe(pair.model.ended !== undefined && !stopped ? 1 : 0);
+    }
+  }
+}
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+/** More with `PROPERTY_RUNS=100000 npm test -- packages/context/src/model.test.ts`. */
+const numRuns = Number(process.env["PROPERTY_RUNS"] ?? 2_000);
+
+it(
+  `agrees with the naive tree, however it is derived, cancelled, observed, stopped and waited on (${numRuns} runs)`,
+  { timeout: 600_000 },
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 60 }), async (steps) => {
+        const run = new Run();
+        for (const each of steps) {
+          run.take(each);
+          run.checkTold();
+        }
+        await null;
+        await null;
+        run.checkAll();
+        run.wait(100);
+        await null;
+        await null;
+        run.checkTold();
+        run.checkAll();
+      }),
+      { numRuns },
+    );
+  },
+);

@@ -1,0 +1,37 @@
+import { afterEach, expect, it, vi } from "vitest";
+
+import { afterFunc, background, createKey, withCancel, withoutCancel, withTimeout, withValue } from "./index.ts";
+
+afterEach(() => void vi.useRealTimers());
+
+it.each(["before", "after"])("never ends, whether the parent does %s (TestWithoutCancel)", (when) => {
+  vi.useFakeTimers();
+  const [parent, cancel] = withTimeout(background, 10);
+  if (when === "before") cancel();
+  const ctx = withoutCancel(parent);
+  const { signal } = ctx;
+  cancel();
+  vi.advanceTimersByTime(20);
+
+  expect([ctx.err(), ctx.cause(), ctx.deadline, signal.aborted]).toEqual([undefined, undefined, undefined, false]);
+});
+
+it("keeps the values (TestWithoutCancel)", () => {
+  const key = createKey<string>("key");
+  expect(withoutCancel(withValue(background, key, "kept")).value(key)).toBe("kept");
+});
+
+it("cuts all below it off from what is above", () => {
+  const [parent, cancel] = withCancel(background);
+  const [child] = withCancel(withoutCancel(parent));
+  const called = vi.fn();
+  afterFunc(child, called);
+  cancel();
+  expect(child.err()).toBeUndefined();
+});
+
+it("has a signal of its own, always the same", () => {
+  const ctx = withoutCancel(background);
+  expect(ctx.signal).toBe(ctx.signal);
+  expect(ctx.signal).not.toBe(withoutCancel(background).signal);
+});
