@@ -130,6 +130,27 @@ describe("a deadline", () => {
     expect(withTimeout(parent, 0)[0].err()).toBe(parent.err());
   });
 
+  it("that is over yields to the end of a parent that had a deadline too", () => {
+    const [parent, cancel] = withTimeout(background, "1h");
+    cancel();
+    expect(withTimeout(parent, 0)[0].err()).toBe(parent.err());
+  });
+
+  it("that came before the parent's end is the reason, though its timer is late", () => {
+    const [parent, cancel] = withCancel(background);
+    const [child] = withTimeout(parent, 10);
+    const [grandchild] = withCancel(child);
+    const { signal } = grandchild;
+    const { now } = performance;
+    const spy = vi.spyOn(performance, "now").mockImplementation(() => now.call(performance) + 20);
+    cancel(new Error("later"));
+
+    expect(signal.reason).toBeInstanceOf(DeadlineExceeded);
+    expect(signal.reason).toBe(child.err());
+    expect(parent.err()).toBeInstanceOf(Canceled);
+    spy.mockRestore();
+  });
+
   it("that came before the parent's end is the reason, though nobody had asked", () => {
     const [parent, cancel] = withCancel(background);
     const [child] = withTimeout(parent, 10);

@@ -25,7 +25,8 @@ export function arm(limit: Limit): void {
   limit.slot = heap.length;
   heap.push(limit);
   up(limit.slot);
-  if (heap[0] === limit) schedule(limit.at);
+  // A faked timer that has been taken away will never fire: what waits behind it must not wait for ever.
+  if (heap[0] === limit || armed?.by !== setTimeout) schedule(heap[0]!.at);
 }
 
 /** Forgets a deadline. The Node timer stays: to find nothing to do costs less than to set it anew each time. */
