@@ -1,0 +1,50 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+
+import { expect, it } from "vitest";
+
+const exec = promisify(execFile);
+
+/** Runs a program in a process of its own, against what would be published, and gives what it prints. */
+async function node(program: string, type: "module" | "commonjs" = "module"): Promise<string> {
+  const { stdout, stderr } = await exec(process.execPath, [`--input-type=${type}`, "--eval", program], {
+    timeout: 10_000,
+  });
+  return stdout + stderr;
+}
+
+it("CommonJS requires the package, and shares it with modules", async () => {
+  const printed = await node(
+    `const context = require("@throughline/context");
+     import("@throughline/context").then((module) => console.log(module.withCancel === context.withCancel, String(context.withCancel(context.background)[0])));`,
+    "commonjs",
+  );
+  expect(printed).toBe("true background.withCancel\n");
+});
+
+it("a deadline alone keeps no process alive", async () => {
+  const printed = await node(
+    `import { afterFunc, background, withTimeout } from "@throughline/context";
+     afterFunc(withTimeout(background, "1h")[0], () => console.log("an hour later"));
+     process.on("exit", () => console.log("ended at once"));`,
+  );
+  expect(printed).toBe("ended at once\n");
+});
+
+it("a callback that throws ends the process, as an event listener does", async () => {
+  const failed = await node(
+    `import { afterFunc, background, withCancel } from "@throughline/context";
+     const [ctx, cancel] = withCancel(background);
+     afterFunc(ctx, () => { throw new Error("from the callback"); });
+     cancel();
+     setTimeout(() => console.log("still here"), 100);`,
+  ).catch((error: { code: number; stdout: string; stderr: string }) => error);
+  expect(failed).toMatchObject({ code: 1, stdout: "", stderr: expect.stringContaining("from the callback") });
+});
+
+it.each(["context", "http", "express", "koa", "fetch", "resilience", "identity", "telemetry", "viewer"])(
+  "%s loads without a warning",
+  async (name) => {
+    expect(await node(`import "@throughline/${name}";`)).toBe("");
+  },
+);
