@@ -3,6 +3,8 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
+  // The oldest Node that tests run on does not know `using`.
+  oxc: { target: "es2022" },
   resolve: {
     // Tests run from source: a failure points at the line that was written.
     alias: [

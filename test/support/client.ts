@@ -43,7 +43,11 @@ function sendHttp2(url: string, headers: Headers): Sent {
       session.close();
     }
   }
-  return { reply: read(), leave: () => stream.close(http2.constants.NGHTTP2_CANCEL) };
+  function leave(): void {
+    stream.close(http2.constants.NGHTTP2_CANCEL);
+    session.close();
+  }
+  return { reply: read(), leave };
 }
 
 async function replyOf(status: number, headers: Reply["headers"], body: AsyncIterable<Buffer>): Promise<Reply> {

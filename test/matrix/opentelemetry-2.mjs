@@ -1,0 +1,69 @@
+// Contexts on the older line of OpenTelemetry (API 1.9, SDK 2), and beside an API that does not match the SDK's.
+import assert from "node:assert/strict";
+
+import { context, createContextKey, ROOT_CONTEXT, SpanKind, trace } from "@opentelemetry/api";
+import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
+import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
+import * as same from "@throughline/context";
+import * as mismatched from "throughline-context-with-another-api";
+
+let passed = 0;
+async function test(name, body) {
+  await body();
+  passed += 1;
+  console.log(`ok - ${name}`);
+}
+
+const key = same.createKey("key");
+const later = () => new Promise((resolve) => setTimeout(resolve, 1));
+
+for (const [line, use] of [
+  ["no manager", () => {}],
+  ["the manager of SDK 2", () => context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())],
+]) {
+  use();
+  await test(`${line}: run carries the context`, async () => {
+    const ctx = same.withValue(same.background, key, line);
+    await same.run(ctx, async () => {
+      await later();
+      assert.equal(same.current().value(key), line);
+    });
+    assert.equal(same.current(), same.background);
+  });
+  await test(`${line}: a copy whose API the SDK does not know carries it too, and shares it`, async () => {
+    const [ctx, cancel] = mismatched.withCancel(same.withValue(same.background, key, line));
+    await mismatched.run(ctx, async () => {
+      await later();
+      assert.equal(mismatched.current().value(key), line);
+      cancel();
+      assert.equal(mismatched.current().err().code, "ABORT_ERR");
+    });
+  });
+}
+
+await test("SDK 2: a span's context keeps the deadline, and the span its parent", async () => {
+  const exporter = new InMemorySpanExporter();
+  trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }));
+  const tracer = trace.getTracer("test");
+  const [ctx, cancel] = same.withTimeout(same.background, "1h");
+  await same.run(ctx, () =>
+    tracer.startActiveSpan("outer", { kind: SpanKind.SERVER }, async (outer) => {
+      await later();
+      assert.ok(same.current().remaining() < Infinity);
+      tracer.startActiveSpan("inner", (inner) => inner.end());
+      outer.end();
+    }),
+  );
+  cancel();
+  const [inner, outer] = exporter.getFinishedSpans();
+  assert.equal(inner.parentSpanContext.spanId, outer.spanContext().spanId);
+});
+
+await test("SDK 2: a foreign context is a parent", () => {
+  const symbol = createContextKey("theirs");
+  const [ctx] = same.withCancel(ROOT_CONTEXT.setValue(symbol, 1));
+  assert.equal(ctx.getValue(symbol), 1);
+  context.with(ROOT_CONTEXT.setValue(symbol, 2), () => assert.equal(same.current().getValue(symbol), 2));
+});
+
+console.log(`${passed} passed, 0 failed`);
