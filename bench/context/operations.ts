@@ -27,7 +27,14 @@ export interface Operation {
 }
 
 const keys = Array.from({ length: 100 }, (_, i) => createKey<number>(`key ${i}`));
-const absent = createKey<number>("absent");
+const [absent, otherAbsent] = [createKey<number>("absent"), createKey<number>("absent")];
+
+/** 0 or 1, never known before: what is asked for must not be the same each time, or the optimiser asks once. */
+function turn(): 0 | 1 {
+  turns = (turns + 1) & 1;
+  return turns as 0 | 1;
+}
+let turns = 0;
 const otelKeys = Array.from({ length: 100 }, (_, i) => createContextKey(`bench ${i}`));
 const noop = (): void => {};
 
@@ -80,9 +87,9 @@ const singles: Operation[] = [
   },
   {
     name: "value, at depth 8",
-    ours: () => eight.value(keys[0]!),
+    ours: () => eight.value(keys[turn()]!),
     go: "ValueAtDepth8",
-    peer: { name: "OpenTelemetry getValue", run: () => otelEight.getValue(otelKeys[0]!) },
+    peer: { name: "OpenTelemetry getValue", run: () => otelEight.getValue(otelKeys[turn()]!) },
     budget: { of: "go", share: 1 },
   },
   {
@@ -190,7 +197,7 @@ const depths = [10, 20, 30, 50, 100].flatMap((depth): Operation[] => {
       name: `DeepValueSameGoRoutine/depth=${depth}`,
       ours: () => ctx.value(absent),
       go: `DeepValueSameGoRoutine/depth=${depth}`,
-      peer: { name: "OpenTelemetry getValue", run: () => otel.getValue(absent) },
+      peer: { name: "OpenTelemetry getValue", run: () => otel.getValue(turn() === 0 ? absent : otherAbsent) },
     },
     {
       name: `DeepValueNewGoRoutine/depth=${depth}`,
@@ -206,14 +213,14 @@ const depths = [10, 20, 30, 50, 100].flatMap((depth): Operation[] => {
   ];
 });
 
-/** Ten deadlines made and cancelled, with as many alive beside them, all of which somebody waits for. */
+/** Ten deadlines made and cancelled, with as many alive beside them that somebody waits for, so that they are armed. */
 export function withTimeoutConcurrency(concurrency: number): { operation: Operation; release: () => void } {
-  const make = (): CancelFunc => {
+  const alive = Array.from({ length: concurrency }, () => {
     const [ctx, cancel] = withTimeout(background, 3_600_000 + Math.random() * 1000);
     afterFunc(ctx, noop);
     return cancel;
-  };
-  const alive = Array.from({ length: concurrency }, make);
+  });
+  const make = (): CancelFunc => withTimeout(background, 3_600_000)[1];
   const ours = (): void => {
     const ten = [make(), make(), make(), make(), make(), make(), make(), make(), make(), make()];
     for (const cancel of ten) cancel();

@@ -6,16 +6,16 @@ import type { ContextError } from "./errors.ts";
 import type { Key } from "./key.ts";
 import { lineage } from "./lineage.ts";
 import { ROOT, type Scope } from "./scope.ts";
-import { BOTTOM, find, gather, has, INDEX } from "./values.ts";
+import { Base, find, gather } from "./values.ts";
 
 /** Two copies whose contexts have the same fields share them; the number changes when the fields do. */
 const CONTEXT = Symbol.for("@throughline/context/Context.1");
 
-/** How long a search may be before what is below is gathered into an index. Past this, walking costs more than hashing. */
-const LONG = 24;
+/** How long a list may grow before it is gathered into an index: longer than that of any usual request. */
+const LONG = 64;
 
 /** What long lists were gathered into, so that many contexts derived from one share it. */
-const compacted = new WeakMap<Context, Context>();
+const gathered = new WeakMap<Context, Context>();
 
 /**
  * What one request carries: deadline, cancellation and values, trace among them.
@@ -27,43 +27,53 @@ const compacted = new WeakMap<Context, Context>();
 export class Context implements OtelContext {
   /** @internal The node this one was derived from. */
   readonly up: Context | undefined;
+  /** @internal What is below the last node up. */
+  readonly base: Base;
   /** @internal Shared by all nodes down to the next that can be cancelled by itself. */
   readonly scope: Scope;
   /** @internal What this node binds; `undefined` where it only changes the scope. */
   readonly key: symbol | undefined;
   /** @internal */
   readonly bound: unknown;
-  /** @internal Nodes since the list was last gathered into an index; less, where the index is large. */
-  readonly depth: number;
+  /** @internal How many nodes there are up to the base. */
+  readonly length: number;
 
   /** Not for use: derive one from another with `withValue`, `withCancel` and the like. */
-  protected constructor(up: Context | undefined, scope: Scope, key: symbol | undefined, bound: unknown, depth: number) {
+  protected constructor(
+    up: Context | undefined,
+    base: Base,
+    scope: Scope,
+    key: symbol | undefined,
+    bound: unknown,
+    length: number,
+  ) {
     this.up = up;
+    this.base = base;
     this.scope = scope;
     this.key = key;
     this.bound = bound;
-    this.depth = depth;
+    this.length = length;
   }
 
-  /** @internal A lowest node, and what it stands on. */
-  static lowest(key: symbol, bound: unknown): Context {
-    return new Context(undefined, ROOT, key, bound, 0);
+  /** @internal A context without any node of its own. */
+  static on(base: Base, scope: Scope): Context {
+    return new Context(undefined, base, scope, undefined, undefined, 0);
   }
 
   /** @internal One node more. Without a key it only carries the scope. */
   derive(scope: Scope, key: symbol | undefined, value: unknown): Context {
-    const up = this.depth < LONG ? this : this.#compact();
-    return new Context(up, scope, key, value, up.depth + 1);
+    // As many nodes as the index has keys: then gathering costs no more than what it gathers.
+    const isLong = this.length >= LONG && this.length >= (this.base.index?.size ?? 0);
+    const up = isLong ? this.#gathered() : this;
+    return new Context(up, up.base, scope, key, value, up.length + 1);
   }
 
-  /** This context with all that it binds in one node: as large as it has keys, however many steps led to it. */
-  #compact(): Context {
-    let known = compacted.get(this);
+  /** This context with all that it binds in an index: as large as it has keys, however many steps led to it. */
+  #gathered(): Context {
+    let known = gathered.get(this);
     if (known === undefined) {
-      const { lowest, index } = gather<Context>(this);
-      // As many nodes may follow as the index has keys: then gathering costs no more than what it gathers.
-      known = new Context(lowest, this.scope, INDEX, index, LONG - Math.max(LONG, index.size));
-      compacted.set(this, known);
+      known = Context.on(gather(this), this.scope);
+      gathered.set(this, known);
     }
     return known;
   }
@@ -123,7 +133,7 @@ export class Context implements OtelContext {
 
   /** OpenTelemetry's: a derived context without the key; this one, if it has none. */
   deleteValue(key: symbol): Context {
-    return has(this, key) ? this.derive(this.scope, key, undefined) : this;
+    return find(this, key) === undefined ? this : this.derive(this.scope, key, undefined);
   }
 
   /** How this context came about: `background.withTimeout(2s).withValue(tenant: Tenant)`. Type names only, never what a value holds. */
@@ -151,7 +161,7 @@ export function isContext(value: unknown): value is Context {
 }
 
 /** Never ends, has no deadline and no values: where a program begins (Go: `context.Background`). */
-export const background: Context = Context.lowest(BOTTOM, "background");
+export const background: Context = Context.on(new Base("background"), ROOT);
 
 /** As `background`, for a place where it is not yet clear which context to use (Go: `context.TODO`). */
-export const todo: Context = Context.lowest(BOTTOM, "todo");
+export const todo: Context = Context.on(new Base("todo"), ROOT);

@@ -16,8 +16,8 @@ export abstract class ContextError extends Error {
 
 /** The context was cancelled (Go: `context.Canceled`). Named as the platform names an abort. */
 export class Canceled extends ContextError {
-  override readonly name = "AbortError";
-  readonly code = "ABORT_ERR";
+  declare readonly name: "AbortError";
+  declare readonly code: "ABORT_ERR";
 
   constructor(message = "context canceled", options?: ErrorOptions) {
     super(message, options);
@@ -36,10 +36,10 @@ export interface DeadlineDetails {
 
 /** The deadline passed (Go: `context.DeadlineExceeded`). Named as the platform names a timeout. */
 export class DeadlineExceeded extends ContextError implements Partial<DeadlineDetails> {
-  override readonly name = "TimeoutError";
-  readonly code = "DEADLINE_EXCEEDED";
+  declare readonly name: "TimeoutError";
+  declare readonly code: "DEADLINE_EXCEEDED";
   /** As Go's `net.Error` has it. */
-  readonly timeout = true;
+  declare readonly timeout: true;
   declare readonly budget?: number;
   declare readonly elapsed?: number;
   declare readonly source?: string;
@@ -51,6 +51,10 @@ export class DeadlineExceeded extends ContextError implements Partial<DeadlineDe
     if (options.source !== undefined) this.source = options.source;
   }
 }
+
+// On the prototypes, as the platform's own errors have them: an error is made for every request that is cancelled.
+Object.assign(Canceled.prototype, { name: "AbortError", code: "ABORT_ERR" });
+Object.assign(DeadlineExceeded.prototype, { name: "TimeoutError", code: "DEADLINE_EXCEEDED", timeout: true });
 
 brand(ContextError, Symbol.for("@throughline/context/ContextError"));
 brand(Canceled, Symbol.for("@throughline/context/Canceled"));

@@ -3,44 +3,32 @@ import type { Context } from "./context.ts";
 import { typeName } from "./describe.ts";
 import type { Limit } from "./limit.ts";
 import type { Scope } from "./scope.ts";
-import { ADOPTED, BOTTOM, INDEX } from "./values.ts";
 
 /** How a context came about, oldest step first, as one would write it. Values appear by the name of their type only. */
 export function lineage(ctx: Context): string {
   const steps: string[] = [];
-  for (let node: Context | undefined = ctx; node !== undefined; node = node.up) steps.push(step(node));
-  return steps.reverse().join(".");
+  let node = ctx;
+  for (; node.up !== undefined; node = node.up) steps.push(step(node));
+  const { name, index } = node.base;
+  if (index !== undefined)
+    steps.push(`values(${[...index.keys()].map(keyName).join(", ")})`, ...scopeSteps(node.scope));
+  return [name, ...steps.reverse()].join(".");
 }
 
 function step(node: Context): string {
-  switch (node.key) {
-    case BOTTOM:
-      return String(node.bound);
-    case ADOPTED:
-      return `adopted(${typeName(node.bound)})`;
-    case INDEX:
-      return `${scopes(node.scope)}values(${names(node.bound as Map<symbol, unknown>)})`;
-    case undefined:
-      return scopeStep(node.scope);
-    default:
-      return `withValue(${name(node.key)}: ${typeName(node.bound)})`;
-  }
+  return node.key === undefined ? scopeStep(node.scope) : `withValue(${keyName(node.key)}: ${typeName(node.bound)})`;
 }
 
-function names(index: Map<symbol, unknown>): string {
-  return [...index.keys()].map(name).join(", ");
-}
-
-function name(key: symbol): string {
+function keyName(key: symbol): string {
   return key.description ?? "(no name)";
 }
 
-/** The scopes that an index has folded away. */
-function scopes(from: Scope): string {
+/** The scopes up from this one: those whose steps were gathered away. */
+function scopeSteps(from: Scope): string[] {
   const steps: string[] = [];
   for (let scope: Scope | undefined = from; scope?.parent !== undefined; scope = scope.parent)
-    steps.push(`${scopeStep(scope)}.`);
-  return steps.reverse().join("");
+    steps.push(scopeStep(scope));
+  return steps;
 }
 
 function scopeStep(scope: Scope): string {

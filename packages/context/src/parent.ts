@@ -1,8 +1,9 @@
 import { ROOT_CONTEXT, type Context as OtelContext } from "@opentelemetry/api";
 
 import { background, Context, isContext } from "./context.ts";
-import { describe } from "./describe.ts";
-import { ADOPTED } from "./values.ts";
+import { describe, typeName } from "./describe.ts";
+import { ROOT } from "./scope.ts";
+import { Base } from "./values.ts";
 
 /** Foreign contexts and what stands for them, so that one is always the same. */
 const adopted = new WeakMap<OtelContext, Context>();
@@ -13,7 +14,7 @@ export function ours(ctx: OtelContext): Context {
   if (ctx === ROOT_CONTEXT) return background;
   let known = adopted.get(ctx);
   if (known === undefined) {
-    known = Context.lowest(ADOPTED, ctx);
+    known = Context.on(new Base(`adopted(${typeName(ctx)})`, ctx), ROOT);
     adopted.set(ctx, known);
   }
   return known;

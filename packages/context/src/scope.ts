@@ -130,12 +130,12 @@ export class Scope {
 
   /** Aborts with the error of the end; always the same. */
   get signal(): AbortSignal {
+    const known = this.watch?.controller;
+    if (known !== undefined) return known.signal;
     const ended = this.poll();
     const watch = (ended === undefined ? this.observe() : undefined) ?? (this.watch ??= new Watch(this));
-    if (watch.controller === undefined) {
-      watch.controller = new AbortController();
-      if (ended !== undefined) watch.notify();
-    }
+    watch.controller = new AbortController();
+    if (ended !== undefined) watch.notify();
     return watch.controller.signal;
   }
 }

@@ -71,7 +71,7 @@ describe("a long list of values", () => {
 
     let nodes = 0;
     for (let node: Context | undefined = ctx; node; node = (node as unknown as { up?: Context }).up) nodes += 1;
-    expect(nodes).toBeLessThan(30);
+    expect(nodes).toBeLessThan(70);
     expect(keys.map((key) => ctx.value(key))).toEqual([99_995, 99_996, 99_997, 99_998, 99_999]);
   });
 
@@ -90,7 +90,7 @@ describe("a long list of values", () => {
     ["a foreign root", ROOT_CONTEXT.setValue(keys[0]!, 100).setValue(keys[1]!, 101), { 0: 100, 1: 101 }],
   ])("agrees with a Map on %s, step by step", (_name, root, initial) => {
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 250, size: "max" }), (steps) => {
         const model = new Map<Key<number>, number>(
           Object.entries(initial).map(([i, value]) => [keys[Number(i)]!, value as number]),
         );

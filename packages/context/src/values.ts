@@ -1,62 +1,62 @@
 import type { Context as OtelContext } from "@opentelemetry/api";
 
-/** A node of the list of values, which is what a Context is to this file. */
+/** A node of a list of values, which is what a Context is to this file. */
 interface Node {
   readonly up: Node | undefined;
-  /** What the node binds; `undefined` where it binds nothing, or one of the three marks below. */
+  /** What this node binds; `undefined` where it binds nothing. */
   readonly key: symbol | undefined;
   readonly bound: unknown;
+  readonly base: Base;
 }
 
-// Marks are the same in all installed copies of this package, since one list may have nodes of several.
+/**
+ * What a list of values stands on, and all its nodes point to: a root of ours or a foreign OpenTelemetry context, with whatever a
+ * list that grew long was gathered into.
+ */
+export class Base {
+  readonly name: string;
+  readonly foreign: OtelContext | undefined;
+  /** Bound above the root and below the list. */
+  readonly index: ReadonlyMap<symbol, unknown> | undefined;
 
-/** Key of the lowest node: what it binds is the name of the root. */
-export const BOTTOM: symbol = Symbol.for("@throughline/context/bottom");
-/** Key of a lowest node that stands on a foreign OpenTelemetry context, which it binds. */
-export const ADOPTED: symbol = Symbol.for("@throughline/context/adopted");
-/** Key of a node that binds a Map of all that was below it. */
-export const INDEX: symbol = Symbol.for("@throughline/context/index");
+  constructor(name: string, foreign?: OtelContext, index?: ReadonlyMap<symbol, unknown>) {
+    this.name = name;
+    this.foreign = foreign;
+    this.index = index;
+  }
 
-/** The value bound to the key nearest to this node. A loop, so that depth costs no stack (Go, 1G.61). */
+  find(key: symbol): unknown {
+    const { index, foreign } = this;
+    if (index !== undefined) {
+      const value = index.get(key);
+      if (value !== undefined || index.has(key)) return value;
+    }
+    return foreign?.getValue(key);
+  }
+}
+
+/** The value bound to the key nearest to this node. A loop, so that depth costs no stack (Go: `value`). */
 export function find(from: Node, key: symbol): unknown {
   let node: Node | undefined = from;
   do {
     if (node.key === key) return node.bound;
-    if (node.key === INDEX) {
-      const index = node.bound as Map<symbol, unknown>;
-      const value = index.get(key);
-      if (value !== undefined || index.has(key)) return value;
-    } else if (node.key === ADOPTED) {
-      return (node.bound as OtelContext).getValue(key);
-    }
     node = node.up;
   } while (node !== undefined);
-  return undefined;
+  return from.base.find(key);
 }
 
-/** Whether the key is bound here to anything but `undefined`, which counts as absent. */
-export function has(from: Node, key: symbol): boolean {
-  return find(from, key) !== undefined;
-}
-
-/** Where the list stands, and all that is bound above that in one Map: as many entries as keys, however often each was bound. */
-export function gather<N extends Node & { readonly up: N | undefined }>(
-  from: N,
-): { lowest: N; index: Map<symbol, unknown> } {
-  const steps: N[] = [];
-  let node = from;
-  while (node.up !== undefined && node.key !== INDEX) {
-    steps.push(node);
-    node = node.up;
+/** A base with all that is bound from this node down: as many entries as keys, however often each was bound. */
+export function gather(from: Node): Base {
+  const { name, foreign, index } = from.base;
+  const bindings: Node[] = [];
+  for (let node: Node | undefined = from; node !== undefined; node = node.up) {
+    if (node.key !== undefined) bindings.push(node);
   }
-  const known = node.key === INDEX ? (node.bound as Map<symbol, unknown>) : undefined;
-  const lowest = known === undefined ? node : node.up!;
-  const index = new Map(known);
-  for (const { key, bound } of steps.reverse()) {
-    if (key === undefined) continue;
+  const gathered = new Map(index);
+  for (const { key, bound } of bindings.reverse()) {
     // `undefined` hides what a foreign context below may bind; elsewhere it is the same as absent.
-    if (bound === undefined && lowest.key !== ADOPTED) index.delete(key);
-    else index.set(key, bound);
+    if (bound === undefined && foreign === undefined) gathered.delete(key!);
+    else gathered.set(key!, bound);
   }
-  return { lowest, index };
+  return new Base(name, foreign, gathered);
 }
