@@ -10,6 +10,8 @@ export { withValue } from "./value.ts";
 export { withoutCancel } from "./without-cancel.ts";
 
 // For the packages beside this one.
+export { callAfter } from "./alarm.ts";
 export { describe } from "./describe.ts";
+export { deadlineDetails } from "./details.ts";
 export { milliseconds } from "./duration.ts";
-export { ours as adopt } from "./parent.ts";
+export { oneOf, refuseUnknown } from "./options.ts";

@@ -1,8 +1,9 @@
 import { now } from "./clock.ts";
 import type { Scope } from "./scope.ts";
+import type { Alarm } from "./timers.ts";
 
 /** A deadline: the scope that set it, and all below that have no earlier one, point here. */
-export class Limit {
+export class Limit implements Alarm {
   /** When, on the monotonic clock. */
   readonly at: number;
   /** Milliseconds granted when it was set. */
@@ -21,6 +22,10 @@ export class Limit {
     this.cause = cause;
     this.source = source;
     this.#epoch = epoch;
+  }
+
+  due(): void {
+    this.scope.poll();
   }
 
   /** The deadline on the wall clock, fixed when first asked for: later jumps of that clock do not change the answer. */

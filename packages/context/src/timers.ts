@@ -1,7 +1,18 @@
 import { AsyncResource } from "node:async_hooks";
 
 import { now } from "./clock.ts";
-import type { Limit } from "./limit.ts";
+
+/** Something that is to happen at a time. */
+export interface Alarm {
+  /** On the monotonic clock. */
+  readonly at: number;
+  /** Its place in the heap; -1 while it is not armed. */
+  slot: number;
+  /** Whether the process must not end before. */
+  readonly keepsAlive?: boolean;
+  /** Called when the time has come, once it is disarmed. */
+  due(): void;
+}
 
 /**
  * The deadlines that somebody watches, earliest first: a binary heap under a single Node timer.
@@ -9,7 +20,7 @@ import type { Limit } from "./limit.ts";
  * Node keeps one list of timers for each distinct duration, and with tens of thousands of distinct ones alive a single
  * `setTimeout` can take milliseconds. Deadlines are just that: many, and all different.
  */
-const heap: Limit[] = [];
+const heap: Alarm[] = [];
 
 /** Longest delay that `setTimeout` takes; a longer one would fire at once. */
 const LONGEST_DELAY = 2 ** 31 - 1;
@@ -20,25 +31,28 @@ let armed: { at: number; timer: NodeJS.Timeout; by: typeof setTimeout } | undefi
 // A timer keeps the AsyncLocalStorage stores of whoever set it. This one serves everybody, so it must hold nobody's.
 const nobody = new AsyncResource("throughline.deadlines", { requireManualDestroy: true });
 
-/** Has the scope of this deadline polled when the deadline has come. */
-export function arm(limit: Limit): void {
-  limit.slot = heap.length;
-  heap.push(limit);
-  up(limit.slot);
+/** Has what is due called when its time has come, and never before. */
+export function arm(alarm: Alarm): void {
+  alarm.slot = heap.length;
+  heap.push(alarm);
+  if (alarm.keepsAlive) keepAlive(1);
+  up(alarm.slot);
   // A faked timer that has been taken away will never fire: what waits behind it must not wait for ever.
-  if (heap[0] === limit || armed?.by !== setTimeout) schedule(heap[0]!.at);
+  if (heap[0] === alarm || armed?.by !== setTimeout) schedule(heap[0]!.at);
 }
 
-/** Forgets a deadline. The Node timer stays: to find nothing to do costs less than to set it anew each time. */
-export function disarm(limit: Limit): void {
-  const slot = limit.slot;
+/** Forgets it. The Node timer stays: to find nothing to do costs less than to set it anew each time. */
+export function disarm(alarm: Alarm): void {
+  const slot = alarm.slot;
   if (slot === -1) return;
-  limit.slot = -1;
+  alarm.slot = -1;
   const last = heap.pop()!;
-  if (last === limit) return;
-  put(last, slot);
-  up(slot);
-  down(last.slot);
+  if (last !== alarm) {
+    put(last, slot);
+    up(slot);
+    down(last.slot);
+  }
+  if (alarm.keepsAlive) keepAlive(-1);
 }
 
 /** How many deadlines are armed. */
@@ -46,17 +60,32 @@ export function armedDeadlines(): number {
   return heap.length;
 }
 
+/** How many alarms the process must wait for. */
+let waiting = 0;
+
+function keepAlive(change: 1 | -1): void {
+  waiting += change;
+  if (waiting > 0) armed?.timer.ref();
+  else if (heap.length > 0) armed?.timer.unref();
+  else stop();
+}
+
+function stop(): void {
+  clearTimeout(armed?.timer);
+  armed = undefined;
+}
+
 function schedule(at: number): void {
   const time = now();
   if (armed !== undefined) {
     if (armed.at <= at && armed.at > time && armed.by === setTimeout) return;
-    clearTimeout(armed.timer);
+    stop();
   }
   // Node truncates to whole milliseconds: rounded up, so that it does not wake before the time.
   const delay = Math.min(Math.max(Math.ceil(at - time), 1), LONGEST_DELAY);
   const timer = nobody.runInAsyncScope(setTimeout, undefined, expire, delay) as NodeJS.Timeout;
   // A deadline alone keeps no process alive, as with AbortSignal.timeout.
-  timer.unref?.();
+  if (waiting === 0) timer.unref();
   armed = { at: time + delay, timer, by: setTimeout };
 }
 
@@ -64,38 +93,38 @@ function expire(): void {
   armed = undefined;
   const time = now();
   // Node may fire up to a millisecond early: only the clock says what is due.
-  for (let limit = heap[0]; limit !== undefined && limit.at <= time; limit = heap[0]) {
-    disarm(limit);
-    limit.scope.poll();
+  for (let alarm = heap[0]; alarm !== undefined && alarm.at <= time; alarm = heap[0]) {
+    disarm(alarm);
+    alarm.due();
   }
   if (heap[0] !== undefined) schedule(heap[0].at);
 }
 
-function put(limit: Limit, slot: number): void {
-  heap[slot] = limit;
-  limit.slot = slot;
+function put(alarm: Alarm, slot: number): void {
+  heap[slot] = alarm;
+  alarm.slot = slot;
 }
 
 function up(slot: number): void {
-  const limit = heap[slot]!;
+  const alarm = heap[slot]!;
   while (slot > 0) {
     const above = (slot - 1) >> 1;
-    if (heap[above]!.at <= limit.at) break;
+    if (heap[above]!.at <= alarm.at) break;
     put(heap[above]!, slot);
     slot = above;
   }
-  put(limit, slot);
+  put(alarm, slot);
 }
 
 function down(slot: number): void {
-  const limit = heap[slot]!;
+  const alarm = heap[slot]!;
   for (;;) {
     let below = 2 * slot + 1;
     if (below >= heap.length) break;
     if (below + 1 < heap.length && heap[below + 1]!.at < heap[below]!.at) below += 1;
-    if (heap[below]!.at >= limit.at) break;
+    if (heap[below]!.at >= alarm.at) break;
     put(heap[below]!, slot);
     slot = below;
   }
-  put(limit, slot);
+  put(alarm, slot);
 }

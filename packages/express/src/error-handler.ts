@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-import { canceledBy, exchangeOf, problemOf, sendProblem } from "@throughline/http";
+import { judge, sendProblem } from "@throughline/http";
 
 /** An error handler as Express 4 and 5 take it. */
 export type ErrorMiddleware = (
@@ -17,10 +17,8 @@ export type ErrorMiddleware = (
  */
 export function errorHandler(): ErrorMiddleware {
   return function errorHandler(error, req, res, next) {
-    exchangeOf(req)?.fail(error);
-    const problem = problemOf(error);
-    if (res.destroyed && (problem !== undefined || canceledBy(error) !== undefined)) return;
-    if (problem === undefined || res.headersSent) next(error);
-    else sendProblem(res, problem, true);
+    const verdict = judge(error, req, res);
+    if (verdict === "pass") next(error);
+    else if (verdict !== "gone") sendProblem(res, verdict, true);
   };
 }

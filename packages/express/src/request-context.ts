@@ -3,14 +3,10 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { run } from "@throughline/context";
 import { acceptNode, acceptor, sendProblem, type ServerOptions } from "@throughline/http";
 
+import { watchRoute } from "./route.ts";
+
 /** A handler as Express 4 and 5 take it; written with Node's types, of which theirs are made. */
 export type Middleware = (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void;
-
-/** What Express adds to a request once a route has matched. */
-interface Routed {
-  baseUrl?: string;
-  route?: { path?: unknown };
-}
 
 /**
  * Gives each request its Context, which is `current()` in all that follows. It ends at the caller's deadline or the server's
@@ -22,14 +18,10 @@ interface Routed {
  * @throws TypeError, RangeError if an option is wrong: here, not at the first request
  */
 export function requestContext(options?: ServerOptions): Middleware {
-  const accepts = acceptor(options);
+  const accept = acceptor(options);
   return function requestContext(req, res, next) {
-    const exchange = acceptNode(accepts, req, res, () => route(req as Routed));
-    if (exchange.refusal === undefined) run(exchange.ctx, next);
-    else sendProblem(res, exchange.refusal, false);
+    const { ctx, refusal, isFirst } = acceptNode(accept, req, res, watchRoute(req));
+    if (refusal === undefined) run(ctx, next);
+    else sendProblem(res, refusal, !isFirst);
   };
-}
-
-function route({ baseUrl = "", route }: Routed): string | undefined {
-  return typeof route?.path === "string" ? baseUrl + route.path : undefined;
 }

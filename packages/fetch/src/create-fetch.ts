@@ -7,15 +7,15 @@ import {
   injectTrace,
   isSuppressed,
   outboundDeadline,
-  refuseUnknown,
 } from "@throughline/http";
 
+import { type Call, type FetchArguments, readCall } from "./call.ts";
 import { linkSignals } from "./linked-signal.ts";
+import { rebodied } from "./rebodied.ts";
 import { isTracedElsewhere } from "./traced-elsewhere.ts";
-import { watchedResponse } from "./watched-response.ts";
+import { watchedBody } from "./watched-body.ts";
 
 type Fetch = typeof globalThis.fetch;
-type FetchArguments = [input: Parameters<Fetch>[0], init?: RequestInit];
 
 export interface FetchOptions extends ClientOptions {
   /** What sends the request. @default the global `fetch`, looked up at each call */
@@ -34,49 +34,50 @@ export function createFetch({ fetch: given, ...options }: FetchOptions = {}): Fe
   if (given !== undefined && typeof given !== "function") {
     throw new TypeError(`Cannot create a fetch: 'fetch' must be a function: current value is ${describe(given)}`);
   }
-  const { margin: _margin, dialect: _dialect, ...others } = options;
-  refuseUnknown(others, "create a fetch");
   const settings = clientSettings(options, "create a fetch");
 
   return async function fetch(...call: FetchArguments): Promise<Response> {
     const send = given ?? globalThis.fetch;
     const ctx = current();
     // Telemetry's own traffic is not to be cut short by the deadline of whoever happened to trigger it.
-    return isSuppressed(ctx) ? send(...call) : sendUnder(ctx, send, call, settings);
+    return isSuppressed(ctx) ? send(...call) : sendUnder(ctx, send, readCall(...call), settings);
   };
 }
 
-async function sendUnder(
-  ctx: Context,
-  send: Fetch,
-  [input, init]: FetchArguments,
-  settings: ClientSettings,
-): Promise<Response> {
-  const request = input instanceof Request ? input : undefined;
-  const headers = new Headers(init?.headers ?? request?.headers);
+async function sendUnder(ctx: Context, send: Fetch, call: Call, settings: ClientSettings): Promise<Response> {
+  const { headers } = call;
   const deadline = outboundDeadline(ctx, settings);
   if (deadline !== undefined) headers.set(deadline.header, deadline.value);
 
-  const span = isTracedElsewhere()
-    ? undefined
-    : startSpan(ctx, init?.method ?? request?.method, request?.url ?? String(input));
+  const span = startSpan(ctx, call);
   if (span !== undefined) injectTrace(span.ctx, headers, { set: (carrier, name, value) => carrier.set(name, value) });
 
-  const link = linkSignals(ctx, init?.signal === undefined ? request?.signal : init.signal);
+  // Whichever is first: the body's end, an error before it, or the end of the context, after which nobody may look at the body.
   const over = (error?: unknown): void => {
     link.release();
-    span?.end(error);
+    span?.end(error, call.signal?.aborted);
   };
+  const link = linkSignals(ctx, call.signal, over);
   try {
-    const response = await send(input, { ...init, headers, signal: link.signal });
+    const response = await send(call.input, { ...call.init, headers, signal: link.signal });
     span?.response(response.status);
-    return watchedResponse(response, over);
+    if (response.body !== null) {
+      return rebodied(
+        response,
+        watchedBody(response.body, (end) => over(end.how === "failed" ? end.error : undefined)),
+      );
+    }
+    over();
+    return response;
   } catch (error) {
     over(error);
     throw error;
   }
 }
 
-function startSpan(ctx: Context, method: string | undefined, url: string): ClientSpan {
-  return ClientSpan.start(ctx, (method ?? "GET").toUpperCase(), new URL(url));
+/** The call's span; none where another makes it, or where nothing goes over HTTP. */
+function startSpan(ctx: Context, { method, url }: Call): ClientSpan | undefined {
+  if (isTracedElsewhere()) return undefined;
+  const parsed = URL.parse(url);
+  return parsed !== null && /^https?:$/.test(parsed.protocol) ? ClientSpan.start(ctx, method, parsed) : undefined;
 }

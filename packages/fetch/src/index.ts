@@ -1,3 +1,3 @@
 export { createFetch, type FetchOptions } from "./create-fetch.ts";
-export { type FetchHandler, requestContext } from "./request-context.ts";
+export { answerError, type FetchHandler, requestContext } from "./request-context.ts";
 export { type ServerOptions } from "@throughline/http";

@@ -9,19 +9,28 @@ export interface LinkedSignal {
   release(): void;
 }
 
-export function linkSignals(ctx: Context, own: AbortSignal | null | undefined): LinkedSignal {
+/** @param aborted told after the signal has aborted, unless it was released before */
+export function linkSignals(
+  ctx: Context,
+  own: AbortSignal | null | undefined,
+  aborted: (reason: unknown) => void,
+): LinkedSignal {
   const controller = new AbortController();
-  const stop = afterFunc(ctx, () => controller.abort(ctx.err()));
+  const abort = (reason: unknown): void => {
+    controller.abort(reason);
+    aborted(reason);
+  };
+  const stop = afterFunc(ctx, () => abort(ctx.err()));
   if (own === null || own === undefined) return { signal: controller.signal, release: stop };
 
-  const abort = (): void => controller.abort(own.reason);
-  if (own.aborted) abort();
-  else own.addEventListener("abort", abort, { once: true });
+  const abortByOwn = (): void => abort(own.reason);
+  if (own.aborted) controller.abort(own.reason);
+  else own.addEventListener("abort", abortByOwn, { once: true });
   return {
     signal: controller.signal,
     release() {
       stop();
-      own.removeEventListener("abort", abort);
+      own.removeEventListener("abort", abortByOwn);
     },
   };
 }

@@ -10,6 +10,7 @@ import {
   webHeaders,
 } from "@throughline/http";
 
+import { rebodied } from "./rebodied.ts";
 import { watchedBody } from "./watched-body.ts";
 
 /** A handler of the fetch kind. Hosts may pass more arguments, which are passed on. */
@@ -20,7 +21,8 @@ export type FetchHandler<Rest extends unknown[]> = (request: Request, ...rest: R
  * the server's limit, when the client goes away (the request's signal, a body given up), and when the body of the response has been
  * read. A request whose time is up on arrival is answered 504, one with a malformed deadline 400, without calling the handler.
  *
- * A deadline that passes inside the handler is answered with 504 and a problem document; every other error is thrown on.
+ * A deadline that passes inside the handler is answered with 504 and a problem document; every other error is thrown on. Used again
+ * for the same request further in, it can only make the deadline earlier.
  *
  * @throws TypeError, RangeError if an option is wrong: here, not at the first request
  */
@@ -28,46 +30,59 @@ export function requestContext<Rest extends unknown[] = []>(
   handler: FetchHandler<Rest>,
   options?: ServerOptions,
 ): (request: Request, ...rest: Rest) => Promise<Response> {
-  const accepts = acceptor(options);
+  const accept = acceptor(options);
   return async function requestContext(request, ...rest) {
-    const exchange = accepts.accept(incoming(request));
-    if (exchange.refusal !== undefined) return finished(exchange, answer(exchange.refusal, false));
-    const gone = (): void => exchange.disconnect();
-    const { signal } = request;
-    if (signal.aborted) gone();
-    signal.addEventListener("abort", gone, { once: true });
-    try {
-      return watched(exchange, await run(exchange.ctx, handler, request, ...rest));
-    } catch (error) {
-      const problem = problemOf(error);
-      if (problem === undefined) {
-        exchange.abort(error);
-        throw error;
+    const { exchange, ctx, refusal, isFirst } = accept(request, () => incoming(request));
+    const answer = async (): Promise<Response> => {
+      if (refusal !== undefined) return problemResponse(refusal, !isFirst);
+      try {
+        return await run(ctx, handler, request, ...rest);
+      } catch (error) {
+        exchange.fail(error);
+        const response = answerError(error);
+        if (response === undefined) throw error;
+        return response;
       }
-      return finished(exchange, answer(problem, true));
-    }
+    };
+    return isFirst ? follow(exchange, request.signal, answer) : answer();
   };
 }
 
-function answer(problem: Problem, started: boolean): Response {
+/**
+ * The answer to an error that is this library's to explain, such as a deadline that passed: for the error hook of a framework that
+ * catches errors before `requestContext` can, as Hono's `app.onError` does. `undefined` for any other error.
+ */
+export function answerError(error: unknown): Response | undefined {
+  const problem = problemOf(error);
+  return problem === undefined ? undefined : problemResponse(problem, true);
+}
+
+function problemResponse(problem: Problem, started: boolean): Response {
   return new Response(JSON.stringify(problem), { status: problem.status, headers: problemHeaders(problem, started) });
 }
 
-/** A response of ours, which is out as good as at once. */
-function finished(exchange: Exchange, response: Response): Response {
-  exchange.finish(response.status);
-  return response;
-}
-
-/** The response, which ends its exchange when its body has been read. */
-function watched(exchange: Exchange, response: Response): Response {
-  if (response.body === null) return finished(exchange, response);
-  const body = watchedBody(response.body, {
-    read: () => exchange.finish(response.status),
-    canceled: () => exchange.disconnect(),
-    failed: (error) => exchange.abort(error),
+/** Has the exchange told of its end: when the body has been read, or cannot be, or when there is nobody left to read it. */
+async function follow(exchange: Exchange, signal: AbortSignal, answer: () => Promise<Response>): Promise<Response> {
+  const gone = (): void => exchange.end({ isDelivered: false });
+  if (signal.aborted) gone();
+  else signal.addEventListener("abort", gone, { once: true });
+  let response: Response;
+  try {
+    response = await answer();
+  } catch (error) {
+    gone();
+    throw error;
+  }
+  const { status } = response;
+  if (response.body === null) {
+    exchange.end({ isDelivered: true, status });
+    return response;
+  }
+  const body = watchedBody(response.body, (end) => {
+    if (end.how === "failed") exchange.fail(end.error);
+    exchange.end({ isDelivered: end.how === "read", status });
   });
-  return new Response(body, response);
+  return rebodied(response, body);
 }
 
 function incoming(request: Request): IncomingRequest {

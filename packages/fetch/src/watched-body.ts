@@ -1,34 +1,60 @@
-/** Told once how a body ended: read in full, given up by its reader, or broken off by an error. */
-export interface BodyEnd {
-  read(): void;
-  canceled(reason: unknown): void;
-  failed(error: unknown): void;
-}
+/** How a body ended: read in full, given up by its reader, or broken off by an error. */
+export type BodyEnd = { readonly how: "read" | "canceled" } | { readonly how: "failed"; readonly error: unknown };
 
-/** The same bytes, with a look at their end. Reads ahead no more than the reader asks for. */
-export function watchedBody(body: ReadableStream<Uint8Array>, end: BodyEnd): ReadableStream<Uint8Array> {
+/** Bodies that nobody holds any more have no end but this one. */
+const dropped = new FinalizationRegistry<() => void>((drop) => drop());
+
+/**
+ * The same bytes, with a look at their end, which is told once. Reads no more than its reader asks for. A body that is dropped unread
+ * counts as given up when it is collected.
+ */
+export function watchedBody(body: ReadableStream<Uint8Array>, end: (end: BodyEnd) => void): ReadableStream<Uint8Array> {
+  const isOfBytes = takesBuffers(body);
   const reader = body.getReader();
-  return new ReadableStream({
-    type: "bytes",
-    async pull(controller) {
+  let isOver = false;
+  const tell = (how: BodyEnd): void => {
+    if (isOver) return;
+    isOver = true;
+    dropped.unregister(reader);
+    end(how);
+  };
+  const cancel = (reason?: unknown): Promise<void> => {
+    tell({ how: "canceled" });
+    return reader.cancel(reason);
+  };
+
+  const source = {
+    async pull(controller: ReadableByteStreamController | ReadableStreamDefaultController<Uint8Array>): Promise<void> {
       try {
         const { done, value } = await reader.read();
-        if (done) {
-          end.read();
-          controller.close();
-          // A pending read into the reader's own buffer is only answered so.
-          controller.byobRequest?.respond(0);
-        } else {
-          controller.enqueue(value);
-        }
+        if (isOver) return;
+        if (!done) return controller.enqueue(value);
+        tell({ how: "read" });
+        controller.close();
+        // A pending read into the reader's own buffer is only answered so.
+        if ("byobRequest" in controller) controller.byobRequest?.respond(0);
       } catch (error) {
-        end.failed(error);
+        tell({ how: "failed", error });
+        await reader.cancel(error).catch(() => {});
         throw error;
       }
     },
-    cancel(reason) {
-      end.canceled(reason);
-      return reader.cancel(reason);
-    },
-  });
+    cancel,
+  };
+  // What comes from a stream of bytes is nobody else's. Any other chunk may be: it is passed on as it is, and not taken over.
+  const watched = isOfBytes
+    ? new ReadableStream({ type: "bytes", ...source })
+    : new ReadableStream<Uint8Array>(source, { highWaterMark: 0 });
+  dropped.register(watched, () => void cancel().catch(() => {}), reader);
+  return watched;
+}
+
+/** Whether this is a stream of bytes, which can be read into a buffer of the reader's. */
+function takesBuffers(body: ReadableStream<Uint8Array>): boolean {
+  try {
+    body.getReader({ mode: "byob" }).releaseLock();
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -13,68 +13,95 @@ import type { InvalidDeadline } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
 import { type Budget, callersBudget, lesser } from "./inbound-deadline.ts";
 import { isSuppressed } from "./otel-keys.ts";
-import { problemOf } from "./problem.ts";
+import { type Problem, problemOf } from "./problem.ts";
 import { type ServerOptions, type ServerSettings, serverSettings } from "./server-options.ts";
 import { type IncomingRequest, ServerSpan } from "./server-span.ts";
 import { bindTraceId } from "./trace-id.ts";
 
-/** Receives requests: gives each its context, its deadline and its SERVER span. */
-export interface Acceptor {
-  /** A request that has just arrived; its clock starts now. */
-  accept(request: IncomingRequest): Exchange;
-  /** A request that was accepted further out: its deadline can only become earlier. */
-  narrow(): Exchange;
+/** A request as one middleware has received it. */
+export interface Admission {
+  readonly exchange: Exchange;
+  /** What to run the rest in: the exchange's own context, or one with an earlier deadline. */
+  readonly ctx: Context;
+  /** What to answer instead. */
+  readonly refusal: Problem | undefined;
+  /** Whether this middleware is the outermost, which has to tell the exchange of its end. */
+  readonly isFirst: boolean;
+}
+
+/**
+ * Receives requests: gives each its context, its deadline and its SERVER span. Called again for the same request, as by a middleware
+ * on a route, it can only make the deadline earlier.
+ *
+ * @param request what stands for the request in the host
+ * @param describe tells of it, if it is new; its clock starts now
+ */
+export type Acceptor = (request: object, describe: () => IncomingRequest) => Admission;
+
+/** Where the exchange is kept with its request: the same for all installed copies of this package. */
+const EXCHANGE = Symbol.for("@throughline/http/exchange.1");
+
+/** The exchange that a request was accepted into, if it was. */
+export function exchangeOf(request: object): Exchange | undefined {
+  return (request as { [EXCHANGE]?: Exchange })[EXCHANGE];
 }
 
 /** Checks the options once; what it returns is called for every request. */
 export function acceptor(options: ServerOptions = {}): Acceptor {
   const settings = serverSettings(options);
-  return {
-    accept: (request) => accept(request, settings),
-    narrow: () => narrow(settings),
+  return function accept(request, describe) {
+    const known = exchangeOf(request);
+    if (known !== undefined) return narrow(known, settings);
+    const exchange = open(describe(), settings);
+    (request as { [EXCHANGE]?: Exchange })[EXCHANGE] = exchange;
+    return { exchange, ctx: exchange.ctx, refusal: exchange.refusal, isFirst: true };
   };
 }
 
-function accept(request: IncomingRequest, settings: ServerSettings): Exchange {
+function open(request: IncomingRequest, settings: ServerSettings): Exchange {
   const active = current();
   if (isSuppressed(active)) return new Exchange(active);
 
   let invalid: InvalidDeadline | undefined;
   const callers = callersBudget(request.headers, settings.accept, (error) => {
     invalid ??= error;
-    invalidDeadlines().add(1, { header: error.header });
+    countInvalid(error.header);
   });
-  const budget = lesser(
-    callers ?? serverBudget(settings.defaultTimeout, "defaultTimeout"),
-    serverBudget(settings.maxTimeout, "maxTimeout"),
-  );
+  const budget = serverBudget(callers, settings);
 
   const span = ServerSpan.start(baseOf(active), request);
   if (budget !== undefined) span.budget(budget);
   const [ctx, cancel] = limit(bindTraceId(span.ctx), budget);
-
-  if (invalid !== undefined && settings.invalidDeadline === "reject") {
-    return new Exchange(ctx, cancel, span, problemOf(invalid));
-  }
-  if (budget !== undefined && budget.ms < settings.minBudget) {
-    const tooLittle = new DeadlineExceeded(undefined, { budget: budget.ms, elapsed: 0, source: budget.source });
-    return new Exchange(ctx, cancel, span, problemOf(tooLittle));
-  }
-  return new Exchange(ctx, cancel, span);
+  const refusal =
+    invalid !== undefined && settings.invalidDeadline === "reject" ? problemOf(invalid) : refusalOf(budget, settings);
+  return new Exchange(ctx, cancel, span, refusal);
 }
 
-function narrow(settings: ServerSettings): Exchange {
-  const budget = serverBudget(settings.maxTimeout, "maxTimeout");
-  return new Exchange(limit(current(), budget)[0]);
+function narrow(exchange: Exchange, settings: ServerSettings): Admission {
+  const outer = exchange.innermost(current());
+  const left = outer.remaining();
+  const callers = left === Infinity ? undefined : { ms: left, source: "the deadline" };
+  const budget = serverBudget(callers, settings);
+  return { exchange, ctx: limit(outer, budget)[0], refusal: refusalOf(budget, settings), isFirst: false };
+}
+
+/** What holds of the caller's limit and the server's own. */
+function serverBudget(callers: Budget | undefined, { defaultTimeout, maxTimeout }: ServerSettings): Budget | undefined {
+  return lesser(callers ?? budgetOf(defaultTimeout, "defaultTimeout"), budgetOf(maxTimeout, "maxTimeout"));
+}
+
+function budgetOf(ms: number | undefined, source: string): Budget | undefined {
+  return ms === undefined ? undefined : { ms, source };
+}
+
+function refusalOf(budget: Budget | undefined, { minBudget }: ServerSettings): Problem | undefined {
+  if (budget === undefined || (budget.ms > 0 && budget.ms >= minBudget)) return undefined;
+  return problemOf(new DeadlineExceeded(undefined, { budget: budget.ms, elapsed: 0, source: budget.source }));
 }
 
 function limit(ctx: Context, budget: Budget | undefined): ReturnType<typeof withCancel> {
   if (budget === undefined || budget.ms === Infinity) return withCancel(ctx);
   return withTimeout(ctx, budget.ms, { source: budget.source });
-}
-
-function serverBudget(ms: number | undefined, source: string): Budget | undefined {
-  return ms === undefined ? undefined : { ms, source };
 }
 
 /**
@@ -85,9 +112,7 @@ function baseOf(active: Context): Context {
   return active === background ? background : withoutCancel(active);
 }
 
-function invalidDeadlines(): ReturnType<ReturnType<typeof metrics.getMeter>["createCounter"]> {
-  return metrics.getMeter("@throughline/http").createCounter("throughline.deadline.invalid", {
-    description: "Deadline headers that did not follow their grammar",
-    unit: "{header}",
-  });
+function countInvalid(header: string): void {
+  const options = { description: "Deadline headers that did not follow their grammar", unit: "{header}" };
+  metrics.getMeter("@throughline/http").createCounter("throughline.deadline.invalid", options).add(1, { header });
 }

@@ -1,7 +1,6 @@
-import { describe, type Duration, milliseconds } from "@throughline/context";
+import { describe, type Duration, milliseconds, refuseUnknown } from "@throughline/context";
 
-import { type DeadlineDialect, grpcTimeout } from "./dialects.ts";
-import { isDialect } from "./server-options.ts";
+import { type DeadlineDialect, grpcTimeout, isDialect } from "./dialects.ts";
 
 /** How a client sends a context along. */
 export interface ClientOptions {
@@ -20,7 +19,9 @@ export interface ClientSettings {
  * @throws TypeError if an option is not of its type
  * @throws RangeError if a duration is none
  */
-export function clientSettings({ margin = 1, dialect = grpcTimeout }: ClientOptions, action: string): ClientSettings {
+export function clientSettings(options: ClientOptions, action: string): ClientSettings {
+  const { margin = 1, dialect = grpcTimeout, ...others } = options;
+  refuseUnknown(others, action);
   if (!isDialect(dialect)) {
     throw new TypeError(
       `Cannot ${action}: 'dialect' must be a deadline dialect, such as grpcTimeout: current value is ${describe(dialect)}`,

@@ -10,6 +10,7 @@ import {
 import { type Context, DeadlineExceeded } from "@throughline/context";
 
 import { ATTR, DEADLINE_EXCEEDED, type EndedBy, knownMethod, redactUrl } from "./attributes.ts";
+import { causes } from "./causes.ts";
 import { tracer } from "./tracer.ts";
 
 /** The CLIENT span of one attempt. It ends once: with the body, or with what kept it from arriving. */
@@ -44,11 +45,15 @@ export class ClientSpan {
     this.#span.setStatus({ code: SpanStatusCode.ERROR });
   }
 
-  /** The exchange is over: with an error, unless the body is read or nobody wants it. */
-  end(error?: unknown): void {
+  /**
+   * The exchange is over: with an error, unless the body is read or nobody wants it.
+   *
+   * @param isGivenUp whether the caller's own signal has ended it: that somebody wanted, and is no error
+   */
+  end(error?: unknown, isGivenUp = false): void {
     const span = this.#span;
     if (!span.isRecording()) return;
-    const endedBy = this.#endedBy(error);
+    const endedBy = this.#endedBy(error, isGivenUp);
     span.setAttribute(ATTR.ENDED_BY, endedBy);
     if (endedBy === "deadline" || endedBy === "error") {
       span.setAttribute(ATTR_ERROR_TYPE, endedBy === "deadline" ? DEADLINE_EXCEEDED : errorType(error));
@@ -57,17 +62,17 @@ export class ClientSpan {
     span.end();
   }
 
-  #endedBy(error: unknown): EndedBy {
+  #endedBy(error: unknown, isGivenUp: boolean): EndedBy {
     if (error === undefined) return "response";
     if (error instanceof DeadlineExceeded) return "deadline";
-    // A cancellation that somebody wanted is not an error.
-    return error instanceof Error && error.name === "AbortError" ? "cancel" : "error";
+    const name = error instanceof Error ? error.name : undefined;
+    return name === "AbortError" || (isGivenUp && name !== "TimeoutError") ? "cancel" : "error";
   }
 }
 
 /** The most telling name that has few values: undici wraps what happened in a TypeError that says nothing. */
 function errorType(error: unknown): string {
-  for (let each = error; each instanceof Error; each = each.cause) {
+  for (const each of causes(error)) {
     const code = (each as NodeJS.ErrnoException).code;
     if (typeof code === "string") return code;
   }

@@ -2,7 +2,7 @@ import { formatGrpcTimeout, GRPC_TIMEOUT_GRAMMAR, parseGrpcTimeout } from "./grp
 
 /** How one header tells the time that is left. */
 export interface DeadlineDialect {
-  /** Name of the header, in lower case. */
+  /** Name of the header, in lower case: letters, digits and hyphens. */
   readonly header: string;
   /** What a value must look like, for whoever sent something else. */
   readonly grammar: string;
@@ -40,6 +40,13 @@ export const requestTimeout: DeadlineDialect = seconds("request-timeout");
 
 /** What a server reads unless told otherwise; of several the least counts. */
 export const defaultDialects: readonly DeadlineDialect[] = [grpcTimeout, connectTimeout, envoyExpectedTimeout];
+
+/** Whether this has what a dialect needs. */
+export function isDialect(value: unknown): value is DeadlineDialect {
+  const { header, grammar, parse, format } = (value ?? {}) as Partial<DeadlineDialect>;
+  const isHeader = typeof header === "string" && /^[a-z0-9-]+$/.test(header);
+  return isHeader && typeof grammar === "string" && typeof parse === "function" && typeof format === "function";
+}
 
 function whole(header: string, digits: number): DeadlineDialect {
   const grammar = new RegExp(`^\\d{1,${digits}}$`);

@@ -1,16 +1,26 @@
-import { type CancelFunc, type Context, DeadlineExceeded } from "@throughline/context";
+import { type CancelFunc, type Context, createKey, DeadlineExceeded, withValue } from "@throughline/context";
 
+import type { EndedBy } from "./attributes.ts";
 import { ClientDisconnected, ResponseSent } from "./errors.ts";
-import type { Problem } from "./problem.ts";
+import { type Problem, problemOf } from "./problem.ts";
 import type { ServerSpan } from "./server-span.ts";
 
 /** One for all: it is made for every request, and says the same each time. */
 const RESPONSE_SENT = new ResponseSent();
 
-/**
- * One request being served, from its arrival to the end of its response. The host calls one of `finish`, `disconnect`,
- * once; a later call does nothing. Either ends the context.
- */
+const exchangeKey = createKey<Exchange>("exchange");
+
+/** How a response ended, as the host saw it. */
+export interface ResponseEnd {
+  /** Whether it went out in full. */
+  readonly isDelivered: boolean;
+  /** Absent where no head went out: none is made up. */
+  readonly status?: number | undefined;
+  /** The route that matched. */
+  readonly route?: string | undefined;
+}
+
+/** One request being served, from its arrival to the end of its response. */
 export class Exchange {
   /** What the request runs in. */
   readonly ctx: Context;
@@ -21,41 +31,38 @@ export class Exchange {
   #error: unknown;
 
   constructor(ctx: Context, cancel?: CancelFunc, span?: ServerSpan, refusal?: Problem) {
-    this.ctx = ctx;
-    this.refusal = refusal;
+    this.ctx = withValue(ctx, exchangeKey, this);
     this.#cancel = cancel;
     this.#span = span;
+    this.refusal = refusal;
   }
 
-  /** Remembers why the response will be what it will be. */
+  /** What to derive from further in: the context that is current there, unless ours has been lost on the way. */
+  innermost(ctx: Context): Context {
+    return ctx.value(exchangeKey) === this ? ctx : this.ctx;
+  }
+
+  /** Remembers why the response is what it is. The first error counts. */
   fail(error: unknown): void {
     this.#error ??= error;
   }
 
-  /** The response is out, in full. */
-  finish(status: number, route?: string): void {
-    const byDeadline = status === 504 && (this.refusal !== undefined || this.ctx.err() instanceof DeadlineExceeded);
-    const endedBy = byDeadline ? "deadline" : "response";
-    this.#cancel?.(RESPONSE_SENT);
-    this.#end({ endedBy, status, route, error: this.#error });
-  }
-
-  /** The client is gone, and the response has not reached it in full. */
-  disconnect(route?: string): void {
-    this.#cancel?.(new ClientDisconnected());
-    const endedBy = this.ctx.err() instanceof DeadlineExceeded ? "deadline" : "client";
-    this.#end({ endedBy, route });
-  }
-
-  /** The client is there, but gets no response that is whole: the handler failed midway. */
-  abort(error: unknown, route?: string): void {
-    this.#cancel?.(error);
-    this.#end({ endedBy: "error", status: 500, route, error });
-  }
-
-  #end(outcome: Parameters<ServerSpan["end"]>[0]): void {
+  /** The response is over. Ends the context and the span; a second call does nothing. */
+  end({ isDelivered, status, route }: ResponseEnd): void {
+    const endedBy = this.#endedBy(isDelivered, status);
+    this.#cancel?.(isDelivered ? RESPONSE_SENT : (this.#error ?? new ClientDisconnected()));
     const span = this.#span;
     this.#span = undefined;
-    span?.end(outcome);
+    span?.end({ endedBy, status, route, error: this.#error });
+  }
+
+  #endedBy(isDelivered: boolean, status: number | undefined): EndedBy {
+    const problem = this.refusal ?? problemOf(this.#error);
+    if (problem?.status === 504 && (status === 504 || !isDelivered)) return "deadline";
+    // Whoever answers for a handler may have made another error of it.
+    const hasExpired = this.ctx.err() instanceof DeadlineExceeded;
+    if (hasExpired && (!isDelivered || (status ?? 0) >= 500)) return "deadline";
+    if (isDelivered) return "response";
+    return this.#error === undefined ? "client" : "error";
   }
 }

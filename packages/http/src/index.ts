@@ -16,17 +16,16 @@ export { type ServerOptions } from "./server-options.ts";
 export { traceId } from "./trace-id.ts";
 
 // For adapters.
-export { type Acceptor, acceptor } from "./acceptor.ts";
+export { type Acceptor, acceptor, type Admission } from "./acceptor.ts";
 export { type EndedBy } from "./attributes.ts";
 export { ClientSpan } from "./client-span.ts";
 export { type ClientSettings, clientSettings } from "./client-options.ts";
-export { Exchange } from "./exchange.ts";
+export { Exchange, type ResponseEnd } from "./exchange.ts";
 export { formatGrpcTimeout, parseGrpcTimeout } from "./grpc-timeout.ts";
 export { type RequestHeaders, webHeaders } from "./headers.ts";
-export { acceptNode, exchangeOf, type NodeRequest, type NodeResponse, sendProblem } from "./node.ts";
+export { acceptNode, judge, type NodeRequest, type NodeResponse, sendProblem, type Verdict } from "./node.ts";
 export { isSuppressed } from "./otel-keys.ts";
 export { outboundDeadline } from "./outbound.ts";
-export { canceledBy, OUTCOME_HEADER, problemHeaders, problemOf } from "./problem.ts";
-export { refuseUnknown } from "./server-options.ts";
+export { isRepresentationHeader, OUTCOME_HEADER, problemHeaders, problemOf } from "./problem.ts";
 export { type IncomingRequest } from "./server-span.ts";
 export { injectTrace } from "./trace-context.ts";

@@ -2,49 +2,57 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { TLSSocket } from "node:tls";
 
-import type { Acceptor } from "./acceptor.ts";
-import type { Exchange } from "./exchange.ts";
+import { type Acceptor, type Admission, exchangeOf } from "./acceptor.ts";
+import { causes } from "./causes.ts";
 import { nodeHeaders } from "./headers.ts";
-import { type Problem, problemHeaders } from "./problem.ts";
+import { onceClosed } from "./node-close.ts";
+import { isRepresentationHeader, type Problem, problemHeaders, problemOf } from "./problem.ts";
 import type { IncomingRequest } from "./server-span.ts";
 
 /** Requests of `node:http` and of `node:http2`'s compatibility API. */
 export type NodeRequest = IncomingMessage | Http2ServerRequest;
 export type NodeResponse = ServerResponse | Http2ServerResponse;
 
-/** Where the exchange is kept with its request: the same for all installed copies of this package. */
-const EXCHANGE = Symbol.for("@throughline/http/exchange.1");
-
-/** The exchange that a request was accepted into, if it was. */
-export function exchangeOf(req: NodeRequest): Exchange | undefined {
-  return (req as { [EXCHANGE]?: Exchange })[EXCHANGE];
-}
-
 /**
  * Receives a request of Node's servers, and follows its response: the context ends when the response is out, or when the
- * client goes away before. A request that was received further out is only narrowed.
+ * client goes away before.
  *
  * @param route the matched route, asked for at the end, when routers have done their work
  */
 export function acceptNode(
-  acceptor: Acceptor,
+  accept: Acceptor,
   req: NodeRequest,
   res: NodeResponse,
-  route?: () => string | undefined,
-): Exchange {
-  if (exchangeOf(req) !== undefined) return acceptor.narrow();
-  const exchange = acceptor.accept(incoming(req));
-  (req as { [EXCHANGE]?: Exchange })[EXCHANGE] = exchange;
-  // First in the list: an instrumentation that made the span ends it in a listener on the same event.
-  res.prependListener("close", () => {
-    if (isDelivered(res)) exchange.finish(res.statusCode, route?.());
-    else exchange.disconnect(route?.());
-  });
-  return exchange;
+  route: () => string | undefined,
+): Admission {
+  const admission = accept(req, () => incoming(req));
+  if (admission.isFirst) {
+    onceClosed(req, res, () => {
+      const status = res.headersSent ? res.statusCode : undefined;
+      admission.exchange.end({ isDelivered: isDelivered(res), status, route: route() });
+    });
+  }
+  return admission;
 }
 
-/** Sends a problem document as the whole response. */
+/** What becomes of an error: we answer with a problem, nobody is left to answer, or it is the application's. */
+export type Verdict = Problem | "gone" | "pass";
+
+/** Judges an error that a handler of this request has thrown, and has the exchange remember it. */
+export function judge(error: unknown, req: NodeRequest, res: NodeResponse): Verdict {
+  exchangeOf(req)?.fail(error);
+  const problem = problemOf(error);
+  if (res.destroyed && (problem !== undefined || isCancellation(error))) return "gone";
+  return problem === undefined || res.headersSent ? "pass" : problem;
+}
+
+function isCancellation(error: unknown): boolean {
+  return [...causes(error)].some(({ name }) => name === "AbortError");
+}
+
+/** Sends a problem document as the whole response, in place of what was to be sent. */
 export function sendProblem(res: NodeResponse, problem: Problem, started: boolean): void {
+  for (const name of res.getHeaderNames()) if (isRepresentationHeader(name)) res.removeHeader(name);
   for (const [name, value] of Object.entries(problemHeaders(problem, started))) res.setHeader(name, value);
   res.statusCode = problem.status;
   res.end(JSON.stringify(problem));
@@ -58,16 +66,15 @@ function isDelivered(res: NodeResponse): boolean {
 }
 
 function incoming(req: NodeRequest): IncomingRequest {
-  const headers = nodeHeaders(req.headers);
-  const pseudo = req.headers as Record<string, string | undefined>;
+  const headers = req.headers as Record<string, string | undefined>;
   return {
     method: req.method ?? "GET",
     // A router may have shortened `url`; Express keeps what was sent.
     target: (req as { originalUrl?: string }).originalUrl ?? req.url ?? "/",
-    scheme: pseudo[":scheme"] ?? ((req.socket as TLSSocket | null)?.encrypted ? "https" : "http"),
-    authority: pseudo[":authority"] ?? pseudo["host"],
+    scheme: headers[":scheme"] ?? ((req.socket as TLSSocket | null)?.encrypted ? "https" : "http"),
+    authority: headers[":authority"] ?? headers["host"],
     protocolVersion: req.httpVersion === "2.0" ? "2" : req.httpVersion,
     clientAddress: req.socket?.remoteAddress,
-    headers,
+    headers: nodeHeaders(req.headers),
   };
 }

@@ -1,4 +1,4 @@
-import { type Context, DeadlineExceeded } from "@throughline/context";
+import { type Context, deadlineDetails, DeadlineExceeded } from "@throughline/context";
 
 import type { ClientSettings } from "./client-options.ts";
 
@@ -17,10 +17,12 @@ export function outboundDeadline(
   if (remaining === Infinity) return undefined;
   const budget = Math.floor(remaining - margin);
   if (budget < 1) {
+    const details = deadlineDetails(ctx);
     const left = Math.round(remaining * 10) / 10;
+    const by = details?.source === undefined ? "" : ` of a budget set by ${details.source}`;
     throw new DeadlineExceeded(
-      `context deadline exceeded: ${left} ms left, less a margin of ${margin} ms, are too little to call`,
-      { budget: left, elapsed: 0 },
+      `context deadline exceeded: ${left} ms left${by}, less a margin of ${margin} ms, are too little to call`,
+      details,
     );
   }
   return { header: dialect.header, value: dialect.format(budget) };

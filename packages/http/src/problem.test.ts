@@ -1,7 +1,7 @@
 import { Canceled, DeadlineExceeded } from "@throughline/context";
 import { expect, it } from "vitest";
 
-import { canceledBy, problemHeaders, problemOf } from "./problem.ts";
+import { isRepresentationHeader, problemHeaders, problemOf } from "./problem.ts";
 
 it("a deadline tells its budget, what had passed, and who set it, and nothing else", () => {
   const error = new DeadlineExceeded("secret message", {
@@ -26,7 +26,31 @@ it("the error may be the cause of another", () => {
   const wrapped = new Error("query failed", { cause: new Error("connection closed", { cause: deadline }) });
 
   expect(problemOf(wrapped)?.status).toBe(504);
-  expect(canceledBy(new Error("query failed", { cause: new Canceled() }))).toBeInstanceOf(Canceled);
+});
+
+it("a chain of causes may go round in a circle", () => {
+  const [a, b] = [new Error("a"), new Error("b")];
+  [a.cause, b.cause] = [b, a];
+  expect(problemOf(a)).toBeUndefined();
+});
+
+it("takes the place of the body that was to come, and leaves what is not about it", () => {
+  const headers = [
+    "Content-Length",
+    "content-encoding",
+    "ETag",
+    "cache-control",
+    "access-control-allow-origin",
+    "content-security-policy",
+    "set-cookie",
+    "vary",
+  ];
+  expect(headers.filter(isRepresentationHeader)).toEqual([
+    "Content-Length",
+    "content-encoding",
+    "ETag",
+    "cache-control",
+  ]);
 });
 
 it.each([new Error("a bug"), new Canceled(), "a string", undefined])("%s is the application's own", (error) => {

@@ -1,5 +1,6 @@
-import { ContextError, DeadlineExceeded } from "@throughline/context";
+import { DeadlineExceeded } from "@throughline/context";
 
+import { causes } from "./causes.ts";
 import { InvalidDeadline } from "./errors.ts";
 
 /** A problem document (RFC 9457) with the status it goes out under. It tells of times and who set them, and of nothing inside. */
@@ -23,17 +24,9 @@ export const OUTCOME_HEADER = "throughline-outcome";
  * error may be the cause of another. Any other error is the application's: `undefined`.
  */
 export function problemOf(error: unknown): Problem | undefined {
-  for (let each = error; each instanceof Error; each = each.cause) {
+  for (const each of causes(error)) {
     if (each instanceof DeadlineExceeded) return deadlineExceeded(each);
     if (each instanceof InvalidDeadline) return invalidDeadline(each);
-  }
-  return undefined;
-}
-
-/** The cancellation that an error is, or was caused by. */
-export function canceledBy(error: unknown): ContextError | undefined {
-  for (let each = error; each instanceof Error; each = each.cause) {
-    if (each instanceof ContextError && each.code === "ABORT_ERR") return each;
   }
   return undefined;
 }
@@ -69,4 +62,11 @@ export function problemHeaders(problem: Problem, started: boolean): Record<strin
     "cache-control": "no-store",
     ...(problem.status === 504 ? { [OUTCOME_HEADER]: `deadline-exceeded;started=?${started ? 1 : 0}` } : undefined),
   };
+}
+
+/** Whether a header speaks of the body that a failed handler was about to send; others, as those of CORS, stay with the response. */
+export function isRepresentationHeader(name: string): boolean {
+  return /^(?:content-(?!security-policy).*|transfer-encoding|trailer|etag|last-modified|accept-ranges|cache-control|expires|age)$/i.test(
+    name,
+  );
 }

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 
 import { acceptor } from "./acceptor.ts";
+import { grpcTimeout } from "./dialects.ts";
 
 it.each([
   [
@@ -18,8 +19,9 @@ it.each([
   [
     { invalidDeadline: "drop" },
     TypeError,
-    /'invalidDeadline' must be "reject" or "ignore": current value is string "drop"/,
+    /'invalidDeadline' must be one of "reject", "ignore": current value is string "drop"/,
   ],
+  [{ accept: [{ ...grpcTimeout, header: "GRPC-Timeout" }] }, TypeError, /'accept' must be a list of deadline dialects/],
   [{ maxTimeOut: "2s" }, TypeError, /there is no option 'maxTimeOut'/],
 ])("refuses %j when the middleware is made", (options, type, message) => {
   const make = (): unknown => acceptor(options as never);

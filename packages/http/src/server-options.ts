@@ -1,6 +1,6 @@
-import { describe, type Duration, milliseconds } from "@throughline/context";
+import { describe, type Duration, milliseconds, oneOf, refuseUnknown } from "@throughline/context";
 
-import { type DeadlineDialect, defaultDialects } from "./dialects.ts";
+import { type DeadlineDialect, defaultDialects, isDialect } from "./dialects.ts";
 
 /** How a server receives a request. All is optional, and checked once, when the middleware is made. */
 export interface ServerOptions {
@@ -45,11 +45,7 @@ export function serverSettings(options: ServerOptions): ServerSettings {
       `Cannot ${ACTION}: 'accept' must be a list of deadline dialects, such as [grpcTimeout]: current value is ${describe(accept)}`,
     );
   }
-  if (invalidDeadline !== "reject" && invalidDeadline !== "ignore") {
-    throw new TypeError(
-      `Cannot ${ACTION}: 'invalidDeadline' must be "reject" or "ignore": current value is ${describe(invalidDeadline)}`,
-    );
-  }
+  oneOf("invalidDeadline", invalidDeadline, ["reject", "ignore"], ACTION);
   return {
     maxTimeout: maxTimeout === undefined ? undefined : milliseconds(maxTimeout, ACTION, "maxTimeout"),
     defaultTimeout: defaultTimeout === undefined ? undefined : milliseconds(defaultTimeout, ACTION, "defaultTimeout"),
@@ -57,17 +53,4 @@ export function serverSettings(options: ServerOptions): ServerSettings {
     accept,
     invalidDeadline,
   };
-}
-
-/** A misspelt option would otherwise be a limit that is not there. */
-export function refuseUnknown(others: object, action: string): void {
-  const [name] = Object.keys(others);
-  if (name !== undefined) throw new TypeError(`Cannot ${action}: there is no option '${name}'`);
-}
-
-export function isDialect(value: unknown): value is DeadlineDialect {
-  const dialect = value as Partial<DeadlineDialect> | undefined;
-  return (
-    typeof dialect?.header === "string" && typeof dialect.parse === "function" && typeof dialect.format === "function"
-  );
 }

@@ -45,6 +45,9 @@ export interface Outcome {
   readonly error?: unknown;
 }
 
+/** Spans of ours: one that is found where a request arrives is another request's, of a server that is called from inside it. */
+const made = new WeakSet<Span>();
+
 /** The SERVER span of a request: ours, or one that an instrumentation has made, which we only add to. There are never two. */
 export class ServerSpan {
   readonly ctx: Context;
@@ -66,6 +69,7 @@ export class ServerSpan {
     // Whatever span was active when the server was started is no parent of its requests.
     const parent = extractTrace(trace.deleteSpan(base) as Context, request.headers);
     const span = tracer().startSpan(method, { kind: SpanKind.SERVER, attributes: attributes(request, method) }, parent);
+    made.add(span);
     const ctx = trace.setSpan(parent, span) as Context;
     return new ServerSpan(setHttpMetadata(ctx, { type: "http", span }), span, true, method);
   }
@@ -89,8 +93,8 @@ export class ServerSpan {
       span.updateName(`${this.#method} ${route}`);
     }
     if (status !== undefined) span.setAttribute(ATTR_HTTP_RESPONSE_STATUS_CODE, status);
-    if (endedBy !== "deadline" && (status ?? 0) >= 500) {
-      span.setAttribute(ATTR_ERROR_TYPE, error instanceof Error ? error.name : String(status));
+    if (endedBy === "error" || (endedBy === "response" && (status ?? 0) >= 500)) {
+      span.setAttribute(ATTR_ERROR_TYPE, error instanceof Error ? error.name : String(status ?? "_OTHER"));
       span.setStatus({ code: SpanStatusCode.ERROR });
     }
     span.end();
@@ -100,10 +104,10 @@ export class ServerSpan {
 /** The span that an instrumentation has made for this request, if one has. */
 function serverSpanOf(ctx: OtelContext): Span | undefined {
   const metadata = httpMetadata(ctx);
-  if (metadata !== undefined) return metadata.span;
+  if (metadata !== undefined) return made.has(metadata.span) ? undefined : metadata.span;
   // Some, Sentry's among them, leave no metadata. Only spans that are recorded tell their kind.
   const active = trace.getSpan(ctx) as (Span & { kind?: SpanKind }) | undefined;
-  return active?.kind === SpanKind.SERVER && active.isRecording() ? active : undefined;
+  return active?.kind === SpanKind.SERVER && active.isRecording() && !made.has(active) ? active : undefined;
 }
 
 function attributes(request: IncomingRequest, method: string): Record<string, string | number | undefined> {

@@ -39,8 +39,11 @@ export function injectTrace<Carrier>(ctx: OtelContext, carrier: Carrier, setter:
  * came (W3C Trace Context, 4.3): the services before and after stay in one trace.
  */
 function propagated(): boolean {
-  return propagation.fields().length > 0;
+  return isUnwanted || propagation.fields().length > 0;
 }
+
+/** The operator wants nothing passed on. */
+const isUnwanted = /(?:^|,)\s*none\s*(?:,|$)/.test(process.env["OTEL_PROPAGATORS"] ?? "");
 
 const TRACEPARENT = /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-.*)?$/;
 

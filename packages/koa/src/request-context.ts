@@ -4,10 +4,10 @@ import { run } from "@throughline/context";
 import {
   acceptNode,
   acceptor,
-  canceledBy,
+  isRepresentationHeader,
+  judge,
   type Problem,
   problemHeaders,
-  problemOf,
   type ServerOptions,
 } from "@throughline/http";
 
@@ -17,7 +17,6 @@ export interface KoaContext {
   readonly res: ServerResponse;
   status: number;
   body: unknown;
-  readonly headerSent: boolean;
   set(headers: Record<string, string>): void;
 }
 
@@ -36,23 +35,22 @@ export type Middleware = (koa: KoaContext, next: () => Promise<unknown>) => Prom
  * @throws TypeError, RangeError if an option is wrong: here, not at the first request
  */
 export function requestContext(options?: ServerOptions): Middleware {
-  const accepts = acceptor(options);
+  const accept = acceptor(options);
   return async function requestContext(koa, next) {
-    const exchange = acceptNode(accepts, koa.req, koa.res, () => route(koa));
-    if (exchange.refusal !== undefined) return answer(koa, exchange.refusal, false);
+    const { ctx, refusal, isFirst } = acceptNode(accept, koa.req, koa.res, () => route(koa));
+    if (refusal !== undefined) return answer(koa, refusal, !isFirst);
     try {
-      await run(exchange.ctx, next);
+      await run(ctx, next);
     } catch (error) {
-      exchange.fail(error);
-      const problem = problemOf(error);
-      if (koa.res.destroyed && (problem !== undefined || canceledBy(error) !== undefined)) return;
-      if (problem === undefined || koa.headerSent) throw error;
-      answer(koa, problem, true);
+      const verdict = judge(error, koa.req, koa.res);
+      if (verdict === "pass") throw error;
+      if (verdict !== "gone") answer(koa, verdict, true);
     }
   };
 }
 
 function answer(koa: KoaContext, problem: Problem, started: boolean): void {
+  for (const name of koa.res.getHeaderNames()) if (isRepresentationHeader(name)) koa.res.removeHeader(name);
   koa.status = problem.status;
   koa.body = JSON.stringify(problem);
   koa.set(problemHeaders(problem, started));

@@ -158,7 +158,11 @@ describe("fanOut", () => {
 
   it.each([
     [{ limit: 0 }, /'limit' must be a positive whole number: current value is number 0/],
-    [{ until: "soon" as "all" }, /'until' must be "all", "first-error" or "deadline": current value is string "soon"/],
+    [
+      { until: "soon" as "all" },
+      /'until' must be one of "all", "first-error", "deadline": current value is string "soon"/,
+    ],
+    [{ untill: "all" } as object, /there is no option 'untill'/],
     [{ margin: -1 }, /'margin' must be zero or more/],
   ])("refuses %j before it starts anything", async (options, message) => {
     const fn = vi.fn();

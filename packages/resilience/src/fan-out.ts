@@ -4,6 +4,8 @@ import {
   describe,
   type Duration,
   milliseconds,
+  oneOf,
+  refuseUnknown,
   run,
   withCancel,
   withTimeout,
@@ -34,7 +36,7 @@ export interface FanOut<T> {
 }
 
 /**
- * Calls `fn` for every item, concurrently, each under a context derived from `ctx`, which is also `current()` in it. When the call
+ * Calls `fn` for every item, of which there must be an end, concurrently, each under a context derived from `ctx`, which is also `current()` in it. When the call
  * is over that context ends: nothing that listens to it outlives the call.
  *
  * Rejects at once with `ctx.err()` when `ctx` ends, whatever `until` says. An error of an item that comes too late for anyone is
@@ -59,19 +61,21 @@ export async function fanOut<Item, T>(
 
   const work = [...items];
   const results: PromiseSettledResult<T>[] = [];
+  let failed: { reason: unknown } | undefined;
   const next = work.entries();
   async function worker(): Promise<void> {
     for (const [index, item] of next) {
-      results[index] = await settle(scope, () => fn(scope, item, index));
-      const result = results[index];
-      if (until === "first-error" && result.status === "rejected") cancel(result.reason);
+      const result = await settle(scope, () => fn(scope, item, index));
+      results[index] = result;
+      if (until !== "first-error" || result.status === "fulfilled" || failed !== undefined) continue;
+      failed = result;
+      cancel(result.reason);
     }
   }
   await untilEnd(ctx, Promise.all(Array.from({ length: Math.min(limit, work.length) }, worker)));
   ctx.throwIfDone();
 
-  const cause = until === "first-error" ? results.find((result) => result.status === "rejected") : undefined;
-  if (cause !== undefined) throw scope.cause();
+  if (failed !== undefined) throw failed.reason;
   const values = results.filter((result) => result.status === "fulfilled").map((result) => result.value);
   return { results, values, complete: values.length === results.length };
 }
@@ -100,10 +104,9 @@ function untilEnd<T>(ctx: Context, promise: Promise<T>): Promise<T> {
   });
 }
 
-function settings(
-  fn: unknown,
-  { limit = Infinity, until = "first-error", margin = 10 }: FanOutOptions,
-): Required<FanOutOptions> & { margin: number } {
+function settings(fn: unknown, options: FanOutOptions): Required<FanOutOptions> & { margin: number } {
+  const { limit = Infinity, until = "first-error", margin = 10, ...others } = options;
+  refuseUnknown(others, "fan out");
   if (typeof fn !== "function") {
     throw new TypeError(`Cannot fan out: 'fn' must be a function: current value is ${describe(fn)}`);
   }
@@ -112,10 +115,6 @@ function settings(
       `Cannot fan out: 'limit' must be a positive whole number: current value is ${describe(limit)}`,
     );
   }
-  if (until !== "all" && until !== "first-error" && until !== "deadline") {
-    throw new TypeError(
-      `Cannot fan out: 'until' must be "all", "first-error" or "deadline": current value is ${describe(until)}`,
-    );
-  }
+  oneOf("until", until, ["all", "first-error", "deadline"], "fan out");
   return { limit, until, margin: milliseconds(margin, "fan out", "margin") };
 }

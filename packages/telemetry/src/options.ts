@@ -1,5 +1,5 @@
 import type { NodeSDKConfiguration } from "@opentelemetry/sdk-node";
-import { describe, type Duration, milliseconds } from "@throughline/context";
+import { describe, type Duration, milliseconds, oneOf, refuseUnknown } from "@throughline/context";
 
 export interface TelemetryOptions {
   /** Name of this service. @default OTEL_SERVICE_NAME */
@@ -36,15 +36,14 @@ export function telemetrySettings(options: TelemetryOptions): TelemetrySettings 
     shutdownTimeout = "5s",
     ...others
   } = options;
-  const [unknown] = Object.keys(others);
-  if (unknown !== undefined) throw new TypeError(`Cannot ${ACTION}: there is no option '${unknown}'`);
+  refuseUnknown(others, ACTION);
   if (serviceName !== undefined && (typeof serviceName !== "string" || serviceName === "")) {
     throw new TypeError(
       `Cannot ${ACTION}: 'serviceName' must be a string that is not empty: current value is ${describe(serviceName)}`,
     );
   }
-  oneOf("exporter", exporter, ["otlp", "console", "none"]);
-  oneOf("protocol", protocol, ["http/protobuf", "http/json", "grpc"]);
+  oneOf("exporter", exporter, ["otlp", "console", "none"], ACTION);
+  oneOf("protocol", protocol, ["http/protobuf", "http/json", "grpc"], ACTION);
   if (endpoint !== undefined && !/^https?:$/.test(URL.parse(endpoint)?.protocol ?? "")) {
     throw new TypeError(
       `Cannot ${ACTION}: 'endpoint' must be an http or https URL: current value is ${describe(endpoint)}`,
@@ -65,10 +64,4 @@ export function telemetrySettings(options: TelemetryOptions): TelemetrySettings 
     instrumentations,
     shutdownTimeout: milliseconds(shutdownTimeout, ACTION, "shutdownTimeout"),
   };
-}
-
-function oneOf(name: string, value: string | undefined, known: readonly string[]): void {
-  if (value === undefined || known.includes(value)) return;
-  const list = known.map((each) => `"${each}"`).join(", ");
-  throw new TypeError(`Cannot ${ACTION}: '${name}' must be one of ${list}: current value is ${describe(value)}`);
 }
