@@ -1,3 +1,5 @@
+import { connect } from "node:net";
+
 import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { background, Canceled, type Context, current, DeadlineExceeded, run, withCancel } from "@throughline/context";
 import { ClientDisconnected, ResponseSent, type ServerOptions, traceId } from "@throughline/http";
@@ -160,6 +162,23 @@ describe.each(hosts)("$name", (host) => {
       expect(await ended.promise).toBe(ctx!.err());
       expect(ctx!.err()).toBeInstanceOf(Canceled);
       expect(ctx!.cause()).toBeInstanceOf(ClientDisconnected);
+    });
+
+    it.runIf(host.protocol === "http/1.1")("ends for all requests of a pipeline whose client leaves", async () => {
+      const contexts: Context[] = [];
+      const url = new URL(
+        await serving(async () => {
+          contexts.push(current());
+          await sleep(current(), "10s");
+          return "nobody reads this";
+        }),
+      );
+      const socket = connect(Number(url.port), url.hostname);
+      socket.write(`GET /items/1 HTTP/1.1\r\nHost: x\r\n\r\nGET /items/2 HTTP/1.1\r\nHost: x\r\n\r\n`);
+      await vi.waitUntil(() => contexts.length === 2);
+      socket.destroy();
+
+      await vi.waitUntil(() => contexts.every((ctx) => ctx.cause() instanceof ClientDisconnected));
     });
 
     it("ends when the response is out, and says so", async () => {

@@ -31,6 +31,19 @@ it("a deadline alone keeps no process alive", async () => {
   expect(printed).toBe("ended at once\n");
 });
 
+it("a sleep keeps it alive, as a timer does, and a sleep that is over does not", async () => {
+  const printed = await node(
+    `import { background, withCancel } from "@throughline/context";
+     import { sleep } from "@throughline/resilience";
+     const [ctx, cancel] = withCancel(background);
+     sleep(ctx, "1h").catch((error) => console.log(error.message));
+     await sleep(background, 50);
+     console.log("slept");
+     cancel();`,
+  );
+  expect(printed).toBe("slept\ncontext canceled\n");
+});
+
 it("a callback that throws ends the process, as an event listener does", async () => {
   const failed = await node(
     `import { afterFunc, background, withCancel } from "@throughline/context";

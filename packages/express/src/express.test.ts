@@ -1,4 +1,8 @@
-import { Canceled, current, DeadlineExceeded } from "@throughline/context";
+import { EventEmitter } from "node:events";
+
+import { SpanStatusCode } from "@opentelemetry/api";
+import { background, Canceled, type Context, current, DeadlineExceeded, run, withTimeout } from "@throughline/context";
+import { ClientDisconnected } from "@throughline/http";
 import express from "express";
 import request from "supertest";
 import { describe, expect, it } from "vitest";
@@ -76,6 +80,27 @@ describe("errorHandler", () => {
     expect(response.headers["content-type"]).toContain("application/problem+json");
   });
 
+  it("answers in place of the body that the handler was about to send, and keeps other headers", async () => {
+    const app = express();
+    app.use(requestContext());
+    app.get("/", (_req, res) => {
+      res.set({
+        "content-length": "5000",
+        "content-encoding": "gzip",
+        etag: '"x"',
+        "access-control-allow-origin": "*",
+      });
+      throw new DeadlineExceeded();
+    });
+    app.use(errorHandler());
+
+    const response = await request(app).get("/");
+    expect(response.status).toBe(504);
+    expect(response.body).toMatchObject({ title: "Deadline exceeded" });
+    expect(response.headers["access-control-allow-origin"]).toBe("*");
+    expect(response.headers["etag"]).toBeUndefined();
+  });
+
   it("leaves a response that has begun to Express, which breaks it off", async () => {
     const app = express();
     app.use(requestContext());
@@ -89,8 +114,107 @@ describe("errorHandler", () => {
   });
 });
 
+describe("used again further in", () => {
+  it("keeps what the first gave, where the current context was lost on the way", async () => {
+    const app = express();
+    const emitter = new EventEmitter();
+    emitter.on("next", (next: () => void) => next());
+    app.use(requestContext({ maxTimeout: "1s" }));
+    app.use((_req, _res, next) => void setImmediate(() => run(background, () => emitter.emit("next", next))));
+    app.get(
+      "/",
+      requestContext({ maxTimeout: "30s" }),
+      (_req, res) => void res.end(String(current().remaining() <= 1000)),
+    );
+
+    expect((await request(app).get("/")).text).toBe("true");
+  });
+
+  it("obeys all its options", async () => {
+    const app = express();
+    app.use(requestContext());
+    app.get(
+      "/default",
+      requestContext({ defaultTimeout: "100ms" }),
+      (_req, res) => void res.end(String(current().remaining() <= 100)),
+    );
+    app.get("/least", requestContext({ minBudget: "10s" }), (_req, res) => void res.end("ran"));
+
+    expect((await request(app).get("/default")).text).toBe("true");
+    expect((await request(app).get("/least").set("grpc-timeout", "1S")).status).toBe(504);
+    expect((await request(app).get("/least")).text).toBe("ran");
+  });
+});
+
+it("ends at once for a request whose client left before it came to us", async () => {
+  const app = express();
+  const seen = Promise.withResolvers<unknown>();
+  app.use((_req, res, next) => void res.once("close", () => next()));
+  app.use(requestContext());
+  app.use(() => seen.resolve(current().cause()));
+  const sent = request(app).get("/");
+  sent.end(() => {});
+  setTimeout(() => sent.abort(), 20);
+
+  expect(await seen.promise).toBeInstanceOf(ClientDisconnected);
+});
+
 describe("with an SDK", () => {
   const spans = recordSpans();
+
+  it("the route keeps the path of its router also where the request fails", async () => {
+    const app = express();
+    const router = express.Router();
+    router.get("/:id", () => {
+      throw new Error("a bug");
+    });
+    app.use(requestContext());
+    app.use("/items", router);
+    app.use(((_error, _req, res, _next) => void res.status(500).end()) as express.ErrorRequestHandler);
+    await request(app).get("/items/7");
+
+    const [span] = await spans.take(1);
+    expect(span!.name).toBe("GET /items/:id");
+    expect(span!.attributes).toMatchObject({ "http.response.status_code": 500, "error.type": "500" });
+  });
+
+  it("a response that the server itself broke off is an error, not a client that left", async () => {
+    const app = express();
+    app.use(requestContext());
+    app.get("/", (_req, res) => {
+      res.write("begun");
+      throw new RangeError("a bug");
+    });
+    app.use(errorHandler());
+    await request(app)
+      .get("/")
+      .catch(() => {});
+
+    const [span] = await spans.take(1);
+    expect(span!.attributes).toMatchObject({
+      "throughline.ended_by": "error",
+      "error.type": "RangeError",
+      "http.response.status_code": 200,
+    });
+    expect(span!.status.code).toBe(SpanStatusCode.ERROR);
+  });
+
+  it("a deadline of the handler's own is a deadline of the span", async () => {
+    const app = express();
+    app.use(requestContext());
+    app.get("/", async () => {
+      await sleepUnder(withTimeout(current(), 5)[0]);
+    });
+    app.use(errorHandler());
+    await request(app).get("/");
+
+    const [span] = await spans.take(1);
+    expect(span!.attributes).toMatchObject({
+      "throughline.ended_by": "deadline",
+      "error.type": "DEADLINE_EXCEEDED",
+      "http.response.status_code": 504,
+    });
+  });
 
   it("the span is named after the route, also inside a router", async () => {
     const app = express();
@@ -114,3 +238,7 @@ describe("with an SDK", () => {
     expect(await spans.take(1)).toHaveLength(1);
   });
 });
+
+function sleepUnder(ctx: Context): Promise<never> {
+  return new Promise((_resolve, reject) => ctx.signal.addEventListener("abort", () => reject(ctx.err())));
+}

@@ -1,4 +1,4 @@
-import { once } from "node:events";
+import { getEventListeners, once } from "node:events";
 import http from "node:http";
 import net, { type AddressInfo } from "node:net";
 
@@ -78,6 +78,68 @@ describe("what is sent", () => {
     const response = await fetch(new Request(url, { method: "PUT", body: "hello", headers: { "x-own": "kept" } }));
 
     expect(await response.json()).toEqual(["PUT", "kept", "hello"]);
+  });
+});
+
+describe("what a call is made of", () => {
+  const method: http.RequestListener = async (req, res) => {
+    let body = "";
+    for await (const chunk of req) body += chunk;
+    res.end(`${req.method} ${body} ${req.headers["x-own"] ?? "-"}`);
+  };
+
+  it("may be a Request in the place of the options, as a proxy has it", async () => {
+    const { url } = await serve(method);
+    const incoming = new Request("http://outside.example/", {
+      method: "POST",
+      body: "payload",
+      headers: { "x-own": "kept" },
+    });
+    expect(await (await fetch(url, incoming)).text()).toBe("POST payload kept");
+  });
+
+  it("may be a Request of another implementation, or a URL", async () => {
+    const { url } = await serve(method);
+    const seen: string[] = [];
+    const other = createFetch({
+      fetch: async (input) => (seen.push(String((input as Request).url)), new Response("other")),
+    });
+    await other({ url, headers: new Headers(), method: "GET" } as Request);
+    expect(seen).toEqual([url]);
+    expect(await (await fetch(new URL(url))).text()).toBe("GET  -");
+  });
+
+  it("may be a body that is streamed", async () => {
+    const { url } = await serve(method);
+    const body = new Blob(["streamed"]).stream();
+    expect(await (await fetch(url, { method: "PUT", body, duplex: "half" } as RequestInit)).text()).toBe(
+      "PUT streamed -",
+    );
+  });
+});
+
+describe("a body that nobody reads", () => {
+  it("is over when the context is: no listener is left on a signal of the caller's", async () => {
+    const { url } = await serve((_req, res) => void res.writeHead(500).end("details"));
+    const { signal } = new AbortController();
+    const [ctx, cancel] = withCancel(background);
+    const response = await run(ctx, () => fetch(url, { signal }));
+    cancel();
+    await null;
+    await null;
+
+    expect(response.status).toBe(500);
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+  });
+
+  it("is over when it has been collected", { timeout: 30_000 }, async () => {
+    const { url, server } = await serve((_req, res) => void res.writeHead(500).end("x".repeat(100_000)));
+    const { signal } = new AbortController();
+    for (let i = 0; i < 20; i++) expect((await fetch(url, { signal })).status).toBe(500);
+    await vi.waitUntil(() => (globalThis.gc!(), getEventListeners(signal, "abort").length === 0), { timeout: 20_000 });
+    const connections = (): Promise<number> =>
+      new Promise((resolve) => server.getConnections((_error, count) => resolve(count)));
+    await vi.waitUntil(async () => (await connections()) <= 1, { timeout: 10_000 });
   });
 });
 
@@ -190,6 +252,12 @@ describe("the response", () => {
     expect([await copy.text(), await response.text()]).toEqual(["body", "body"]);
   });
 
+  it("may have a status that the standard does not know", async () => {
+    const { url } = await serve((_req, res) => void res.writeHead(999).end("odd"));
+    const response = await fetch(url);
+    expect([response.status, response.ok, await response.text()]).toEqual([999, false, "odd"]);
+  });
+
   it("arrives as it is sent", async () => {
     const more = Promise.withResolvers<void>();
     const { url } = await serve(async (_req, res) => {
@@ -275,6 +343,20 @@ describe("with an SDK", () => {
     expect(span!.attributes["error.type"]).toBe(errorType);
     expect(span!.status.code).toBe(status);
   });
+
+  it.each([new Error("enough"), "text", undefined])(
+    "a call that the caller gives up is none, whatever his reason: %s",
+    async (reason) => {
+      const { url } = await serve(() => {});
+      const controller = new AbortController();
+      setTimeout(() => controller.abort(reason), 20);
+      await fetch(url, { signal: controller.signal }).catch(() => {});
+
+      const [span] = await spans.take(1);
+      expect(span!.attributes["throughline.ended_by"]).toBe("cancel");
+      expect(span!.status.code).toBe(SpanStatusCode.UNSET);
+    },
+  );
 
   it("a connection that is refused is an error by its code", async () => {
     const { url, server } = await serve(echo);

@@ -1,9 +1,10 @@
-import { background, type Context, current, run, withTimeout } from "@throughline/context";
+import { background, type Context, current, DeadlineExceeded, run, withTimeout } from "@throughline/context";
 import { ClientDisconnected, ResponseSent } from "@throughline/http";
-import { expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 
+import { recordSpans } from "../../../test/support/spans.ts";
 import { createFetch } from "./create-fetch.ts";
-import { requestContext } from "./request-context.ts";
+import { answerError, requestContext } from "./request-context.ts";
 
 const URL_ = "http://shop.example/items";
 
@@ -65,4 +66,107 @@ it("is what a createFetch of the same process calls, without a socket", async ()
   });
 
   expect(await (await run(withTimeout(background, "1s")[0], () => fetch(URL_))).text()).toBe("true");
+});
+
+it("used again for the same request makes the deadline earlier, never later", async () => {
+  const left: number[] = [];
+  const inner = (maxTimeout: "1s" | "9s"): typeof handler =>
+    requestContext(() => new Response(String(left.push(current().remaining()))), { maxTimeout });
+  const handler = requestContext(() => new Response());
+  for (const maxTimeout of ["1s", "9s"] as const) {
+    await requestContext((request) => inner(maxTimeout)(request), { maxTimeout: "2s" })(new Request(URL_));
+  }
+
+  expect(left[0]).toBeLessThanOrEqual(1000);
+  expect(left[1]).toBeGreaterThan(1000);
+  expect(left[1]).toBeLessThanOrEqual(2000);
+});
+
+it("gives frameworks that catch errors themselves the answer to one of ours", async () => {
+  const response = answerError(new Error("the query failed", { cause: new DeadlineExceeded() }))!;
+  expect([response.status, ((await response.json()) as { title: string }).title]).toEqual([504, "Deadline exceeded"]);
+  expect(answerError(new Error("a bug"))).toBeUndefined();
+});
+
+describe("the body", () => {
+  async function bodyOf(
+    source: NonNullable<ConstructorParameters<typeof ReadableStream<Uint8Array>>[0]>,
+  ): Promise<string> {
+    return (await requestContext(() => new Response(new ReadableStream(source)))(new Request(URL_))).text();
+  }
+
+  it("may have empty chunks, chunks of a Buffer's pool, and the same one again and again", async () => {
+    const same = new TextEncoder().encode("tick ");
+    const chunks = [new Uint8Array(0), Buffer.from("pooled "), same, same];
+    const text = await bodyOf({
+      start(controller) {
+        for (const chunk of chunks) controller.enqueue(chunk);
+        controller.close();
+      },
+    });
+
+    expect(text).toBe("pooled tick tick ");
+    expect(same.byteLength).toBe(5);
+  });
+
+  it("that breaks off is broken off for its reader, by the same error", async () => {
+    const error = new Error("the disk failed");
+    await expect(bodyOf({ pull: (controller) => controller.error(error) })).rejects.toBe(error);
+  });
+
+  it("is given up at its source when its reader gives it up", async () => {
+    const cancel = vi.fn();
+    const response = await requestContext(() => new Response(new ReadableStream({ cancel })))(new Request(URL_));
+    await response.body!.cancel("enough");
+    expect(cancel).toHaveBeenCalledWith("enough");
+  });
+});
+
+describe("with an SDK", () => {
+  const spans = recordSpans();
+
+  it("a handler that is called in the process has a span of its own, below the call", async () => {
+    const inner = requestContext(() => new Response("inner"));
+    const fetch = createFetch({ fetch: (input, init) => inner(new Request(input, init)) });
+    const outer = requestContext(async () => new Response(await (await fetch("http://inner.example/")).text()));
+    await (await outer(new Request(URL_))).text();
+
+    const [innermost, call, outermost] = await spans.take(3);
+    expect([innermost!.attributes["server.address"], outermost!.attributes["server.address"]]).toEqual([
+      "inner.example",
+      "shop.example",
+    ]);
+    expect(innermost!.parentSpanContext?.spanId).toBe(call!.spanContext().spanId);
+    expect(call!.parentSpanContext?.spanId).toBe(outermost!.spanContext().spanId);
+  });
+
+  it.each([
+    [
+      "an error",
+      new Error("the disk failed"),
+      { "throughline.ended_by": "error", "error.type": "Error", "http.response.status_code": 200 },
+    ],
+    [
+      "a deadline",
+      new DeadlineExceeded(),
+      { "throughline.ended_by": "deadline", "error.type": "DEADLINE_EXCEEDED", "http.response.status_code": 200 },
+    ],
+  ])("a body that %s breaks off keeps the status that went out", async (_what, error, attributes) => {
+    const handler = requestContext(
+      () => new Response(new ReadableStream({ pull: (controller) => controller.error(error) })),
+    );
+    await (await handler(new Request(URL_))).text().catch(() => {});
+
+    const [span] = await spans.take(1);
+    expect(span!.attributes).toMatchObject(attributes);
+  });
+
+  it("a handler that throws has no status: whatever the host answers is its own", async () => {
+    const handler = requestContext(() => Promise.reject(new RangeError("a bug")));
+    await handler(new Request(URL_)).catch(() => {});
+
+    const [span] = await spans.take(1);
+    expect(span!.attributes).toMatchObject({ "throughline.ended_by": "error", "error.type": "RangeError" });
+    expect(span!.attributes).not.toHaveProperty("http.response.status_code");
+  });
 });

@@ -28,6 +28,7 @@ describe("requestContext", () => {
     app.use(requestContext());
     app.use((koa) => {
       koa.body = "half an answer";
+      koa.set({ "content-encoding": "gzip", "x-kept": "yes" });
       koa.type = "text";
       throw new Error("the query failed", { cause: new DeadlineExceeded(undefined, { budget: 5, elapsed: 6 }) });
     });
@@ -36,6 +37,7 @@ describe("requestContext", () => {
     expect(response.status).toBe(504);
     expect(response.headers["content-type"]).toBe("application/problem+json");
     expect(response.body).toMatchObject({ status: 504, budgetMs: 5, elapsedMs: 6 });
+    expect(response.headers["x-kept"]).toBe("yes");
   });
 
   it("throws a cancellation of the application's own on to the application", async () => {

@@ -44,6 +44,15 @@ describe("sleep", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it("is no shorter for a fraction of a millisecond", async () => {
+    const slept = vi.fn();
+    void sleep(background, 1.9).then(slept);
+    await vi.advanceTimersByTimeAsync(1);
+    expect(slept).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(slept).toHaveBeenCalledOnce();
+  });
+
   it("sleeps a hundred days, longer than one timer can", async () => {
     const slept = vi.fn();
     void sleep(background, "100d").then(slept);

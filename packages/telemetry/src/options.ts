@@ -25,6 +25,11 @@ export interface TelemetrySettings {
 
 const ACTION = "start telemetry";
 
+const LONGEST_TIMEOUT = 60_000;
+
+/** OpenTelemetry's own. */
+const DEFAULT_EXPORT_TIMEOUT = 10_000;
+
 /** @throws TypeError, RangeError if an option is wrong */
 export function telemetrySettings(options: TelemetryOptions): TelemetrySettings {
   const {
@@ -49,19 +54,30 @@ export function telemetrySettings(options: TelemetryOptions): TelemetrySettings 
       `Cannot ${ACTION}: 'endpoint' must be an http or https URL: current value is ${describe(endpoint)}`,
     );
   }
+  const timeout = milliseconds(shutdownTimeout, ACTION, "shutdownTimeout");
+  if (timeout > LONGEST_TIMEOUT) {
+    throw new RangeError(
+      `Cannot ${ACTION}: 'shutdownTimeout' must be a minute at most: current value is ${describe(shutdownTimeout)}`,
+    );
+  }
   const environment = {
-    OTEL_SERVICE_NAME: serviceName,
+    // A service that the operator has named by its attributes has its name.
+    OTEL_SERVICE_NAME: /(?:^|,)\s*service\.name=/.test(process.env["OTEL_RESOURCE_ATTRIBUTES"] ?? "")
+      ? undefined
+      : serviceName,
     OTEL_TRACES_EXPORTER: exporter,
     OTEL_METRICS_EXPORTER: exporter,
     OTEL_LOGS_EXPORTER: exporter,
     OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
     OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
+    // An export that is under way keeps the process alive: none may last longer than shutdown does.
+    OTEL_EXPORTER_OTLP_TIMEOUT: String(Math.max(1, Math.min(timeout, DEFAULT_EXPORT_TIMEOUT))),
   };
   return {
     environment: Object.fromEntries(
       Object.entries(environment).filter((entry): entry is [string, string] => entry[1] !== undefined),
     ),
     instrumentations,
-    shutdownTimeout: milliseconds(shutdownTimeout, ACTION, "shutdownTimeout"),
+    shutdownTimeout: timeout,
   };
 }

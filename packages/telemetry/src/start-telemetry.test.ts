@@ -3,7 +3,7 @@ import http from "node:http";
 import http2 from "node:http2";
 import type { AddressInfo } from "node:net";
 
-import { context, propagation, trace } from "@opentelemetry/api";
+import { context, metrics, propagation, trace } from "@opentelemetry/api";
 import { background, current, run } from "@throughline/context";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
@@ -81,6 +81,43 @@ describe("startTelemetry", () => {
 
     expect(operators.exports).toEqual([{ path: "/v1/traces", type: "application/json" }]);
     expect(authors.exports).toEqual([]);
+  });
+
+  it("calls the service by the name that the operator gave it among its attributes", async () => {
+    onlyTraces();
+    vi.stubEnv("OTEL_RESOURCE_ATTRIBUTES", "team=a,service.name=operators");
+    const dir = vi.fn();
+    vi.stubGlobal("console", { ...console, dir });
+    closing.push(() => vi.unstubAllGlobals());
+    telemetry = startTelemetry({ serviceName: "authors", exporter: "console" });
+    await exportOneSpan();
+    await vi.waitUntil(() => dir.mock.calls.length > 0);
+
+    expect(dir.mock.calls[0]![0].resource.attributes["service.name"]).toBe("operators");
+  });
+
+  it("sends the rest though one kind cannot be sent", async () => {
+    const seen: string[] = [];
+    const server = http.createServer((req, res) => {
+      req.resume();
+      res.statusCode = req.url === "/v1/traces" ? 400 : 200;
+      // What fails fails at once; the other takes its time.
+      setTimeout(
+        () => res.end(() => res.statusCode === 200 && seen.push(req.url!)),
+        req.url === "/v1/traces" ? 0 : 100,
+      );
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    closing.push(() => server.close());
+    telemetry = startTelemetry({
+      serviceName: "shop",
+      endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    });
+    metrics.getMeter("test").createCounter("one").add(1);
+    await exportOneSpan();
+
+    expect(seen).toEqual(["/v1/metrics"]);
   });
 
   it("leaves the environment as it was", () => {
@@ -168,6 +205,7 @@ describe("startTelemetry", () => {
       /'endpoint' must be an http or https URL: current value is string "localhost:4318"/,
     ],
     [{ serviceName: "" }, /'serviceName' must be a string that is not empty/],
+    [{ shutdownTimeout: "30d" }, /'shutdownTimeout' must be a minute at most: current value is string "30d"/],
     [{ shutdownTimeout: "soon" }, /'shutdownTimeout' must be zero or more/],
     [{ sampler: 1 }, /there is no option 'sampler'/],
   ])("refuses %j, and sets nothing up", (options, message) => {

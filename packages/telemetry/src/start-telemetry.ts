@@ -1,4 +1,4 @@
-import { context, logs, metrics, propagation, trace } from "@opentelemetry/api";
+import { context, logs, metrics, propagation, ProxyTracerProvider, trace } from "@opentelemetry/api";
 import { NodeSDK } from "@opentelemetry/sdk-node";
 
 import { type TelemetryOptions, type TelemetrySettings, telemetrySettings } from "./options.ts";
@@ -35,21 +35,19 @@ export function startTelemetry(options: TelemetryOptions = {}): Telemetry {
       "Cannot start telemetry: something else has set OpenTelemetry up in this process: remove one of the two",
     );
   }
-  const sdk = start(settings);
+  start(settings);
   let stopped: Promise<void> | undefined;
-  const shutdown = (): Promise<void> => (stopped ??= stop(sdk, settings.shutdownTimeout));
+  const shutdown = (): Promise<void> => (stopped ??= stop(settings.shutdownTimeout));
   running = { shutdown, [Symbol.asyncDispose]: shutdown };
   return running;
 }
 
 /** The SDK and its exporters read their settings from the environment while they are made. */
-function start({ environment, instrumentations }: TelemetrySettings): NodeSDK {
+function start({ environment, instrumentations }: TelemetrySettings): void {
   const before = { ...process.env };
   try {
     for (const [name, value] of Object.entries(environment)) process.env[name] ||= value;
-    const sdk = new NodeSDK({ instrumentations });
-    sdk.start();
-    return sdk;
+    new NodeSDK({ instrumentations }).start();
   } finally {
     for (const name of Object.keys(environment)) {
       if (before[name] === undefined) delete process.env[name];
@@ -58,13 +56,25 @@ function start({ environment, instrumentations }: TelemetrySettings): NodeSDK {
   }
 }
 
-async function stop(sdk: NodeSDK, timeout: number): Promise<void> {
+async function stop(timeout: number): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, timeout)));
-  await Promise.race([sdk.shutdown().catch(() => {}), late]);
+  await Promise.race([shutDownAll(), late]);
   clearTimeout(timer);
   for (const api of [trace, metrics, logs, propagation, context]) api.disable();
   running = undefined;
+}
+
+/** Has each kind send what is left, and stop. The SDK's own shutdown gives up the others when one fails. */
+async function shutDownAll(): Promise<void> {
+  const tracers = trace.getTracerProvider();
+  const providers: object[] = [
+    tracers instanceof ProxyTracerProvider ? tracers.getDelegate() : tracers,
+    metrics.getMeterProvider(),
+    logs.getLoggerProvider(),
+  ];
+  // A provider of the API alone has nothing to stop.
+  await Promise.allSettled(providers.map((provider: { shutdown?(): Promise<void> }) => provider.shutdown?.()));
 }
 
 function isSetUp(): boolean {

@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { gzipSync } from "node:zlib";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -117,6 +119,16 @@ describe("the receiver", () => {
   it("refuses what unpacks to more than it may be", async () => {
     const bomb = new Uint8Array(gzipSync(Buffer.alloc(1_000_000)));
     expect((await post(bomb, { "content-encoding": "gzip" }))[0]).toBe(413);
+  });
+
+  it("goes on after an upload that is broken off", async () => {
+    const socket = connect(Number(new URL(receiver.url).port), "127.0.0.1");
+    socket.write(
+      "POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: Application/JSON\r\nContent-Encoding: gzip\r\nContent-Length: 100\r\n\r\n",
+    );
+    socket.write(gzipSync("{").subarray(0, 12), () => socket.destroy());
+    await once(socket, "close");
+    expect((await post(JSON.stringify(request)))[0]).toBe(200);
   });
 
   it("refuses other paths and methods", async () => {

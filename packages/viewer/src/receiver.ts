@@ -38,7 +38,7 @@ export async function startReceiver(store: TraceStore, options: ReceiverOptions 
   await once(server, "listening");
   const { port: actual } = server.address() as AddressInfo;
   const close = (): Promise<void> => closeServer(server);
-  return { url: `http://${host}:${actual}`, close, [Symbol.asyncDispose]: close };
+  return { url: `http://${host.includes(":") ? `[${host}]` : host}:${actual}`, close, [Symbol.asyncDispose]: close };
 }
 
 /** A request that is not taken, with the status to say so. */
@@ -56,7 +56,7 @@ async function receive(req: IncomingMessage, store: TraceStore, maxBytes: number
     throw new Refused(404, `Cannot receive ${req.url}: only traces are taken, at /v1/traces`);
   if (req.method !== "POST")
     throw new Refused(405, `Cannot receive traces: the method must be POST: current value is ${req.method}`);
-  const type = (req.headers["content-type"] ?? "").split(";")[0]!.trim();
+  const type = (req.headers["content-type"] ?? "").split(";")[0]!.trim().toLowerCase();
   if (type !== "application/json") {
     throw new Refused(
       415,
@@ -67,7 +67,7 @@ async function receive(req: IncomingMessage, store: TraceStore, maxBytes: number
 }
 
 async function text(req: IncomingMessage, maxBytes: number): Promise<string> {
-  const encoding = req.headers["content-encoding"] ?? "identity";
+  const encoding = (req.headers["content-encoding"] ?? "identity").toLowerCase();
   if (encoding !== "gzip" && encoding !== "identity") {
     throw new Refused(
       415,
@@ -76,13 +76,22 @@ async function text(req: IncomingMessage, maxBytes: number): Promise<string> {
   }
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of encoding === "gzip" ? req.pipe(createGunzip()) : req) {
+  for await (const chunk of encoding === "gzip" ? unpacked(req) : req) {
     length += chunk.length;
     if (length > maxBytes)
       throw new Refused(413, `Cannot receive traces: a request may have ${maxBytes} bytes at most`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString("utf8");
+}
+
+/** Not a pipeline: that would destroy the request, and with it the answer to it. */
+function unpacked(req: IncomingMessage): AsyncIterable<Buffer> {
+  const gunzip = createGunzip();
+  req.once("close", () => {
+    if (!req.complete) gunzip.destroy(new Error("the upload was broken off"));
+  });
+  return req.pipe(gunzip);
 }
 
 function answer(res: ServerResponse, status: number, body: object): void {

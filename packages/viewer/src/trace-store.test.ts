@@ -30,6 +30,12 @@ it("counts a span that comes again once", () => {
   expect(store.spanCount).toBe(1);
 });
 
+it("is no larger for a trace that is larger than all of it", () => {
+  const store = new TraceStore(3);
+  store.add(["1", "2", "3", "4", "5"].map((id) => span("a", id)));
+  expect(store.spanCount).toBeLessThanOrEqual(3);
+});
+
 it("past its size lets the oldest trace go", () => {
   const store = new TraceStore(3);
   store.add([span("a", "1"), span("a", "2"), span("b", "3")]);

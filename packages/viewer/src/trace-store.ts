@@ -17,11 +17,15 @@ export class TraceStore {
       this.#traces.set(span.traceId, trace);
       if (!trace.has(span.spanId)) this.#count += 1;
       trace.set(span.spanId, span);
+      if (this.#count > this.#most) this.#dropOldest();
     }
+  }
+
+  #dropOldest(): void {
     for (const [id, trace] of this.#traces) {
-      if (this.#count <= this.#most || this.#traces.size === 1) break;
       this.#traces.delete(id);
       this.#count -= trace.size;
+      return;
     }
   }
 

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 
+import { spanTree } from "./span-tree.ts";
 import type { ViewedSpan } from "./span.ts";
 import { waterfall } from "./waterfall.ts";
 
@@ -49,6 +50,34 @@ it("draws children below their parent, with what was left on arrival and how eac
 
 it("puts a span whose parent is not here at the left", () => {
   expect(waterfall([span("a", "x", 0, 1, { parentSpanId: "elsewhere" })])).toMatch(/\na +x /);
+});
+
+it("draws every span once, also of those that say they are each other's parents", () => {
+  const spans = [
+    span("a", "x", 0, 1, { parentSpanId: "b-y" }),
+    span("b", "y", 1, 2, { parentSpanId: "a-x" }),
+    span("c", "z", 2, 3, { parentSpanId: "c-z" }),
+  ];
+  expect(
+    waterfall(spans)
+      .split("\n")
+      .slice(1)
+      .map((line) => line[0]),
+  ).toEqual(["a", "b", "c"]);
+});
+
+it("draws traces that are deep and long", () => {
+  const deep = Array.from({ length: 20_000 }, (_, i) =>
+    span("s", `${i}`, i, i + 1, { parentSpanId: i === 0 ? undefined : `s-${i - 1}` }),
+  );
+  expect(waterfall(deep.slice(0, 3))).toContain("    2");
+  expect(spanTree(deep).at(-1)!.depth).toBe(19_999);
+  const wide = Array.from({ length: 200_000 }, (_, i) => span("s", `${i}`, i, i + 1));
+  expect(waterfall(wide).split("\n")).toHaveLength(200_001);
+});
+
+it("does not send a sender's control characters to the terminal", () => {
+  expect(waterfall([span("a", "x\u001b[2J\ny", 0, 1)])).not.toMatch(/\u001b|\ny/);
 });
 
 it("says so where there is nothing to draw", () => {

@@ -1,5 +1,6 @@
 import { styleText } from "node:util";
 
+import { spanTree } from "./span-tree.ts";
 import type { ViewedSpan } from "./span.ts";
 
 export interface WaterfallOptions {
@@ -9,30 +10,27 @@ export interface WaterfallOptions {
   color?: boolean;
 }
 
-interface Row {
-  readonly span: ViewedSpan;
-  readonly depth: number;
-}
-
 /**
  * A trace as lines of text: one span a line, children below their parent, with its start and duration, what was left of the
  * deadline when it arrived, how it ended, and a bar on the trace's time line.
  */
 export function waterfall(spans: readonly ViewedSpan[], { width = 100, color = false }: WaterfallOptions = {}): string {
   if (spans.length === 0) return "(no spans)";
-  const rows = tree(spans);
-  const from = Math.min(...spans.map((span) => span.start));
-  const to = Math.max(...spans.map((span) => span.end));
+  const rows = spanTree(spans);
+  const from = spans.reduce((least, { start }) => Math.min(least, start), Infinity);
+  const to = spans.reduce((most, { end }) => Math.max(most, end), -Infinity);
   const cells = rows.map(({ span, depth }) => [
-    span.service,
-    `${"  ".repeat(depth)}${span.kind === "client" ? "→ " : ""}${span.name}`,
+    printable(span.service),
+    `${"  ".repeat(depth)}${span.kind === "client" ? "→ " : ""}${printable(span.name)}`,
     `${(span.start - from).toFixed(1)} ms`,
     `${(span.end - span.start).toFixed(1)} ms`,
     budget(span),
     ending(span),
   ]);
   const head = ["service", "span", "start", "took", "budget", "ended by"];
-  const widths = head.map((title, column) => Math.max(title.length, ...cells.map((row) => row[column]!.length)));
+  const widths = head.map((title, column) =>
+    cells.reduce((most, row) => Math.max(most, row[column]!.length), title.length),
+  );
   const barWidth = Math.max(12, width - widths.reduce((sum, each) => sum + each + 2, 0));
   const right = new Set([2, 3, 4]);
   const line = (row: readonly string[]): string =>
@@ -50,21 +48,9 @@ export function waterfall(spans: readonly ViewedSpan[], { width = 100, color = f
   ].join("\n");
 }
 
-/** Parents before children, siblings by start. A span whose parent is not here stands at the left. */
-function tree(spans: readonly ViewedSpan[]): Row[] {
-  const known = new Set(spans.map((span) => span.spanId));
-  const children = Map.groupBy(spans, (span) =>
-    span.parentSpanId !== undefined && known.has(span.parentSpanId) ? span.parentSpanId : "",
-  );
-  const rows: Row[] = [];
-  const visit = (id: string, depth: number): void => {
-    for (const span of (children.get(id) ?? []).toSorted((a, b) => a.start - b.start)) {
-      rows.push({ span, depth });
-      visit(span.spanId, depth + 1);
-    }
-  };
-  visit("", 0);
-  return rows;
+/** Names are whatever a sender says: on a terminal they must not be commands. */
+function printable(name: string): string {
+  return name.replaceAll(/\p{Cc}/gu, "�");
 }
 
 function budget({ attributes }: ViewedSpan): string {
