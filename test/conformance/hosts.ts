@@ -2,6 +2,8 @@ import { once } from "node:events";
 import http from "node:http";
 import http2 from "node:http2";
 import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
 
 import { getRequestListener } from "@hono/node-server";
 import { errorHandler, requestContext as expressContext } from "@throughline/express";
@@ -11,8 +13,8 @@ import { requestContext as koaContext } from "@throughline/koa";
 import express from "express";
 import Koa from "koa";
 
-/** What a test wants done with a request; what it returns is the body of a 200. */
-export type Handler = () => string | Promise<string>;
+/** What a test wants done with a request; what it returns is the body of a 200, as a whole or as a stream. */
+export type Handler = () => string | Readable | Promise<string>;
 
 export interface Host {
   readonly name: string;
@@ -24,7 +26,9 @@ const expressHost: Host["listener"] = (handler, options) => {
   const app = express();
   app.use(expressContext(options));
   app.get("/items/:id", async (_req, res) => {
-    res.send(await handler());
+    const body = await handler();
+    if (typeof body === "string") res.send(body);
+    else await pipeline(body, res);
   });
   app.use(errorHandler());
   app.use(
@@ -54,7 +58,10 @@ const koaHost: Host["listener"] = (handler, options) => {
 
 const fetchHost: Host["listener"] = (handler, options) =>
   getRequestListener(
-    fetchContext(async () => new Response(await handler()), options),
+    fetchContext(async () => {
+      const body = await handler();
+      return new Response(typeof body === "string" ? body : (Readable.toWeb(body) as ReadableStream));
+    }, options),
     {
       overrideGlobalObjects: false,
       errorHandler: () => new Response("the application's own handler", { status: 500 }),

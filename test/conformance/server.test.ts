@@ -1,4 +1,5 @@
 import { connect } from "node:net";
+import { Readable } from "node:stream";
 
 import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { background, Canceled, type Context, current, DeadlineExceeded, run, withCancel } from "@throughline/context";
@@ -12,6 +13,18 @@ import { type Handler, hosts, serve, type Served } from "./hosts.ts";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const TRACEPARENT = `00-${TRACE}-b7ad6b7169203331-01`;
+
+/** A body that begins, and goes on for ever. */
+function endless(): Readable {
+  return Readable.from(
+    (async function* () {
+      for (;;) {
+        yield Buffer.from("more ");
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    })(),
+  );
+}
 
 describe.each(hosts)("$name", (host) => {
   const cleanups: Served[] = [];
@@ -110,6 +123,34 @@ describe.each(hosts)("$name", (host) => {
       expect(reply.json()).toMatchObject({ budgetMs: 30, setBy: "grpc-timeout header" });
       expect(reply.json()["elapsedMs"]).toBeGreaterThanOrEqual(30);
       expect(ctx?.err()).toBeInstanceOf(DeadlineExceeded);
+    });
+
+    it("that passes while the handler does not listen is answered 504 all the same, and what it does later has no effect", async () => {
+      const late = Promise.withResolvers<void>();
+      let isDone = false;
+      const url = await serving(async () => {
+        await late.promise;
+        isDone = true;
+        return "too late";
+      });
+      const from = performance.now();
+      const reply = await send(host.protocol, url, { "grpc-timeout": "40m" }).reply;
+
+      expect(reply.status).toBe(504);
+      expect(reply.json()).toMatchObject({ budgetMs: 40, setBy: "grpc-timeout header" });
+      expect(performance.now() - from).toBeLessThan(1000);
+      late.resolve();
+      await vi.waitUntil(() => isDone);
+      await new Promise(setImmediate);
+      // The server is none the worse for it.
+      expect((await send(host.protocol, url).reply).body).toBe("too late");
+    });
+
+    it("that passes in the middle of a body breaks it off: it does not end as if it were whole", async () => {
+      const url = await serving(() => endless());
+      const sent = send(host.protocol, url, { "grpc-timeout": "60m" });
+
+      await expect(sent.reply).rejects.toThrow();
     });
 
     it.each(["soon", "-1S", "1s", "123456789m", "1 S"])(

@@ -62,10 +62,8 @@ async function sendUnder(ctx: Context, send: Fetch, call: Call, settings: Client
     const response = await send(call.input, { ...call.init, headers, signal: link.signal });
     span?.response(response.status);
     if (response.body !== null) {
-      return rebodied(
-        response,
-        watchedBody(response.body, (end) => over(end.how === "failed" ? end.error : undefined)),
-      );
+      const body = watchedBody(response.body, (end) => over(end.how === "failed" ? end.error : undefined));
+      return rebodied(response, body.stream);
     }
     over();
     return response;

@@ -1,4 +1,4 @@
-import { run } from "@throughline/context";
+import { afterFunc, DeadlineExceeded, run } from "@throughline/context";
 import {
   acceptor,
   type Exchange,
@@ -21,7 +21,8 @@ export type FetchHandler<Rest extends unknown[]> = (request: Request, ...rest: R
  * the server's limit, when the client goes away (the request's signal, a body given up), and when the body of the response has been
  * read. A request whose time is up on arrival is answered 504, one with a malformed deadline 400, without calling the handler.
  *
- * A deadline that passes inside the handler is answered with 504 and a problem document; every other error is thrown on. Used again
+ * A deadline that passes is answered with 504 and a problem document, whatever the handler does; in the middle of a body it breaks that
+ * off. Every other error is thrown on. Used again
  * for the same request further in, it can only make the deadline earlier.
  *
  * @throws TypeError, RangeError if an option is wrong: here, not at the first request
@@ -68,7 +69,7 @@ async function follow(exchange: Exchange, signal: AbortSignal, answer: () => Pro
   else signal.addEventListener("abort", gone, { once: true });
   let response: Response;
   try {
-    response = await answer();
+    response = await answerInTime(exchange, answer());
   } catch (error) {
     gone();
     throw error;
@@ -82,7 +83,36 @@ async function follow(exchange: Exchange, signal: AbortSignal, answer: () => Pro
     if (end.how === "failed") exchange.fail(end.error);
     exchange.end({ isDelivered: end.how === "read", status });
   });
-  return rebodied(response, body);
+  // From here on a head is out: a deadline breaks the body off, which must not end as if it were whole. (What says that the time is up
+  // may go out after it.)
+  if (exchange.refusal === undefined && exchange.ctx.err() === undefined) {
+    afterFunc(exchange.ctx, () => {
+      const error = deadlineOf(exchange);
+      if (error !== undefined) body.breakOff(error);
+    });
+  }
+  return rebodied(response, body.stream);
+}
+
+/** The handler's answer, or ours if its deadline passes before. An answer that comes too late is given up. */
+function answerInTime(exchange: Exchange, answer: Promise<Response>): Promise<Response> {
+  const { ctx, refusal } = exchange;
+  if (refusal !== undefined || ctx.remaining() === Infinity) return answer;
+  return new Promise((resolve, reject) => {
+    const stop = afterFunc(ctx, () => {
+      const error = deadlineOf(exchange);
+      if (error === undefined) return;
+      exchange.fail(error);
+      resolve(answerError(error)!);
+      answer.then((late) => late.body?.cancel(error)).catch(() => {});
+    });
+    answer.then(resolve, reject).finally(stop);
+  });
+}
+
+function deadlineOf({ ctx }: Exchange): DeadlineExceeded | undefined {
+  const error = ctx.err();
+  return error instanceof DeadlineExceeded ? error : undefined;
 }
 
 function incoming(request: Request): IncomingRequest {

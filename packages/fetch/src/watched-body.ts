@@ -1,6 +1,12 @@
 /** How a body ended: read in full, given up by its reader, or broken off by an error. */
 export type BodyEnd = { readonly how: "read" | "canceled" } | { readonly how: "failed"; readonly error: unknown };
 
+export interface WatchedBody {
+  readonly stream: ReadableStream<Uint8Array>;
+  /** Has the reader fail with the error, and the source given up. Does nothing once the body has ended. */
+  breakOff(error: unknown): void;
+}
+
 /** Bodies that nobody holds any more have no end but this one. */
 const dropped = new FinalizationRegistry<() => void>((drop) => drop());
 
@@ -8,7 +14,7 @@ const dropped = new FinalizationRegistry<() => void>((drop) => drop());
  * The same bytes, with a look at their end, which is told once. Reads no more than its reader asks for. A body that is dropped unread
  * counts as given up when it is collected.
  */
-export function watchedBody(body: ReadableStream<Uint8Array>, end: (end: BodyEnd) => void): ReadableStream<Uint8Array> {
+export function watchedBody(body: ReadableStream<Uint8Array>, end: (end: BodyEnd) => void): WatchedBody {
   const isOfBytes = takesBuffers(body);
   const reader = body.getReader();
   let isOver = false;
@@ -23,7 +29,17 @@ export function watchedBody(body: ReadableStream<Uint8Array>, end: (end: BodyEnd
     return reader.cancel(reason);
   };
 
+  const failed = async (error: unknown): Promise<void> => {
+    tell({ how: "failed", error });
+    await reader.cancel(error).catch(() => {});
+  };
+  // Weak, as what is kept for a dropped body must not keep the body.
+  let controlled: WeakRef<{ error(reason: unknown): void }> | undefined;
+
   const source = {
+    start(controller: { error(reason: unknown): void }): void {
+      controlled = new WeakRef(controller);
+    },
     async pull(controller: ReadableByteStreamController | ReadableStreamDefaultController<Uint8Array>): Promise<void> {
       try {
         const { done, value } = await reader.read();
@@ -34,8 +50,7 @@ export function watchedBody(body: ReadableStream<Uint8Array>, end: (end: BodyEnd
         // A pending read into the reader's own buffer is only answered so.
         if ("byobRequest" in controller) controller.byobRequest?.respond(0);
       } catch (error) {
-        tell({ how: "failed", error });
-        await reader.cancel(error).catch(() => {});
+        await failed(error);
         throw error;
       }
     },
@@ -46,7 +61,14 @@ export function watchedBody(body: ReadableStream<Uint8Array>, end: (end: BodyEnd
     ? new ReadableStream({ type: "bytes", ...source })
     : new ReadableStream<Uint8Array>(source, { highWaterMark: 0 });
   dropped.register(watched, () => void cancel().catch(() => {}), reader);
-  return watched;
+  return {
+    stream: watched,
+    breakOff(error) {
+      if (isOver) return;
+      controlled?.deref()?.error(error);
+      void failed(error);
+    },
+  };
 }
 
 /** Whether this is a stream of bytes, which can be read into a buffer of the reader's. */

@@ -1,17 +1,13 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { TLSSocket } from "node:tls";
 
 import { type Acceptor, type Admission, exchangeOf } from "./acceptor.ts";
 import { causes } from "./causes.ts";
 import { nodeHeaders } from "./headers.ts";
-import { onceClosed } from "./node-close.ts";
-import { isRepresentationHeader, type Problem, problemHeaders, problemOf } from "./problem.ts";
+import { isClosed, onceClosed } from "./node-close.ts";
+import { answerAtDeadline } from "./node-deadline.ts";
+import type { NodeRequest, NodeResponse } from "./node-types.ts";
+import { type Problem, problemOf } from "./problem.ts";
 import type { IncomingRequest } from "./server-span.ts";
-
-/** Requests of `node:http` and of `node:http2`'s compatibility API. */
-export type NodeRequest = IncomingMessage | Http2ServerRequest;
-export type NodeResponse = ServerResponse | Http2ServerResponse;
 
 /**
  * Receives a request of Node's servers, and follows its response: the context ends when the response is out, or when the
@@ -27,8 +23,9 @@ export function acceptNode(
 ): Admission {
   const admission = accept(req, () => incoming(req));
   if (admission.isFirst) {
+    answerAtDeadline(admission.exchange, res);
     onceClosed(req, res, () => {
-      const status = res.headersSent ? res.statusCode : undefined;
+      const status = res.headersSent || res.writableEnded ? res.statusCode : undefined;
       admission.exchange.end({ isDelivered: isDelivered(res), status, route: route() });
     });
   }
@@ -42,20 +39,12 @@ export type Verdict = Problem | "gone" | "pass";
 export function judge(error: unknown, req: NodeRequest, res: NodeResponse): Verdict {
   exchangeOf(req)?.fail(error);
   const problem = problemOf(error);
-  if (res.destroyed && (problem !== undefined || isCancellation(error))) return "gone";
+  if (isClosed(res) && (problem !== undefined || isCancellation(error))) return "gone";
   return problem === undefined || res.headersSent ? "pass" : problem;
 }
 
 function isCancellation(error: unknown): boolean {
   return [...causes(error)].some(({ name }) => name === "AbortError");
-}
-
-/** Sends a problem document as the whole response, in place of what was to be sent. */
-export function sendProblem(res: NodeResponse, problem: Problem, started: boolean): void {
-  for (const name of res.getHeaderNames()) if (isRepresentationHeader(name)) res.removeHeader(name);
-  for (const [name, value] of Object.entries(problemHeaders(problem, started))) res.setHeader(name, value);
-  res.statusCode = problem.status;
-  res.end(JSON.stringify(problem));
 }
 
 /** Whether the response went out in full: HTTP/2 reports an aborted one as finished, so there it takes more to tell. */
