@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { run } from "@throughline/context";
 import { acceptNode, acceptor, sendProblem, type ServerOptions } from "@throughline/http";
 
-import { watchRoute } from "./route.ts";
+import { type Routed, routeOf } from "./route.ts";
 
 /** A handler as Express 4 and 5 take it; written with Node's types, of which theirs are made. */
 export type Middleware = (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void;
@@ -20,7 +20,7 @@ export type Middleware = (req: IncomingMessage, res: ServerResponse, next: (erro
 export function requestContext(options?: ServerOptions): Middleware {
   const accept = acceptor(options);
   return function requestContext(req, res, next) {
-    const { ctx, refusal, isFirst } = acceptNode(accept, req, res, watchRoute(req));
+    const { ctx, refusal, isFirst } = acceptNode(accept, req, res, () => routeOf(req as Routed));
     if (refusal === undefined) run(ctx, next);
     else sendProblem(res, refusal, !isFirst);
   };

@@ -49,8 +49,9 @@ async function sendUnder(ctx: Context, send: Fetch, call: Call, settings: Client
   const deadline = outboundDeadline(ctx, settings);
   if (deadline !== undefined) headers.set(deadline.header, deadline.value);
 
-  const span = startSpan(ctx, call);
-  if (span !== undefined) injectTrace(span.ctx, headers, { set: (carrier, name, value) => carrier.set(name, value) });
+  const isTraced = isTracedElsewhere();
+  const span = isTraced ? undefined : startSpan(ctx, call);
+  if (!isTraced) injectTrace(span?.ctx ?? ctx, headers, { set: (carrier, name, value) => carrier.set(name, value) });
 
   // Whichever is first: the body's end, an error before it, or the end of the context, after which nobody may look at the body.
   const over = (error?: unknown): void => {
@@ -73,9 +74,8 @@ async function sendUnder(ctx: Context, send: Fetch, call: Call, settings: Client
   }
 }
 
-/** The call's span; none where another makes it, or where nothing goes over HTTP. */
+/** The call's span; none where nothing goes over HTTP. */
 function startSpan(ctx: Context, { method, url }: Call): ClientSpan | undefined {
-  if (isTracedElsewhere()) return undefined;
   const parsed = URL.parse(url);
   return parsed !== null && /^https?:$/.test(parsed.protocol) ? ClientSpan.start(ctx, method, parsed) : undefined;
 }

@@ -23,7 +23,10 @@ export class ClientSpan {
     this.#span = span;
   }
 
-  static start(ctx: Context, method: string, url: URL): ClientSpan {
+  /** @returns `undefined` where nobody traces */
+  static start(ctx: Context, method: string, url: URL): ClientSpan | undefined {
+    const spans = tracer();
+    if (spans === undefined) return undefined;
     const known = knownMethod(method);
     const remaining = ctx.remaining();
     const attributes = {
@@ -33,7 +36,7 @@ export class ClientSpan {
       [ATTR_SERVER_PORT]: url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port),
       [ATTR.BUDGET]: remaining === Infinity ? undefined : Math.floor(remaining),
     };
-    const span = tracer().startSpan(known, { kind: SpanKind.CLIENT, attributes }, ctx);
+    const span = spans.startSpan(known, { kind: SpanKind.CLIENT, attributes }, ctx);
     return new ClientSpan(trace.setSpan(ctx, span) as Context, span);
   }
 

@@ -16,8 +16,8 @@ export interface ResponseEnd {
   readonly isDelivered: boolean;
   /** Absent where no head went out: none is made up. */
   readonly status?: number | undefined;
-  /** The route that matched. */
-  readonly route?: string | undefined;
+  /** The route that matched, asked for where it is of use. */
+  readonly route?: (() => string | undefined) | undefined;
 }
 
 /** One request being served, from its arrival to the end of its response. */

@@ -10,11 +10,13 @@ import { isRepresentationHeader, type Problem, problemHeaders, problemOf } from 
 /**
  * Has a deadline that passes while the handler runs answered without it: with 504 if nothing is out yet; else the response is broken
  * off, never ended as if it were whole.
+ *
+ * @returns what to call when the response is over
  */
-export function answerAtDeadline(exchange: Exchange, res: NodeResponse): void {
+export function answerAtDeadline(exchange: Exchange, res: NodeResponse): (() => void) | undefined {
   const { ctx, refusal } = exchange;
-  if (refusal !== undefined || ctx.remaining() === Infinity) return;
-  afterFunc(ctx, () => {
+  if (refusal !== undefined || ctx.remaining() === Infinity) return undefined;
+  return afterFunc(ctx, () => {
     const error = ctx.err();
     if (!(error instanceof DeadlineExceeded) || res.writableEnded || isClosed(res)) return;
     exchange.fail(error);

@@ -23,10 +23,11 @@ export function acceptNode(
 ): Admission {
   const admission = accept(req, () => incoming(req));
   if (admission.isFirst) {
-    answerAtDeadline(admission.exchange, res);
+    const stop = answerAtDeadline(admission.exchange, res);
     onceClosed(req, res, () => {
+      stop?.();
       const status = res.headersSent || res.writableEnded ? res.statusCode : undefined;
-      admission.exchange.end({ isDelivered: isDelivered(res), status, route: route() });
+      admission.exchange.end({ isDelivered: isDelivered(res), status, route });
     });
   }
   return admission;

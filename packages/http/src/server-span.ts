@@ -41,7 +41,7 @@ export interface Outcome {
   readonly endedBy: EndedBy;
   /** Absent where no response went out: none is made up. */
   readonly status?: number | undefined;
-  readonly route?: string | undefined;
+  readonly route?: (() => string | undefined) | undefined;
   readonly error?: unknown;
 }
 
@@ -51,11 +51,11 @@ const made = new WeakSet<Span>();
 /** The SERVER span of a request: ours, or one that an instrumentation has made, which we only add to. There are never two. */
 export class ServerSpan {
   readonly ctx: Context;
-  readonly #span: Span;
+  readonly #span: Span | undefined;
   readonly #ours: boolean;
   readonly #method: string;
 
-  private constructor(ctx: Context, span: Span, ours: boolean, method: string) {
+  private constructor(ctx: Context, span: Span | undefined, ours: boolean, method: string) {
     this.ctx = ctx;
     this.#span = span;
     this.#ours = ours;
@@ -68,7 +68,12 @@ export class ServerSpan {
     if (known !== undefined) return new ServerSpan(base, known, false, method);
     // Whatever span was active when the server was started is no parent of its requests.
     const parent = extractTrace(trace.deleteSpan(base) as Context, request.headers);
-    const span = tracer().startSpan(method, { kind: SpanKind.SERVER, attributes: attributes(request, method) }, parent);
+    const span = tracer()?.startSpan(
+      method,
+      { kind: SpanKind.SERVER, attributes: attributes(request, method) },
+      parent,
+    );
+    if (span === undefined) return new ServerSpan(parent, undefined, false, method);
     made.add(span);
     const ctx = trace.setSpan(parent, span) as Context;
     return new ServerSpan(setHttpMetadata(ctx, { type: "http", span }), span, true, method);
@@ -76,21 +81,22 @@ export class ServerSpan {
 
   budget(budget: Budget): void {
     if (Number.isFinite(budget.ms))
-      this.#span.setAttributes({ [ATTR.BUDGET]: budget.ms, [ATTR.SOURCE]: budget.source });
+      this.#span?.setAttributes({ [ATTR.BUDGET]: budget.ms, [ATTR.SOURCE]: budget.source });
   }
 
-  end({ endedBy, status, route = httpMetadata(this.ctx)?.route, error }: Outcome): void {
+  end({ endedBy, status, route, error }: Outcome): void {
     const span = this.#span;
-    if (!span.isRecording()) return;
+    if (!span?.isRecording()) return;
     span.setAttribute(ATTR.ENDED_BY, endedBy);
     if (endedBy === "deadline") {
       span.setAttribute(ATTR_ERROR_TYPE, DEADLINE_EXCEEDED);
       span.setStatus({ code: SpanStatusCode.ERROR });
     }
     if (!this.#ours) return;
-    if (route !== undefined) {
-      span.setAttribute(ATTR_HTTP_ROUTE, route);
-      span.updateName(`${this.#method} ${route}`);
+    const matched = route?.() ?? httpMetadata(this.ctx)?.route;
+    if (matched !== undefined) {
+      span.setAttribute(ATTR_HTTP_ROUTE, matched);
+      span.updateName(`${this.#method} ${matched}`);
     }
     if (status !== undefined) span.setAttribute(ATTR_HTTP_RESPONSE_STATUS_CODE, status);
     if (endedBy === "error" || (endedBy === "response" && (status ?? 0) >= 500)) {

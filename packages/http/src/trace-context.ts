@@ -45,24 +45,32 @@ function propagated(): boolean {
 /** The operator wants nothing passed on. */
 const isUnwanted = /(?:^|,)\s*none\s*(?:,|$)/.test(process.env["OTEL_PROPAGATORS"] ?? "");
 
-const TRACEPARENT = /^([\da-f]{2})-([\da-f]{32})-([\da-f]{16})-([\da-f]{2})(-.*)?$/;
+/** Of version 00 just this long; of a later one longer, with a dash before what is not known of it. */
+const LENGTH = 55;
 
 function parseTraceparent(value: string, state: string | undefined): SpanContext | undefined {
-  const match = TRACEPARENT.exec(value);
-  if (match === null) return undefined;
-  const [, version, traceId, spanId, flags, more] = match as unknown as [
-    string,
-    string,
-    string,
-    string,
-    string,
-    string | undefined,
-  ];
-  // `ff` is forbidden; only a later version may have more fields.
-  if (version === "ff" || (version === "00" && more !== undefined)) return undefined;
+  if (value.length < LENGTH) return undefined;
+  const version = value.slice(0, 2);
+  const flags = value.slice(53, 55);
+  const hasDashes = value[2] === "-" && value[35] === "-" && value[52] === "-";
+  if (!hasDashes || !HEX.test(version) || !HEX.test(flags) || version === "ff") return undefined;
+  if (value.length > LENGTH && (version === "00" || value[LENGTH] !== "-")) return undefined;
   const traceState = state === undefined ? undefined : { traceState: createTraceState(state) };
-  const parsed = { traceId, spanId, traceFlags: Number.parseInt(flags, 16) & 1, isRemote: true, ...traceState };
-  return isSpanContextValid(parsed) ? parsed : undefined;
+  const traceFlags = Number.parseInt(flags, 16) & 1;
+  const parsed = {
+    traceId: value.slice(3, 35),
+    spanId: value.slice(36, 52),
+    traceFlags,
+    isRemote: true,
+    ...traceState,
+  };
+  return isLowerCase(parsed.traceId + parsed.spanId) && isSpanContextValid(parsed) ? parsed : undefined;
+}
+
+const HEX = /^[\da-f]{2}$/;
+
+function isLowerCase(ids: string): boolean {
+  return ids === ids.toLowerCase();
 }
 
 function formatTraceparent({ traceId, spanId, traceFlags }: SpanContext): string {

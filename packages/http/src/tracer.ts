@@ -1,6 +1,18 @@
-import { type Tracer, trace } from "@opentelemetry/api";
+import { ProxyTracerProvider, type Tracer, type TracerProvider, trace } from "@opentelemetry/api";
 
-/** Our tracer. Asked for at each use, since an SDK may start after this module was loaded. */
-export function tracer(): Tracer {
-  return trace.getTracer("@throughline/http");
+/** What the API hands out where no SDK has been set up. */
+const nothing = new ProxyTracerProvider().getDelegate();
+
+let known: { readonly provider: TracerProvider; readonly tracer: Tracer } | undefined;
+
+/**
+ * Our tracer; `undefined` where no SDK has been set up, so that nobody need describe a span that will not be. Asked for at each use, since
+ * an SDK may start after this module was loaded.
+ */
+export function tracer(): Tracer | undefined {
+  const global = trace.getTracerProvider();
+  const provider = global instanceof ProxyTracerProvider ? global.getDelegate() : global;
+  if (provider === nothing) return undefined;
+  if (known?.provider !== provider) known = { provider, tracer: provider.getTracer("@throughline/http") };
+  return known.tracer;
 }

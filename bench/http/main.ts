@@ -1,0 +1,71 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+
+import { load } from "./load.ts";
+import type { Variant } from "./server.ts";
+
+const ROUNDS = Number(process.env["ROUNDS"] ?? 5);
+const REQUESTS = 15_000;
+const VARIANTS: readonly Variant[] = [
+  "bare",
+  "ours",
+  "ours, with a recorded span",
+  "OpenTelemetry http",
+  "OpenTelemetry http + express",
+];
+
+/** Microseconds of CPU over bare that the design allows. */
+const BUDGETS: Partial<Record<Variant, number>> = { ours: 3, "ours, with a recorded span": 10 };
+
+interface Server {
+  readonly child: ChildProcess;
+  readonly port: number;
+}
+
+async function start(variant: Variant): Promise<Server> {
+  const child = fork(new URL("./server.ts", import.meta.url), [variant], { execArgv: ["--expose-gc"] });
+  const [{ port }] = (await once(child, "message")) as [{ port: number }];
+  await load(port, REQUESTS);
+  return { child, port };
+}
+
+/** Microseconds of CPU that the server uses for a request, and megabytes that it holds. */
+async function measure({ child, port }: Server): Promise<{ cpu: number; rss: number }> {
+  child.send("begin");
+  await once(child, "message");
+  await load(port, REQUESTS);
+  child.send("end");
+  const [{ cpu, rss }] = (await once(child, "message")) as [{ cpu: number; rss: number }];
+  return { cpu: cpu / REQUESTS, rss: rss / 2 ** 20 };
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}
+
+const servers = new Map<Variant, Server>();
+for (const variant of VARIANTS) servers.set(variant, await start(variant));
+const results = new Map(VARIANTS.map((variant) => [variant, { cpu: [] as number[], rss: [] as number[] }]));
+for (let round = 0; round < ROUNDS; round++) {
+  for (const [variant, server] of servers) {
+    const { cpu, rss } = await measure(server);
+    results.get(variant)!.cpu.push(cpu);
+    results.get(variant)!.rss.push(rss);
+  }
+}
+for (const { child } of servers.values()) child.disconnect();
+
+const floor = median(results.get("bare")!.cpu);
+console.log(
+  `Express 5, Node ${process.version}, ${REQUESTS} requests a round, median of ${ROUNDS} interleaved rounds\n`,
+);
+console.log("| server | CPU a request | over bare | ratio | RSS | budget |");
+console.log("| --- | --: | --: | --: | --: | --- |");
+for (const [variant, { cpu, rss }] of results) {
+  const over = median(cpu) - floor;
+  const budget = BUDGETS[variant];
+  const verdict = budget === undefined ? "" : `${over <= budget ? "kept" : "MISSED"} (at most +${budget} us)`;
+  console.log(
+    `| ${variant} | ${median(cpu).toFixed(1)} us | ${over.toFixed(1)} us | ${(median(cpu) / floor).toFixed(2)} | ${median(rss).toFixed(0)} MiB | ${verdict} |`,
+  );
+}

@@ -1,0 +1,70 @@
+// One Express application, in one of the ways that are compared: a process of its own, which tells what it has used.
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createRequire } from "node:module";
+import type { AddressInfo } from "node:net";
+
+import { context, propagation, trace } from "@opentelemetry/api";
+import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
+import { W3CTraceContextPropagator } from "@opentelemetry/core";
+import { registerInstrumentations } from "@opentelemetry/instrumentation";
+import { ExpressInstrumentation } from "@opentelemetry/instrumentation-express";
+import { HttpInstrumentation } from "@opentelemetry/instrumentation-http";
+import { BatchSpanProcessor, type SpanExporter, TracerProvider } from "@opentelemetry/sdk-trace";
+import { requestContext } from "@throughline/express";
+
+export type Variant =
+  | "bare"
+  | "ours"
+  | "ours, with a recorded span"
+  | "OpenTelemetry http"
+  | "OpenTelemetry http + express";
+
+const variant = process.argv[2] as Variant;
+const isOurs = variant.startsWith("ours");
+
+/** Takes spans and does nothing with them, so that only making them is measured. */
+const nowhere: SpanExporter = { export: (_spans, done) => done({ code: 0 }), shutdown: () => Promise.resolve() };
+
+if (variant !== "bare" && variant !== "ours") {
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+  const tracerProvider = new TracerProvider({ spanProcessors: [new BatchSpanProcessor({ exporter: nowhere })] });
+  trace.setGlobalTracerProvider(tracerProvider);
+  const instrumentations = variant.startsWith("OpenTelemetry")
+    ? [new HttpInstrumentation(), ...(variant.endsWith("express") ? [new ExpressInstrumentation()] : [])]
+    : [];
+  registerInstrumentations({ tracerProvider, instrumentations });
+}
+
+// Required, not imported: instrumentations patch what is required.
+const require = createRequire(import.meta.url);
+const http = require("node:http") as { createServer: typeof createServer };
+const express = require("express") as () => {
+  (req: IncomingMessage, res: ServerResponse): void;
+  disable(name: string): void;
+  use(middleware: unknown): void;
+  get(path: string, handler: (req: IncomingMessage, res: ServerResponse) => void): void;
+};
+
+const app = express();
+app.disable("x-powered-by");
+if (isOurs) app.use(requestContext({ maxTimeout: "30s" }));
+app.get("/items/:id", (_req, res) => void res.end("ok"));
+
+const server = http.createServer(app).listen(0, "127.0.0.1");
+await once(server, "listening");
+process.send!({ port: (server.address() as AddressInfo).port });
+
+let before = process.cpuUsage();
+process.on("message", (message) => {
+  if (message === "begin") {
+    globalThis.gc?.();
+    before = process.cpuUsage();
+    process.send!({ begun: true });
+  } else {
+    const { user, system } = process.cpuUsage(before);
+    process.send!({ cpu: user + system, rss: process.memoryUsage.rss() });
+  }
+});
+process.once("disconnect", () => process.exit(0));
