@@ -1,6 +1,8 @@
 import {
   type Context as OtelContext,
   createTraceState,
+  INVALID_SPANID,
+  INVALID_TRACEID,
   isSpanContextValid,
   propagation,
   type SpanContext,
@@ -45,32 +47,19 @@ function propagated(): boolean {
 /** The operator wants nothing passed on. */
 const isUnwanted = /(?:^|,)\s*none\s*(?:,|$)/.test(process.env["OTEL_PROPAGATORS"] ?? "");
 
-/** Of version 00 just this long; of a later one longer, with a dash before what is not known of it. */
+/** Version, trace, span and flags; a later version may have more, after a dash. */
+const TRACEPARENT = /^(?!ff)[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}(?:$|-)/;
+
+/** How long it is in version 00, which has no more. */
 const LENGTH = 55;
 
 function parseTraceparent(value: string, state: string | undefined): SpanContext | undefined {
-  if (value.length < LENGTH) return undefined;
-  const version = value.slice(0, 2);
-  const flags = value.slice(53, 55);
-  const hasDashes = value[2] === "-" && value[35] === "-" && value[52] === "-";
-  if (!hasDashes || !HEX.test(version) || !HEX.test(flags) || version === "ff") return undefined;
-  if (value.length > LENGTH && (version === "00" || value[LENGTH] !== "-")) return undefined;
+  if (!TRACEPARENT.test(value) || (value.length > LENGTH && value.startsWith("00"))) return undefined;
+  const [traceId, spanId] = [value.slice(3, 35), value.slice(36, 52)];
+  if (traceId === INVALID_TRACEID || spanId === INVALID_SPANID) return undefined;
+  const traceFlags = Number.parseInt(value.slice(53, 55), 16) & 1;
   const traceState = state === undefined ? undefined : { traceState: createTraceState(state) };
-  const traceFlags = Number.parseInt(flags, 16) & 1;
-  const parsed = {
-    traceId: value.slice(3, 35),
-    spanId: value.slice(36, 52),
-    traceFlags,
-    isRemote: true,
-    ...traceState,
-  };
-  return isLowerCase(parsed.traceId + parsed.spanId) && isSpanContextValid(parsed) ? parsed : undefined;
-}
-
-const HEX = /^[\da-f]{2}$/;
-
-function isLowerCase(ids: string): boolean {
-  return ids === ids.toLowerCase();
+  return { traceId, spanId, traceFlags, isRemote: true, ...traceState };
 }
 
 function formatTraceparent({ traceId, spanId, traceFlags }: SpanContext): string {

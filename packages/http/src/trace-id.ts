@@ -1,4 +1,4 @@
-import { isValidTraceId, trace } from "@opentelemetry/api";
+import { INVALID_TRACEID, trace } from "@opentelemetry/api";
 import { type Context, createKey, current, withValue } from "@throughline/context";
 
 const traceIdKey = createKey<string>("trace id");
@@ -11,5 +11,5 @@ export function traceId(ctx: Context = current()): string | undefined {
 /** Binds the id of the trace that the context carries, if it carries one. */
 export function bindTraceId(ctx: Context): Context {
   const id = trace.getSpanContext(ctx)?.traceId;
-  return id !== undefined && isValidTraceId(id) ? withValue(ctx, traceIdKey, id) : ctx;
+  return id !== undefined && id !== INVALID_TRACEID ? withValue(ctx, traceIdKey, id) : ctx;
 }
