@@ -11,6 +11,7 @@ export { withoutCancel } from "./without-cancel.ts";
 
 // For the packages beside this one.
 export { callAfter } from "./alarm.ts";
+export { isAttached } from "./attached.ts";
 export { describe } from "./describe.ts";
 export { deadlineDetails } from "./details.ts";
 export { milliseconds } from "./duration.ts";

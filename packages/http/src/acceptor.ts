@@ -9,6 +9,7 @@ import {
   withTimeout,
 } from "@throughline/context";
 
+import { declareDeadline } from "./declared-deadline.ts";
 import type { InvalidDeadline } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
 import { type Budget, callersBudget, lesser } from "./inbound-deadline.ts";
@@ -71,7 +72,12 @@ function open(request: IncomingRequest, settings: ServerSettings): Exchange {
 
   const span = ServerSpan.start(baseOf(active), request);
   if (budget !== undefined) span.budget(budget);
-  const [ctx, cancel] = limit(bindTraceId(span.ctx), budget);
+  const traced = bindTraceId(span.ctx);
+  if (settings.mode !== "enforce") {
+    const [ctx, cancel] = withCancel(traced);
+    return new Exchange(settings.mode === "propagate" ? declareDeadline(ctx, budget) : ctx, cancel, span);
+  }
+  const [ctx, cancel] = limit(traced, budget);
   const refusal =
     invalid !== undefined && settings.invalidDeadline === "reject" ? problemOf(invalid) : refusalOf(budget, settings);
   return new Exchange(ctx, cancel, span, refusal);
@@ -79,6 +85,7 @@ function open(request: IncomingRequest, settings: ServerSettings): Exchange {
 
 function narrow(exchange: Exchange, settings: ServerSettings): Admission {
   const outer = exchange.innermost(current());
+  if (settings.mode !== "enforce") return { exchange, ctx: outer, refusal: undefined, isFirst: false };
   const left = outer.remaining();
   const callers = left === Infinity ? undefined : { ms: left, source: "the deadline" };
   const budget = serverBudget(callers, settings);

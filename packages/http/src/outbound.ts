@@ -1,6 +1,7 @@
 import { type Context, deadlineDetails, DeadlineExceeded } from "@throughline/context";
 
 import type { ClientSettings } from "./client-options.ts";
+import { declaredRemaining } from "./declared-deadline.ts";
 
 /**
  * The deadline header for a request that is about to be sent; `undefined` where the context has no deadline.
@@ -14,7 +15,8 @@ export function outboundDeadline(
 ): { header: string; value: string } | undefined {
   ctx.throwIfDone();
   const remaining = ctx.remaining();
-  if (remaining === Infinity) return undefined;
+  const declared = declaredRemaining(ctx) - margin;
+  if (remaining === Infinity && declared === Infinity) return undefined;
   const budget = Math.floor(remaining - margin);
   if (budget < 1) {
     const details = deadlineDetails(ctx);
@@ -25,5 +27,6 @@ export function outboundDeadline(
       details,
     );
   }
-  return { header: dialect.header, value: dialect.format(budget) };
+  // What is only passed on refuses nothing here: the next service is told that the time is as good as up.
+  return { header: dialect.header, value: dialect.format(Math.min(budget, Math.max(1, Math.floor(declared)))) };
 }

@@ -22,6 +22,11 @@ it.each([
     /'invalidDeadline' must be one of "reject", "ignore": current value is string "drop"/,
   ],
   [{ accept: [{ ...grpcTimeout, header: "GRPC-Timeout" }] }, TypeError, /'accept' must be a list of deadline dialects/],
+  [
+    { mode: "dark" },
+    TypeError,
+    /'mode' must be one of "observe", "propagate", "enforce": current value is string "dark"/,
+  ],
   [{ maxTimeOut: "2s" }, TypeError, /there is no option 'maxTimeOut'/],
 ])("refuses %j when the middleware is made", (options, type, message) => {
   const make = (): unknown => acceptor(options as never);

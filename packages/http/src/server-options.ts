@@ -12,6 +12,11 @@ export interface ServerOptions {
   minBudget?: Duration;
   /** Headers that a caller's deadline is read from; of several the least counts. @default grpc-timeout, connect-timeout-ms, x-envoy-expected-rq-timeout-ms */
   accept?: readonly DeadlineDialect[];
+  /**
+   * How far a deadline goes, for a rollout in steps. `"observe"`: it is told in spans, and nothing else. `"propagate"`: it is sent on to
+   * other services too. `"enforce"`: it ends the context here, and requests are refused for it. @default "enforce"
+   */
+  mode?: "observe" | "propagate" | "enforce";
   /** A deadline header that does not follow its grammar, or was sent twice: answer 400, or count it and go on without. @default "reject" */
   invalidDeadline?: "reject" | "ignore";
 }
@@ -22,6 +27,7 @@ export interface ServerSettings {
   readonly minBudget: number;
   readonly accept: readonly DeadlineDialect[];
   readonly invalidDeadline: "reject" | "ignore";
+  readonly mode: "observe" | "propagate" | "enforce";
 }
 
 const ACTION = "make a request context";
@@ -37,6 +43,7 @@ export function serverSettings(options: ServerOptions): ServerSettings {
     minBudget = 1,
     accept = defaultDialects,
     invalidDeadline = "reject",
+    mode = "enforce",
     ...others
   } = options;
   refuseUnknown(others, ACTION);
@@ -45,6 +52,7 @@ export function serverSettings(options: ServerOptions): ServerSettings {
       `Cannot ${ACTION}: 'accept' must be a list of deadline dialects, such as [grpcTimeout]: current value is ${describe(accept)}`,
     );
   }
+  oneOf("mode", mode, ["observe", "propagate", "enforce"], ACTION);
   oneOf("invalidDeadline", invalidDeadline, ["reject", "ignore"], ACTION);
   return {
     maxTimeout: maxTimeout === undefined ? undefined : milliseconds(maxTimeout, ACTION, "maxTimeout"),
@@ -52,5 +60,6 @@ export function serverSettings(options: ServerOptions): ServerSettings {
     minBudget: milliseconds(minBudget, ACTION, "minBudget"),
     accept,
     invalidDeadline,
+    mode,
   };
 }
