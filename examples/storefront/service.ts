@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 
+import { drain } from "@throughline/http";
 import { startTelemetry } from "@throughline/telemetry";
 
 /** What every service of the storefront does around its handler: telemetry, listening, draining. */
@@ -11,15 +12,13 @@ export async function start(name: string, handler: RequestListener): Promise<voi
   await listen(server, Number(process.env["PORT"] ?? 0));
   process.send?.({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
 
-  async function drain(): Promise<void> {
-    server.close();
-    server.closeIdleConnections();
-    await once(server, "close");
+  async function shutDown(): Promise<void> {
+    await drain(server, { within: "3s" });
     await telemetry.shutdown();
     if (process.connected) process.disconnect();
   }
-  let draining: Promise<void> | undefined;
-  const end = (): Promise<void> => (draining ??= drain());
+  let ending: Promise<void> | undefined;
+  const end = (): Promise<void> => (ending ??= shutDown());
   process.once("SIGTERM", end);
   // Whoever started this process is gone.
   process.once("disconnect", end);

@@ -8,7 +8,7 @@ import { pipeline } from "node:stream/promises";
 import { getRequestListener } from "@hono/node-server";
 import { errorHandler, requestContext as expressContext } from "@throughline/express";
 import { answerError, requestContext as fetchContext } from "@throughline/fetch";
-import type { ServerOptions } from "@throughline/http";
+import type { DrainableServer, ServerOptions } from "@throughline/http";
 import { requestContext as koaContext } from "@throughline/koa";
 import express from "express";
 import express4 from "express4";
@@ -90,20 +90,21 @@ async function respond(handler: Handler): Promise<Response> {
 }
 
 /** Serves a fetch handler with Node. */
-function listenerOf(fetch: (request: Request) => Response | Promise<Response>): http.RequestListener {
+function listenerOf(fetch: (request: Request, env: object) => Response | Promise<Response>): http.RequestListener {
   return getRequestListener(fetch, {
     overrideGlobalObjects: false,
     errorHandler: () => new Response(APPLICATIONS_OWN, { status: 500 }),
   });
 }
 
-const fetchHost: Host["listener"] = (handler, options) => listenerOf(fetchContext(() => respond(handler), options));
+const fetchHost: Host["listener"] = (handler, options) =>
+  listenerOf(fetchContext((_request: Request, _env: object) => respond(handler), options));
 
 const honoHost: Host["listener"] = (handler, options) => {
   const app = new Hono();
   app.get("/items/:id", () => respond(handler));
   app.onError((error) => answerError(error) ?? new Response(APPLICATIONS_OWN, { status: 500 }));
-  return listenerOf(fetchContext((request) => app.fetch(request), options));
+  return listenerOf(fetchContext((request: Request, _env: object) => app.fetch(request), options));
 };
 
 const h3Host: Host["listener"] = (handler, options) => {
@@ -112,7 +113,7 @@ const h3Host: Host["listener"] = (handler, options) => {
     onError: (error) => answerError(error.cause ?? error) ?? new Response(APPLICATIONS_OWN, { status: 500 }),
   });
   app.get("/items/:id", () => respond(handler));
-  return listenerOf(fetchContext((request) => app.fetch(request), options));
+  return listenerOf(fetchContext((request: Request, _env: object) => app.fetch(request), options));
 };
 
 /** Everything that a request may be served by. */
@@ -132,6 +133,7 @@ export const hosts: readonly Host[] = [
 
 export interface Served extends AsyncDisposable {
   readonly url: string;
+  readonly server: DrainableServer;
   close(): Promise<void>;
 }
 
@@ -143,9 +145,10 @@ export async function serve(host: Host, handler: Handler, options?: ServerOption
   await once(server, "listening");
   const { port } = server.address() as AddressInfo;
   async function close(): Promise<void> {
+    if (!server.listening) return;
     server.close();
     if (server instanceof http.Server) server.closeAllConnections();
     await once(server, "close");
   }
-  return { url: `http://127.0.0.1:${port}/items/7?q=1`, close, [Symbol.asyncDispose]: close };
+  return { url: `http://127.0.0.1:${port}/items/7?q=1`, server, close, [Symbol.asyncDispose]: close };
 }

@@ -34,10 +34,18 @@ function sendHttp1(url: string, headers: Headers): Sent {
 function sendHttp2(url: string, headers: Headers): Sent {
   const { origin, pathname, search } = new URL(url);
   const session = http2.connect(origin);
+  // Its streams tell of it too.
+  session.on("error", () => {});
   const stream = session.request({ ":path": pathname + search, ...headers });
   async function read(): Promise<Reply> {
     try {
-      const [head] = (await once(stream, "response")) as [http2.IncomingHttpHeaders & http2.IncomingHttpStatusHeader];
+      const closed = once(stream, "close").then(() =>
+        Promise.reject(new Error("the stream was closed without an answer")),
+      );
+      const [head] = (await Promise.race([once(stream, "response"), closed])) as [
+        http2.IncomingHttpHeaders & http2.IncomingHttpStatusHeader,
+      ];
+      closed.catch(() => {});
       return await replyOf(head[":status"]!, head, stream);
     } finally {
       session.close();

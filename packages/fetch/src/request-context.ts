@@ -3,6 +3,7 @@ import {
   acceptor,
   type Exchange,
   type IncomingRequest,
+  joinTraffic,
   type Problem,
   problemHeaders,
   problemOf,
@@ -10,6 +11,7 @@ import {
   webHeaders,
 } from "@throughline/http";
 
+import { nodeHostOf } from "./node-host.ts";
 import { rebodied } from "./rebodied.ts";
 import { watchedBody } from "./watched-body.ts";
 
@@ -45,7 +47,10 @@ export function requestContext<Rest extends unknown[] = []>(
         return response;
       }
     };
-    return isFirst ? follow(exchange, request.signal, answer) : answer();
+    if (!isFirst) return answer();
+    const host = nodeHostOf(request, rest);
+    if (host !== undefined) host.res.once("close", joinTraffic(host.req, host.res, exchange));
+    return follow(exchange, request.signal, answer);
   };
 }
 

@@ -18,6 +18,16 @@ export class ResponseSent extends Error {
   }
 }
 
+/** Why a request's context is cancelled when its server is being drained and cannot wait any longer; and why a new one is refused. */
+export class ServerDraining extends Error {
+  override readonly name = "ServerDraining";
+  readonly code = "SERVER_DRAINING";
+
+  constructor(message = "server draining") {
+    super(message);
+  }
+}
+
 /** A deadline header that does not follow its grammar. */
 export class InvalidDeadline extends Error {
   override readonly name = "InvalidDeadline";

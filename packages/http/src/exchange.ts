@@ -42,6 +42,11 @@ export class Exchange {
     return ctx.value(exchangeKey) === this ? ctx : this.ctx;
   }
 
+  /** Ends the context before the response is out. */
+  cancel(cause: unknown): void {
+    this.#cancel?.(cause);
+  }
+
   /** Remembers why the response is what it is. The first error counts. */
   fail(error: unknown): void {
     this.#error ??= error;

@@ -1,4 +1,5 @@
-export { ClientDisconnected, InvalidDeadline, ResponseSent } from "./errors.ts";
+export { drain, type DrainableServer, type DrainOptions } from "./drain.ts";
+export { ClientDisconnected, InvalidDeadline, ResponseSent, ServerDraining } from "./errors.ts";
 export { type ClientOptions } from "./client-options.ts";
 export {
   connectTimeout,
@@ -26,6 +27,7 @@ export { type RequestHeaders, webHeaders } from "./headers.ts";
 export { acceptNode, judge, type Verdict } from "./node.ts";
 export { sendProblem } from "./node-deadline.ts";
 export { type NodeRequest, type NodeResponse } from "./node-types.ts";
+export { joinTraffic } from "./node-traffic.ts";
 export { isSuppressed } from "./otel-keys.ts";
 export { outboundDeadline } from "./outbound.ts";
 export { isRepresentationHeader, OUTCOME_HEADER, problemHeaders, problemOf } from "./problem.ts";

@@ -5,6 +5,7 @@ import { causes } from "./causes.ts";
 import { nodeHeaders } from "./headers.ts";
 import { isClosed, onceClosed } from "./node-close.ts";
 import { answerAtDeadline } from "./node-deadline.ts";
+import { joinTraffic } from "./node-traffic.ts";
 import type { NodeRequest, NodeResponse } from "./node-types.ts";
 import { type Problem, problemOf } from "./problem.ts";
 import type { IncomingRequest } from "./server-span.ts";
@@ -22,14 +23,16 @@ export function acceptNode(
   route: () => string | undefined,
 ): Admission {
   const admission = accept(req, () => incoming(req));
-  if (admission.isFirst) {
-    const stop = answerAtDeadline(admission.exchange, res);
-    onceClosed(req, res, () => {
-      stop?.();
-      const status = res.headersSent || res.writableEnded ? res.statusCode : undefined;
-      admission.exchange.end({ isDelivered: isDelivered(res), status, route });
-    });
-  }
+  if (!admission.isFirst) return admission;
+  const { exchange } = admission;
+  const leave = joinTraffic(req, res, exchange);
+  const stop = answerAtDeadline(exchange, res);
+  onceClosed(req, res, () => {
+    stop?.();
+    leave();
+    const status = res.headersSent || res.writableEnded ? res.statusCode : undefined;
+    exchange.end({ isDelivered: isDelivered(res), status, route });
+  });
   return admission;
 }
 

@@ -1,7 +1,7 @@
 import { DeadlineExceeded } from "@throughline/context";
 
 import { causes } from "./causes.ts";
-import { InvalidDeadline } from "./errors.ts";
+import { InvalidDeadline, ServerDraining } from "./errors.ts";
 
 /** A problem document (RFC 9457) with the status it goes out under. It tells of times and who set them, and of nothing inside. */
 export interface Problem {
@@ -20,13 +20,14 @@ export interface Problem {
 export const OUTCOME_HEADER = "throughline-outcome";
 
 /**
- * The answer to an error that is ours to explain: a deadline that passed (504), a header that cannot be read (400). The
+ * The answer to an error that is ours to explain: a deadline that passed (504), a header that cannot be read (400), a server that ends (503). The
  * error may be the cause of another. Any other error is the application's: `undefined`.
  */
 export function problemOf(error: unknown): Problem | undefined {
   for (const each of causes(error)) {
     if (each instanceof DeadlineExceeded) return deadlineExceeded(each);
     if (each instanceof InvalidDeadline) return invalidDeadline(each);
+    if (each instanceof ServerDraining) return DRAINING;
   }
   return undefined;
 }
@@ -55,12 +56,20 @@ function whole(ms: number): number {
   return Math.round(ms);
 }
 
-/** Headers of a problem's response. */
-export function problemHeaders(problem: Problem, started: boolean): Record<string, string> {
+const DRAINING: Problem = { type: "urn:throughline:problem:draining", title: "Server draining", status: 503 };
+
+/** What the outcome header calls the problems that it speaks of. */
+const OUTCOMES: Readonly<Record<number, string>> = { 503: "draining", 504: "deadline-exceeded" };
+
+/** Headers of a problem's response. One that was refused before anything was started is safe to send again, whatever it was. */
+export function problemHeaders({ status }: Problem, started: boolean): Record<string, string> {
+  const outcome = OUTCOMES[status];
   return {
     "content-type": "application/problem+json",
     "cache-control": "no-store",
-    ...(problem.status === 504 ? { [OUTCOME_HEADER]: `deadline-exceeded;started=?${started ? 1 : 0}` } : undefined),
+    ...(outcome === undefined ? undefined : { [OUTCOME_HEADER]: `${outcome};started=?${started ? 1 : 0}` }),
+    // Another server is there at once.
+    ...(status === 503 ? { "retry-after": "0" } : undefined),
   };
 }
 

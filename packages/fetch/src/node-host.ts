@@ -1,0 +1,17 @@
+import type { NodeRequest, NodeResponse } from "@throughline/http";
+
+/** What Node's server has of a request that a fetch handler was given. */
+export interface NodeHost {
+  readonly req: NodeRequest;
+  readonly res: NodeResponse;
+}
+
+/**
+ * Finds it where hosts leave it: @hono/node-server in the second argument, srvx (and so h3) with the request. Others are none the worse,
+ * but for `drain`, which then cannot tell their requests.
+ */
+export function nodeHostOf(request: Request, rest: readonly unknown[]): NodeHost | undefined {
+  const { incoming: req, outgoing: res } = (rest[0] ?? {}) as { incoming?: NodeRequest; outgoing?: NodeResponse };
+  if (req !== undefined && res !== undefined) return { req, res };
+  return (request as { runtime?: { node?: NodeHost } }).runtime?.node;
+}

@@ -1,0 +1,139 @@
+import http from "node:http";
+import http2 from "node:http2";
+
+import { type Context, current } from "@throughline/context";
+import { drain, ServerDraining } from "@throughline/http";
+import { sleep } from "@throughline/resilience";
+import { describe, expect, it, vi } from "vitest";
+
+import { send } from "../support/client.ts";
+import { hosts, serve } from "./hosts.ts";
+
+describe.each(hosts)("$name, drained", (host) => {
+  it("lets what runs finish, takes no new connection, and then is closed", async () => {
+    const [begun, finish] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    await using served = await serve(host, async () => {
+      begun.resolve();
+      await finish.promise;
+      return "finished";
+    });
+    const { reply } = send(host.protocol, served.url);
+    await begun.promise;
+    const drained = drain(served.server, { within: "10s" });
+
+    await expect(send(host.protocol, served.url).reply).rejects.toThrow();
+    finish.resolve();
+    expect((await reply).body).toBe("finished");
+    await drained;
+    expect(served.server.listening).toBe(false);
+  });
+
+  it("cancels what runs on for too long, which has a moment to answer that", async () => {
+    let ctx: Context | undefined;
+    await using served = await serve(host, async () => {
+      ctx = current();
+      await sleep(ctx, "1h");
+      return "never";
+    });
+    const { reply } = send(host.protocol, served.url);
+    await vi.waitUntil(() => ctx);
+    const drained = drain(served.server, { within: 30 });
+
+    const { status, headers, json } = await reply;
+    expect([status, headers["throughline-outcome"], headers["retry-after"], json()["title"]]).toEqual([
+      503,
+      "draining;started=?1",
+      "0",
+      "Server draining",
+    ]);
+    expect(ctx!.cause()).toBeInstanceOf(ServerDraining);
+    await drained;
+  });
+
+  it("cuts off what does not listen", async () => {
+    const begun = Promise.withResolvers<void>();
+    await using served = await serve(host, () => (begun.resolve(), new Promise(() => {})));
+    const { reply } = send(host.protocol, served.url);
+    const failed = expect(reply).rejects.toThrow();
+    await begun.promise;
+    await drain(served.server, { within: 30 });
+    await failed;
+  });
+
+  it.runIf(host.protocol === "http/1.1")(
+    "answers 503 to what comes over a connection that there is, without running any of it",
+    async () => {
+      let runs = 0;
+      const finish = Promise.withResolvers<void>();
+      await using served = await serve(host, async () => {
+        runs += 1;
+        await finish.promise;
+        return "finished";
+      });
+      // Pipelined behind one that runs: it is read when the server is already being drained.
+      const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
+      const get = (): Promise<http.IncomingMessage> =>
+        new Promise((resolve, reject) => http.get(served.url, { agent }, resolve).on("error", reject));
+      const first = get();
+      await vi.waitUntil(() => runs === 1);
+      const drained = drain(served.server, { within: "10s" });
+      const second = get();
+      finish.resolve();
+
+      (await first).resume();
+      // It is refused, or the connection is closed before: it has not run either way.
+      const outcome = await second.then(
+        (response) => (
+          response.resume(),
+          [response.statusCode, response.headers["throughline-outcome"], response.headers.connection]
+        ),
+        (error: NodeJS.ErrnoException) => error.code,
+      );
+      expect([[503, "draining;started=?0", "close"], "ECONNREFUSED", "ECONNRESET"]).toContainEqual(outcome);
+      expect(runs).toBe(1);
+      agent.destroy();
+      await drained;
+    },
+  );
+});
+
+describe("drain", () => {
+  it("answers 503 over HTTP/2 on a session that there is", async () => {
+    const host = hosts.find(({ name }) => name === "node:http2")!;
+    const [begun, finish] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    await using served = await serve(host, async () => (begun.resolve(), await finish.promise, "finished"));
+    const session = http2.connect(new URL(served.url).origin);
+    const request = (): Promise<number | undefined> =>
+      new Promise((resolve) => {
+        const stream = session.request({ ":path": "/items/1" });
+        stream.on("response", (headers) => resolve(headers[":status"])).on("error", () => resolve(undefined));
+        stream.resume();
+      });
+    const first = request();
+    await begun.promise;
+    // Sent before the client has heard that the session is about to end.
+    const drained = drain(served.server, { within: "10s" });
+    const second = request();
+    finish.resolve();
+
+    expect(await first).toBe(200);
+    expect([503, undefined]).toContain(await second);
+    session.close();
+    await drained;
+  });
+
+  it("called again is the same, and on a server that does not listen is done at once", async () => {
+    const server = http.createServer();
+    const drained = drain(server, { within: 0 });
+    expect(drain(server, { within: 0 })).toBe(drained);
+    await drained;
+  });
+
+  it.each([
+    [{}, { within: 1 }, /it must be one of node:http or node:http2/],
+    [http.createServer(), { within: "soon" }, /'within' must be zero or more/],
+    [http.createServer(), { within: 1, force: true }, /there is no option 'force'/],
+  ])("refuses what is wrong", (server, options, message) => {
+    expect(() => drain(server as never, options as never)).toThrow(message);
+  });
+});
