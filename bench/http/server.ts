@@ -1,6 +1,6 @@
 // One Express application, in one of the ways that are compared: a process of its own, which tells what it has used.
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { createServer, IncomingMessage, ServerResponse } from "node:http";
 import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 

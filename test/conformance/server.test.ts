@@ -17,7 +17,7 @@ import { ClientDisconnected, ResponseSent, type ServerOptions, traceId } from "@
 import { sleep } from "@throughline/resilience";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
-import { type Reply, send } from "../support/client.ts";
+import { fetchHead, type Reply, send } from "../support/client.ts";
 import { recordSpans } from "../support/spans.ts";
 import { type Handler, hosts, serve, type Served } from "./hosts.ts";
 
@@ -279,6 +279,18 @@ describe.each(hosts)("$name", (host) => {
       socket.destroy();
 
       await vi.waitUntil(() => contexts.every((ctx) => ctx.cause() instanceof ClientDisconnected));
+    });
+
+    it("ends when the answer to a HEAD is out, which has no body", async () => {
+      let ctx: Context | undefined;
+      const url = await serving(() => {
+        ctx = current();
+        return "not for HEAD";
+      });
+      await fetchHead(host.protocol, url);
+
+      await vi.waitUntil(() => ctx?.err());
+      expect(ctx?.cause()).toBeInstanceOf(ResponseSent);
     });
 
     it("ends when the response is out, and says so", async () => {

@@ -22,6 +22,19 @@ export function send(protocol: "http/1.1" | "http/2", url: string, headers: Head
   return protocol === "http/2" ? sendHttp2(url, headers) : sendHttp1(url, headers);
 }
 
+/** Sends a HEAD, and waits for its answer. */
+export async function fetchHead(protocol: "http/1.1" | "http/2", url: string): Promise<void> {
+  if (protocol === "http/1.1") {
+    await fetch(url, { method: "HEAD" });
+    return;
+  }
+  const { origin, pathname } = new URL(url);
+  const session = http2.connect(origin);
+  const stream = session.request({ ":method": "HEAD", ":path": pathname });
+  await once(stream.resume(), "close");
+  session.close();
+}
+
 function sendHttp1(url: string, headers: Headers): Sent {
   const request = http.get(url, { headers, agent: false });
   async function read(): Promise<Reply> {

@@ -102,7 +102,7 @@ describe("what a call is made of", () => {
     const { url } = await serve(method);
     const seen: string[] = [];
     const other = createFetch({
-      fetch: async (input) => (seen.push(String((input as Request).url)), new Response("other")),
+      fetch: async (input) => (seen.push((input as Request).url), new Response("other")),
     });
     await other({ url, headers: new Headers(), method: "GET" } as Request);
     expect(seen).toEqual([url]);

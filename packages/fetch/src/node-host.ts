@@ -7,8 +7,8 @@ export interface NodeHost {
 }
 
 /**
- * Finds it where hosts leave it: @hono/node-server in the second argument, srvx (and so h3) with the request. Others are none the worse,
- * but for `drain`, which then cannot tell their requests.
+ * Finds it where hosts leave it: @hono/node-server in the second argument, srvx (and so h3) with the request. With others the request's
+ * signal and the end of the body tell what goes on, and `drain` cannot tell their requests.
  */
 export function nodeHostOf(request: Request, rest: readonly unknown[]): NodeHost | undefined {
   const { incoming: req, outgoing: res } = (rest[0] ?? {}) as { incoming?: NodeRequest; outgoing?: NodeResponse };

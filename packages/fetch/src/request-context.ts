@@ -2,8 +2,8 @@ import { afterFunc, DeadlineExceeded, run } from "@throughline/context";
 import {
   acceptor,
   type Exchange,
+  followNode,
   type IncomingRequest,
-  joinTraffic,
   type Problem,
   problemHeaders,
   problemOf,
@@ -49,7 +49,8 @@ export function requestContext<Rest extends unknown[] = []>(
     };
     if (!isFirst) return answer();
     const host = nodeHostOf(request, rest);
-    if (host !== undefined) host.res.once("close", joinTraffic(host.req, host.res, exchange));
+    // It tells better than a request's signal and a body, which a host does not read for HEAD.
+    if (host !== undefined) followNode(exchange, host.req, host.res);
     return follow(exchange, request.signal, answer);
   };
 }

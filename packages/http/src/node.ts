@@ -2,6 +2,7 @@ import type { TLSSocket } from "node:tls";
 
 import { type Acceptor, type Admission, exchangeOf } from "./acceptor.ts";
 import { causes } from "./causes.ts";
+import type { Exchange } from "./exchange.ts";
 import { nodeHeaders } from "./headers.ts";
 import { isClosed, onceClosed } from "./node-close.ts";
 import { answerAtDeadline } from "./node-deadline.ts";
@@ -23,17 +24,32 @@ export function acceptNode(
   route: () => string | undefined,
 ): Admission {
   const admission = accept(req, () => incoming(req));
-  if (!admission.isFirst) return admission;
-  const { exchange } = admission;
+  if (admission.isFirst) {
+    const { exchange } = admission;
+    followNode(exchange, req, res, route, answerAtDeadline(exchange, res));
+  }
+  return admission;
+}
+
+/**
+ * Has the exchange told how its response ended.
+ *
+ * @param stop called before that
+ */
+export function followNode(
+  exchange: Exchange,
+  req: NodeRequest,
+  res: NodeResponse,
+  route?: () => string | undefined,
+  stop?: () => void,
+): void {
   const leave = joinTraffic(req, res, exchange);
-  const stop = answerAtDeadline(exchange, res);
   onceClosed(req, res, () => {
     stop?.();
     leave();
     const status = res.headersSent || res.writableEnded ? res.statusCode : undefined;
     exchange.end({ isDelivered: isDelivered(res), status, route });
   });
-  return admission;
 }
 
 /** What becomes of an error: we answer with a problem, nobody is left to answer, or it is the application's. */

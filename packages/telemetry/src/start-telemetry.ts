@@ -74,7 +74,7 @@ async function shutDownAll(): Promise<void> {
     logs.getLoggerProvider(),
   ];
   // A provider of the API alone has nothing to stop.
-  await Promise.allSettled(providers.map((provider: { shutdown?(): Promise<void> }) => provider.shutdown?.()));
+  await Promise.allSettled(providers.map(async (provider: { shutdown?(): Promise<void> }) => provider.shutdown?.()));
 }
 
 function isSetUp(): boolean {
