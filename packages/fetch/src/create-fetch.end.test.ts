@@ -1,0 +1,122 @@
+import { getEventListeners, once } from "node:events";
+import net, { type AddressInfo } from "node:net";
+
+import { background, DeadlineExceeded, run, withCancel, withTimeout } from "@throughline/context";
+import { describe, expect, it, vi } from "vitest";
+
+import { cleanUpAfterEach, atEnd, echo, serve } from "../../../test/support/loopback.ts";
+import { createFetch } from "./create-fetch.ts";
+
+const fetch = createFetch();
+cleanUpAfterEach();
+
+describe("a context that ends", () => {
+  it("keeps the call from being dialled when it has ended before", async () => {
+    const { url, server } = await serve(echo);
+    const [ctx, cancel] = withCancel(background);
+    cancel();
+    const connected = vi.fn();
+    server.on("connection", connected);
+
+    await expect(run(ctx, () => fetch(url))).rejects.toBe(ctx.err());
+    expect(connected).not.toHaveBeenCalled();
+  });
+
+  it("keeps the call from being dialled when less than a millisecond would be left", async () => {
+    const { url, server } = await serve(echo);
+    const connected = vi.fn();
+    server.on("connection", connected);
+    const [ctx] = withTimeout(background, 40);
+
+    const error = await run(ctx, () => createFetch({ margin: 40 })(url)).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(DeadlineExceeded);
+    expect((error as Error).message).toMatch(/ms left, less a margin of 40 ms, are too little to call/);
+    expect(connected).not.toHaveBeenCalled();
+  });
+
+  it("rejects with its own error object while the call connects", async () => {
+    // Takes connections and never says a word, so that TLS waits.
+    const sockets: net.Socket[] = [];
+    const silent = net.createServer((socket) => void sockets.push(socket)).listen(0, "127.0.0.1");
+    await once(silent, "listening");
+    atEnd(() => {
+      for (const socket of sockets) socket.destroy();
+      return new Promise((resolve) => silent.close(resolve));
+    });
+    const [ctx] = withTimeout(background, 30);
+
+    const error = await run(ctx, () => fetch(`https://127.0.0.1:${(silent.address() as AddressInfo).port}/`)).catch(
+      (e: unknown) => e,
+    );
+    expect(error).toBeInstanceOf(DeadlineExceeded);
+    expect(error).toBe(ctx.err());
+  });
+
+  it("rejects with its own error object while the call waits, and the server sees its client leave", async () => {
+    const left = Promise.withResolvers<void>();
+    const { url } = await serve((_req, res) => res.once("close", left.resolve));
+    const [ctx, cancel] = withCancel(background);
+    const call = run(ctx, () => fetch(url)).catch((error: unknown) => error);
+    setTimeout(() => cancel(new Error("enough")), 20);
+
+    expect(await call).toBe(ctx.err());
+    await left.promise;
+  });
+
+  it("rejects with its own error object while the body is read", async () => {
+    const { url } = await serve((_req, res) => void res.write("begin"));
+    const [ctx, cancel] = withCancel(background);
+    const response = await run(ctx, () => fetch(url));
+    setTimeout(cancel, 20);
+
+    const error = await response.text().catch((e: unknown) => e);
+    expect(error).toBe(ctx.err());
+  });
+});
+
+describe("a call's own signal", () => {
+  it("rejects with its own reason", async () => {
+    const { url } = await serve(() => {});
+    const controller = new AbortController();
+    const reason = new Error("mine");
+    setTimeout(() => controller.abort(reason), 20);
+
+    await expect(fetch(url, { signal: controller.signal })).rejects.toBe(reason);
+  });
+
+  it("is left without a listener when the call is over", async () => {
+    const { url } = await serve(echo);
+    const { signal } = new AbortController();
+    const remove = vi.spyOn(signal, "removeEventListener");
+    const add = vi.spyOn(signal, "addEventListener");
+    await (await fetch(url, { signal })).text();
+
+    expect(add).toHaveBeenCalledOnce();
+    expect(remove).toHaveBeenCalledOnce();
+  });
+});
+
+describe("a body that nobody reads", () => {
+  it("is over when the context is: no listener is left on a signal of the caller's", async () => {
+    const { url } = await serve((_req, res) => void res.writeHead(500).end("details"));
+    const { signal } = new AbortController();
+    const [ctx, cancel] = withCancel(background);
+    const response = await run(ctx, () => fetch(url, { signal }));
+    cancel();
+    await null;
+    await null;
+
+    expect(response.status).toBe(500);
+    expect(getEventListeners(signal, "abort")).toEqual([]);
+  });
+
+  it("is over when it has been collected", { timeout: 30_000 }, async () => {
+    const { url, server } = await serve((_req, res) => void res.writeHead(500).end("x".repeat(100_000)));
+    const { signal } = new AbortController();
+    for (let i = 0; i < 20; i++) expect((await fetch(url, { signal })).status).toBe(500);
+    await vi.waitUntil(() => (globalThis.gc!(), getEventListeners(signal, "abort").length === 0), { timeout: 20_000 });
+    const connections = (): Promise<number> =>
+      new Promise((resolve) => server.getConnections((_error, count) => resolve(count)));
+    await vi.waitUntil(async () => (await connections()) <= 1, { timeout: 10_000 });
+  });
+});

@@ -1,0 +1,101 @@
+import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import { background, type Context, run, withCancel, withTimeout } from "@throughline/context";
+import { describe, expect, it } from "vitest";
+
+import { cleanUpAfterEach, echo, serve } from "../../../test/support/loopback.ts";
+import { recordSpans } from "../../../test/support/spans.ts";
+import { createFetch } from "./create-fetch.ts";
+
+const fetch = createFetch();
+cleanUpAfterEach();
+
+async function headersSent(ctx: Context, init?: RequestInit, send = fetch): Promise<Record<string, string>> {
+  const { url } = await serve(echo);
+  const response = await run(ctx, () => send(url, init));
+  return (await response.json()) as Record<string, string>;
+}
+
+describe("with an SDK", () => {
+  const spans = recordSpans();
+
+  it("a call has one CLIENT span, which the next service's trace header names", async () => {
+    const headers = await headersSent(background);
+
+    const [span] = await spans.take(1);
+    expect(span!.kind).toBe(SpanKind.CLIENT);
+    expect(headers["traceparent"]).toBe(`00-${span!.spanContext().traceId}-${span!.spanContext().spanId}-01`);
+    expect(span!.attributes).toMatchObject({
+      "http.request.method": "GET",
+      "http.response.status_code": 200,
+      "server.address": "127.0.0.1",
+      "throughline.ended_by": "response",
+    });
+  });
+
+  it("the span is a child of the one in the context", async () => {
+    const parent = trace.getTracer("test").startSpan("parent");
+    await headersSent(trace.setSpan(background, parent) as Context);
+
+    const [span] = await spans.take(1);
+    expect(span!.parentSpanContext?.spanId).toBe(parent.spanContext().spanId);
+  });
+
+  it("the span ends with the body, not with the head", async () => {
+    const { url } = await serve((_req, res) => void res.end("body"));
+    const response = await fetch(url);
+    expect(spans.ended()).toEqual([]);
+    await response.text();
+
+    expect(await spans.take(1)).toHaveLength(1);
+  });
+
+  it.each([
+    [
+      "a deadline is an error",
+      (): [Context, () => void] => [withTimeout(background, 30)[0], () => {}],
+      "deadline",
+      SpanStatusCode.ERROR,
+      "DEADLINE_EXCEEDED",
+    ],
+    [
+      "a cancellation is none",
+      (): [Context, () => void] => withCancel(background),
+      "cancel",
+      SpanStatusCode.UNSET,
+      undefined,
+    ],
+  ] as const)("%s", async (_name, derive, endedBy, status, errorType) => {
+    const { url } = await serve(() => {});
+    const [ctx, cancel] = derive();
+    setTimeout(cancel, 20);
+    await expect(run(ctx, () => fetch(url))).rejects.toThrow();
+
+    const [span] = await spans.take(1);
+    expect(span!.attributes["throughline.ended_by"]).toBe(endedBy);
+    expect(span!.attributes["error.type"]).toBe(errorType);
+    expect(span!.status.code).toBe(status);
+  });
+
+  it.each([new Error("enough"), "text", undefined])(
+    "a call that the caller gives up is none, whatever his reason: %s",
+    async (reason) => {
+      const { url } = await serve(() => {});
+      const controller = new AbortController();
+      setTimeout(() => controller.abort(reason), 20);
+      await fetch(url, { signal: controller.signal }).catch(() => {});
+
+      const [span] = await spans.take(1);
+      expect(span!.attributes["throughline.ended_by"]).toBe("cancel");
+      expect(span!.status.code).toBe(SpanStatusCode.UNSET);
+    },
+  );
+
+  it("a connection that is refused is an error by its code", async () => {
+    const { url, server } = await serve(echo);
+    await new Promise((resolve) => server.close(resolve));
+    await expect(fetch(url)).rejects.toThrow("fetch failed");
+
+    const [span] = await spans.take(1);
+    expect(span!.attributes).toMatchObject({ "error.type": "ECONNREFUSED", "throughline.ended_by": "error" });
+  });
+});

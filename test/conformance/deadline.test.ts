@@ -1,0 +1,152 @@
+import { Readable } from "node:stream";
+
+import { current, DeadlineExceeded } from "@throughline/context";
+import { sleep } from "@throughline/resilience";
+import { describe, expect, it, vi } from "vitest";
+
+import { send } from "../support/client.ts";
+import { serveOn } from "../support/serving.ts";
+import { hosts } from "./hosts.ts";
+
+/** A body that begins, and goes on for ever. */
+function endless(): Readable {
+  return Readable.from(
+    (async function* () {
+      for (;;) {
+        yield Buffer.from("more ");
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    })(),
+  );
+}
+
+describe.each(hosts)("$name", (host) => {
+  const { serving, answer } = serveOn(host);
+
+  describe("the deadline", () => {
+    it("is what the caller sent", async () => {
+      const { reply, remaining } = await answer({ "grpc-timeout": "2S" });
+
+      expect(reply.body).toBe("ok");
+      expect(remaining).toBeGreaterThan(1500);
+      expect(remaining).toBeLessThanOrEqual(2000);
+    });
+
+    it("is the least of all headers that are sent", async () => {
+      const { remaining } = await answer({
+        "grpc-timeout": "9S",
+        "connect-timeout-ms": "3000",
+        "x-envoy-expected-rq-timeout-ms": "6000",
+      });
+
+      expect(remaining).toBeGreaterThan(2500);
+      expect(remaining).toBeLessThanOrEqual(3000);
+    });
+
+    it("is cut to the server's limit, and never extended by a caller", async () => {
+      const { remaining } = await answer({ "grpc-timeout": "99999999H" }, { maxTimeout: "2s" });
+
+      expect(remaining).toBeLessThanOrEqual(2000);
+    });
+
+    it("is the default for a caller that sends none", async () => {
+      const { remaining } = await answer({}, { defaultTimeout: "2s", maxTimeout: "1m" });
+
+      expect(remaining).toBeGreaterThan(1500);
+      expect(remaining).toBeLessThanOrEqual(2000);
+    });
+
+    it("is absent where nobody sets one", async () => {
+      expect((await answer({})).remaining).toBe(Infinity);
+    });
+
+    it("that has passed on arrival is answered 504, and the handler does not run", async () => {
+      const { reply, ctx } = await answer({ "grpc-timeout": "0m" });
+
+      expect(reply.status).toBe(504);
+      expect(reply.headers["content-type"]).toMatch("application/problem+json");
+      expect(reply.headers["throughline-outcome"]).toBe("deadline-exceeded;started=?0");
+      expect(reply.json()).toMatchObject({
+        title: "Deadline exceeded",
+        status: 504,
+        budgetMs: 0,
+        setBy: "grpc-timeout header",
+      });
+      expect(ctx).toBeUndefined();
+    });
+
+    it("that leaves less than minBudget is answered 504, and the handler does not run", async () => {
+      const { reply, ctx } = await answer({ "grpc-timeout": "40m" }, { minBudget: "50ms" });
+
+      expect(reply.status).toBe(504);
+      expect(ctx).toBeUndefined();
+    });
+
+    it("that passes in the handler is answered 504, with the budget and who set it", async () => {
+      const { reply, ctx } = await answer({ "grpc-timeout": "30m" }, {}, async () => {
+        await sleep(current(), "10s");
+        return "too late";
+      });
+
+      expect(reply.status).toBe(504);
+      expect(reply.headers["throughline-outcome"]).toBe("deadline-exceeded;started=?1");
+      expect(reply.json()).toMatchObject({ budgetMs: 30, setBy: "grpc-timeout header" });
+      expect(reply.json()["elapsedMs"]).toBeGreaterThanOrEqual(30);
+      expect(ctx?.err()).toBeInstanceOf(DeadlineExceeded);
+    });
+
+    it("that passes while the handler does not listen is answered 504 all the same, and what it does later has no effect", async () => {
+      const late = Promise.withResolvers<void>();
+      let isDone = false;
+      const url = await serving(async () => {
+        await late.promise;
+        isDone = true;
+        return "too late";
+      });
+      const from = performance.now();
+      const reply = await send(host.protocol, url, { "grpc-timeout": "40m" }).reply;
+
+      expect(reply.status).toBe(504);
+      expect(reply.json()).toMatchObject({ budgetMs: 40, setBy: "grpc-timeout header" });
+      expect(performance.now() - from).toBeLessThan(1000);
+      late.resolve();
+      await vi.waitUntil(() => isDone);
+      await new Promise(setImmediate);
+      // The server is none the worse for it.
+      expect((await send(host.protocol, url).reply).body).toBe("too late");
+    });
+
+    it("that passes in the middle of a body breaks it off: it does not end as if it were whole", async () => {
+      const url = await serving(() => endless());
+      const sent = send(host.protocol, url, { "grpc-timeout": "60m" });
+
+      await expect(sent.reply).rejects.toThrow();
+    });
+
+    it.each(["soon", "-1S", "1s", "123456789m", "1 S"])(
+      "written as %j is answered 400, naming header and grammar",
+      async (value) => {
+        const { reply, ctx } = await answer({ "grpc-timeout": value });
+
+        expect(reply.status).toBe(400);
+        expect(reply.json()).toMatchObject({ title: "Invalid deadline", status: 400 });
+        expect(reply.json()["detail"]).toMatch(/grpc-timeout.*1 to 8 digits and one of the units/);
+        expect(ctx).toBeUndefined();
+      },
+    );
+
+    it("sent twice is answered 400", async () => {
+      expect((await answer({ "grpc-timeout": ["1S", "2S"] })).reply.status).toBe(400);
+    });
+
+    it("that is malformed counts as absent where the server is told to ignore it", async () => {
+      const { reply, remaining } = await answer(
+        { "grpc-timeout": "soon" },
+        { invalidDeadline: "ignore", maxTimeout: "2s" },
+      );
+
+      expect(reply.status).toBe(200);
+      expect(remaining).toBeLessThanOrEqual(2000);
+    });
+  });
+});

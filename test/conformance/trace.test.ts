@@ -1,0 +1,80 @@
+import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
+import { current } from "@throughline/context";
+import { traceId } from "@throughline/http";
+import { sleep } from "@throughline/resilience";
+import { describe, expect, it, vi } from "vitest";
+
+import { send } from "../support/client.ts";
+import { serveOn } from "../support/serving.ts";
+import { recordSpans } from "../support/spans.ts";
+import { hosts } from "./hosts.ts";
+
+const TRACE = "0af7651916cd43dd8448eb211c80319c";
+const TRACEPARENT = `00-${TRACE}-b7ad6b7169203331-01`;
+
+describe.each(hosts)("$name", (host) => {
+  const { serving, answer } = serveOn(host);
+
+  describe("without an SDK", () => {
+    it("the caller's trace is known", async () => {
+      const { reply } = await answer({ traceparent: TRACEPARENT }, {}, () => traceId() ?? "none");
+
+      expect(reply.body).toBe(TRACE);
+    });
+  });
+
+  describe("with an SDK", () => {
+    const spans = recordSpans();
+
+    it("a request has one SERVER span, in its caller's trace", async () => {
+      await answer({ traceparent: TRACEPARENT, "grpc-timeout": "2S" }, { maxTimeout: "1s" });
+
+      const [span] = await spans.take(1);
+      expect(span!.kind).toBe(SpanKind.SERVER);
+      expect(span!.spanContext().traceId).toBe(TRACE);
+      expect(span!.parentSpanContext?.spanId).toBe("b7ad6b7169203331");
+      expect(span!.attributes).toMatchObject({
+        "http.request.method": "GET",
+        "http.response.status_code": 200,
+        "url.path": "/items/7",
+        "url.query": "q=1",
+        "url.scheme": "http",
+        "throughline.deadline.budget_ms": 1000,
+        "throughline.deadline.source": "maxTimeout",
+        "throughline.ended_by": "response",
+      });
+      expect(span!.status.code).toBe(SpanStatusCode.UNSET);
+    });
+
+    it("a deadline that passed is an error of the span", async () => {
+      await answer({ "grpc-timeout": "0m" });
+
+      const [span] = await spans.take(1);
+      expect(span!.attributes).toMatchObject({
+        "error.type": "DEADLINE_EXCEEDED",
+        "throughline.ended_by": "deadline",
+        "http.response.status_code": 504,
+      });
+      expect(span!.status.code).toBe(SpanStatusCode.ERROR);
+    });
+
+    it("a client that left is no error, and no status is made up", async () => {
+      let isRunning = false;
+      const url = await serving(async () => {
+        isRunning = true;
+        await sleep(current(), "10s");
+        return "nobody reads this";
+      });
+      const sent = send(host.protocol, url);
+      sent.reply.catch(() => {});
+      await vi.waitUntil(() => isRunning);
+      sent.leave();
+
+      const [span] = await spans.take(1);
+      expect(span!.attributes).toMatchObject({ "throughline.ended_by": "client" });
+      expect(span!.attributes).not.toHaveProperty("http.response.status_code");
+      expect(span!.attributes).not.toHaveProperty("error.type");
+      expect(span!.status.code).toBe(SpanStatusCode.UNSET);
+    });
+  });
+});

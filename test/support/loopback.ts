@@ -1,0 +1,35 @@
+import { once } from "node:events";
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+
+import { afterEach } from "vitest";
+
+const closing: (() => Promise<unknown>)[] = [];
+
+/** Has something done when the test is over. */
+export function atEnd(close: () => Promise<unknown>): void {
+  closing.push(close);
+}
+
+/** Has each test of the file cleaned up after. */
+export function cleanUpAfterEach(): void {
+  afterEach(async () => {
+    for (const close of closing.splice(0)) await close();
+  });
+}
+
+/** Serves on loopback until the test is over. */
+export async function serve(listener: http.RequestListener): Promise<{ url: string; server: http.Server }> {
+  const server = http.createServer(listener);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  atEnd(() => {
+    server.closeAllConnections();
+    return new Promise((resolve) => server.close(resolve));
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, server };
+}
+
+/** Answers with the headers it was sent. */
+export const echo: http.RequestListener = (req, res) =>
+  void res.setHeader("content-type", "application/json").end(JSON.stringify(req.headers));

@@ -1,0 +1,50 @@
+import { type Context, current } from "@throughline/context";
+import type { ServerOptions } from "@throughline/http";
+import { afterEach } from "vitest";
+
+import { type Handler, type Host, serve, type Served } from "../conformance/hosts.ts";
+import { type Reply, send } from "./client.ts";
+
+/** What came of one request, and what it ran in, if it ran. */
+export interface Answered {
+  readonly reply: Reply;
+  readonly ctx?: Context;
+  /** What was left of the deadline in the handler. */
+  readonly remaining?: number;
+}
+
+export interface Serving {
+  /** Serves until the test is over. */
+  serving(handler: Handler, options?: ServerOptions): Promise<string>;
+  /** Answers one request. */
+  answer(headers: Record<string, string | string[]>, options?: ServerOptions, handler?: Handler): Promise<Answered>;
+}
+
+/** Servers of a host for the tests of a suite. */
+export function serveOn(host: Host): Serving {
+  const cleanups: Served[] = [];
+  afterEach(async () => {
+    for (const served of cleanups.splice(0)) await served.close();
+  });
+
+  async function serving(handler: Handler, options?: ServerOptions): Promise<string> {
+    const served = await serve(host, handler, options);
+    cleanups.push(served);
+    return served.url;
+  }
+
+  async function answer(
+    headers: Record<string, string | string[]>,
+    options?: ServerOptions,
+    handler: Handler = () => "ok",
+  ): Promise<Answered> {
+    const seen: { ctx?: Context; remaining?: number } = {};
+    const url = await serving(() => {
+      seen.ctx = current();
+      seen.remaining = seen.ctx.remaining();
+      return handler();
+    }, options);
+    return { reply: await send(host.protocol, url, headers).reply, ...seen };
+  }
+  return { serving, answer };
+}
