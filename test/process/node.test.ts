@@ -31,6 +31,19 @@ it("a deadline alone keeps no process alive", async () => {
   expect(printed).toBe("ended at once\n");
 });
 
+it("the timer of deadlines belongs to no request, even if the package is first loaded inside one", async () => {
+  const printed = await node(
+    `import { createContextKey, context, ROOT_CONTEXT } from "@opentelemetry/api";
+     import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
+     context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+     const user = createContextKey("user");
+     const { background, current, withTimeout } = await context.with(ROOT_CONTEXT.setValue(user, "alice"), () => import("@throughline/context"));
+     withTimeout(background, 5)[0].signal.addEventListener("abort", () => console.log(current().getValue(user)));
+     setTimeout(() => {}, 50);`,
+  );
+  expect(printed).toBe("undefined\n");
+});
+
 it("a sleep keeps it alive, as a timer does, and a sleep that is over does not", async () => {
   const printed = await node(
     `import { background, withCancel } from "@throughline/context";

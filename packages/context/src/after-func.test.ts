@@ -103,6 +103,21 @@ describe("afterFunc", () => {
     expect(await seen.promise).toBeUndefined();
   });
 
+  it("goes on after a microtask queue that was faked and taken away", async () => {
+    vi.useFakeTimers({ toFake: ["queueMicrotask"] });
+    const [first, cancelFirst] = withCancel(background);
+    afterFunc(first, () => {});
+    cancelFirst();
+    vi.useRealTimers();
+    const [second, cancelSecond] = withCancel(background);
+    const called = vi.fn();
+    afterFunc(second, called);
+    cancelSecond();
+    await null;
+    await null;
+    expect(called).toHaveBeenCalledOnce();
+  });
+
   it.each([undefined, "fn"])("refuses %s for a function", (fn) => {
     expect(() => afterFunc(background, fn as never)).toThrow(
       /Cannot wait for a context to end: 'fn' must be a function/,

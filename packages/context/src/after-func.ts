@@ -38,7 +38,7 @@ class Callback extends AsyncResource implements Member {
   #fn: (() => void) | undefined;
 
   constructor(ctx: Context, fn: () => void) {
-    super("throughline.afterFunc", { requireManualDestroy: true });
+    super("throughline.afterFunc");
     this.#ctx = ctx;
     this.#fn = fn;
   }

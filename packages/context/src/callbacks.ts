@@ -6,7 +6,8 @@ let ready: (() => void)[] = [];
  * called: its error becomes an uncaught exception.
  */
 export function callSoon(callback: () => void): void {
-  if (ready.push(callback) === 1) queueMicrotask(callAll);
+  // A promise, as `queueMicrotask` may be faked, and taken away before it has called.
+  if (ready.push(callback) === 1) void Promise.resolve().then(callAll);
 }
 
 function callAll(): void {

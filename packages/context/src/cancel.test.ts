@@ -135,6 +135,26 @@ describe("a cause", () => {
     ]);
   });
 
+  it.each([
+    Object.defineProperty(new Error(), "message", {
+      get: () => {
+        throw new Error("hostile");
+      },
+    }),
+    Object.assign(new Error(), { message: Symbol("s") }),
+    new Proxy(new Error("x"), {
+      getPrototypeOf: () => {
+        throw new Error("hostile");
+      },
+    }),
+  ])("that cannot be read keeps nobody from being told", (cause) => {
+    const [ctx, cancel] = withCancel(background);
+    const { signal } = ctx;
+    expect(() => cancel(cause)).not.toThrow();
+    expect(signal.reason).toBe(ctx.err());
+    expect(ctx.cause()).toBe(cause);
+  });
+
   it("may be anything", () => {
     const [ctx, cancel] = withCancel(background);
     cancel("closing time");

@@ -34,7 +34,9 @@ export function withSignal(parent: OtelContext, signal: AbortSignal): [Context, 
       `Cannot derive a context: 'signal' must be an AbortSignal: current value is ${describe(signal)}`,
     );
   }
-  return cancellable(up, new Scope(up.scope, up.scope.limit, signal));
+  const scope = new Scope(up.scope, up.scope.limit, signal);
+  if (signal.aborted) scope.poll();
+  return cancellable(up, scope);
 }
 
 /** The pair that every function which derives with a cancel returns. */

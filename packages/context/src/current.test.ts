@@ -200,6 +200,17 @@ describe("a foreign OpenTelemetry context that is active", () => {
   });
 });
 
+it.each([undefined, null, "ctx"])("run refuses %j for a context (TestInvalidDerivedFail)", (value) => {
+  expect(() => run(value as unknown as Context, () => {})).toThrow(/Cannot run a function: it needs a Context/);
+});
+
+it("run adopts a foreign context, and run and bind want a function", () => {
+  const symbol = Symbol("theirs");
+  expect(run(ROOT_CONTEXT.setValue(symbol, 1) as Context, () => current().getValue(symbol))).toBe(1);
+  expect(() => run(ctx, undefined as never)).toThrow(/Cannot run a function: it must be one/);
+  expect(() => bind(ctx, undefined as never)).toThrow(/Cannot bind a function: it must be one/);
+});
+
 it.each([undefined, null, "ctx"])("bind refuses %j for a context", (value) => {
   expect(() => bind(value as unknown as Context, () => {})).toThrow(/Cannot bind a function: it needs a Context/);
 });

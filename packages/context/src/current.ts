@@ -1,14 +1,9 @@
-import { AsyncLocalStorage } from "node:async_hooks";
-
 import { context as otel, ROOT_CONTEXT } from "@opentelemetry/api";
 
 import { background, type Context, isContext } from "./context.ts";
+import { describe } from "./describe.ts";
 import { ours, parentOf } from "./parent.ts";
-
-/** The storage for when OpenTelemetry has no working context manager; one for all installed copies of this package. */
-const STORAGE = Symbol.for("@throughline/context/storage.1");
-const shared = globalThis as { [STORAGE]?: AsyncLocalStorage<Context> };
-const storage = (shared[STORAGE] ??= new AsyncLocalStorage<Context>());
+import { storage } from "./storage.ts";
 
 /**
  * The context of the request being served here, `background` outside of any. Never throws.
@@ -26,7 +21,10 @@ export function current(): Context {
 export function run<R>(ctx: Context, fn: () => R): R;
 export function run<Args extends unknown[], R>(ctx: Context, fn: (...args: Args) => R, ...args: Args): R;
 export function run<Args extends unknown[], R>(ctx: Context, fn: (...args: Args) => R, ...args: Args): R {
-  return otel.with(ctx, enter<Args, R>, undefined, ctx, fn, args);
+  const context = isContext(ctx) ? ctx : parentOf(ctx, "run a function");
+  if (typeof fn !== "function")
+    throw new TypeError(`Cannot run a function: it must be one: current value is ${describe(fn)}`);
+  return otel.with(context, enter<Args, R>, undefined, context, fn, args);
 }
 
 /** Inside OpenTelemetry's `with`: where that carried the context there is nothing left to do. A manager may derive from it, so the scope tells, not identity. */
@@ -42,6 +40,8 @@ export function bind<This, Args extends unknown[], R>(
   fn: (this: This, ...args: Args) => R,
 ): (this: This, ...args: Args) => R {
   const context = parentOf(ctx, "bind a function");
+  if (typeof fn !== "function")
+    throw new TypeError(`Cannot bind a function: it must be one: current value is ${describe(fn)}`);
   return function bound(this: This, ...args: Args): R {
     return run(context, () => fn.apply(this, args));
   };

@@ -229,6 +229,20 @@ describe("the clock", () => {
 });
 
 describe("what is not a duration or a time", () => {
+  it("withTimeout refuses a number without a unit, as it comes from an environment variable", () => {
+    for (const timeout of ["5", "1y", "2 hours"])
+      expect(() => withTimeout(background, timeout as never)).toThrow(RangeError);
+  });
+
+  it("a cause that is not among the options is refused, not dropped", () => {
+    expect(() => withTimeout(background, 1, new Error("too slow"))).toThrow(/a cause is given as \{ cause \}/);
+    expect(() => withTimeout(background, 1, { casue: 1 } as never)).toThrow(/there is no option 'casue'/);
+  });
+
+  it("the longest there is has a deadline that is a Date", () => {
+    expect(withTimeout(background, 8.64e15)[0].deadline!.getTime()).toBe(8.64e15);
+  });
+
   it.each([Number.NaN, -1, Infinity, 8.65e15, "soon", "", "1 fortnight", "-1s", "1e3s"])(
     "withTimeout refuses %j",
     (timeout) => {

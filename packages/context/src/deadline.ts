@@ -6,6 +6,7 @@ import type { Context } from "./context.ts";
 import { describe } from "./describe.ts";
 import { type Duration, milliseconds } from "./duration.ts";
 import { Limit } from "./limit.ts";
+import { refuseUnknown } from "./options.ts";
 import { parentOf } from "./parent.ts";
 import { Scope } from "./scope.ts";
 
@@ -18,7 +19,7 @@ export interface DeadlineOptions {
 
 /**
  * A context that ends once `timeout` has passed (Go: `WithTimeout` and `WithTimeoutCause`). A deadline of the parent that
- * is not later stays in force. With 0 the context has ended already.
+ * is not later stays in force. With 0 the context has ended already. A deadline alone keeps no process alive.
  *
  * @throws RangeError if the timeout is NaN, negative, infinite, beyond a Date's range, or a string without a known unit
  */
@@ -48,6 +49,20 @@ function wanted(at: unknown): string {
   return `Cannot derive a context: 'at' must be a valid Date or milliseconds since the epoch: current value is ${describe(at)}`;
 }
 
+function optionsOf(options: DeadlineOptions | undefined): DeadlineOptions {
+  if (options === undefined) return NONE;
+  if (typeof options !== "object" || options === null || options instanceof Error) {
+    throw new TypeError(
+      `Cannot derive a context: a cause is given as { cause }: current value is ${describe(options)}`,
+    );
+  }
+  const { cause: _cause, source: _source, ...others } = options;
+  refuseUnknown(others, "derive a context");
+  return options;
+}
+
+const NONE: DeadlineOptions = {};
+
 function limited(
   up: Context,
   at: number,
@@ -55,9 +70,9 @@ function limited(
   options: DeadlineOptions | undefined,
   epoch: number | undefined,
 ): [Context, CancelFunc] {
+  const { cause, source } = optionsOf(options);
   const above = up.scope.limit;
-  const limit =
-    above !== undefined && above.at <= at ? above : new Limit(at, budget, options?.cause, options?.source, epoch);
+  const limit = above !== undefined && above.at <= at ? above : new Limit(at, budget, cause, source, epoch);
   const scope = new Scope(up.scope, limit);
   // The parent's end comes before that of a child whose time is up when it is made (Go, 1F.46).
   if (budget === 0) scope.ended = up.scope.poll(at) ?? scope.poll(at);

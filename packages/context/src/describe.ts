@@ -15,5 +15,10 @@ export function describe(value: unknown): string {
 export function typeName(value: unknown): string {
   if (value === null) return "null";
   if (typeof value !== "object") return typeof value;
-  return Object.getPrototypeOf(value)?.constructor?.name || "Object";
+  try {
+    const name: unknown = Object.getPrototypeOf(value)?.constructor?.name;
+    return typeof name === "string" && name !== "" ? name : "Object";
+  } catch {
+    return "Object";
+  }
 }

@@ -5,6 +5,9 @@ import { describe } from "./describe.ts";
 /** A span of time: milliseconds as a number, or a number with its unit: `"250ms"`, `"2s"`, `"1m"`, `"1h"`, `"1d"`. */
 export type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
 
+/** A number and its unit. Without one, as in `TIMEOUT=5`, nobody can tell what was meant. */
+const GRAMMAR = /^\d{1,16}(?:\.\d{1,9})?(?:ms|[smhd])$/;
+
 /** The longest span that a `Date` can bridge (ECMA-262, 21.4.1.1). */
 const LONGEST = 8.64e15;
 
@@ -20,7 +23,7 @@ export function milliseconds(duration: Duration, action: string, name = "timeout
     if (duration >= 0 && duration <= LONGEST) return duration;
   } else if (typeof duration !== "string") {
     throw new TypeError(`Cannot ${action}: ${wanted(name)}: current value is ${describe(duration)}`);
-  } else if (duration.length > 0 && duration.length <= 100) {
+  } else if (GRAMMAR.test(duration)) {
     const value = parse(duration as parse.StringValue) as number | undefined;
     if (value !== undefined && value >= 0 && value <= LONGEST) return value;
   }

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 
 import { background, type CancelFunc, type Context, withCancel, withTimeout } from "./index.ts";
 
@@ -47,6 +47,22 @@ describe("the end of a tree", () => {
     cancelRoot(new Error("theirs"));
     expect(signal.reason).toBe(child.err());
     expect((child.cause() as Error).message).toBe("mine");
+  });
+
+  it("has one signal, also for those who take it while it is being told", () => {
+    vi.useFakeTimers();
+    const [parent] = withTimeout(background, 10);
+    const [child] = withCancel(parent);
+    let inner: AbortSignal | undefined;
+    parent.signal.addEventListener("abort", () => (inner = child.signal));
+    const { now } = performance;
+    const spy = vi.spyOn(performance, "now").mockImplementation(() => now.call(performance) + 20);
+    const outer = child.signal;
+    spy.mockRestore();
+    vi.useRealTimers();
+
+    expect(inner).toBeDefined();
+    expect(inner).toBe(outer);
   });
 
   it("may make new contexts, which have ended too", () => {

@@ -48,7 +48,7 @@ export class Ending {
   #canceled(): Canceled {
     const cause = this.#cause;
     if (cause === undefined) return new Canceled();
-    const reason = cause instanceof Error ? cause.message : typeof cause === "string" ? cause : "";
+    const reason = reasonOf(cause);
     return new Canceled(reason === "" ? undefined : `context canceled: ${reason}`, { cause });
   }
 
@@ -59,6 +59,16 @@ export class Ending {
     const message = `context deadline exceeded: budget ${round(budget)} ms${by}, elapsed ${round(elapsed)} ms`;
     const cause = this.#cause === undefined ? undefined : { cause: this.#cause };
     return new DeadlineExceeded(message, { ...cause, budget, elapsed, source });
+  }
+}
+
+/** What a cause says of itself, if it can be asked: it may be anything, and must not keep a cancel from being told. */
+function reasonOf(cause: unknown): string {
+  try {
+    const said: unknown = cause instanceof Error ? cause.message : cause;
+    return typeof said === "string" ? said : "";
+  } catch {
+    return "";
   }
 }
 

@@ -2,6 +2,9 @@ import { now } from "./clock.ts";
 import type { Scope } from "./scope.ts";
 import type { Alarm } from "./timers.ts";
 
+/** The last point of time that a Date can hold (ECMA-262, 21.4.1.1). */
+const LATEST = 8.64e15;
+
 /** A deadline: the scope that set it, and all below that have no earlier one, point here. */
 export class Limit implements Alarm {
   /** When, on the monotonic clock. */
@@ -30,6 +33,6 @@ export class Limit implements Alarm {
 
   /** The deadline on the wall clock, fixed when first asked for: later jumps of that clock do not change the answer. */
   get epoch(): number {
-    return (this.#epoch ??= Date.now() + (this.at - now()));
+    return (this.#epoch ??= Math.min(LATEST, Date.now() + (this.at - now())));
   }
 }

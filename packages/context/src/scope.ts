@@ -1,9 +1,8 @@
 import { now } from "./clock.ts";
 import { endAll } from "./end.ts";
 import { Ending } from "./ending.ts";
-import { ContextError } from "./errors.ts";
 import type { Limit } from "./limit.ts";
-import { follow, unfollow } from "./sources.ts";
+import { endingBy, follow, unfollow } from "./sources.ts";
 import { arm, disarm } from "./timers.ts";
 import { unlist, Watch } from "./watch.ts";
 
@@ -29,11 +28,14 @@ export class Scope {
   watch: Watch | undefined = undefined;
   /** Whether a scope below has a deadline of its own, so that it matters when exactly this one ended. */
   hasLimitsBelow = false;
+  /** Whether this scope, or one above, also ends with a signal. */
+  readonly hasSource: boolean;
 
   constructor(parent?: Scope, limit?: Limit, source?: AbortSignal) {
     this.parent = parent;
     this.limit = limit;
     this.source = source;
+    this.hasSource = source !== undefined || parent?.hasSource === true;
     if (limit !== undefined && limit !== parent?.limit) {
       limit.scope = this;
       for (let above = parent; above?.hasLimitsBelow === false; above = above.parent) above.hasLimitsBelow = true;
@@ -41,14 +43,15 @@ export class Scope {
   }
 
   /**
-   * How this scope ended, if it has. Of several ends the earliest counts, whenever one asks.
+   * How this scope ended, if it has. Of several ends the earliest counts, whenever one asks. (When a signal aborted
+   * that nobody listened to cannot be known: it counts from when it is noticed.)
    *
    * @param time on the monotonic clock, if the caller has read it
    */
   poll(time?: number): Ending | undefined {
     if (this.ended !== undefined) return this.ended;
-    // A watched scope has been told of all that ended above.
-    const above = this.watch === undefined ? this.endAbove() : undefined;
+    // A watched scope has been told of all that ended above; but a signal is aborted some time before all its listeners know.
+    const above = this.watch === undefined || this.hasSource ? this.endAbove() : undefined;
     const limit = this.limit;
     if (limit !== undefined && limit.at <= (above === undefined ? (time ?? now()) : above.at)) {
       const own = limit.scope === this ? undefined : limit.scope.poll(time);
@@ -72,17 +75,10 @@ export class Scope {
     let scope: Scope | undefined = this;
     do {
       if (scope.ended !== undefined) return scope.ended;
-      if (scope.source?.aborted) return scope.endBySource(scope.source);
+      if (scope.source?.aborted) return endingBy(scope.source);
       scope = scope.parent;
     } while (scope !== undefined);
     return undefined;
-  }
-
-  endBySource(source: AbortSignal): Ending {
-    const reason: unknown = source.reason;
-    const ending = reason instanceof ContextError ? Ending.of(reason, now()) : Ending.canceled(reason, now());
-    endAll(this, ending);
-    return ending;
   }
 
   /** The end by this scope's own deadline, if that had passed before one that comes from above, and its timer is late. */
@@ -134,6 +130,8 @@ export class Scope {
     if (known !== undefined) return known.signal;
     const ended = this.poll();
     const watch = (ended === undefined ? this.observe() : undefined) ?? (this.watch ??= new Watch(this));
+    // Those who were told of the end just now may have asked for the signal too.
+    if (watch.controller !== undefined) return watch.controller.signal;
     watch.controller = new AbortController();
     if (ended !== undefined) watch.notify();
     return watch.controller.signal;

@@ -1,5 +1,8 @@
 import { addAbortListener } from "node:events";
 
+import { now } from "./clock.ts";
+import { Ending } from "./ending.ts";
+import { ContextError } from "./errors.ts";
 import type { Scope } from "./scope.ts";
 
 /** Foreign signals that somebody watches, each with one listener however many scopes hang on it. */
@@ -27,7 +30,18 @@ export function unfollow(signal: AbortSignal, scope: Scope): void {
 function aborted(signal: AbortSignal): void {
   const known = followed.get(signal);
   followed.delete(signal);
-  for (const scope of known?.scopes ?? []) {
-    if (scope.poll() === undefined) scope.endBySource(signal);
+  for (const scope of known?.scopes ?? []) scope.poll();
+}
+
+const endings = new WeakMap<AbortSignal, Ending>();
+
+/** The end that an aborted signal stands for: one, for all contexts that end with it. */
+export function endingBy(signal: AbortSignal): Ending {
+  let known = endings.get(signal);
+  if (known === undefined) {
+    const reason: unknown = signal.reason;
+    known = reason instanceof ContextError ? Ending.of(reason, now()) : Ending.canceled(reason, now());
+    endings.set(signal, known);
   }
+  return known;
 }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
-import { background, withTimeout } from "./index.ts";
+import { background, callAfter, withTimeout } from "./index.ts";
 import { armedDeadlines } from "./timers.ts";
 
 afterEach(() => {
@@ -55,6 +55,17 @@ describe("the timer", () => {
     vi.advanceTimersByTime(1);
     expect(signal.aborted).toBe(true);
     spy.mockRestore();
+  });
+
+  it("goes on after something due has thrown", () => {
+    vi.useFakeTimers();
+    callAfter(5, () => {
+      throw new Error("due");
+    });
+    const { signal } = withTimeout(background, 10)[0];
+    expect(() => vi.advanceTimersByTime(5)).toThrow("due");
+    vi.advanceTimersByTime(5);
+    expect(signal.aborted).toBe(true);
   });
 
   it("goes on after fake timers were used and taken away", async () => {

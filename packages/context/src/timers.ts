@@ -1,6 +1,5 @@
-import { AsyncResource } from "node:async_hooks";
-
 import { now } from "./clock.ts";
+import { nobody } from "./storage.ts";
 
 /** Something that is to happen at a time. */
 export interface Alarm {
@@ -27,9 +26,6 @@ const LONGEST_DELAY = 2 ** 31 - 1;
 
 /** When the Node timer fires, on the monotonic clock, and what made it: a faked `setTimeout` that has been taken away never fires. */
 let armed: { at: number; timer: NodeJS.Timeout; by: typeof setTimeout } | undefined;
-
-// A timer keeps the AsyncLocalStorage stores of whoever set it. This one serves everybody, so it must hold nobody's.
-const nobody = new AsyncResource("throughline.deadlines", { requireManualDestroy: true });
 
 /** Has what is due called when its time has come, and never before. */
 export function arm(alarm: Alarm): void {
@@ -83,6 +79,7 @@ function schedule(at: number): void {
   }
   // Node truncates to whole milliseconds: rounded up, so that it does not wake before the time.
   const delay = Math.min(Math.max(Math.ceil(at - time), 1), LONGEST_DELAY);
+  // A timer keeps the AsyncLocalStorage stores of whoever set it. This one serves everybody, so it must hold nobody's.
   const timer = nobody.runInAsyncScope(setTimeout, undefined, expire, delay) as NodeJS.Timeout;
   // A deadline alone keeps no process alive, as with AbortSignal.timeout.
   if (waiting === 0) timer.unref();
@@ -92,12 +89,15 @@ function schedule(at: number): void {
 function expire(): void {
   armed = undefined;
   const time = now();
-  // Node may fire up to a millisecond early: only the clock says what is due.
-  for (let alarm = heap[0]; alarm !== undefined && alarm.at <= time; alarm = heap[0]) {
-    disarm(alarm);
-    alarm.due();
+  try {
+    // Node may fire up to a millisecond early: only the clock says what is due.
+    for (let alarm = heap[0]; alarm !== undefined && alarm.at <= time; alarm = heap[0]) {
+      disarm(alarm);
+      alarm.due();
+    }
+  } finally {
+    if (heap[0] !== undefined) schedule(heap[0].at);
   }
-  if (heap[0] !== undefined) schedule(heap[0].at);
 }
 
 function put(alarm: Alarm, slot: number): void {

@@ -2,7 +2,7 @@ import { getEventListeners } from "node:events";
 
 import { afterEach, describe, expect, it, vi } from "vitest";
 
-import { afterFunc, background, Canceled, withCancel, withSignal, withTimeout } from "./index.ts";
+import { afterFunc, background, Canceled, DeadlineExceeded, withCancel, withSignal, withTimeout } from "./index.ts";
 
 afterEach(() => void vi.useRealTimers());
 
@@ -63,6 +63,54 @@ describe("withSignal", () => {
     const controller = new AbortController();
     controller.signal.addEventListener("abort", (event) => event.stopImmediatePropagation());
     const [ctx] = withSignal(background, controller.signal);
+    const { signal } = ctx;
+    controller.abort();
+    expect(signal.aborted).toBe(true);
+  });
+
+  it("has ended at birth with a signal that has aborted, before any deadline below can pass", () => {
+    vi.useFakeTimers();
+    const [parent] = withSignal(background, AbortSignal.abort("over"));
+    const [child] = withTimeout(parent, 10);
+    vi.advanceTimersByTime(20);
+    expect(child.err()).toBe(parent.err());
+    expect(child.cause()).toBe("over");
+  });
+
+  it.each(["first", "last"])("yields to a deadline above that passed before, whoever is asked %s", (order) => {
+    vi.useFakeTimers();
+    const controller = new AbortController();
+    const [parent] = withTimeout(background, 10);
+    const [ctx] = withSignal(parent, controller.signal);
+    const [child] = withCancel(ctx);
+    vi.advanceTimersByTime(20);
+    controller.abort();
+    const contexts = order === "first" ? [child, ctx, parent] : [parent, ctx, child];
+
+    expect(new Set(contexts.map((each) => each.err())).size).toBe(1);
+    expect(child.err()).toBeInstanceOf(DeadlineExceeded);
+  });
+
+  it("has ended for all who hang on the signal before any of them is told, by one error", () => {
+    const controller = new AbortController();
+    const [a] = withSignal(background, controller.signal);
+    const [b, cancel] = withSignal(withSignal(background, controller.signal)[0], controller.signal);
+    const seen: unknown[] = [];
+    controller.signal.addEventListener("abort", () => {
+      seen.push(b.err());
+      cancel(new Error("mine"));
+    });
+    for (const ctx of [a, b]) ctx.signal.addEventListener("abort", () => seen.push(a.err(), b.err()));
+    controller.abort(new Error("theirs"));
+
+    expect(new Set(seen)).toEqual(new Set([a.err()]));
+    expect((b.cause() as Error).message).toBe("theirs");
+  });
+
+  it("is heard again by one who observes anew after the last had left", () => {
+    const controller = new AbortController();
+    const [ctx] = withSignal(background, controller.signal);
+    afterFunc(ctx, () => {})();
     const { signal } = ctx;
     controller.abort();
     expect(signal.aborted).toBe(true);

@@ -21,13 +21,16 @@ it("keeps the values (TestWithoutCancel)", () => {
   expect(withoutCancel(withValue(background, key, "kept")).value(key)).toBe("kept");
 });
 
-it("cuts all below it off from what is above", () => {
+it("cuts all below it off from what is above", async () => {
   const [parent, cancel] = withCancel(background);
   const [child] = withCancel(withoutCancel(parent));
   const called = vi.fn();
   afterFunc(child, called);
   cancel();
   expect(child.err()).toBeUndefined();
+  await null;
+  await null;
+  expect(called).not.toHaveBeenCalled();
 });
 
 it("has a signal of its own, always the same", () => {
