@@ -2,6 +2,7 @@ import { once } from "node:events";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 
+import { type Context, run } from "@throughline/context";
 import { afterEach } from "vitest";
 
 const closing: (() => Promise<unknown>)[] = [];
@@ -33,3 +34,14 @@ export async function serve(listener: http.RequestListener): Promise<{ url: stri
 /** Answers with the headers it was sent. */
 export const echo: http.RequestListener = (req, res) =>
   void res.setHeader("content-type", "application/json").end(JSON.stringify(req.headers));
+
+/** The headers that a server sees of a call made in the context. */
+export async function headersSentBy(
+  fetch: typeof globalThis.fetch,
+  ctx: Context,
+  init?: RequestInit,
+): Promise<Record<string, string>> {
+  const { url } = await serve(echo);
+  const response = await run(ctx, () => fetch(url, init));
+  return (await response.json()) as Record<string, string>;
+}

@@ -2,24 +2,18 @@ import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { background, type Context, run, withCancel, withTimeout } from "@throughline/context";
 import { describe, expect, it } from "vitest";
 
-import { cleanUpAfterEach, echo, serve } from "../../../test/support/loopback.ts";
+import { cleanUpAfterEach, echo, headersSentBy, serve } from "../../../test/support/loopback.ts";
 import { recordSpans } from "../../../test/support/spans.ts";
 import { createFetch } from "./create-fetch.ts";
 
 const fetch = createFetch();
 cleanUpAfterEach();
 
-async function headersSent(ctx: Context, init?: RequestInit, send = fetch): Promise<Record<string, string>> {
-  const { url } = await serve(echo);
-  const response = await run(ctx, () => send(url, init));
-  return (await response.json()) as Record<string, string>;
-}
-
 describe("with an SDK", () => {
   const spans = recordSpans();
 
   it("a call has one CLIENT span, which the next service's trace header names", async () => {
-    const headers = await headersSent(background);
+    const headers = await headersSentBy(fetch, background);
 
     const [span] = await spans.take(1);
     expect(span!.kind).toBe(SpanKind.CLIENT);
@@ -34,7 +28,7 @@ describe("with an SDK", () => {
 
   it("the span is a child of the one in the context", async () => {
     const parent = trace.getTracer("test").startSpan("parent");
-    await headersSent(trace.setSpan(background, parent) as Context);
+    await headersSentBy(fetch, trace.setSpan(background, parent) as Context);
 
     const [span] = await spans.take(1);
     expect(span!.parentSpanContext?.spanId).toBe(parent.spanContext().spanId);

@@ -1,25 +1,19 @@
 import type http from "node:http";
 
-import { background, type Context, run, withTimeout } from "@throughline/context";
+import { background, withTimeout } from "@throughline/context";
 import { connectTimeout, parseGrpcTimeout } from "@throughline/http";
 import { describe, expect, it } from "vitest";
 
-import { cleanUpAfterEach, echo, serve } from "../../../test/support/loopback.ts";
+import { cleanUpAfterEach, headersSentBy, serve } from "../../../test/support/loopback.ts";
 import { createFetch } from "./create-fetch.ts";
 
 const fetch = createFetch();
 cleanUpAfterEach();
 
-async function headersSent(ctx: Context, init?: RequestInit, send = fetch): Promise<Record<string, string>> {
-  const { url } = await serve(echo);
-  const response = await run(ctx, () => send(url, init));
-  return (await response.json()) as Record<string, string>;
-}
-
 describe("what is sent", () => {
   it("is the time that is left, less the margin, in whole milliseconds", async () => {
     const [ctx] = withTimeout(background, "2s");
-    const headers = await headersSent(ctx, {}, createFetch({ margin: "500ms" }));
+    const headers = await headersSentBy(createFetch({ margin: "500ms" }), ctx);
 
     const sent = parseGrpcTimeout(headers["grpc-timeout"]!)!;
     expect(sent).toBeLessThanOrEqual(1500);
@@ -28,12 +22,12 @@ describe("what is sent", () => {
   });
 
   it("is no deadline where there is none", async () => {
-    expect(await headersSent(background)).not.toHaveProperty("grpc-timeout");
+    expect(await headersSentBy(fetch, background)).not.toHaveProperty("grpc-timeout");
   });
 
   it("takes the place of a deadline header that the caller wrote", async () => {
     const [ctx] = withTimeout(background, "2s");
-    const headers = await headersSent(ctx, { headers: { "GRPC-Timeout": "99H", "x-own": "kept" } });
+    const headers = await headersSentBy(fetch, ctx, { headers: { "GRPC-Timeout": "99H", "x-own": "kept" } });
 
     expect(headers["grpc-timeout"]).toMatch(/^\d{4}m$/);
     expect(headers["x-own"]).toBe("kept");
@@ -41,7 +35,7 @@ describe("what is sent", () => {
 
   it("can be another dialect", async () => {
     const [ctx] = withTimeout(background, "2s");
-    const headers = await headersSent(ctx, {}, createFetch({ dialect: connectTimeout }));
+    const headers = await headersSentBy(createFetch({ dialect: connectTimeout }), ctx);
 
     expect(headers["connect-timeout-ms"]).toMatch(/^\d{4}$/);
     expect(headers).not.toHaveProperty("grpc-timeout");

@@ -27,8 +27,9 @@ export class Exchange {
   /** What to answer instead of running any handler. */
   readonly refusal: Problem | undefined;
   readonly #cancel: CancelFunc | undefined;
-  #span: ServerSpan | undefined;
+  readonly #span: ServerSpan | undefined;
   #error: unknown;
+  #isOver = false;
 
   constructor(ctx: Context, cancel?: CancelFunc, span?: ServerSpan, refusal?: Problem) {
     this.ctx = withValue(ctx, exchangeKey, this);
@@ -54,19 +55,20 @@ export class Exchange {
 
   /** The response is over. Ends the context and the span; a second call does nothing. */
   end({ isDelivered, status, route }: ResponseEnd): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
     const endedBy = this.#endedBy(isDelivered, status);
     this.#cancel?.(isDelivered ? RESPONSE_SENT : (this.#error ?? new ClientDisconnected()));
-    const span = this.#span;
-    this.#span = undefined;
-    span?.end({ endedBy, status, route, error: this.#error });
+    this.#span?.end({ endedBy, status, route, error: this.#error });
   }
 
   #endedBy(isDelivered: boolean, status: number | undefined): EndedBy {
+    if (isDelivered && (status ?? 0) < 500) return "response";
     const problem = this.refusal ?? problemOf(this.#error);
     if (problem?.status === 504 && (status === 504 || !isDelivered)) return "deadline";
     // Whoever answers for a handler may have made another error of it.
     const hasExpired = this.ctx.err() instanceof DeadlineExceeded;
-    if (hasExpired && (!isDelivered || (status ?? 0) >= 500)) return "deadline";
+    if (hasExpired) return "deadline";
     if (isDelivered) return "response";
     return this.#error === undefined ? "client" : "error";
   }

@@ -11,7 +11,7 @@ export interface Budget {
 /**
  * The time that the caller has left: the least of all headers present.
  *
- * @param onInvalid what to do with a malformed value, after which the header counts as absent; throw to refuse the request
+ * @param onInvalid told of a malformed value; the header then counts as absent
  */
 export function callersBudget(
   headers: RequestHeaders,
