@@ -1,66 +1,32 @@
-import { connect } from "node:net";
-
-import { background, Canceled, type Context, current, run, withCancel } from "@throughline/context";
-import { ClientDisconnected, ResponseSent } from "@throughline/http";
+import {
+  background,
+  type Context,
+  createKey,
+  current,
+  run,
+  withCancel,
+  withoutCancel,
+  withValue,
+} from "@throughline/context";
+import { ResponseSent } from "@throughline/http";
 import { sleep } from "@throughline/resilience";
 import { describe, expect, it, vi } from "vitest";
 
-import { fetchHead, send } from "../support/client.ts";
+import { send } from "../support/client.ts";
 import { serveOn } from "../support/serving.ts";
-import { hosts } from "./hosts.ts";
+import { hosts } from "./hosts/index.ts";
 
 describe.each(hosts)("$name", (host) => {
   const { serving, answer } = serveOn(host);
 
   describe("the context", () => {
-    it("ends when the client leaves, and says so", async () => {
-      let ctx: Context | undefined;
-      const ended = Promise.withResolvers<unknown>();
-      const url = await serving(async () => {
-        ctx = current();
-        try {
-          await sleep(ctx, "10s");
-        } catch (error) {
-          ended.resolve(error);
-          throw error;
-        }
-        return "nobody reads this";
-      });
-
-      const sent = send(host.protocol, url);
-      sent.reply.catch(() => {});
-      await vi.waitUntil(() => ctx);
-      sent.leave();
-
-      expect(await ended.promise).toBe(ctx!.err());
-      expect(ctx!.err()).toBeInstanceOf(Canceled);
-      expect(ctx!.cause()).toBeInstanceOf(ClientDisconnected);
-    });
-
-    it.runIf(host.protocol === "http/1.1")("ends for all requests of a pipeline whose client leaves", async () => {
-      const contexts: Context[] = [];
-      const url = new URL(
-        await serving(async () => {
-          contexts.push(current());
-          await sleep(current(), "10s");
-          return "nobody reads this";
-        }),
-      );
-      const socket = connect(Number(url.port), url.hostname);
-      socket.write(`GET /items/1 HTTP/1.1\r\nHost: x\r\n\r\nGET /items/2 HTTP/1.1\r\nHost: x\r\n\r\n`);
-      await vi.waitUntil(() => contexts.length === 2);
-      socket.destroy();
-
-      await vi.waitUntil(() => contexts.every((ctx) => ctx.cause() instanceof ClientDisconnected));
-    });
-
     it("ends when the answer to a HEAD is out, which has no body", async () => {
       let ctx: Context | undefined;
       const url = await serving(() => {
         ctx = current();
         return "not for HEAD";
       });
-      await fetchHead(host.protocol, url);
+      await send(host.protocol, url, {}, { method: "HEAD" }).reply;
 
       await vi.waitUntil(() => ctx?.err());
       expect(ctx?.cause()).toBeInstanceOf(ResponseSent);
@@ -71,6 +37,21 @@ describe.each(hosts)("$name", (host) => {
 
       await vi.waitUntil(() => ctx?.err());
       expect(ctx?.cause()).toBeInstanceOf(ResponseSent);
+    });
+
+    it("detached from the request, lives on with its values and without its deadline", async () => {
+      const key = createKey<string>("tenant");
+      let background: Context | undefined;
+      const { ctx } = await answer({ "grpc-timeout": "2S" }, {}, () => {
+        background = withoutCancel(withValue(current(), key, "acme"));
+        return "ok";
+      });
+      await vi.waitUntil(() => ctx?.err());
+      expect([background?.err(), background?.remaining(), background?.value(key)]).toEqual([
+        undefined,
+        Infinity,
+        "acme",
+      ]);
     });
 
     it("is each request's own, however many there are at a time", async () => {

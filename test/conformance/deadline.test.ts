@@ -6,7 +6,7 @@ import { describe, expect, it, vi } from "vitest";
 
 import { send } from "../support/client.ts";
 import { serveOn } from "../support/serving.ts";
-import { hosts } from "./hosts.ts";
+import { hosts } from "./hosts/index.ts";
 
 /** A body that begins, and goes on for ever. */
 function endless(): Readable {
@@ -121,6 +121,24 @@ describe.each(hosts)("$name", (host) => {
       const sent = send(host.protocol, url, { "grpc-timeout": "60m" });
 
       await expect(sent.reply).rejects.toThrow();
+    });
+
+    it("can only be earlier further in, and is answered there too without the handler", async () => {
+      const left: number[] = [];
+      const measure = async (options: object, inner: object): Promise<number> => {
+        const url = await serving(() => String(left.push(current().remaining())), options, inner);
+        await send(host.protocol, url).reply;
+        return left.at(-1)!;
+      };
+      expect(await measure({ maxTimeout: "2s" }, { maxTimeout: "500ms" })).toBeLessThanOrEqual(500);
+      const unchanged = await measure({ maxTimeout: "2s" }, { maxTimeout: "9s" });
+      expect(unchanged).toBeGreaterThan(500);
+      expect(unchanged).toBeLessThanOrEqual(2000);
+
+      const url = await serving(() => new Promise<string>(() => {}), { maxTimeout: "9s" }, { maxTimeout: 30 });
+      const reply = await send(host.protocol, url).reply;
+      expect(reply.status).toBe(504);
+      expect(reply.json()).toMatchObject({ budgetMs: 30, setBy: "maxTimeout" });
     });
 
     it.each(["soon", "-1S", "1s", "123456789m", "1 S"])(

@@ -1,13 +1,15 @@
 import http from "node:http";
 import http2 from "node:http2";
+import { PassThrough } from "node:stream";
 
 import { type Context, current } from "@throughline/context";
+import { createFetch } from "@throughline/fetch";
 import { drain, ServerDraining } from "@throughline/http";
 import { sleep } from "@throughline/resilience";
 import { describe, expect, it, vi } from "vitest";
 
 import { send } from "../support/client.ts";
-import { hosts, serve } from "./hosts.ts";
+import { hosts, serve } from "./hosts/index.ts";
 
 describe.each(hosts)("$name, drained", (host) => {
   it("lets what runs finish, takes no new connection, and then is closed", async () => {
@@ -50,17 +52,52 @@ describe.each(hosts)("$name, drained", (host) => {
     await drained;
   });
 
-  it("cuts off what does not listen", async () => {
+  it("answers for what does not listen", async () => {
     const begun = Promise.withResolvers<void>();
     await using served = await serve(host, () => (begun.resolve(), new Promise(() => {})));
+    const { reply } = send(host.protocol, served.url);
+    await begun.promise;
+    await drain(served.server, { within: 30 });
+    expect((await reply).headers["throughline-outcome"]).toBe("draining;started=?1");
+  });
+
+  it("breaks off what has begun, and does not listen", async () => {
+    const begun = Promise.withResolvers<void>();
+    const body = new PassThrough();
+    body.write("begun");
+    await using served = await serve(host, () => (begun.resolve(), body));
     const { reply } = send(host.protocol, served.url);
     const failed = expect(reply).rejects.toThrow();
     await begun.promise;
     await drain(served.server, { within: 30 });
     await failed;
+    body.destroy();
   });
 
-  it.runIf(host.protocol === "http/1.1")(
+  it("tells what is called from now on that there is no more time than that", async () => {
+    const sent: (string | null)[] = [];
+    const fetch = createFetch({
+      fetch: async (_input, init) => (sent.push(new Headers(init?.headers).get("grpc-timeout")), new Response()),
+    });
+    const [begun, goOn] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    await using served = await serve(host, async () => {
+      await fetch("http://next.example/");
+      begun.resolve();
+      await goOn.promise;
+      await fetch("http://next.example/");
+      return "finished";
+    });
+    const { reply } = send(host.protocol, served.url, { "grpc-timeout": "1H" });
+    await begun.promise;
+    const drained = drain(served.server, { within: "10s" });
+    goOn.resolve();
+
+    expect((await reply).body).toBe("finished");
+    expect(sent).toEqual([expect.stringMatching(/^35\d{5}m$/), expect.stringMatching(/^9\d{3}m$/)]);
+    await drained;
+  });
+
+  it.runIf(host.protocol === "http/1.1" && !host.isSecure)(
     "answers 503 to what comes over a connection that there is, without running any of it",
     async () => {
       let runs = 0;

@@ -3,7 +3,7 @@ import { createFetch } from "@throughline/fetch";
 import { describe, expect, it } from "vitest";
 
 import { serveOn } from "../support/serving.ts";
-import { hosts } from "./hosts.ts";
+import { hosts } from "./hosts/index.ts";
 
 describe.each(hosts)("$name", (host) => {
   const { answer } = serveOn(host);

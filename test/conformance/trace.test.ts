@@ -7,7 +7,7 @@ import { describe, expect, it, vi } from "vitest";
 import { send } from "../support/client.ts";
 import { serveOn } from "../support/serving.ts";
 import { recordSpans } from "../support/spans.ts";
-import { hosts } from "./hosts.ts";
+import { hosts } from "./hosts/index.ts";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const TRACEPARENT = `00-${TRACE}-b7ad6b7169203331-01`;
@@ -38,12 +38,28 @@ describe.each(hosts)("$name", (host) => {
         "http.response.status_code": 200,
         "url.path": "/items/7",
         "url.query": "q=1",
-        "url.scheme": "http",
+        "url.scheme": host.isSecure ? "https" : "http",
         "throughline.deadline.budget_ms": 1000,
         "throughline.deadline.source": "maxTimeout",
         "throughline.ended_by": "response",
       });
       expect(span!.status.code).toBe(SpanStatusCode.UNSET);
+    });
+
+    it.runIf(host.hasRoutes)("its span is named after the route, that of its router included", async () => {
+      await answer({});
+
+      const [span] = await spans.take(1);
+      expect(span!.name).toBe("GET /items/:id");
+      expect(span!.attributes["http.route"]).toBe("/items/:id");
+    });
+
+    it("headers of the request are told where they are asked for", async () => {
+      await answer({ "x-tenant": "acme", "x-secret": "s" }, { captureHeaders: ["X-Tenant", "x-absent"] });
+
+      const [span] = await spans.take(1);
+      const told = Object.entries(span!.attributes).filter(([name]) => name.startsWith("http.request.header."));
+      expect(told).toEqual([["http.request.header.x-tenant", ["acme"]]]);
     });
 
     it("a deadline that passed is an error of the span", async () => {

@@ -1,6 +1,8 @@
 import { once } from "node:events";
 import http from "node:http";
 import http2 from "node:http2";
+import https from "node:https";
+import type { Readable, Writable } from "node:stream";
 
 export interface Reply {
   readonly status: number;
@@ -11,45 +13,47 @@ export interface Reply {
 
 export interface Sent {
   readonly reply: Promise<Reply>;
+  /** Where a body can be written, if there is one to be sent. */
+  readonly body: Writable;
   /** Leaves, as a client does that has lost interest: HTTP/1 closes the connection, HTTP/2 resets the stream. */
   leave(): void;
 }
 
 type Headers = Record<string, string | string[]>;
+type Protocol = "http/1.1" | "http/2";
 
-/** Sends a GET over a connection of its own. An array sends the header more than once. */
-export function send(protocol: "http/1.1" | "http/2", url: string, headers: Headers = {}): Sent {
-  return protocol === "http/2" ? sendHttp2(url, headers) : sendHttp1(url, headers);
+export interface SendOptions {
+  readonly method?: "GET" | "HEAD" | "POST";
+  /** Does not read the answer's body until it is asked to. */
+  readonly isPaused?: boolean;
 }
 
-/** Sends a HEAD, and waits for its answer. */
-export async function fetchHead(protocol: "http/1.1" | "http/2", url: string): Promise<void> {
-  if (protocol === "http/1.1") {
-    await fetch(url, { method: "HEAD" });
-    return;
-  }
-  const { origin, pathname } = new URL(url);
-  const session = http2.connect(origin);
-  const stream = session.request({ ":method": "HEAD", ":path": pathname });
-  await once(stream.resume(), "close");
-  session.close();
+/** Sends a request over a connection of its own. An array sends the header more than once. A POST waits for its body to be ended. */
+export function send(protocol: Protocol, url: string, headers: Headers = {}, options: SendOptions = {}): Sent {
+  return protocol === "http/2" ? sendHttp2(url, headers, options) : sendHttp1(url, headers, options);
 }
 
-function sendHttp1(url: string, headers: Headers): Sent {
-  const request = http.get(url, { headers, agent: false });
+function sendHttp1(url: string, headers: Headers, { method = "GET", isPaused }: SendOptions): Sent {
+  const client = url.startsWith("https:") ? https : http;
+  const request = client.request(url, { method, headers, agent: false, rejectUnauthorized: false });
   async function read(): Promise<Reply> {
     const [response] = (await once(request, "response")) as [http.IncomingMessage];
-    return replyOf(response.statusCode!, response.headers, response);
+    return replyOf(response.statusCode!, response.headers, response, isPaused);
   }
-  return { reply: read(), leave: () => request.destroy() };
+  if (method === "POST") request.flushHeaders();
+  else request.end();
+  return { reply: read(), body: request, leave: () => request.destroy() };
 }
 
-function sendHttp2(url: string, headers: Headers): Sent {
+function sendHttp2(url: string, headers: Headers, { method = "GET", isPaused }: SendOptions): Sent {
   const { origin, pathname, search } = new URL(url);
-  const session = http2.connect(origin);
+  const session = http2.connect(origin, { rejectUnauthorized: false });
   // Its streams tell of it too.
   session.on("error", () => {});
-  const stream = session.request({ ":path": pathname + search, ...headers });
+  const stream = session.request(
+    { ":path": pathname + search, ":method": method, ...headers },
+    { endStream: method !== "POST" },
+  );
   async function read(): Promise<Reply> {
     try {
       const closed = once(stream, "close").then(() =>
@@ -59,7 +63,7 @@ function sendHttp2(url: string, headers: Headers): Sent {
         http2.IncomingHttpHeaders & http2.IncomingHttpStatusHeader,
       ];
       closed.catch(() => {});
-      return await replyOf(head[":status"]!, head, stream);
+      return await replyOf(head[":status"]!, head, stream, isPaused);
     } finally {
       session.close();
     }
@@ -68,12 +72,18 @@ function sendHttp2(url: string, headers: Headers): Sent {
     stream.close(http2.constants.NGHTTP2_CANCEL);
     session.close();
   }
-  return { reply: read(), leave };
+  return { reply: read(), body: stream, leave };
 }
 
-async function replyOf(status: number, headers: Reply["headers"], body: AsyncIterable<Buffer>): Promise<Reply> {
+async function replyOf(
+  status: number,
+  headers: Reply["headers"],
+  body: Readable,
+  isPaused: boolean | undefined,
+): Promise<Reply> {
+  if (isPaused) await once(body, "close");
   const chunks: Buffer[] = [];
-  for await (const chunk of body) chunks.push(chunk);
+  for await (const chunk of body) chunks.push(chunk as Buffer);
   const text = Buffer.concat(chunks).toString("utf8");
   return { status, headers, body: text, json: () => JSON.parse(text) as Record<string, unknown> };
 }

@@ -2,7 +2,7 @@ import { type Context, current } from "@throughline/context";
 import type { ServerOptions } from "@throughline/http";
 import { afterEach } from "vitest";
 
-import { type Handler, type Host, serve, type Served } from "../conformance/hosts.ts";
+import { type Handler, type Host, serve, type Served } from "../conformance/hosts/index.ts";
 import { type Reply, send } from "./client.ts";
 
 /** What came of one request, and what it ran in, if it ran. */
@@ -15,7 +15,7 @@ export interface Answered {
 
 export interface Serving {
   /** Serves until the test is over. */
-  serving(handler: Handler, options?: ServerOptions): Promise<string>;
+  serving(handler: Handler, options?: ServerOptions, inner?: ServerOptions): Promise<string>;
   /** Answers one request. */
   answer(headers: Record<string, string | string[]>, options?: ServerOptions, handler?: Handler): Promise<Answered>;
 }
@@ -27,8 +27,8 @@ export function serveOn(host: Host): Serving {
     for (const served of cleanups.splice(0)) await served.close();
   });
 
-  async function serving(handler: Handler, options?: ServerOptions): Promise<string> {
-    const served = await serve(host, handler, options);
+  async function serving(handler: Handler, options?: ServerOptions, inner?: ServerOptions): Promise<string> {
+    const served = await serve(host, handler, options, inner);
     cleanups.push(served);
     return served.url;
   }
@@ -39,10 +39,10 @@ export function serveOn(host: Host): Serving {
     handler: Handler = () => "ok",
   ): Promise<Answered> {
     const seen: { ctx?: Context; remaining?: number } = {};
-    const url = await serving(() => {
+    const url = await serving((received) => {
       seen.ctx = current();
       seen.remaining = seen.ctx.remaining();
-      return handler();
+      return handler(received);
     }, options);
     return { reply: await send(host.protocol, url, headers).reply, ...seen };
   }

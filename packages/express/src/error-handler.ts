@@ -19,6 +19,6 @@ export function errorHandler(): ErrorMiddleware {
   return function errorHandler(error, req, res, next) {
     const verdict = judge(error, req, res);
     if (verdict === "pass") next(error);
-    else if (verdict !== "gone") sendProblem(res, verdict, true);
+    else if (verdict !== "gone") sendProblem(req, res, verdict, true);
   };
 }

@@ -1,12 +1,16 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 import { run } from "@throughline/context";
-import { acceptNode, acceptor, sendProblem, type ServerOptions } from "@throughline/http";
+import { acceptor, receiveNode, sendProblem, type ServerOptions } from "@throughline/http";
 
 import { type Routed, routeOf } from "./route.ts";
 
 /** A handler as Express 4 and 5 take it; written with Node's types, of which theirs are made. */
-export type Middleware = (req: IncomingMessage, res: ServerResponse, next: (error?: unknown) => void) => void;
+export type Middleware = (
+  req: IncomingMessage,
+  res: ServerResponse,
+  next: (error?: unknown) => void,
+) => void | Promise<void>;
 
 /**
  * Gives each request its Context, which is `current()` in all that follows. It ends at the caller's deadline or the server's
@@ -20,8 +24,10 @@ export type Middleware = (req: IncomingMessage, res: ServerResponse, next: (erro
 export function requestContext(options?: ServerOptions): Middleware {
   const accept = acceptor(options);
   return function requestContext(req, res, next) {
-    const { ctx, refusal, isFirst } = acceptNode(accept, req, res, () => routeOf(req as Routed));
-    if (refusal === undefined) run(ctx, next);
-    else sendProblem(res, refusal, !isFirst);
+    return receiveNode<void>(accept, req, res, () => routeOf(req as Routed), {
+      run: (ctx) => run(ctx, next),
+      refuse: (problem, started) => sendProblem(req, res, problem, started),
+      leave: () => {},
+    });
   };
 }

@@ -3,8 +3,9 @@ import { ClientDisconnected, ResponseSent } from "@throughline/http";
 import { describe, expect, it, vi } from "vitest";
 
 import { recordSpans } from "../../../test/support/spans.ts";
+import { answerError } from "./answer-error.ts";
 import { createFetch } from "./create-fetch.ts";
-import { answerError, requestContext } from "./request-context.ts";
+import { requestContext } from "./request-context.ts";
 
 const URL_ = "http://shop.example/items";
 

@@ -1,19 +1,17 @@
-import { afterFunc, DeadlineExceeded, run } from "@throughline/context";
+import { run } from "@throughline/context";
 import {
   acceptor,
-  type Exchange,
-  followNode,
+  answerAtDeadline,
+  answerOf,
   type IncomingRequest,
-  type Problem,
-  problemHeaders,
-  problemOf,
+  limitStream,
   type ServerOptions,
   webHeaders,
 } from "@throughline/http";
 
+import { acceptOf, answerError, responseOf } from "./answer-error.ts";
+import { FetchReply } from "./fetch-reply.ts";
 import { nodeHostOf } from "./node-host.ts";
-import { rebodied } from "./rebodied.ts";
-import { watchedBody } from "./watched-body.ts";
 
 /** A handler of the fetch kind. Hosts may pass more arguments, which are passed on. */
 export type FetchHandler<Rest extends unknown[]> = (request: Request, ...rest: Rest) => Response | Promise<Response>;
@@ -35,90 +33,28 @@ export function requestContext<Rest extends unknown[] = []>(
 ): (request: Request, ...rest: Rest) => Promise<Response> {
   const accept = acceptor(options);
   return async function requestContext(request, ...rest) {
-    const { exchange, ctx, refusal, isFirst } = accept(request, () => incoming(request));
-    const answer = async (): Promise<Response> => {
-      if (refusal !== undefined) return problemResponse(refusal, !isFirst);
+    const accepted = accept(request, incoming);
+    const { exchange, ctx, turn, isFirst, settings } = accepted;
+    const reply = isFirst ? new FetchReply(exchange, nodeHostOf(request, rest)) : undefined;
+
+    async function answer(): Promise<Response> {
+      const settled = turn instanceof Promise ? await turn : turn;
+      // Whatever is returned, there is nobody to read it.
+      if (settled === "gone") return new Response(null, { status: 503 });
+      if (settled !== "run") return responseOf(answerOf(settled, !isFirst, acceptOf(request)));
+      if (reply !== undefined) limitStream(exchange, reply, settings);
+      answerAtDeadline(exchange, ctx);
       try {
         return await run(ctx, handler, request, ...rest);
       } catch (error) {
         exchange.fail(error);
-        const response = answerError(error);
+        const response = answerError(error, request);
         if (response === undefined) throw error;
         return response;
       }
-    };
-    if (!isFirst) return answer();
-    const host = nodeHostOf(request, rest);
-    // It tells better than a request's signal and a body, which a host does not read for HEAD.
-    if (host !== undefined) followNode(exchange, host.req, host.res);
-    return follow(exchange, request.signal, answer);
+    }
+    return reply === undefined ? answer() : reply.respond(request, answer);
   };
-}
-
-/**
- * The answer to an error that is this library's to explain, such as a deadline that passed: for the error hook of a framework that
- * catches errors before `requestContext` can, as Hono's `app.onError` does. `undefined` for any other error.
- */
-export function answerError(error: unknown): Response | undefined {
-  const problem = problemOf(error);
-  return problem === undefined ? undefined : problemResponse(problem, true);
-}
-
-function problemResponse(problem: Problem, started: boolean): Response {
-  return new Response(JSON.stringify(problem), { status: problem.status, headers: problemHeaders(problem, started) });
-}
-
-/** Has the exchange told of its end: when the body has been read, or cannot be, or when there is nobody left to read it. */
-async function follow(exchange: Exchange, signal: AbortSignal, answer: () => Promise<Response>): Promise<Response> {
-  const gone = (): void => exchange.end({ isDelivered: false });
-  if (signal.aborted) gone();
-  else signal.addEventListener("abort", gone, { once: true });
-  let response: Response;
-  try {
-    response = await answerInTime(exchange, answer());
-  } catch (error) {
-    gone();
-    throw error;
-  }
-  const { status } = response;
-  if (response.body === null) {
-    exchange.end({ isDelivered: true, status });
-    return response;
-  }
-  const body = watchedBody(response.body, (end) => {
-    if (end.how === "failed") exchange.fail(end.error);
-    exchange.end({ isDelivered: end.how === "read", status });
-  });
-  // From here on a head is out: a deadline breaks the body off, which must not end as if it were whole. (What says that the time is up
-  // may go out after it.)
-  if (exchange.refusal === undefined && exchange.ctx.err() === undefined) {
-    afterFunc(exchange.ctx, () => {
-      const error = deadlineOf(exchange);
-      if (error !== undefined) body.breakOff(error);
-    });
-  }
-  return rebodied(response, body.stream);
-}
-
-/** The handler's answer, or ours if its deadline passes before. An answer that comes too late is given up. */
-function answerInTime(exchange: Exchange, answer: Promise<Response>): Promise<Response> {
-  const { ctx, refusal } = exchange;
-  if (refusal !== undefined || ctx.remaining() === Infinity) return answer;
-  return new Promise((resolve, reject) => {
-    const stop = afterFunc(ctx, () => {
-      const error = deadlineOf(exchange);
-      if (error === undefined) return;
-      exchange.fail(error);
-      resolve(answerError(error)!);
-      answer.then((late) => late.body?.cancel(error)).catch(() => {});
-    });
-    answer.then(resolve, reject).finally(stop);
-  });
-}
-
-function deadlineOf({ ctx }: Exchange): DeadlineExceeded | undefined {
-  const error = ctx.err();
-  return error instanceof DeadlineExceeded ? error : undefined;
 }
 
 function incoming(request: Request): IncomingRequest {

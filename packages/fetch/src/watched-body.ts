@@ -1,3 +1,5 @@
+import { callAfter } from "@throughline/context";
+
 /** How a body ended: read in full, given up by its reader, or broken off by an error. */
 export type BodyEnd = { readonly how: "read" | "canceled" } | { readonly how: "failed"; readonly error: unknown };
 
@@ -7,6 +9,12 @@ export interface WatchedBody {
   breakOff(error: unknown): void;
 }
 
+/** Calls back when a chunk that was asked for does not come for so many milliseconds. */
+export interface Stall {
+  readonly ms: number;
+  readonly callback: () => void;
+}
+
 /** Bodies that nobody holds any more have no end but this one. */
 const dropped = new FinalizationRegistry<() => void>((drop) => drop());
 
@@ -14,7 +22,7 @@ const dropped = new FinalizationRegistry<() => void>((drop) => drop());
  * The same bytes, with a look at their end, which is told once. Reads no more than its reader asks for. A body that is dropped unread
  * counts as given up when it is collected.
  */
-export function watchedBody(body: ReadableStream<Uint8Array>, end: (end: BodyEnd) => void): WatchedBody {
+export function watchedBody(body: ReadableStream<Uint8Array>, end: (end: BodyEnd) => void, stall?: Stall): WatchedBody {
   const isOfBytes = takesBuffers(body);
   const reader = body.getReader();
   let isOver = false;
@@ -42,7 +50,7 @@ export function watchedBody(body: ReadableStream<Uint8Array>, end: (end: BodyEnd
     },
     async pull(controller: ReadableByteStreamController | ReadableStreamDefaultController<Uint8Array>): Promise<void> {
       try {
-        const { done, value } = await reader.read();
+        const { done, value } = await (stall === undefined ? reader.read() : readWithin(reader, stall));
         if (isOver) return;
         if (!done) return controller.enqueue(value);
         tell({ how: "read" });
@@ -69,6 +77,18 @@ export function watchedBody(body: ReadableStream<Uint8Array>, end: (end: BodyEnd
       void failed(error);
     },
   };
+}
+
+async function readWithin<T>(
+  reader: ReadableStreamDefaultReader<T>,
+  { ms, callback }: Stall,
+): ReturnType<typeof reader.read> {
+  const stop = callAfter(ms, callback);
+  try {
+    return await reader.read();
+  } finally {
+    stop();
+  }
 }
 
 /** Whether this is a stream of bytes, which can be read into a buffer of the reader's. */

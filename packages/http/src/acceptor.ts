@@ -1,4 +1,4 @@
-import { metrics } from "@opentelemetry/api";
+import { trace } from "@opentelemetry/api";
 import {
   background,
   type Context,
@@ -9,25 +9,29 @@ import {
   withTimeout,
 } from "@throughline/context";
 
-import { declareDeadline } from "./declared-deadline.ts";
+import type { Turn } from "./admission.ts";
+import { criticality, inboundCriticality, withCriticality } from "./criticality.ts";
 import type { InvalidDeadline } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
 import { type Budget, callersBudget, lesser } from "./inbound-deadline.ts";
+import type { IncomingRequest } from "./incoming-request.ts";
 import { isSuppressed } from "./otel-keys.ts";
 import { type Problem, problemOf } from "./problem.ts";
+import { countInvalid, ServerMeasurement } from "./server-metrics.ts";
 import { type ServerOptions, type ServerSettings, serverSettings } from "./server-options.ts";
-import { type IncomingRequest, ServerSpan } from "./server-span.ts";
-import { bindTraceId } from "./trace-id.ts";
+import { ServerSpan, serverSpanOf } from "./server-span.ts";
+import { extractTrace } from "./trace-context.ts";
 
 /** A request as one middleware has received it. */
-export interface Admission {
+export interface Accepted {
   readonly exchange: Exchange;
   /** What to run the rest in: the exchange's own context, or one with an earlier deadline. */
   readonly ctx: Context;
-  /** What to answer instead. */
-  readonly refusal: Problem | undefined;
+  /** What is to become of it: known at once, or when its turn has come. */
+  readonly turn: Turn | Promise<Turn>;
   /** Whether this middleware is the outermost, which has to tell the exchange of its end. */
   readonly isFirst: boolean;
+  readonly settings: ServerSettings;
 }
 
 /**
@@ -35,9 +39,9 @@ export interface Admission {
  * on a route, it can only make the deadline earlier.
  *
  * @param request what stands for the request in the host
- * @param describe tells of it, if it is new; its clock starts now
+ * @param describe tells of it; its clock starts now
  */
-export type Acceptor = (request: object, describe: () => IncomingRequest) => Admission;
+export type Acceptor = <R extends object>(request: R, describe: (request: R) => IncomingRequest) => Accepted;
 
 /** Where the exchange is kept with its request: the same for all installed copies of this package. */
 const EXCHANGE = Symbol.for("@throughline/http/exchange.1");
@@ -52,10 +56,12 @@ export function acceptor(options: ServerOptions = {}): Acceptor {
   const settings = serverSettings(options);
   return function accept(request, describe) {
     const known = exchangeOf(request);
-    if (known !== undefined) return narrow(known, settings);
-    const exchange = open(describe(), settings);
+    if (known !== undefined) return narrow(known, describe(request), settings);
+    const incoming = describe(request);
+    const exchange = open(incoming, settings);
     (request as { [EXCHANGE]?: Exchange })[EXCHANGE] = exchange;
-    return { exchange, ctx: exchange.ctx, refusal: exchange.refusal, isFirst: true };
+    const { ctx, refusal } = exchange;
+    return { exchange, ctx, turn: refusal ?? admit(exchange, ctx, incoming, settings), isFirst: true, settings };
   };
 }
 
@@ -70,26 +76,49 @@ function open(request: IncomingRequest, settings: ServerSettings): Exchange {
   });
   const budget = serverBudget(callers, settings);
 
-  const span = ServerSpan.start(baseOf(active), request);
-  if (budget !== undefined) span.budget(budget);
-  const traced = bindTraceId(span.ctx);
-  if (settings.mode !== "enforce") {
-    const [ctx, cancel] = withCancel(traced);
-    return new Exchange(settings.mode === "propagate" ? declareDeadline(ctx, budget) : ctx, cancel, span);
-  }
-  const [ctx, cancel] = limit(traced, budget);
-  const refusal =
-    invalid !== undefined && settings.invalidDeadline === "reject" ? problemOf(invalid) : refusalOf(budget, settings);
-  return new Exchange(ctx, cancel, span, refusal);
+  const base = baseOf(active);
+  const instrumented = serverSpanOf(base);
+  const span = instrumented
+    ? ServerSpan.enrich(base, instrumented, request, settings.captureHeaders)
+    : ServerSpan.start(parentOf(base, request), request, settings.captureHeaders);
+  if (budget !== undefined) span?.budget(budget);
+  const ctx = withCallersCriticality(span?.ctx ?? parentOf(base, request), request, settings);
+
+  const isEnforced = settings.mode === "enforce";
+  const [limited, cancel] = isEnforced ? limit(ctx, budget) : withCancel(ctx);
+  const exchange = new Exchange(limited, cancel, isEnforced ? refusalOf(budget, invalid, settings) : undefined);
+  if (settings.mode === "propagate" && budget !== undefined) exchange.declaredAt = performance.now() + budget.ms;
+  exchange.observe(span);
+  exchange.observe(ServerMeasurement.start(request, budget, instrumented !== undefined));
+  return exchange;
 }
 
-function narrow(exchange: Exchange, settings: ServerSettings): Admission {
+function narrow(exchange: Exchange, request: IncomingRequest, settings: ServerSettings): Accepted {
   const outer = exchange.innermost(current());
-  if (settings.mode !== "enforce") return { exchange, ctx: outer, refusal: undefined, isFirst: false };
+  const rest = { exchange, isFirst: false, settings };
+  if (settings.mode !== "enforce") return { ...rest, ctx: outer, turn: admit(exchange, outer, request, settings) };
   const left = outer.remaining();
   const callers = left === Infinity ? undefined : { ms: left, source: "the deadline" };
   const budget = serverBudget(callers, settings);
-  return { exchange, ctx: limit(outer, budget)[0], refusal: refusalOf(budget, settings), isFirst: false };
+  const ctx = limit(outer, budget)[0];
+  return { ...rest, ctx, turn: refusalOf(budget, undefined, settings) ?? admit(exchange, ctx, request, settings) };
+}
+
+function admit(
+  exchange: Exchange,
+  ctx: Context,
+  request: IncomingRequest,
+  { admission }: ServerSettings,
+): Turn | Promise<Turn> {
+  const turn = admission?.admit(exchange, ctx, request, criticality(ctx)) ?? "run";
+  return turn === "run" ? turn : refused(exchange, turn);
+}
+
+/** Has the exchange remember that nothing of it was run. */
+function refused(exchange: Exchange, turn: Turn | Promise<Turn>): Turn | Promise<Turn> {
+  if (turn instanceof Promise) return turn.then((settled) => refused(exchange, settled));
+  if (typeof turn === "object") exchange.refusal = turn;
+  return turn;
 }
 
 /** What holds of the caller's limit and the server's own. */
@@ -101,7 +130,12 @@ function budgetOf(ms: number | undefined, source: string): Budget | undefined {
   return ms === undefined ? undefined : { ms, source };
 }
 
-function refusalOf(budget: Budget | undefined, { minBudget }: ServerSettings): Problem | undefined {
+function refusalOf(
+  budget: Budget | undefined,
+  invalid: InvalidDeadline | undefined,
+  { invalidDeadline, minBudget }: ServerSettings,
+): Problem | undefined {
+  if (invalid !== undefined && invalidDeadline === "reject") return problemOf(invalid);
   if (budget === undefined || (budget.ms > 0 && budget.ms >= minBudget)) return undefined;
   return problemOf(new DeadlineExceeded(undefined, { budget: budget.ms, elapsed: 0, source: budget.source }));
 }
@@ -119,7 +153,12 @@ function baseOf(active: Context): Context {
   return active === background ? background : withoutCancel(active);
 }
 
-function countInvalid(header: string): void {
-  const options = { description: "Deadline headers that did not follow their grammar", unit: "{header}" };
-  metrics.getMeter("@throughline/http").createCounter("throughline.deadline.invalid", options).add(1, { header });
+/** That, with the caller's trace. Whatever span was active when the server was started is no parent of its requests. */
+function parentOf(base: Context, { headers }: IncomingRequest): Context {
+  return extractTrace(trace.deleteSpan(base) as Context, headers);
+}
+
+function withCallersCriticality(ctx: Context, { headers }: IncomingRequest, settings: ServerSettings): Context {
+  const told = inboundCriticality(headers, settings.acceptCriticality);
+  return told === undefined ? ctx : withCriticality(ctx, told);
 }

@@ -8,8 +8,8 @@ export const ATTR = {
   ENDED_BY: "throughline.ended_by",
 } as const;
 
-/** A response in full; the deadline; the client that went away; another cancellation; an error. */
-export type EndedBy = "response" | "deadline" | "client" | "cancel" | "error";
+/** A response in full; a refusal before any handler ran; the deadline; the client that went away; another cancellation; an error. */
+export type EndedBy = "response" | "refusal" | "deadline" | "client" | "cancel" | "error";
 
 /** Value of `error.type` for a deadline that passed. */
 export const DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED";

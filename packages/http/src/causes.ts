@@ -1,11 +1,14 @@
-/** How far a chain of causes is followed: some go round in a circle. */
-const DEEPEST = 16;
+/** How many errors are looked at: chains of causes may go round in a circle, and an AggregateError may hold thousands. */
+const MOST = 64;
 
-/** An error, its cause, the cause of that, and so on. */
+/** An error, then what it wraps: its cause, the errors of an AggregateError, and so on, the nearest first (Go: `errors.Is` walks the same). */
 export function* causes(error: unknown): Generator<Error> {
-  let each = error;
-  for (let depth = 0; depth < DEEPEST && each instanceof Error; depth++) {
+  const found: unknown[] = [error];
+  for (let index = 0; index < found.length && index < MOST; index++) {
+    const each = found[index];
+    if (!(each instanceof Error)) continue;
     yield each;
-    each = each.cause;
+    found.push(each.cause);
+    if (each instanceof AggregateError) found.push(...each.errors.slice(0, MOST));
   }
 }

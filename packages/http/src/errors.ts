@@ -28,6 +28,29 @@ export class ServerDraining extends Error {
   }
 }
 
+/** Why a request is refused, before any of it is run, by a server that has more to do than it can: see `AdmissionOptions`. */
+export class ServerOverloaded extends Error {
+  override readonly name = "ServerOverloaded";
+  readonly code = "SERVER_OVERLOADED";
+
+  constructor(message = "server overloaded") {
+    super(message);
+  }
+}
+
+/** The request does not say, or does not prove, who it is for. */
+export class Unauthenticated extends Error {
+  override readonly name = "Unauthenticated";
+  readonly code = "UNAUTHENTICATED";
+  /** What the answer's `WWW-Authenticate` says (RFC 9110, 11.6.1). */
+  readonly challenge: string;
+
+  constructor(message = "unauthenticated", options: ErrorOptions & { challenge?: string } = {}) {
+    super(message, options);
+    this.challenge = options.challenge ?? "Bearer";
+  }
+}
+
 /** A deadline header that does not follow its grammar. */
 export class InvalidDeadline extends Error {
   override readonly name = "InvalidDeadline";

@@ -1,9 +1,18 @@
-import { type CancelFunc, type Context, createKey, DeadlineExceeded, withValue } from "@throughline/context";
+import {
+  type CancelFunc,
+  type Context,
+  createKey,
+  current,
+  DeadlineExceeded,
+  isAttached,
+  withValue,
+} from "@throughline/context";
 
 import type { EndedBy } from "./attributes.ts";
+import { causes } from "./causes.ts";
 import { ClientDisconnected, ResponseSent } from "./errors.ts";
+import type { Traffic } from "./node-traffic.ts";
 import { type Problem, problemOf } from "./problem.ts";
-import type { ServerSpan } from "./server-span.ts";
 
 /** One for all: it is made for every request, and says the same each time. */
 const RESPONSE_SENT = new ResponseSent();
@@ -16,8 +25,20 @@ export interface ResponseEnd {
   readonly isDelivered: boolean;
   /** Absent where no head went out: none is made up. */
   readonly status?: number | undefined;
-  /** The route that matched, asked for where it is of use. */
-  readonly route?: (() => string | undefined) | undefined;
+}
+
+/** How a request went. */
+export interface Outcome extends ResponseEnd {
+  readonly endedBy: EndedBy;
+  /** The first error that a handler failed with. */
+  readonly error: unknown;
+  /** The route that matched, if any has. */
+  readonly route: string | undefined;
+}
+
+/** One that is told how a request went. */
+export interface Observer {
+  end(outcome: Outcome, exchange: Exchange): void;
 }
 
 /** One request being served, from its arrival to the end of its response. */
@@ -25,17 +46,34 @@ export class Exchange {
   /** What the request runs in. */
   readonly ctx: Context;
   /** What to answer instead of running any handler. */
-  readonly refusal: Problem | undefined;
+  refusal: Problem | undefined;
+  /** Answers for a handler that has not, for an error that is ours to explain, or breaks off what has begun. Set by the host. */
+  answerFor: ((error: unknown) => void) | undefined = undefined;
+  /** When the time is up for the services that are called from here, on the monotonic clock. It ends nothing here. */
+  declaredAt: number = Infinity;
+  /** Asked at the end, when routers have done their work. */
+  route: (() => string | undefined) | undefined = undefined;
+  traffic: Traffic | undefined = undefined;
+  place = 0;
   readonly #cancel: CancelFunc | undefined;
-  readonly #span: ServerSpan | undefined;
+  #endings: (() => unknown)[] | undefined;
+  #observers: Observer[] | undefined;
   #error: unknown;
   #isOver = false;
 
-  constructor(ctx: Context, cancel?: CancelFunc, span?: ServerSpan, refusal?: Problem) {
+  constructor(ctx: Context, cancel?: CancelFunc, refusal?: Problem) {
     this.ctx = withValue(ctx, exchangeKey, this);
     this.#cancel = cancel;
-    this.#span = span;
     this.refusal = refusal;
+  }
+
+  /** Has something called first thing when the response is over. */
+  onEnd(ending: () => unknown): void {
+    (this.#endings ??= []).push(ending);
+  }
+
+  observe(observer: Observer | undefined): void {
+    if (observer !== undefined) (this.#observers ??= []).push(observer);
   }
 
   /** What to derive from further in: the context that is current there, unless ours has been lost on the way. */
@@ -53,23 +91,48 @@ export class Exchange {
     this.#error ??= error;
   }
 
-  /** The response is over. Ends the context and the span; a second call does nothing. */
-  end({ isDelivered, status, route }: ResponseEnd): void {
+  /** The response is over. Ends the context, and tells who observes; a second call does nothing. */
+  end({ isDelivered, status }: ResponseEnd): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    const endedBy = this.#endedBy(isDelivered, status);
+    if (this.#endings !== undefined) for (const ending of this.#endings) ending();
+    // A deadline is looked at before the context ends otherwise.
+    const endedBy = this.#observers === undefined ? undefined : this.#endedBy(isDelivered, status);
     this.#cancel?.(isDelivered ? RESPONSE_SENT : (this.#error ?? new ClientDisconnected()));
-    this.#span?.end({ endedBy, status, route, error: this.#error });
+    if (endedBy === undefined) return;
+    const outcome = { isDelivered, status, endedBy, error: this.#error, route: this.route?.() };
+    for (const observer of this.#observers!) observer.end(outcome, this);
   }
 
   #endedBy(isDelivered: boolean, status: number | undefined): EndedBy {
-    if (isDelivered && (status ?? 0) < 500) return "response";
+    if (isDelivered && (status ?? 0) < 500) return this.refusal === undefined ? "response" : "refusal";
     const problem = this.refusal ?? problemOf(this.#error);
-    if (problem?.status === 504 && (status === 504 || !isDelivered)) return "deadline";
+    if (problem?.document.status === 504 && (status === 504 || !isDelivered)) return "deadline";
+    if (this.refusal !== undefined && isDelivered) return "refusal";
     // Whoever answers for a handler may have made another error of it.
-    const hasExpired = this.ctx.err() instanceof DeadlineExceeded;
-    if (hasExpired) return "deadline";
+    if (isDeadline(this.ctx.err())) return "deadline";
     if (isDelivered) return "response";
     return this.#error === undefined ? "client" : "error";
   }
+}
+
+/** Whether a deadline is what an error is about: the context's own, or a limit on its response. */
+export function isDeadline(error: unknown): boolean {
+  for (const each of causes(error)) if (each instanceof DeadlineExceeded) return true;
+  return false;
+}
+
+/** The exchange that the context belongs to: none for what was detached from it. */
+export function exchangeIn(ctx: Context): Exchange | undefined {
+  const exchange = ctx.value(exchangeKey);
+  return exchange !== undefined && isAttached(ctx, exchange.ctx) ? exchange : undefined;
+}
+
+/**
+ * Says which route the request of this context has matched, for its span and its metrics: for routers that we cannot ask, such as those
+ * of fetch handlers. Does nothing outside of a request.
+ */
+export function setRoute(route: string, ctx: Context = current()): void {
+  const exchange = exchangeIn(ctx);
+  if (exchange !== undefined) exchange.route = () => route;
 }

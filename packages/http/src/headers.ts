@@ -6,8 +6,20 @@ export interface RequestHeaders {
 }
 
 /** Headers of Node's `IncomingMessage`, of HTTP/1 or 2. */
-export function nodeHeaders(headers: Record<string, string | string[] | undefined>): RequestHeaders {
-  return { get: (name) => headers[name], names: () => Object.keys(headers) };
+export class NodeHeaders implements RequestHeaders {
+  readonly #headers: Record<string, string | string[] | undefined>;
+
+  constructor(headers: Record<string, string | string[] | undefined>) {
+    this.#headers = headers;
+  }
+
+  get(name: string): string | readonly string[] | undefined {
+    return this.#headers[name];
+  }
+
+  names(): Iterable<string> {
+    return Object.keys(this.#headers);
+  }
 }
 
 /** Headers as the fetch standard has them. */

@@ -1,11 +1,11 @@
 import type { Http2Session } from "node:http2";
 
 import type { Exchange } from "./exchange.ts";
-import type { NodeRequest, NodeResponse } from "./node-types.ts";
 
 /** What goes on at a server. */
 export interface Traffic {
-  readonly exchanges: Set<Exchange>;
+  /** In no order: each knows its place, so that to add and to remove one costs a write or two. */
+  readonly exchanges: Exchange[];
   /** Connections of HTTP/2 that requests have come over. */
   readonly sessions: Set<Http2Session>;
   /** Set once the server is being drained. */
@@ -17,22 +17,32 @@ const known = new WeakMap<object, Traffic>();
 export function trafficOf(server: object): Traffic {
   let traffic = known.get(server);
   if (traffic === undefined) {
-    traffic = { exchanges: new Set(), sessions: new Set() };
+    traffic = { exchanges: [], sessions: new Set() };
     known.set(server, traffic);
   }
   return traffic;
 }
 
-/** Counts an exchange among what goes on at its server, until what this returns is called. */
-export function joinTraffic(req: NodeRequest, res: NodeResponse, exchange: Exchange): () => void {
-  const server = (req.socket as { server?: object } | null)?.server;
-  if (server === undefined) return () => {};
-  const { exchanges, sessions } = trafficOf(server);
-  exchanges.add(exchange);
-  const session = "stream" in res ? res.stream.session : undefined;
+/** Counts an exchange among what goes on at the server of its connection, until {@link leaveTraffic}. */
+export function joinTraffic(exchange: Exchange, socket: object | null | undefined, session?: Http2Session): void {
+  const server = (socket as { server?: object } | null | undefined)?.server;
+  if (server === undefined) return;
+  const traffic = trafficOf(server);
+  exchange.traffic = traffic;
+  exchange.place = traffic.exchanges.push(exchange) - 1;
+  const { sessions } = traffic;
   if (session !== undefined && !sessions.has(session)) {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
   }
-  return () => exchanges.delete(exchange);
+}
+
+export function leaveTraffic(exchange: Exchange): void {
+  const exchanges = exchange.traffic?.exchanges;
+  if (exchanges === undefined) return;
+  exchange.traffic = undefined;
+  const last = exchanges.pop()!;
+  if (last === exchange) return;
+  exchanges[exchange.place] = last;
+  last.place = exchange.place;
 }

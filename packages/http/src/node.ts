@@ -1,55 +1,80 @@
-import type { TLSSocket } from "node:tls";
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 
-import { type Acceptor, type Admission, exchangeOf } from "./acceptor.ts";
+import type { Context } from "@throughline/context";
+
+import { type Accepted, type Acceptor, exchangeOf } from "./acceptor.ts";
+import type { Turn } from "./admission.ts";
+import { answerOf } from "./answer.ts";
 import { causes } from "./causes.ts";
-import type { Exchange } from "./exchange.ts";
-import { nodeHeaders } from "./headers.ts";
-import { isClosed, onceClosed } from "./node-close.ts";
-import { answerAtDeadline } from "./node-deadline.ts";
+import { answerAtDeadline, answerWith, follow } from "./follow.ts";
+import { NodeIncoming, StreamIncoming } from "./incoming-request.ts";
+import { replyOf } from "./node-reply.ts";
 import { joinTraffic } from "./node-traffic.ts";
 import type { NodeRequest, NodeResponse } from "./node-types.ts";
 import { type Problem, problemOf } from "./problem.ts";
-import type { IncomingRequest } from "./server-span.ts";
+import type { Reply } from "./reply.ts";
+import { limitStream } from "./stream-limits.ts";
+import { StreamReply } from "./stream-reply.ts";
+
+/** What a host does with a request, once that is known. */
+export interface Handling<R> {
+  /** Runs what is further in, in the context. */
+  run(ctx: Context): R;
+  /** Answers instead. */
+  refuse(problem: Problem, started: boolean): R;
+  /** Does nothing, as there is nobody to answer. */
+  leave(): R;
+}
 
 /**
  * Receives a request of Node's servers, and follows its response: the context ends when the response is out, or when the
- * client goes away before.
+ * client goes away before. The host is told what to do with it: now, or when its turn has come.
  *
  * @param route the matched route, asked for at the end, when routers have done their work
  */
-export function acceptNode(
+export function receiveNode<R>(
   accept: Acceptor,
   req: NodeRequest,
   res: NodeResponse,
   route: () => string | undefined,
-): Admission {
-  const admission = accept(req, () => incoming(req));
-  if (admission.isFirst) {
-    const { exchange } = admission;
-    followNode(exchange, req, res, route, answerAtDeadline(exchange, res));
+  handling: Handling<R>,
+): R | Promise<Awaited<R>> {
+  const accepted = accept(req, NodeIncoming.of);
+  const reply = replyOf(req, res);
+  if (accepted.isFirst) {
+    accepted.exchange.route = route;
+    joinTraffic(accepted.exchange, req.socket, "stream" in res ? res.stream.session : undefined);
   }
-  return admission;
+  return handle(accepted, reply, handling);
 }
 
-/**
- * Has the exchange told how its response ended.
- *
- * @param stop called before that
- */
-export function followNode(
-  exchange: Exchange,
-  req: NodeRequest,
-  res: NodeResponse,
-  route?: () => string | undefined,
-  stop?: () => void,
-): void {
-  const leave = joinTraffic(req, res, exchange);
-  onceClosed(req, res, () => {
-    stop?.();
-    leave();
-    const status = res.headersSent || res.writableEnded ? res.statusCode : undefined;
-    exchange.end({ isDelivered: isDelivered(res), status, route });
-  });
+/** The same for a stream of `node:http2`, without its compatibility API. */
+export function receiveStream<R>(
+  accept: Acceptor,
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  handling: Handling<R>,
+): R | Promise<Awaited<R>> {
+  const accepted = accept(stream, () => new StreamIncoming(stream, headers));
+  const reply = new StreamReply(stream, headers);
+  if (accepted.isFirst) joinTraffic(accepted.exchange, stream.session?.socket, stream.session);
+  return handle(accepted, reply, handling);
+}
+
+function handle<R>(accepted: Accepted, reply: Reply, handling: Handling<R>): R | Promise<Awaited<R>> {
+  const { exchange, ctx, turn, isFirst, settings } = accepted;
+  if (isFirst) {
+    exchange.answerFor = (error) => answerWith(exchange, reply, error);
+    follow(exchange, reply);
+  }
+  const take = (settled: Turn): R => {
+    if (settled === "gone") return handling.leave();
+    if (settled !== "run") return handling.refuse(settled, !isFirst);
+    if (isFirst || ctx !== exchange.ctx) answerAtDeadline(exchange, ctx);
+    limitStream(exchange, reply, settings);
+    return handling.run(ctx);
+  };
+  return turn instanceof Promise ? (turn.then(take) as Promise<Awaited<R>>) : take(turn);
 }
 
 /** What becomes of an error: we answer with a problem, nobody is left to answer, or it is the application's. */
@@ -59,31 +84,21 @@ export type Verdict = Problem | "gone" | "pass";
 export function judge(error: unknown, req: NodeRequest, res: NodeResponse): Verdict {
   exchangeOf(req)?.fail(error);
   const problem = problemOf(error);
-  if (isClosed(res) && (problem !== undefined || isCancellation(error))) return "gone";
+  if (replyOf(req, res).isClosed && (problem !== undefined || isCancellation(error))) return "gone";
   return problem === undefined || res.headersSent ? "pass" : problem;
 }
 
+/**
+ * Sends a problem as the whole response, in place of what was to be sent.
+ *
+ * @param started whether a handler had begun
+ */
+export function sendProblem(req: NodeRequest, res: NodeResponse, problem: Problem, started: boolean): void {
+  const reply = replyOf(req, res);
+  if (!reply.isClosed) reply.send(answerOf(problem, started, reply.accept));
+}
+
 function isCancellation(error: unknown): boolean {
-  return [...causes(error)].some(({ name }) => name === "AbortError");
-}
-
-/** Whether the response went out in full: HTTP/2 reports an aborted one as finished, so there it takes more to tell. */
-function isDelivered(res: NodeResponse): boolean {
-  if (!res.writableFinished) return false;
-  if (!("stream" in res)) return true;
-  return res.writableEnded && res.stream.rstCode === 0;
-}
-
-function incoming(req: NodeRequest): IncomingRequest {
-  const headers = req.headers as Record<string, string | undefined>;
-  return {
-    method: req.method ?? "GET",
-    // A router may have shortened `url`; Express keeps what was sent.
-    target: (req as { originalUrl?: string }).originalUrl ?? req.url ?? "/",
-    scheme: headers[":scheme"] ?? ((req.socket as TLSSocket | null)?.encrypted ? "https" : "http"),
-    authority: headers[":authority"] ?? headers["host"],
-    protocolVersion: req.httpVersion === "2.0" ? "2" : req.httpVersion,
-    clientAddress: req.socket?.remoteAddress,
-    headers: nodeHeaders(req.headers),
-  };
+  for (const each of causes(error)) if (each.name === "AbortError") return true;
+  return false;
 }

@@ -1,7 +1,7 @@
 import { type Context, deadlineDetails, DeadlineExceeded } from "@throughline/context";
 
 import type { ClientSettings } from "./client-options.ts";
-import { declaredRemaining } from "./declared-deadline.ts";
+import { exchangeIn } from "./exchange.ts";
 
 /**
  * The deadline header for a request that is about to be sent; `undefined` where the context has no deadline.
@@ -15,7 +15,7 @@ export function outboundDeadline(
 ): { header: string; value: string } | undefined {
   ctx.throwIfDone();
   const remaining = ctx.remaining();
-  const declared = declaredRemaining(ctx) - margin;
+  const declared = (exchangeIn(ctx)?.declaredAt ?? Infinity) - performance.now() - margin;
   if (remaining === Infinity && declared === Infinity) return undefined;
   const budget = Math.floor(remaining - margin);
   if (budget < 1) {

@@ -1,10 +1,10 @@
 import { DeadlineExceeded } from "@throughline/context";
 
 import { causes } from "./causes.ts";
-import { InvalidDeadline, ServerDraining } from "./errors.ts";
+import { InvalidDeadline, ServerDraining, ServerOverloaded, Unauthenticated } from "./errors.ts";
 
-/** A problem document (RFC 9457) with the status it goes out under. It tells of times and who set them, and of nothing inside. */
-export interface Problem {
+/** A problem document (RFC 9457). It tells of times and who set them, and of nothing inside. */
+export interface ProblemDocument {
   readonly type: string;
   readonly title: string;
   readonly status: number;
@@ -16,66 +16,74 @@ export interface Problem {
   readonly setBy?: string;
 }
 
-/** What an answer of ours says about itself, so that a caller can tell our expiry from that of a proxy (a structured field, RFC 9651). */
-export const OUTCOME_HEADER = "throughline-outcome";
+/** The answer to an error that is this library's to explain. */
+export interface Problem {
+  readonly document: ProblemDocument;
+  /** Headers that go with this problem alone. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** What the outcome header calls it; `undefined` where a caller needs no such sign. */
+  readonly outcome?: "deadline-exceeded" | "draining" | "overloaded";
+}
+
+/** The errors that are ours to explain, and how. */
+const EXPLAINED = [
+  [DeadlineExceeded, deadlineExceeded],
+  [InvalidDeadline, invalidDeadline],
+  [ServerDraining, draining],
+  [ServerOverloaded, overloaded],
+  [Unauthenticated, unauthenticated],
+] as const;
 
 /**
- * The answer to an error that is ours to explain: a deadline that passed (504), a header that cannot be read (400), a server that ends (503). The
- * error may be the cause of another. Any other error is the application's: `undefined`.
+ * The problem that an error stands for: a deadline that passed (504), a header that cannot be read (400), a server that ends or has too
+ * much to do (503), a request of nobody known (401). The error may be the cause of another, or one of an AggregateError. Any other error is the
+ * application's: `undefined`.
  */
 export function problemOf(error: unknown): Problem | undefined {
   for (const each of causes(error)) {
-    if (each instanceof DeadlineExceeded) return deadlineExceeded(each);
-    if (each instanceof InvalidDeadline) return invalidDeadline(each);
-    if (each instanceof ServerDraining) return DRAINING;
+    for (const [type, explain] of EXPLAINED) {
+      if (each instanceof type) return (explain as (error: Error) => Problem)(each);
+    }
   }
   return undefined;
 }
 
-function deadlineExceeded(error: DeadlineExceeded): Problem {
+function deadlineExceeded({ budget, elapsed, source }: DeadlineExceeded): Problem {
   return {
-    type: "urn:throughline:problem:deadline-exceeded",
-    title: "Deadline exceeded",
-    status: 504,
-    ...(error.budget === undefined ? undefined : { budgetMs: whole(error.budget) }),
-    ...(error.elapsed === undefined ? undefined : { elapsedMs: whole(error.elapsed) }),
-    ...(error.source === undefined ? undefined : { setBy: error.source }),
+    document: {
+      ...basis("deadline-exceeded", "Deadline exceeded", 504),
+      ...(budget === undefined ? undefined : { budgetMs: Math.round(budget) }),
+      ...(elapsed === undefined ? undefined : { elapsedMs: Math.round(elapsed) }),
+      ...(source === undefined ? undefined : { setBy: source }),
+    },
+    outcome: "deadline-exceeded",
   };
 }
 
 function invalidDeadline(error: InvalidDeadline): Problem {
+  return { document: { ...basis("invalid-deadline", "Invalid deadline", 400), detail: error.message } };
+}
+
+function draining(): Problem {
+  // Another server is there at once.
+  return { document: basis("draining", "Server draining", 503), headers: { "retry-after": "0" }, outcome: "draining" };
+}
+
+function overloaded(): Problem {
   return {
-    type: "urn:throughline:problem:invalid-deadline",
-    title: "Invalid deadline",
-    status: 400,
-    detail: error.message,
+    document: basis("overloaded", "Server overloaded", 503),
+    headers: { "retry-after": "1" },
+    outcome: "overloaded",
   };
 }
 
-function whole(ms: number): number {
-  return Math.round(ms);
-}
-
-const DRAINING: Problem = { type: "urn:throughline:problem:draining", title: "Server draining", status: 503 };
-
-/** What the outcome header calls the problems that it speaks of. */
-const OUTCOMES: Readonly<Record<number, string>> = { 503: "draining", 504: "deadline-exceeded" };
-
-/** Headers of a problem's response. One that was refused before anything was started is safe to send again, whatever it was. */
-export function problemHeaders({ status }: Problem, started: boolean): Record<string, string> {
-  const outcome = OUTCOMES[status];
+function unauthenticated(error: Unauthenticated): Problem {
   return {
-    "content-type": "application/problem+json",
-    "cache-control": "no-store",
-    ...(outcome === undefined ? undefined : { [OUTCOME_HEADER]: `${outcome};started=?${started ? 1 : 0}` }),
-    // Another server is there at once.
-    ...(status === 503 ? { "retry-after": "0" } : undefined),
+    document: basis("unauthenticated", "Unauthenticated", 401),
+    headers: { "www-authenticate": error.challenge },
   };
 }
 
-/** Whether a header speaks of the body that a failed handler was about to send; others, as those of CORS, stay with the response. */
-export function isRepresentationHeader(name: string): boolean {
-  return /^(?:content-(?!security-policy).*|transfer-encoding|trailer|etag|last-modified|accept-ranges|cache-control|expires|age)$/i.test(
-    name,
-  );
+function basis(type: string, title: string, status: number): ProblemDocument {
+  return { type: `urn:throughline:problem:${type}`, title, status };
 }

@@ -1,6 +1,10 @@
 import { describe, type Duration, milliseconds, oneOf, refuseUnknown } from "@throughline/context";
 
+import type { AdmissionOptions } from "./admission-options.ts";
+import { Admission } from "./admission.ts";
+import type { AcceptCriticality } from "./criticality.ts";
 import { type DeadlineDialect, defaultDialects, isDialect } from "./dialects.ts";
+import type { StreamLimits } from "./stream-limits.ts";
 
 /** How a server receives a request. All is optional, and checked once, when the middleware is made. */
 export interface ServerOptions {
@@ -19,15 +23,32 @@ export interface ServerOptions {
   mode?: "observe" | "propagate" | "enforce";
   /** A deadline header that does not follow its grammar, or was sent twice: answer 400, or count it and go on without. @default "reject" */
   invalidDeadline?: "reject" | "ignore";
+  /** Until the head of the response must be out, or it is answered 504. For streams, which may go on for long once they have begun. @default no limit */
+  firstByteTimeout?: Duration;
+  /** How long a response that has begun may stand still, be it the handler or the client, before it is broken off. @default no limit */
+  idleTimeout?: Duration;
+  /** How many requests are taken on at a time, and what is refused. @default all are */
+  admission?: AdmissionOptions;
+  /**
+   * Whose word is taken for how critical a request is (header `throughline-criticality`). `"lower"`: of those who ask for less than the
+   * default. `"any"`: of everybody, for a service that only trusted ones can reach. `"none"`: of nobody. @default "lower"
+   */
+  acceptCriticality?: AcceptCriticality;
+  /** Headers of the request that its span tells, as `http.request.header.<name>`. Mind what is secret. @default none */
+  captureHeaders?: readonly string[];
 }
 
-export interface ServerSettings {
+export interface ServerSettings extends StreamLimits {
   readonly maxTimeout: number | undefined;
   readonly defaultTimeout: number | undefined;
   readonly minBudget: number;
   readonly accept: readonly DeadlineDialect[];
   readonly invalidDeadline: "reject" | "ignore";
   readonly mode: "observe" | "propagate" | "enforce";
+  readonly admission: Admission | undefined;
+  readonly acceptCriticality: AcceptCriticality;
+  /** In lower case. */
+  readonly captureHeaders: readonly string[];
 }
 
 const ACTION = "make a request context";
@@ -44,6 +65,11 @@ export function serverSettings(options: ServerOptions): ServerSettings {
     accept = defaultDialects,
     invalidDeadline = "reject",
     mode = "enforce",
+    firstByteTimeout,
+    idleTimeout,
+    admission,
+    acceptCriticality = "lower",
+    captureHeaders = [],
     ...others
   } = options;
   refuseUnknown(others, ACTION);
@@ -52,14 +78,29 @@ export function serverSettings(options: ServerOptions): ServerSettings {
       `Cannot ${ACTION}: 'accept' must be a list of deadline dialects, such as [grpcTimeout]: current value is ${describe(accept)}`,
     );
   }
+  if (!Array.isArray(captureHeaders) || !captureHeaders.every((name) => typeof name === "string")) {
+    throw new TypeError(
+      `Cannot ${ACTION}: 'captureHeaders' must be a list of names of headers: current value is ${describe(captureHeaders)}`,
+    );
+  }
+  oneOf("acceptCriticality", acceptCriticality, ["lower", "any", "none"], ACTION);
   oneOf("mode", mode, ["observe", "propagate", "enforce"], ACTION);
   oneOf("invalidDeadline", invalidDeadline, ["reject", "ignore"], ACTION);
   return {
-    maxTimeout: maxTimeout === undefined ? undefined : milliseconds(maxTimeout, ACTION, "maxTimeout"),
-    defaultTimeout: defaultTimeout === undefined ? undefined : milliseconds(defaultTimeout, ACTION, "defaultTimeout"),
+    maxTimeout: optional(maxTimeout, "maxTimeout"),
+    defaultTimeout: optional(defaultTimeout, "defaultTimeout"),
     minBudget: milliseconds(minBudget, ACTION, "minBudget"),
+    firstByteTimeout: optional(firstByteTimeout, "firstByteTimeout"),
+    idleTimeout: optional(idleTimeout, "idleTimeout"),
     accept,
     invalidDeadline,
     mode,
+    admission: admission === undefined ? undefined : new Admission(admission),
+    acceptCriticality,
+    captureHeaders: captureHeaders.map((name) => name.toLowerCase()),
   };
+}
+
+function optional(duration: Duration | undefined, name: string): number | undefined {
+  return duration === undefined ? undefined : milliseconds(duration, ACTION, name);
 }

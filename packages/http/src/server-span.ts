@@ -2,6 +2,7 @@ import { type Context as OtelContext, type Span, SpanKind, SpanStatusCode, trace
 import {
   ATTR_CLIENT_ADDRESS,
   ATTR_ERROR_TYPE,
+  ATTR_HTTP_REQUEST_HEADER,
   ATTR_HTTP_REQUEST_METHOD,
   ATTR_HTTP_RESPONSE_STATUS_CODE,
   ATTR_HTTP_ROUTE,
@@ -16,99 +17,100 @@ import {
 import type { Context } from "@throughline/context";
 
 import { ATTR, DEADLINE_EXCEEDED, type EndedBy, knownMethod, redactQuery } from "./attributes.ts";
-import type { RequestHeaders } from "./headers.ts";
+import type { Observer, Outcome } from "./exchange.ts";
 import { single } from "./headers.ts";
 import type { Budget } from "./inbound-deadline.ts";
+import type { IncomingRequest } from "./incoming-request.ts";
 import { httpMetadata, setHttpMetadata } from "./otel-keys.ts";
-import { extractTrace } from "./trace-context.ts";
 import { tracer } from "./tracer.ts";
-
-/** A request as it reached a server, whatever the host. */
-export interface IncomingRequest {
-  readonly method: string;
-  /** Path and query, as sent. */
-  readonly target: string;
-  readonly scheme: string;
-  /** Host and port that the client asked for. */
-  readonly authority: string | undefined;
-  readonly protocolVersion?: string | undefined;
-  readonly clientAddress?: string | undefined;
-  readonly headers: RequestHeaders;
-}
-
-/** How a request went. */
-export interface Outcome {
-  readonly endedBy: EndedBy;
-  /** Absent where no response went out: none is made up. */
-  readonly status?: number | undefined;
-  readonly route?: (() => string | undefined) | undefined;
-  readonly error?: unknown;
-}
 
 /** Spans of ours: one that is found where a request arrives is another request's, of a server that is called from inside it. */
 const made = new WeakSet<Span>();
 
 /** The SERVER span of a request: ours, or one that an instrumentation has made, which we only add to. There are never two. */
-export class ServerSpan {
+export class ServerSpan implements Observer {
   readonly ctx: Context;
-  readonly #span: Span | undefined;
+  readonly #span: Span;
   readonly #ours: boolean;
   readonly #method: string;
 
-  private constructor(ctx: Context, span: Span | undefined, ours: boolean, method: string) {
+  private constructor(ctx: Context, span: Span, ours: boolean, method: string) {
     this.ctx = ctx;
     this.#span = span;
     this.#ours = ours;
     this.#method = method;
   }
 
-  static start(base: Context, request: IncomingRequest): ServerSpan {
+  /**
+   * @param parent what the request's context stands on, with its caller's trace
+   * @param capture headers to tell of, in lower case
+   * @returns `undefined` where nobody traces
+   */
+  static start(parent: Context, request: IncomingRequest, capture: readonly string[]): ServerSpan | undefined {
+    const tracing = tracer();
+    if (tracing === undefined) return undefined;
     const method = knownMethod(request.method);
-    const known = serverSpanOf(base);
-    if (known !== undefined) return new ServerSpan(base, known, false, method);
-    // Whatever span was active when the server was started is no parent of its requests.
-    const parent = extractTrace(trace.deleteSpan(base) as Context, request.headers);
-    const span = tracer()?.startSpan(
-      method,
-      { kind: SpanKind.SERVER, attributes: attributes(request, method) },
-      parent,
-    );
-    if (span === undefined) return new ServerSpan(parent, undefined, false, method);
+    const span = tracing.startSpan(method, { kind: SpanKind.SERVER, attributes: attributes(request, method) }, parent);
     made.add(span);
+    captureHeaders(span, request, capture);
     const ctx = trace.setSpan(parent, span) as Context;
     return new ServerSpan(setHttpMetadata(ctx, { type: "http", span }), span, true, method);
   }
 
+  /** One that an instrumentation has made for the request: it stays with what made it. */
+  static enrich(ctx: Context, span: Span, request: IncomingRequest, capture: readonly string[]): ServerSpan {
+    captureHeaders(span, request, capture);
+    return new ServerSpan(ctx, span, false, "");
+  }
+
   budget(budget: Budget): void {
-    if (Number.isFinite(budget.ms))
-      this.#span?.setAttributes({ [ATTR.BUDGET]: budget.ms, [ATTR.SOURCE]: budget.source });
+    if (!Number.isFinite(budget.ms)) return;
+    this.#span.setAttribute(ATTR.BUDGET, budget.ms);
+    this.#span.setAttribute(ATTR.SOURCE, budget.source);
   }
 
   end({ endedBy, status, route, error }: Outcome): void {
     const span = this.#span;
-    if (!span?.isRecording()) return;
+    if (!span.isRecording()) return;
     span.setAttribute(ATTR.ENDED_BY, endedBy);
     if (endedBy === "deadline") {
       span.setAttribute(ATTR_ERROR_TYPE, DEADLINE_EXCEEDED);
       span.setStatus({ code: SpanStatusCode.ERROR });
     }
     if (!this.#ours) return;
-    const matched = route?.() ?? httpMetadata(this.ctx)?.route;
+    const matched = route ?? httpMetadata(this.ctx)?.route;
     if (matched !== undefined) {
       span.setAttribute(ATTR_HTTP_ROUTE, matched);
       span.updateName(`${this.#method} ${matched}`);
     }
     if (status !== undefined) span.setAttribute(ATTR_HTTP_RESPONSE_STATUS_CODE, status);
-    if (endedBy === "error" || (endedBy === "response" && (status ?? 0) >= 500)) {
-      span.setAttribute(ATTR_ERROR_TYPE, error instanceof Error ? error.name : String(status ?? "_OTHER"));
+    if (endedBy === "error" || (isAnswer(endedBy) && (status ?? 0) >= 500)) {
+      span.setAttribute(ATTR_ERROR_TYPE, errorTypeOf(error, status));
       span.setStatus({ code: SpanStatusCode.ERROR });
     }
     span.end();
   }
 }
 
+/** What `error.type` says: the name of the error, else the status. */
+export function errorTypeOf(error: unknown, status: number | undefined): string {
+  return error instanceof Error ? error.name : String(status ?? "_OTHER");
+}
+
+function isAnswer(endedBy: EndedBy): boolean {
+  return endedBy === "response" || endedBy === "refusal";
+}
+
+function captureHeaders(span: Span, { headers }: IncomingRequest, capture: readonly string[]): void {
+  for (const name of capture) {
+    const value = headers.get(name);
+    if (value !== undefined)
+      span.setAttribute(ATTR_HTTP_REQUEST_HEADER(name), typeof value === "string" ? [value] : [...value]);
+  }
+}
+
 /** The span that an instrumentation has made for this request, if one has. */
-function serverSpanOf(ctx: OtelContext): Span | undefined {
+export function serverSpanOf(ctx: OtelContext): Span | undefined {
   const metadata = httpMetadata(ctx);
   if (metadata !== undefined) return made.has(metadata.span) ? undefined : metadata.span;
   // Some, Sentry's among them, leave no metadata. Only spans that are recorded tell their kind.

@@ -2,12 +2,12 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 
 import { run } from "@throughline/context";
 import {
-  acceptNode,
   acceptor,
+  answerOf,
   isRepresentationHeader,
   judge,
   type Problem,
-  problemHeaders,
+  receiveNode,
   type ServerOptions,
 } from "@throughline/http";
 
@@ -37,23 +37,31 @@ export type Middleware = (koa: KoaContext, next: () => Promise<unknown>) => Prom
 export function requestContext(options?: ServerOptions): Middleware {
   const accept = acceptor(options);
   return async function requestContext(koa, next) {
-    const { ctx, refusal, isFirst } = acceptNode(accept, koa.req, koa.res, () => route(koa));
-    if (refusal !== undefined) return answer(koa, refusal, !isFirst);
-    try {
-      await run(ctx, next);
-    } catch (error) {
-      const verdict = judge(error, koa.req, koa.res);
-      if (verdict === "pass") throw error;
-      if (verdict !== "gone") answer(koa, verdict, true);
-    }
+    const { req, res } = koa;
+    return receiveNode<Promise<void>>(accept, req, res, () => route(koa), {
+      async run(ctx) {
+        try {
+          await run(ctx, next);
+        } catch (error) {
+          const verdict = judge(error, req, res);
+          if (verdict === "pass") throw error;
+          if (verdict !== "gone") answer(koa, verdict, true);
+        }
+      },
+      async refuse(problem, started) {
+        answer(koa, problem, started);
+      },
+      async leave() {},
+    });
   };
 }
 
 function answer(koa: KoaContext, problem: Problem, started: boolean): void {
+  const { status, headers, body } = answerOf(problem, started, koa.req.headers.accept);
   for (const name of koa.res.getHeaderNames()) if (isRepresentationHeader(name)) koa.res.removeHeader(name);
-  koa.status = problem.status;
-  koa.body = JSON.stringify(problem);
-  koa.set(problemHeaders(problem, started));
+  koa.status = status;
+  koa.body = body;
+  koa.set(headers);
 }
 
 /** Where @koa/router leaves the route that matched. */

@@ -1,0 +1,52 @@
+import { describe, refuseUnknown } from "@throughline/context";
+
+/** How many requests a server takes on at a time, and what it refuses. */
+export interface AdmissionOptions {
+  /** How many requests run at a time; others wait for their turn. @default no limit */
+  concurrency?: number;
+  /**
+   * How many requests wait at most. One more is refused (503), or takes the place of one that is less critical. @default as many as
+   * may run
+   */
+  queue?: number;
+  /**
+   * Refuses what cannot finish: requests with less time left than half of all requests to their route take. At most a fifth of
+   * all requests over ten seconds are. @default false
+   */
+  rejectHopeless?: boolean;
+}
+
+export interface AdmissionSettings {
+  readonly concurrency: number;
+  readonly queue: number;
+  readonly rejectHopeless: boolean;
+}
+
+const ACTION = "make a request context";
+
+/** @throws TypeError, RangeError if an option is wrong */
+export function admissionSettings(options: AdmissionOptions): AdmissionSettings {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(
+      `Cannot ${ACTION}: 'admission' must be an object, such as { concurrency: 100 }: current value is ${describe(options)}`,
+    );
+  }
+  const { concurrency = Infinity, queue = concurrency, rejectHopeless = false, ...others } = options;
+  refuseUnknown(others, ACTION);
+  if (!isCount(concurrency) || concurrency === 0) throw new RangeError(wanted("concurrency", "1 or more", concurrency));
+  if (!isCount(queue)) throw new RangeError(wanted("queue", "0 or more", queue));
+  if (typeof rejectHopeless !== "boolean") {
+    throw new TypeError(
+      `Cannot ${ACTION}: 'rejectHopeless' must be true or false: current value is ${describe(rejectHopeless)}`,
+    );
+  }
+  return { concurrency, queue, rejectHopeless };
+}
+
+function isCount(value: unknown): boolean {
+  return value === Infinity || (Number.isInteger(value) && (value as number) >= 0);
+}
+
+function wanted(name: string, range: string, value: unknown): string {
+  return `Cannot ${ACTION}: '${name}' must be a whole number, ${range}: current value is ${describe(value)}`;
+}

@@ -1,0 +1,96 @@
+import type { IncomingMessage } from "node:http";
+import type { Http2ServerRequest, IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { TLSSocket } from "node:tls";
+
+import { NodeHeaders, type RequestHeaders } from "./headers.ts";
+import type { NodeRequest } from "./node-types.ts";
+
+/** A request as it reached a server, whatever the host. */
+export interface IncomingRequest {
+  readonly method: string;
+  /** Path and query, as sent. */
+  readonly target: string;
+  readonly scheme: string;
+  /** Host and port that the client asked for. */
+  readonly authority: string | undefined;
+  readonly protocolVersion?: string | undefined;
+  readonly clientAddress?: string | undefined;
+  readonly headers: RequestHeaders;
+}
+
+/** A request of `node:http`, or of the compatibility API of `node:http2`. Most of it is read only where somebody traces. */
+export class NodeIncoming implements IncomingRequest {
+  readonly #req: NodeRequest;
+  readonly headers: NodeHeaders;
+
+  constructor(req: NodeRequest) {
+    this.#req = req;
+    this.headers = new NodeHeaders(req.headers);
+  }
+
+  static of(req: NodeRequest): NodeIncoming {
+    return new NodeIncoming(req);
+  }
+
+  get method(): string {
+    return this.#req.method ?? "GET";
+  }
+
+  /** A router may have shortened `url`; Express keeps what was sent. */
+  get target(): string {
+    return (this.#req as { originalUrl?: string }).originalUrl ?? this.#req.url ?? "/";
+  }
+
+  get scheme(): string {
+    const { headers, socket } = this.#req as IncomingMessage & Http2ServerRequest;
+    return headers[":scheme"] ?? ((socket as TLSSocket | null)?.encrypted ? "https" : "http");
+  }
+
+  get authority(): string | undefined {
+    const headers: IncomingHttpHeaders = this.#req.headers;
+    return headers[":authority"] ?? headers.host;
+  }
+
+  get protocolVersion(): string {
+    const { httpVersion } = this.#req;
+    return httpVersion === "2.0" ? "2" : httpVersion;
+  }
+
+  get clientAddress(): string | undefined {
+    return this.#req.socket?.remoteAddress;
+  }
+}
+
+/** A request on a stream of `node:http2`, without its compatibility API. */
+export class StreamIncoming implements IncomingRequest {
+  readonly #stream: ServerHttp2Stream;
+  readonly #headers: IncomingHttpHeaders;
+  readonly headers: NodeHeaders;
+  readonly protocolVersion = "2";
+
+  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
+    this.#stream = stream;
+    this.#headers = headers;
+    this.headers = new NodeHeaders(headers);
+  }
+
+  get method(): string {
+    return this.#headers[":method"] ?? "GET";
+  }
+
+  get target(): string {
+    return this.#headers[":path"] ?? "/";
+  }
+
+  get scheme(): string {
+    return this.#headers[":scheme"] ?? "http";
+  }
+
+  get authority(): string | undefined {
+    return this.#headers[":authority"] ?? this.#headers.host;
+  }
+
+  get clientAddress(): string | undefined {
+    return this.#stream.session?.socket?.remoteAddress;
+  }
+}

@@ -1,0 +1,103 @@
+import {
+  ATTR_ERROR_TYPE,
+  ATTR_HTTP_REQUEST_METHOD,
+  ATTR_HTTP_RESPONSE_STATUS_CODE,
+  ATTR_HTTP_ROUTE,
+  ATTR_NETWORK_PROTOCOL_VERSION,
+  ATTR_URL_SCHEME,
+  METRIC_HTTP_SERVER_REQUEST_DURATION,
+} from "@opentelemetry/semantic-conventions";
+import { deadlineDetails } from "@throughline/context";
+
+import { ATTR, DEADLINE_EXCEEDED, knownMethod } from "./attributes.ts";
+import type { Exchange, Observer, Outcome } from "./exchange.ts";
+import type { Budget } from "./inbound-deadline.ts";
+import type { IncomingRequest } from "./incoming-request.ts";
+import { instruments } from "./meter.ts";
+import { errorTypeOf } from "./server-span.ts";
+
+/** Seconds, as the conventions ask for `http.server.request.duration`. */
+const BOUNDARIES = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+
+const serverInstruments = instruments((meter) => {
+  const seconds = (name: string, description: string): ReturnType<typeof meter.createHistogram> =>
+    meter.createHistogram(name, { description, unit: "s", advice: { explicitBucketBoundaries: BOUNDARIES } });
+  return {
+    duration: seconds(METRIC_HTTP_SERVER_REQUEST_DURATION, "Duration of HTTP server requests."),
+    remaining: seconds("throughline.server.deadline.remaining", "Time left when a request arrived."),
+    exceeded: seconds("throughline.server.deadline.exceeded", "How long after its deadline a request was over."),
+    ended: meter.createCounter("throughline.server.requests", {
+      description: "Requests that are over, by what ended them.",
+      unit: "{request}",
+    }),
+    invalid: meter.createCounter("throughline.deadline.invalid", {
+      description: "Deadline headers that did not follow their grammar.",
+      unit: "{header}",
+    }),
+  };
+});
+
+type Instruments = NonNullable<ReturnType<typeof serverInstruments>>;
+
+/** Counts a deadline header that could not be read. */
+export function countInvalid(header: string): void {
+  serverInstruments()?.invalid.add(1, { header });
+}
+
+/** What is measured of one request. */
+export class ServerMeasurement implements Observer {
+  readonly #instruments: Instruments;
+  readonly #request: IncomingRequest;
+  readonly #isMeasuredElsewhere: boolean;
+  readonly #from = performance.now();
+
+  private constructor(instruments: Instruments, request: IncomingRequest, isMeasuredElsewhere: boolean) {
+    this.#instruments = instruments;
+    this.#request = request;
+    this.#isMeasuredElsewhere = isMeasuredElsewhere;
+  }
+
+  /**
+   * @param isMeasuredElsewhere whether an instrumentation tells the duration of the request, which must not be told twice
+   * @returns `undefined` where nobody measures
+   */
+  static start(
+    request: IncomingRequest,
+    budget: Budget | undefined,
+    isMeasuredElsewhere: boolean,
+  ): ServerMeasurement | undefined {
+    const known = serverInstruments();
+    if (known === undefined) return undefined;
+    if (budget !== undefined && budget.ms !== Infinity) {
+      known.remaining.record(budget.ms / 1000, { [ATTR.SOURCE]: budget.source });
+    }
+    return new ServerMeasurement(known, request, isMeasuredElsewhere);
+  }
+
+  end(outcome: Outcome, { ctx }: Exchange): void {
+    const { endedBy } = outcome;
+    const deadline = endedBy === "deadline" ? deadlineDetails(ctx) : undefined;
+    const source = deadline?.source === undefined ? undefined : { [ATTR.SOURCE]: deadline.source };
+    this.#instruments.ended.add(1, { [ATTR.ENDED_BY]: endedBy, ...source });
+    if (deadline !== undefined && deadline.elapsed >= deadline.budget) {
+      this.#instruments.exceeded.record((deadline.elapsed - deadline.budget) / 1000, source);
+    }
+    if (this.#isMeasuredElsewhere) return;
+    this.#instruments.duration.record((performance.now() - this.#from) / 1000, this.#attributes(outcome));
+  }
+
+  #attributes({ endedBy, status, route, error }: Outcome): Record<string, string | number | undefined> {
+    const isError = endedBy === "error" || (status ?? 0) >= 500;
+    const errorType = endedBy === "deadline" ? DEADLINE_EXCEEDED : isError ? errorTypeOf(error, status) : undefined;
+    return {
+      [ATTR_HTTP_REQUEST_METHOD]: knownMethod(this.#request.method),
+      [ATTR_URL_SCHEME]: this.#request.scheme,
+      ...(this.#request.protocolVersion === undefined
+        ? undefined
+        : { [ATTR_NETWORK_PROTOCOL_VERSION]: this.#request.protocolVersion }),
+      ...(status === undefined ? undefined : { [ATTR_HTTP_RESPONSE_STATUS_CODE]: status }),
+      ...(route === undefined ? undefined : { [ATTR_HTTP_ROUTE]: route }),
+      ...(errorType === undefined ? undefined : { [ATTR_ERROR_TYPE]: errorType }),
+    };
+  }
+}

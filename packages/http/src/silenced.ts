@@ -1,0 +1,15 @@
+/** Replaces methods of one object by others, and properties by what they are now: whatever is set later has no effect. */
+export function silenced(target: object, methods: Record<string, (...args: never[]) => unknown>, frozen: object): void {
+  for (const [name, value] of Object.entries(methods)) {
+    Object.defineProperty(target, name, { value, configurable: true, writable: true });
+  }
+  for (const [name, value] of Object.entries(frozen)) {
+    Object.defineProperty(target, name, { get: () => value, set: () => {}, configurable: true });
+  }
+}
+
+/** What `write` and `end` do then: the callback that they may be given is called, as of something that went well. */
+export function callBack(args: readonly unknown[]): void {
+  const callback = args.at(-1);
+  if (typeof callback === "function") process.nextTick(callback as () => void);
+}

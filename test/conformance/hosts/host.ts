@@ -1,0 +1,37 @@
+import type http from "node:http";
+import type http2 from "node:http2";
+import type { Readable } from "node:stream";
+
+import type { ServerOptions } from "@throughline/http";
+
+/** What a test may ask of a request that is being handled. */
+export interface Received {
+  /** Reads the body, to its end. */
+  text(): Promise<string>;
+}
+
+/** What a test wants done with a request; what it returns is the body of a 200, as a whole or as a stream. */
+export type Handler = (received: Received) => string | Readable | Promise<string | Readable>;
+
+/** What a server listens with. */
+export type Listener =
+  | { readonly on: "request"; readonly listener: http.RequestListener }
+  | {
+      readonly on: "stream";
+      readonly listener: (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders, flags: number) => void;
+    };
+
+export interface Host {
+  readonly name: string;
+  readonly protocol: "http/1.1" | "http/2";
+  readonly isSecure?: boolean;
+  /** Whether it tells the route by itself. */
+  readonly hasRoutes?: boolean;
+  /**
+   * @param inner options of a second request context, further in
+   */
+  listener(handler: Handler, options?: ServerOptions, inner?: ServerOptions): Listener;
+}
+
+/** What an application answers to errors that are its own. */
+export const APPLICATIONS_OWN = "the application's own handler";

@@ -1,0 +1,57 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ServerHttp2Stream } from "node:http2";
+import { type Readable, Writable } from "node:stream";
+import { text } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
+
+import { requestContext, streamContext } from "@throughline/http";
+
+import { APPLICATIONS_OWN, type Host } from "./host.ts";
+
+/** Without any framework. What throws is answered by whoever called. */
+export const onNode: Host["listener"] = (handler, options, inner) => {
+  async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
+    await send(await handler({ text: () => text(req) }), res);
+  }
+  const received = requestContext(inner === undefined ? handle : requestContext(handle, inner), options);
+  return {
+    on: "request",
+    async listener(req, res) {
+      try {
+        await received(req, res);
+      } catch {
+        res.statusCode = 500;
+        res.end(APPLICATIONS_OWN);
+      }
+    },
+  };
+};
+
+/** HTTP/2 without the compatibility API. */
+export const onStream: Host["listener"] = (handler, options, inner) => {
+  async function handle(stream: ServerHttp2Stream): Promise<void> {
+    const body = await handler({ text: () => text(stream) });
+    stream.respond({ ":status": 200 });
+    await send(body, stream);
+  }
+  const received = streamContext(inner === undefined ? handle : streamContext(handle, inner), options);
+  return {
+    on: "stream",
+    async listener(stream, headers, flags) {
+      // As a client that resets its stream has the server's fail too.
+      stream.on("error", () => {});
+      try {
+        await received(stream, headers, flags);
+      } catch {
+        if (stream.headersSent || stream.destroyed) return;
+        stream.respond({ ":status": 500 });
+        stream.end(APPLICATIONS_OWN);
+      }
+    },
+  };
+};
+
+async function send(body: string | Readable, to: Writable): Promise<void> {
+  if (typeof body === "string") to.end(body);
+  else await pipeline(body, to);
+}
