@@ -1,23 +1,30 @@
-/** What Express adds to a request: what was sent, where the router is mounted, and the route that matched. */
-export interface Routed {
+import { mountOf, type Mounted } from "./mount.ts";
+
+/** What Express adds to a request: what was sent, where the router is mounted, the route that matched, and the application. */
+export interface Routed extends Mounted {
   readonly originalUrl?: string;
   readonly baseUrl?: string;
-  readonly route?: { readonly path?: unknown } | undefined;
 }
 
 /**
- * The route that a request has matched, with the path that its router is mounted under; `undefined` if none has.
- *
- * On the way to an error handler Express has put that path back. It is then what was sent, less as many segments as the route has, where
- * these can be counted.
+ * The route that a request has matched, as it was written, with the paths that its routers are mounted under; `undefined` if none
+ * has, or where it is a pattern or a list.
  */
-export function routeOf({ originalUrl = "", baseUrl = "", route }: Routed): string | undefined {
-  if (typeof route?.path !== "string") return undefined;
-  const { path } = route;
-  if (baseUrl !== "" || /[*?+(){}]/.test(path)) return baseUrl + path;
+export function routeOf(req: Routed): string | undefined {
+  const path = req.route?.path;
+  if (typeof path !== "string") return undefined;
+  return (mountOf(req) ?? sentMount(req, path)) + path || "/";
+}
+
+/**
+ * The path of the router as it was sent. On the way to an error handler Express has put it back: it is then what was sent, less as many
+ * segments as the route has, where these can be counted.
+ */
+function sentMount({ originalUrl = "", baseUrl = "" }: Routed, path: string): string {
+  if (baseUrl !== "" || /[*?+(){}]/.test(path)) return baseUrl;
   const sent = segments(originalUrl.split("?", 1)[0]!);
   const mounted = sent.slice(0, Math.max(0, sent.length - segments(path).length));
-  return mounted.map((segment) => `/${segment}`).join("") + path;
+  return mounted.map((segment) => `/${segment}`).join("");
 }
 
 function segments(path: string): string[] {

@@ -65,9 +65,9 @@ async function drainWithin(server: DrainableServer, traffic: Traffic, ms: number
 
 async function cutOff(server: DrainableServer, traffic: Traffic, closed: Promise<unknown>): Promise<void> {
   const draining = new ServerDraining();
-  for (const exchange of [...traffic.exchanges]) exchange.cancel(draining);
+  for (const exchange of traffic.exchanges) exchange.cancel(draining);
   await Promise.race([closed, delay(LAST_WORD)]);
-  for (const exchange of [...traffic.exchanges]) exchange.answerFor?.(draining);
+  for (const exchange of traffic.exchanges) exchange.answerFor?.(draining);
   // What was just answered is on its way.
   await Promise.race([closed, delay(LAST_WORD)]);
   if ("closeAllConnections" in server) server.closeAllConnections();

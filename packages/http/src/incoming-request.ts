@@ -28,10 +28,6 @@ export class NodeIncoming implements IncomingRequest {
     this.headers = new NodeHeaders(req.headers);
   }
 
-  static of(req: NodeRequest): NodeIncoming {
-    return new NodeIncoming(req);
-  }
-
   get method(): string {
     return this.#req.method ?? "GET";
   }

@@ -16,6 +16,8 @@ import type { Reply } from "./reply.ts";
 import { limitStream } from "./stream-limits.ts";
 import { StreamReply } from "./stream-reply.ts";
 
+const incoming = (req: NodeRequest): NodeIncoming => new NodeIncoming(req);
+
 /** What a host does with a request, once that is known. */
 export interface Handling<R> {
   /** Runs what is further in, in the context. */
@@ -39,7 +41,7 @@ export function receiveNode<R>(
   route: () => string | undefined,
   handling: Handling<R>,
 ): R | Promise<Awaited<R>> {
-  const accepted = accept(req, NodeIncoming.of);
+  const accepted = accept(req, incoming);
   const reply = replyOf(req, res);
   if (accepted.isFirst) {
     accepted.exchange.route = route;

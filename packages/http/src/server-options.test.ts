@@ -27,6 +27,19 @@ it.each([
     TypeError,
     /'mode' must be one of "observe", "propagate", "enforce": current value is string "dark"/,
   ],
+  [{ firstByteTimeout: "soon" }, RangeError, /'firstByteTimeout' must be zero or more milliseconds/],
+  [{ idleTimeout: Number.NaN }, RangeError, /'idleTimeout' must be zero or more milliseconds/],
+  [
+    { captureHeaders: "x-a" },
+    TypeError,
+    /'captureHeaders' must be a list of names of headers: current value is string/,
+  ],
+  [{ acceptCriticality: "all" }, TypeError, /'acceptCriticality' must be one of "lower", "any", "none"/],
+  [{ admission: 100 }, TypeError, /'admission' must be an object.*current value is number 100/],
+  [{ admission: { concurrency: 0 } }, RangeError, /'concurrency' must be a whole number, 1 or more/],
+  [{ admission: { concurrency: 1, queue: 1.5 } }, RangeError, /'queue' must be a whole number, 0 or more/],
+  [{ admission: { rejectHopeless: "yes" } }, TypeError, /'rejectHopeless' must be true or false/],
+  [{ admission: { limit: 1 } }, TypeError, /there is no option 'limit'/],
   [{ maxTimeOut: "2s" }, TypeError, /there is no option 'maxTimeOut'/],
 ])("refuses %j when the middleware is made", (options, type, message) => {
   const make = (): unknown => acceptor(options as never);
