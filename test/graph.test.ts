@@ -5,10 +5,10 @@ import { describe, expect, it } from "vitest";
 /** Which package may depend on which, as the design draws it: downwards only. */
 const ALLOWED: Record<string, readonly string[]> = {
   context: [],
-  http: ["context"],
+  http: ["context", "resilience"],
   express: ["context", "http"],
   koa: ["context", "http"],
-  fetch: ["context", "http"],
+  fetch: ["context", "http", "resilience"],
   resilience: ["context"],
   identity: ["context", "http"],
   telemetry: ["context"],

@@ -15,4 +15,4 @@ export { isAttached } from "./attached.ts";
 export { describe } from "./describe.ts";
 export { deadlineDetails } from "./details.ts";
 export { milliseconds } from "./duration.ts";
-export { oneOf, refuseUnknown } from "./options.ts";
+export { callable, oneOf, refuseUnknown, wholeNumber } from "./options.ts";

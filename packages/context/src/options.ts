@@ -20,3 +20,21 @@ export function oneOf<T extends string>(
   const list = known.map((each) => `"${each}"`).join(", ");
   throw new TypeError(`Cannot ${action}: '${name}' must be one of ${list}: current value is ${describe(value)}`);
 }
+
+/**
+ * The value, if it is a whole number of at least so much; `Infinity` is one.
+ *
+ * @throws RangeError if it is not
+ */
+export function wholeNumber(name: string, value: number, least: number, action: string): number {
+  if (value === Infinity || (Number.isInteger(value) && value >= least)) return value;
+  throw new RangeError(
+    `Cannot ${action}: '${name}' must be a whole number, ${least} or more: current value is ${describe(value)}`,
+  );
+}
+
+/** @throws TypeError if the value is no function */
+export function callable<F>(name: string, value: F, action: string): F {
+  if (typeof value === "function") return value;
+  throw new TypeError(`Cannot ${action}: '${name}' must be a function: current value is ${describe(value)}`);
+}

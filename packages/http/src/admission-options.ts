@@ -1,4 +1,4 @@
-import { describe, refuseUnknown } from "@throughline/context";
+import { describe, refuseUnknown, wholeNumber } from "@throughline/context";
 
 /** How many requests a server takes on at a time, and what it refuses. */
 export interface AdmissionOptions {
@@ -33,20 +33,12 @@ export function admissionSettings(options: AdmissionOptions): AdmissionSettings 
   }
   const { concurrency = Infinity, queue = concurrency, rejectHopeless = false, ...others } = options;
   refuseUnknown(others, ACTION);
-  if (!isCount(concurrency) || concurrency === 0) throw new RangeError(wanted("concurrency", "1 or more", concurrency));
-  if (!isCount(queue)) throw new RangeError(wanted("queue", "0 or more", queue));
+  wholeNumber("concurrency", concurrency, 1, ACTION);
+  wholeNumber("queue", queue, 0, ACTION);
   if (typeof rejectHopeless !== "boolean") {
     throw new TypeError(
       `Cannot ${ACTION}: 'rejectHopeless' must be true or false: current value is ${describe(rejectHopeless)}`,
     );
   }
   return { concurrency, queue, rejectHopeless };
-}
-
-function isCount(value: unknown): boolean {
-  return value === Infinity || (Number.isInteger(value) && (value as number) >= 0);
-}
-
-function wanted(name: string, range: string, value: unknown): string {
-  return `Cannot ${ACTION}: '${name}' must be a whole number, ${range}: current value is ${describe(value)}`;
 }

@@ -32,12 +32,12 @@ it("forgets what was long ago", () => {
   learn(
     times,
     "/a",
-    Array.from({ length: 64 }, () => 1000),
+    Array.from({ length: 128 }, () => 1000),
   );
   learn(
     times,
     "/a",
-    Array.from({ length: 64 }, () => 5),
+    Array.from({ length: 128 }, () => 5),
   );
 
   expect(times.median("GET", "/a")).toBe(5);

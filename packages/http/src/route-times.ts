@@ -1,22 +1,14 @@
-/** How many of the latest times of a route are kept. */
-const KEPT = 64;
-/** With fewer, nothing is said of a route. */
-const ENOUGH = 16;
+import { Percentile } from "@throughline/resilience";
+
 /** How many routes are kept apart; those that come later are not learnt. */
 const ROUTES = 512;
-
-interface Times {
-  readonly latest: number[];
-  next: number;
-  median: number | undefined;
-}
 
 /** Segments of the routes that were seen, as a tree. */
 interface Segment {
   readonly below: Map<string, Segment>;
   /** For `:name`, which stands for any one segment. */
   any: Segment | undefined;
-  times: Times | undefined;
+  median: Percentile | undefined;
 }
 
 /**
@@ -29,20 +21,14 @@ export class RouteTimes {
 
   /** The median of the latest requests to the route of this path, in milliseconds; `undefined` while there are too few. */
   median(method: string, path: string): number | undefined {
-    const times = find(this.#root, [method, ...segmentsOf(path)], 0);
-    if (times === undefined || times.latest.length < ENOUGH) return undefined;
-    return (times.median ??= times.latest.toSorted((a, b) => a - b)[times.latest.length >> 1]!);
+    return find(this.#root, [method, ...segmentsOf(path)], 0)?.value;
   }
 
   add(method: string, route: string, ms: number): void {
-    const times = this.#timesOf(method, route);
-    if (times === undefined) return;
-    times.latest[times.next] = ms;
-    times.next = (times.next + 1) % KEPT;
-    times.median = undefined;
+    this.#medianOf(method, route)?.add(ms);
   }
 
-  #timesOf(method: string, route: string): Times | undefined {
+  #medianOf(method: string, route: string): Percentile | undefined {
     let node = this.#root;
     for (const name of [method, ...segmentsOf(route)]) {
       if (name.startsWith(":")) node = node.any ??= segment();
@@ -56,25 +42,25 @@ export class RouteTimes {
         node = below;
       }
     }
-    if (node.times === undefined) {
+    if (node.median === undefined) {
       if (this.#routes >= ROUTES) return undefined;
       this.#routes += 1;
-      node.times = { latest: [], next: 0, median: undefined };
+      node.median = new Percentile(0.5);
     }
-    return node.times;
+    return node.median;
   }
 }
 
 /** What is written out goes before what stands for anything. */
-function find(node: Segment, path: readonly string[], at: number): Times | undefined {
-  if (at === path.length) return node.times;
+function find(node: Segment, path: readonly string[], at: number): Percentile | undefined {
+  if (at === path.length) return node.median;
   const exact = node.below.get(path[at]!);
   const found = exact === undefined ? undefined : find(exact, path, at + 1);
   return found ?? (node.any === undefined ? undefined : find(node.any, path, at + 1));
 }
 
 function segment(): Segment {
-  return { below: new Map(), any: undefined, times: undefined };
+  return { below: new Map(), any: undefined, median: undefined };
 }
 
 function segmentsOf(path: string): string[] {

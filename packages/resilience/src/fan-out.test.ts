@@ -156,12 +156,63 @@ describe("fanOut", () => {
     },
   );
 
+  describe("until enough have come", () => {
+    it("gives those, and cancels the rest", async () => {
+      const cancelled: number[] = [];
+      const call = fanOut(
+        background,
+        [30, -5, 10, 1000, 20],
+        async (ctx, item) => {
+          try {
+            return await work(ctx, item);
+          } catch (error) {
+            if (error === ctx.err()) cancelled.push(item);
+            throw error;
+          }
+        },
+        { until: { quorum: 2 } },
+      );
+      const result = await settled(call);
+
+      expect(result).toMatchObject({ status: "fulfilled", value: { values: [10, 20], complete: false } });
+      expect(new Set(cancelled)).toEqual(new Set([30, 1000]));
+    });
+
+    it("the first success is a quorum of one", async () => {
+      expect(await settled(fanOut(background, [-1, 50, 20], work, { until: "first-success" }))).toMatchObject({
+        value: { values: [20] },
+      });
+    });
+
+    it("rejects with what went wrong as soon as enough can no longer come", async () => {
+      const from = performance.now();
+      let over = 0;
+      const call = fanOut(background, [-5, 1000, -10], work, { until: { quorum: 2 } }).finally(() => {
+        over = performance.now() - from;
+      });
+      const result = await settled(call);
+
+      const { reason } = result as PromiseRejectedResult;
+      expect(reason).toBeInstanceOf(AggregateError);
+      expect((reason as AggregateError).message).toBe("only 0 of 3 results came, of 2 that were wanted");
+      expect((reason as AggregateError).errors.map((error: Error) => error.message)).toContain("-5 failed");
+      expect(over).toBeLessThan(50);
+    });
+
+    it("starts nothing where there are too few items", async () => {
+      const fn = vi.fn();
+      await expect(fanOut(background, [1], fn, { until: { quorum: 2 } })).rejects.toThrow(/too few for the 2 results/);
+      expect(fn).not.toHaveBeenCalled();
+    });
+  });
+
   it.each([
-    [{ limit: 0 }, /'limit' must be a positive whole number: current value is number 0/],
+    [{ limit: 0 }, /'limit' must be a whole number, 1 or more: current value is number 0/],
     [
       { until: "soon" as "all" },
-      /'until' must be one of "all", "first-error", "deadline": current value is string "soon"/,
+      /'until' must be one of "all", "first-error", "first-success", "deadline": current value is string "soon"/,
     ],
+    [{ until: { quorum: 0 } }, /'quorum' must be a whole number, 1 or more/],
     [{ untill: "all" } as object, /there is no option 'untill'/],
     [{ margin: -1 }, /'margin' must be zero or more/],
   ])("refuses %j before it starts anything", async (options, message) => {

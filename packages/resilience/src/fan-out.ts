@@ -1,27 +1,33 @@
 import {
-  afterFunc,
+  callable,
+  type CancelFunc,
   type Context,
-  describe,
   type Duration,
+  describe,
   milliseconds,
   oneOf,
   refuseUnknown,
   run,
+  wholeNumber,
   withCancel,
   withTimeout,
 } from "@throughline/context";
 
+import { untilEnd } from "./until-end.ts";
+
+/**
+ * When a fan-out is over. `"all"`: every item has its result, be it an error. `"first-error"`: likewise, but the first error cancels
+ * the rest and is what the call rejects with. `"first-success"`, or so many: as many have a value, and the rest is cancelled; where that
+ * can no longer be, the call rejects with an AggregateError of what went wrong. `"deadline"`: every item has its result, but a margin
+ * before the context's deadline what has not come by then is cancelled, and the rest is the result.
+ */
+export type Until = "all" | "first-error" | "first-success" | "deadline" | { readonly quorum: number };
+
 export interface FanOutOptions {
   /** How many run at a time. @default all */
   limit?: number;
-  /**
-   * When it is over. `"all"`: every item has its result, be it an error. `"first-error"`: likewise, but the first error
-   * cancels the rest and is what the call rejects with. `"deadline"`: likewise, but a margin before the context's deadline
-   * what has not come by then is cancelled, and the rest is the result.
-   *
-   * @default "first-error"
-   */
-  until?: "all" | "first-error" | "deadline";
+  /** When it is over. @default "first-error" */
+  until?: Until;
   /** With `until: "deadline"`: time kept to make an answer of what has come. @default 10 (milliseconds) */
   margin?: Duration;
 }
@@ -50,34 +56,78 @@ export async function fanOut<Item, T>(
   fn: (ctx: Context, item: Item, index: number) => T | PromiseLike<T>,
   options: FanOutOptions = {},
 ): Promise<FanOut<T>> {
-  const { limit, until, margin } = settings(fn, options);
+  callable("fn", fn, ACTION);
+  const settings = settingsOf(options);
   ctx.throwIfDone();
-  const remaining = ctx.remaining();
-  const [scope, cancel] =
-    until === "deadline" && remaining !== Infinity
-      ? withTimeout(ctx, Math.max(0, remaining - margin), { source: "fanOut" })
-      : withCancel(ctx);
+  const work = [...items];
+  const [scope, cancel] = scopeOf(ctx, settings);
   using _ = cancel;
 
-  const work = [...items];
   const results: PromiseSettledResult<T>[] = [];
-  let failed: { reason: unknown } | undefined;
+  const verdict = verdictOf(settings.until, work.length, cancel);
   const next = work.entries();
   async function worker(): Promise<void> {
     for (const [index, item] of next) {
       const result = await settle(scope, () => fn(scope, item, index));
       results[index] = result;
-      if (until !== "first-error" || result.status === "fulfilled" || failed !== undefined) continue;
-      failed = result;
-      cancel(result.reason);
+      verdict.take(result);
     }
   }
-  await untilEnd(ctx, Promise.all(Array.from({ length: Math.min(limit, work.length) }, worker)));
+  await untilEnd(ctx, Promise.all(Array.from({ length: Math.min(settings.limit, work.length) }, worker)));
   ctx.throwIfDone();
 
-  if (failed !== undefined) throw failed.reason;
+  verdict.throwIfFailed(results);
   const values = results.filter((result) => result.status === "fulfilled").map((result) => result.value);
   return { results, values, complete: values.length === results.length };
+}
+
+const ACTION = "fan out";
+
+/** Looks at the results as they come, and ends it all when that is due. */
+interface Verdict {
+  take(result: PromiseSettledResult<unknown>): void;
+  throwIfFailed(results: readonly PromiseSettledResult<unknown>[]): void;
+}
+
+function verdictOf(until: "all" | "first-error" | number, count: number, cancel: CancelFunc): Verdict {
+  if (until === "all") return { take() {}, throwIfFailed() {} };
+  return until === "first-error" ? firstError(cancel) : quorum(until, count, cancel);
+}
+
+function firstError(cancel: CancelFunc): Verdict {
+  let failed: PromiseRejectedResult | undefined;
+  return {
+    take(result) {
+      if (result.status === "fulfilled" || failed !== undefined) return;
+      failed = result;
+      cancel(result.reason);
+    },
+    throwIfFailed() {
+      if (failed !== undefined) throw failed.reason;
+    },
+  };
+}
+
+function quorum(wanted: number, count: number, cancel: CancelFunc): Verdict {
+  let values = 0;
+  let errors = 0;
+  if (wanted > count)
+    throw new AggregateError([], `there are ${count} items, too few for the ${wanted} results that are wanted`);
+  return {
+    take({ status }) {
+      if (status === "fulfilled") values += 1;
+      else errors += 1;
+      if (values === wanted) cancel(new Error("enough results have come"));
+      else if (errors === count - wanted + 1) cancel(new Error("too few results can still come"));
+    },
+    throwIfFailed(results) {
+      if (values >= wanted) return;
+      const reasons = results
+        .filter((result) => result.status === "rejected")
+        .map((result) => result.reason as unknown);
+      throw new AggregateError(reasons, `only ${values} of ${count} results came, of ${wanted} that were wanted`);
+    },
+  };
 }
 
 /** One item's result. An item whose context has ended, or ends while it runs, has that context's error. */
@@ -96,25 +146,31 @@ async function settle<T>(scope: Context, call: () => T | PromiseLike<T>): Promis
   }
 }
 
-/** The promise's result, or the context's error if that ends before. */
-function untilEnd<T>(ctx: Context, promise: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const stop = afterFunc(ctx, () => reject(ctx.err()));
-    promise.then(resolve, reject).finally(stop);
-  });
+function scopeOf(ctx: Context, { margin }: Settings): ReturnType<typeof withCancel> {
+  const remaining = ctx.remaining();
+  if (margin === undefined || remaining === Infinity) return withCancel(ctx);
+  return withTimeout(ctx, Math.max(0, remaining - margin), { source: "fanOut" });
 }
 
-function settings(fn: unknown, options: FanOutOptions): Required<FanOutOptions> & { margin: number } {
-  const { limit = Infinity, until = "first-error", margin = 10, ...others } = options;
-  refuseUnknown(others, "fan out");
-  if (typeof fn !== "function") {
-    throw new TypeError(`Cannot fan out: 'fn' must be a function: current value is ${describe(fn)}`);
+interface Settings {
+  readonly limit: number;
+  readonly until: "all" | "first-error" | number;
+  /** Set where it is over at the deadline. */
+  readonly margin: number | undefined;
+}
+
+function settingsOf({ limit = Infinity, until = "first-error", margin = 10, ...others }: FanOutOptions): Settings {
+  refuseUnknown(others, ACTION);
+  wholeNumber("limit", limit, 1, ACTION);
+  const kept = milliseconds(margin, ACTION, "margin");
+  if (typeof until === "object" && until !== null) {
+    const { quorum, ...others } = until;
+    refuseUnknown(others, ACTION);
+    return { limit, until: wholeNumber("quorum", quorum, 1, ACTION), margin: undefined };
   }
-  if (!(limit === Infinity || (Number.isInteger(limit) && limit > 0))) {
-    throw new RangeError(
-      `Cannot fan out: 'limit' must be a positive whole number: current value is ${describe(limit)}`,
-    );
-  }
-  oneOf("until", until, ["all", "first-error", "deadline"], "fan out");
-  return { limit, until, margin: milliseconds(margin, "fan out", "margin") };
+  const known = oneOf("until", until, ["all", "first-error", "first-success", "deadline"], ACTION);
+  if (known === undefined)
+    throw new TypeError(`Cannot ${ACTION}: 'until' is missing: current value is ${describe(until)}`);
+  if (known === "first-success") return { limit, until: 1, margin: undefined };
+  return known === "deadline" ? { limit, until: "all", margin: kept } : { limit, until: known, margin: undefined };
 }

@@ -1,0 +1,63 @@
+import fc from "fast-check";
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+
+import { RetryBudget } from "./retry-budget.ts";
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ["performance"] }));
+afterEach(() => void vi.useRealTimers());
+
+/** How many retries it lets through, of a great many. */
+function retries(budget: RetryBudget): number {
+  let count = 0;
+  while (count < 10_000 && budget.withdraw()) count += 1;
+  return count;
+}
+
+it("lets through a fifth of all calls, and ten a second besides", () => {
+  const budget = new RetryBudget();
+  expect(retries(budget)).toBe(100);
+  for (let index = 0; index < 1000; index++) budget.deposit();
+  expect(retries(budget)).toBe(200);
+  expect(retries(budget)).toBe(0);
+});
+
+it("lets through more once time has passed", () => {
+  const budget = new RetryBudget({ ratio: 0, minPerSecond: 1, window: "10s" });
+  expect(retries(budget)).toBe(10);
+  vi.advanceTimersByTime(11_000);
+  expect(retries(budget)).toBe(10);
+});
+
+it("never lets through more than its share of the window, whatever comes in what order", () => {
+  const step = fc.record({ wait: fc.integer({ min: 0, max: 700 }), calls: fc.nat(20), retries: fc.nat(20) });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const budget = new RetryBudget({ ratio: 0.5, minPerSecond: 2, window: "1s" });
+      const calls: number[] = [];
+      const made: number[] = [];
+      for (const { wait, calls: count, retries } of steps) {
+        vi.advanceTimersByTime(wait);
+        const now = performance.now();
+        for (let index = 0; index < count; index++) {
+          budget.deposit();
+          calls.push(now);
+        }
+        const lately = (times: number[], ms: number): number => times.filter((time) => time > now - ms).length;
+        for (let index = 0; index < retries; index++) {
+          if (!budget.withdraw()) continue;
+          made.push(now);
+          expect(lately(made, 900)).toBeLessThanOrEqual(2 + 0.5 * lately(calls, 1000.001));
+        }
+      }
+    }),
+  );
+});
+
+it.each([
+  [{ ratio: -1 }, /'ratio' must be zero or more: current value is number -1/],
+  [{ minPerSecond: Infinity }, /'minPerSecond' must be zero or more/],
+  [{ window: 0 }, /'window' must be more than zero/],
+  [{ rate: 1 }, /there is no option 'rate'/],
+])("refuses %j", (options, message) => {
+  expect(() => new RetryBudget(options as object)).toThrow(message);
+});

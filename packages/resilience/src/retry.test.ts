@@ -1,0 +1,213 @@
+import { background, type Context, current, DeadlineExceeded, withCancel, withTimeout } from "@throughline/context";
+import fc from "fast-check";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+
+import { RetryBudget } from "./retry-budget.ts";
+import { retry, type RetryPolicy } from "./retry.ts";
+import { sleep } from "./sleep.ts";
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void (vi.useRealTimers(), vi.restoreAllMocks()));
+
+/** The settled promise, while time goes on. */
+async function settled<T>(promise: Promise<T>): Promise<PromiseSettledResult<T>> {
+  const [[result]] = await Promise.all([Promise.allSettled([promise]), vi.runAllTimersAsync()]);
+  return result!;
+}
+
+/** Fails so many times, and says when it was called. */
+function failing(times: number): { fn: () => string; at: number[] } {
+  const [at, from] = [[] as number[], performance.now()];
+  return {
+    at,
+    fn() {
+      at.push(performance.now() - from);
+      if (at.length <= times) throw new Error(`attempt ${at.length} failed`);
+      return "done";
+    },
+  };
+}
+
+describe("retry", () => {
+  it("tries until it goes well, and tells each attempt its number", async () => {
+    const attempts: number[] = [];
+    const call = retry(background, (_ctx, attempt) => {
+      attempts.push(attempt);
+      if (attempt < 3) throw new Error("not yet");
+      return "done";
+    });
+
+    expect(await settled(call)).toEqual({ status: "fulfilled", value: "done" });
+    expect(attempts).toEqual([1, 2, 3]);
+  });
+
+  it("gives up after so many attempts, with the last error as it is", async () => {
+    const { fn, at } = failing(9);
+    expect(await settled(retry(background, fn, { attempts: 4 }))).toMatchObject({
+      reason: { message: "attempt 4 failed" },
+    });
+    expect(at.length).toBe(4);
+  });
+
+  it("runs each attempt under a context of its own, which ends with it", async () => {
+    const seen: Context[] = [];
+    await settled(
+      retry(background, async (ctx, attempt) => {
+        expect(current()).toBe(ctx);
+        seen.push(ctx);
+        await null;
+        if (attempt === 1) throw new Error("not yet");
+      }),
+    );
+
+    expect(new Set(seen).size).toBe(2);
+    expect(seen.every((ctx) => ctx.err() !== undefined)).toBe(true);
+  });
+
+  it("does not try what is not worth another attempt", async () => {
+    const { fn, at } = failing(9);
+    await settled(retry(background, fn, { retryIf: (error) => !/failed/.test(String(error)) }));
+    expect(at.length).toBe(1);
+  });
+
+  it("never retries an error of a context", async () => {
+    const error = new DeadlineExceeded();
+    const fn = vi.fn(() => Promise.reject(error));
+    expect(await settled(retry(background, fn))).toEqual({ status: "rejected", reason: error });
+    expect(fn).toHaveBeenCalledOnce();
+  });
+
+  it("cuts off an attempt that takes too long, and tries again", async () => {
+    const call = retry(
+      background,
+      async (ctx, attempt) => {
+        if (attempt === 1) await sleep(ctx, "1h");
+        return attempt;
+      },
+      { attemptTimeout: "50ms" },
+    );
+    expect(await settled(call)).toEqual({ status: "fulfilled", value: 2 });
+  });
+
+  it("cuts off an attempt that does not listen, too", async () => {
+    const call = retry(
+      background,
+      (_ctx, attempt) => (attempt === 1 ? new Promise<number>(() => {}) : Promise.resolve(attempt)),
+      { attemptTimeout: "50ms" },
+    );
+    expect(await settled(call)).toEqual({ status: "fulfilled", value: 2 });
+  });
+
+  it("fails with the timeout of its last attempt, which says so", async () => {
+    const call = retry(background, (ctx) => sleep(ctx, "1h"), { attemptTimeout: "50ms", attempts: 2 });
+    expect(await settled(call)).toMatchObject({ reason: { source: "attemptTimeout", budget: 50 } });
+  });
+
+  it("ends while it waits when its context does, with that context's own error", async () => {
+    const [ctx, cancel] = withCancel(background);
+    const call = retry(ctx, failing(9).fn, { backoff: { base: "1h", max: "1h" } });
+    setTimeout(cancel, 10);
+    const result = await settled(call);
+    expect((result as PromiseRejectedResult).reason).toBe(ctx.err());
+  });
+
+  it("does not start under a context that has ended", async () => {
+    const [ctx, cancel] = withCancel(background);
+    cancel();
+    const fn = vi.fn();
+    await expect(retry(ctx, fn)).rejects.toBe(ctx.err());
+    expect(fn).not.toHaveBeenCalled();
+  });
+
+  it("waits for as long as it is told to", async () => {
+    const { fn, at } = failing(1);
+    await settled(retry(background, fn, { retryAfter: () => 700 }));
+    expect(at[1]).toBeGreaterThanOrEqual(700);
+  });
+
+  it("gives up at once where it would have to wait past the deadline", async () => {
+    const [ctx] = withTimeout(background, "500ms");
+    const { fn, at } = failing(9);
+    const call = retry(ctx, fn, { retryAfter: () => 3600_000 });
+
+    expect(await settled(call)).toMatchObject({ reason: { message: "attempt 1 failed" } });
+    expect(at).toEqual([0]);
+    expect(ctx.err()).toBeDefined();
+  });
+
+  it("gives up when the budget is used up, which all calls share", async () => {
+    const budget = new RetryBudget({ ratio: 0, minPerSecond: 1, window: "10s" });
+    let attempts = 0;
+    const calls = Array.from({ length: 30 }, () =>
+      retry(background, () => (attempts++, Promise.reject(new Error("down"))), { budget, backoff: { max: 1 } }),
+    );
+    await settled(Promise.allSettled(calls));
+    expect(attempts).toBe(30 + 10);
+  });
+
+  it("tells of each retry before it waits", async () => {
+    const onRetry = vi.fn();
+    vi.spyOn(Math, "random").mockReturnValue(0.5);
+    await settled(retry(background, failing(2).fn, { backoff: { base: 100 }, onRetry }));
+    expect(onRetry.mock.calls.map(([retry]) => ({ ...retry, error: retry.error.message }))).toEqual([
+      { error: "attempt 1 failed", attempts: 1, wait: 50 },
+      { error: "attempt 2 failed", attempts: 2, wait: 100 },
+    ]);
+  });
+
+  it("waits within its bounds, and is over by its deadline, whatever it is told", async () => {
+    const policies = fc.record({
+      attempts: fc.integer({ min: 1, max: 8 }),
+      base: fc.integer({ min: 0, max: 500 }),
+      max: fc.integer({ min: 0, max: 2000 }),
+      deadline: fc.integer({ min: 1, max: 5000 }),
+      after: fc.array(fc.option(fc.nat(1500), { nil: undefined }), { maxLength: 8 }),
+      works: fc.integer({ min: 1, max: 12 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(policies, async ({ attempts, base, max, deadline, after, works }) => {
+        const from = performance.now();
+        const [ctx, cancel] = withTimeout(background, deadline);
+        const at: number[] = [];
+        const policy: RetryPolicy = {
+          attempts,
+          backoff: { base, max },
+          retryAfter: () => after[at.length - 1],
+        };
+        const result = await settled(
+          retry(
+            ctx,
+            () => {
+              at.push(performance.now() - from);
+              if (at.length < works) throw new Error("down");
+            },
+            policy,
+          ),
+        );
+        expect(at.length).toBeLessThanOrEqual(Math.min(attempts, works));
+        expect(at.every((time) => time < deadline)).toBe(true);
+        for (const [index, time] of at.entries()) {
+          if (index === 0) continue;
+          const [waited, asked] = [time - at[index - 1]!, after[index - 1] ?? 0];
+          expect(waited).toBeGreaterThanOrEqual(asked);
+          // The faked clock of timers has whole milliseconds.
+          expect(waited).toBeLessThanOrEqual(Math.max(asked, Math.min(max, base * 2 ** (index - 1))) + 1);
+        }
+        expect(result.status === "fulfilled").toBe(at.length === works);
+        cancel();
+      }),
+    );
+  });
+
+  it.each<[object, RegExp]>([
+    [{ attempts: 0 }, /'attempts' must be a whole number, 1 or more/],
+    [{ backoff: { base: "soon" } }, /'base' must be zero or more milliseconds/],
+    [{ backoff: { factor: 2 } }, /there is no option 'factor'/],
+    [{ retryIf: true }, /'retryIf' must be a function/],
+    [{ tries: 3 }, /there is no option 'tries'/],
+  ])("refuses %j before it tries", async (policy, message) => {
+    const fn = vi.fn();
+    await expect(retry(background, fn, policy)).rejects.toThrow(message);
+    expect(fn).not.toHaveBeenCalled();
+  });
+});
