@@ -5,12 +5,19 @@ import { pipeline } from "node:stream/promises";
 import { setTimeout as delay } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 
-import { context as otel, ROOT_CONTEXT } from "@opentelemetry/api";
+import {
+  context as otel,
+  type Context as OtelContext,
+  ROOT_CONTEXT,
+  type SpanContext,
+  trace,
+} from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
+import { suppressTracing } from "@opentelemetry/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { Rewriting } from "../../../test/support/rewriting-manager.ts";
-import { background, bind, type Context, createKey, current, run, withCancel, withValue } from "./index.ts";
+import { background, bind, carry, type Context, createKey, current, run, withCancel, withValue } from "./index.ts";
 
 const key = createKey<string>("key");
 const ctx = withValue(background, key, "here");
@@ -223,3 +230,45 @@ function emitting(event: string): EventEmitter {
 }
 
 const fromElsewhere = run(other, () => delay(1));
+
+describe("a request whose context an instrumentation replaces by the one that was active before", () => {
+  beforeEach(() => void otel.setGlobalContextManager(new AsyncLocalStorageContextManager().enable()));
+  afterEach(() => otel.disable());
+
+  const spanOf = (traceId: string, spanId: string): SpanContext => ({ traceId, spanId, traceFlags: 1 });
+  const [TRACE, OTHER] = ["0af7651916cd43dd8448eb211c80319c", "1af7651916cd43dd8448eb211c80319c"] as const;
+  const before = trace.setSpanContext(ROOT_CONTEXT, spanOf(TRACE, "b7ad6b7169203331"));
+  const request = withValue(trace.setSpanContext(ctx, spanOf(TRACE, "b7ad6b7169203331")), key, "request");
+
+  it("still has its own, with the span that is active", async () => {
+    const later = trace.setSpanContext(before, spanOf(TRACE, "c7ad6b7169203331"));
+    await carry(request, () =>
+      otel.with(later, async () => {
+        await null;
+        expect(current().value(key)).toBe("request");
+        expect(trace.getSpanContext(current())?.spanId).toBe("c7ad6b7169203331");
+      }),
+    );
+  });
+
+  it.each<[string, () => OtelContext]>([
+    ["of another trace", () => trace.setSpanContext(ROOT_CONTEXT, spanOf(OTHER, "b7ad6b7169203331"))],
+    ["of no trace", () => ROOT_CONTEXT.setValue(Symbol("theirs"), 1)],
+    ["of telemetry's own traffic", () => suppressTracing(before)],
+    ["that is the root", () => ROOT_CONTEXT],
+  ])("has a context %s as it is", (_what, active) => {
+    carry(request, () => otel.with(active(), () => expect(current().value(key)).toBeUndefined()));
+  });
+
+  it("that has ended is not come back to", () => {
+    const [ended, cancel] = withCancel(request);
+    carry(ended, () => {
+      cancel();
+      otel.with(before, () => expect(current().value(key)).toBeUndefined());
+    });
+  });
+
+  it("is not come back to from a context of ours that was run further in", () => {
+    carry(request, () => run(other, () => expect(current().value(key)).toBe("elsewhere")));
+  });
+});

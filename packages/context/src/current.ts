@@ -1,9 +1,10 @@
-import { context as otel, ROOT_CONTEXT } from "@opentelemetry/api";
+import { context as otel, type Context as OtelContext, ROOT_CONTEXT, trace } from "@opentelemetry/api";
 
 import { background, type Context, isContext } from "./context.ts";
 import { describe } from "./describe.ts";
 import { ours, parentOf } from "./parent.ts";
-import { storage } from "./storage.ts";
+import { storage, type Stored } from "./storage.ts";
+import { isSuppressed } from "./suppressed.ts";
 
 /**
  * The context of the request being served here, `background` outside of any. Never throws.
@@ -14,7 +15,21 @@ import { storage } from "./storage.ts";
 export function current(): Context {
   const active = otel.active();
   if (isContext(active)) return active;
-  return active === ROOT_CONTEXT ? (storage.getStore() ?? background) : ours(active);
+  const stored = storage.getStore();
+  if (active !== ROOT_CONTEXT) return restored(active, stored) ?? ours(active);
+  return isContext(stored) ? stored : background;
+}
+
+/**
+ * The context of the request, where an instrumentation has put back what was active before it: it is the same trace, with whatever span is now
+ * active.
+ */
+function restored(active: OtelContext, stored: Stored | undefined): Context | undefined {
+  if (stored === undefined || isContext(stored) || isSuppressed(active)) return undefined;
+  const { request } = stored;
+  const span = trace.getSpan(active);
+  const isSame = span !== undefined && span.spanContext().traceId === trace.getSpanContext(request)?.traceId;
+  return isSame && request.err() === undefined ? (trace.setSpan(request, span) as Context) : undefined;
 }
 
 /** Calls `fn` with `ctx` as the current context, in it and in all it starts, and returns what it returns. */
@@ -32,6 +47,20 @@ function enter<Args extends unknown[], R>(ctx: Context, fn: (...args: Args) => R
   const active = otel.active();
   if (isContext(active) && active.scope === ctx.scope) return fn(...args);
   return storage.run(ctx, fn, ...args);
+}
+
+/**
+ * As `run`, for a whole request: it is known even where an instrumentation puts back the context that was active before ours, as those of
+ * Express did and some do, when the next handler is called.
+ */
+export function carry<Args extends unknown[], R>(ctx: Context, fn: (...args: Args) => R, ...args: Args): R {
+  return otel.with(ctx, enterRequest<Args, R>, undefined, ctx, fn, args);
+}
+
+function enterRequest<Args extends unknown[], R>(ctx: Context, fn: (...args: Args) => R, args: Args): R {
+  const active = otel.active();
+  const isCarried = isContext(active) && active.scope === ctx.scope;
+  return storage.run(isCarried ? { request: ctx } : ctx, fn, ...args);
 }
 
 /** A function that calls `fn` with `ctx` as the current context, wherever it is called from: for event listeners, pools and queues. */

@@ -12,7 +12,9 @@ export { withoutCancel } from "./without-cancel.ts";
 // For the packages beside this one.
 export { callAfter } from "./alarm.ts";
 export { isAttached } from "./attached.ts";
+export { carry } from "./current.ts";
 export { describe } from "./describe.ts";
 export { deadlineDetails } from "./details.ts";
 export { milliseconds } from "./duration.ts";
 export { callable, oneOf, refuseUnknown, wholeNumber } from "./options.ts";
+export { isSuppressed } from "./suppressed.ts";

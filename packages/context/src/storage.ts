@@ -6,8 +6,11 @@ import type { Context } from "./context.ts";
 
 /** The storage for when OpenTelemetry has no working context manager; one for all installed copies of this package. */
 const STORAGE = Symbol.for("@throughline/context/storage.1");
-const shared = globalThis as { [STORAGE]?: AsyncLocalStorage<Context> };
-export const storage: AsyncLocalStorage<Context> = (shared[STORAGE] ??= new AsyncLocalStorage<Context>());
+const shared = globalThis as { [STORAGE]?: AsyncLocalStorage<Stored> };
+export const storage: AsyncLocalStorage<Stored> = (shared[STORAGE] ??= new AsyncLocalStorage<Stored>());
+
+/** The current context; or, where a manager carries that, the one of the request, for when the manager is given an older one. */
+export type Stored = Context | { readonly request: Context };
 
 /**
  * Where what serves everybody runs, such as a timer: in no request's context, even if this package was first loaded inside a

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-import { run } from "@throughline/context";
+import { carry } from "@throughline/context";
 import { acceptor, receiveNode, sendProblem, type ServerOptions } from "@throughline/http";
 
 import { type Routed, routeOf } from "./route.ts";
@@ -25,7 +25,7 @@ export function requestContext(options?: ServerOptions): Middleware {
   const accept = acceptor(options);
   return function requestContext(req, res, next) {
     return receiveNode<void>(accept, req, res, () => routeOf(req as Routed), {
-      run: (ctx) => run(ctx, next),
+      run: (ctx) => carry(ctx, next),
       refuse: (problem, started) => sendProblem(req, res, problem, started),
       leave: () => {},
     });

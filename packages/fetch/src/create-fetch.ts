@@ -1,25 +1,31 @@
-import { type Context, current, describe } from "@throughline/context";
 import {
-  type ClientOptions,
-  type ClientSettings,
-  ClientSpan,
-  clientSettings,
-  injectTrace,
+  type Context,
+  current,
+  describe,
+  type Duration,
+  milliseconds,
+  withTimeout,
   isSuppressed,
-  outboundDeadline,
-} from "@throughline/http";
+} from "@throughline/context";
+import { type ClientOptions, clientSettings } from "@throughline/http";
 
-import { type Call, type FetchArguments, readCall } from "./call.ts";
-import { linkSignals } from "./linked-signal.ts";
-import { rebodied } from "./rebodied.ts";
-import { isTracedElsewhere } from "./traced-elsewhere.ts";
-import { watchedBody } from "./watched-body.ts";
+import type { Attempt } from "./attempt.ts";
+import { type FetchArguments, readCall } from "./call.ts";
+import { attemptFollowing } from "./follow-redirects.ts";
+import { type FetchRetry, type Retrying, retryingWith } from "./retrying.ts";
 
-type Fetch = typeof globalThis.fetch;
+/** A `fetch`, which also takes a `timeout` for one call. */
+export type ContextFetch = (...call: FetchArguments) => Promise<Response>;
 
 export interface FetchOptions extends ClientOptions {
   /** What sends the request. @default the global `fetch`, looked up at each call */
-  fetch?: Fetch;
+  fetch?: typeof globalThis.fetch;
+  /**
+   * Tries again what may be tried again: calls of an idempotent method, or with an `Idempotency-Key`, whose connection failed, or that
+   * were answered 429, 502, 503 or 504; and any call of which a service with this library says that nothing was started. Never after
+   * a deadline, nor when the next attempt could only come after one; and no body that is a stream. `true` for the defaults. @default false
+   */
+  retry?: boolean | FetchRetry;
 }
 
 /**
@@ -28,54 +34,52 @@ export interface FetchOptions extends ClientOptions {
  * millisecond to give it does not dial. A call's own `signal` works as ever. Outside of any request it behaves as the `fetch` it
  * wraps.
  *
+ * Under a deadline it follows redirects itself, as the fetch standard does, so that each hop is told what is left by then.
+ *
  * @throws TypeError, RangeError if an option is wrong
  */
-export function createFetch({ fetch: given, ...options }: FetchOptions = {}): Fetch {
+export function createFetch({ fetch: given, retry = false, ...options }: FetchOptions = {}): ContextFetch {
   if (given !== undefined && typeof given !== "function") {
     throw new TypeError(`Cannot create a fetch: 'fetch' must be a function: current value is ${describe(given)}`);
   }
   const settings = clientSettings(options, "create a fetch");
+  const make = makingWith(retry);
 
-  return async function fetch(...call: FetchArguments): Promise<Response> {
+  return async function fetch(...args: FetchArguments): Promise<Response> {
     const send = given ?? globalThis.fetch;
     const ctx = current();
     // Telemetry's own traffic is not to be cut short by the deadline of whoever happened to trigger it.
-    return isSuppressed(ctx) ? send(...call) : sendUnder(ctx, send, readCall(...call), settings);
+    if (isSuppressed(ctx)) return send(...args);
+    const call = readCall(...args);
+    return callWithin(ctx, call.timeout ?? settings.timeout, (whole) =>
+      make({ whole, head: whole, fetch: send, settings, number: 1 }, call),
+    );
   };
 }
 
-async function sendUnder(ctx: Context, send: Fetch, call: Call, settings: ClientSettings): Promise<Response> {
-  const { headers } = call;
-  const deadline = outboundDeadline(ctx, settings);
-  if (deadline !== undefined) headers.set(deadline.header, deadline.value);
+function makingWith(retry: boolean | FetchRetry): Retrying {
+  if (retry === false) return attemptFollowing;
+  if (retry === true) return retryingWith({});
+  if (typeof retry === "object" && retry !== null) return retryingWith(retry);
+  throw new TypeError(
+    `Cannot create a fetch: 'retry' must be true, false or an object: current value is ${describe(retry)}`,
+  );
+}
 
-  const isTraced = isTracedElsewhere();
-  const span = isTraced ? undefined : startSpan(ctx, call);
-  if (!isTraced) injectTrace(span?.ctx ?? ctx, headers, { set: (carrier, name, value) => carrier.set(name, value) });
-
-  // Whichever is first: the body's end, an error before it, or the end of the context, after which nobody may look at the body.
-  const over = (error?: unknown): void => {
-    link.release();
-    span?.end(error, call.signal?.aborted);
-  };
-  const link = linkSignals(ctx, call.signal, over);
+/** Makes a call under a limit of its own, if it has one, until its body is over. */
+async function callWithin(
+  ctx: Context,
+  timeout: Duration | undefined,
+  make: (whole: Context) => Promise<Attempt>,
+): Promise<Response> {
+  if (timeout === undefined) return (await make(ctx)).response;
+  const [whole, cancel] = withTimeout(ctx, milliseconds(timeout, "fetch"), { source: "timeout" });
   try {
-    const response = await send(call.input, { ...call.init, headers, signal: link.signal });
-    span?.response(response.status);
-    if (response.body !== null) {
-      const body = watchedBody(response.body, (end) => over(end.how === "failed" ? end.error : undefined));
-      return rebodied(response, body.stream);
-    }
-    over();
+    const { response, onceOver } = await make(whole);
+    onceOver(cancel);
     return response;
   } catch (error) {
-    over(error);
+    cancel();
     throw error;
   }
-}
-
-/** The call's span; none where nothing goes over HTTP. */
-function startSpan(ctx: Context, { method, url }: Call): ClientSpan | undefined {
-  const parsed = URL.parse(url);
-  return parsed !== null && /^https?:$/.test(parsed.protocol) ? ClientSpan.start(ctx, method, parsed) : undefined;
 }

@@ -6,6 +6,7 @@ import { afterFunc, type Context } from "@throughline/context";
  */
 export interface LinkedSignal {
   readonly signal: AbortSignal;
+  abort(reason: unknown): void;
   release(): void;
 }
 
@@ -21,16 +22,15 @@ export function linkSignals(
     aborted(reason);
   };
   const stop = afterFunc(ctx, () => abort(ctx.err()));
-  if (own === null || own === undefined) return { signal: controller.signal, release: stop };
-
-  const abortByOwn = (): void => abort(own.reason);
-  if (own.aborted) controller.abort(own.reason);
-  else own.addEventListener("abort", abortByOwn, { once: true });
+  const abortByOwn = (): void => abort(own!.reason);
+  if (own?.aborted) controller.abort(own.reason);
+  else own?.addEventListener("abort", abortByOwn, { once: true });
   return {
     signal: controller.signal,
+    abort,
     release() {
       stop();
-      own.removeEventListener("abort", abortByOwn);
+      own?.removeEventListener("abort", abortByOwn);
     },
   };
 }

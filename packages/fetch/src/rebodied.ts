@@ -9,11 +9,11 @@ export function rebodied(original: Response, body: ReadableStream | null): Respo
     url,
     redirected,
     type,
-    clone: () => rebodied(original, cloneBody(response)),
+    clone: () => rebodied(response, cloneBody(response)),
   };
   return Object.defineProperties(
     response,
-    Object.fromEntries(Object.entries(properties).map(([name, value]) => [name, { value }])),
+    Object.fromEntries(Object.entries(properties).map(([name, value]) => [name, { value, configurable: true }])),
   );
 }
 

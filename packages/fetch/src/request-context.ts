@@ -1,4 +1,4 @@
-import { run } from "@throughline/context";
+import { carry } from "@throughline/context";
 import {
   acceptor,
   answerAtDeadline,
@@ -45,7 +45,7 @@ export function requestContext<Rest extends unknown[] = []>(
       if (reply !== undefined) limitStream(exchange, reply, settings);
       answerAtDeadline(exchange, ctx);
       try {
-        return await run(ctx, handler, request, ...rest);
+        return await carry(ctx, handler, request, ...rest);
       } catch (error) {
         exchange.fail(error);
         const response = answerError(error, request);

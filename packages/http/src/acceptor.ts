@@ -1,9 +1,10 @@
-import { trace } from "@opentelemetry/api";
+import { type Span, trace } from "@opentelemetry/api";
 import {
   background,
   type Context,
   current,
   DeadlineExceeded,
+  isSuppressed,
   withCancel,
   withoutCancel,
   withTimeout,
@@ -15,7 +16,7 @@ import type { InvalidDeadline } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
 import { type Budget, callersBudget, lesser } from "./inbound-deadline.ts";
 import type { IncomingRequest } from "./incoming-request.ts";
-import { isSuppressed } from "./otel-keys.ts";
+import { httpMetadata } from "./otel-keys.ts";
 import { type Problem, problemOf } from "./problem.ts";
 import { countInvalid, ServerMeasurement } from "./server-metrics.ts";
 import { type ServerOptions, type ServerSettings, serverSettings } from "./server-options.ts";
@@ -67,8 +68,6 @@ export function acceptor(options: ServerOptions = {}): Acceptor {
 
 function open(request: IncomingRequest, settings: ServerSettings): Exchange {
   const active = current();
-  if (isSuppressed(active)) return new Exchange(active);
-
   let invalid: InvalidDeadline | undefined;
   const callers = callersBudget(request.headers, settings.accept, (error) => {
     invalid ??= error;
@@ -77,10 +76,10 @@ function open(request: IncomingRequest, settings: ServerSettings): Exchange {
   const budget = serverBudget(callers, settings);
 
   const base = baseOf(active);
-  const instrumented = serverSpanOf(base);
-  const span = instrumented
-    ? ServerSpan.enrich(base, instrumented, request, settings.captureHeaders)
-    : ServerSpan.start(parentOf(base, request), request, settings.captureHeaders);
+  // An instrumentation that was told to ignore this request has tracing suppressed for it: of that we say nothing either.
+  const isSilent = isSuppressed(active);
+  const instrumented = isSilent ? undefined : serverSpanOf(base);
+  const span = isSilent ? undefined : spanOf(instrumented, base, request, settings);
   if (budget !== undefined) span?.budget(budget);
   const ctx = withCallersCriticality(span?.ctx ?? parentOf(base, request), request, settings);
 
@@ -89,8 +88,24 @@ function open(request: IncomingRequest, settings: ServerSettings): Exchange {
   const exchange = new Exchange(limited, cancel, isEnforced ? refusalOf(budget, invalid, settings) : undefined);
   if (settings.mode === "propagate" && budget !== undefined) exchange.declaredAt = performance.now() + budget.ms;
   exchange.observe(span);
-  exchange.observe(ServerMeasurement.start(request, budget, instrumented !== undefined));
+  if (!isSilent)
+    exchange.observe(ServerMeasurement.start(request, budget, instrumented !== undefined && isMeasured(base)));
   return exchange;
+}
+
+function spanOf(
+  instrumented: Span | undefined,
+  base: Context,
+  request: IncomingRequest,
+  { captureHeaders }: ServerSettings,
+): ServerSpan | undefined {
+  if (instrumented !== undefined) return ServerSpan.enrich(base, instrumented, request, captureHeaders);
+  return ServerSpan.start(parentOf(base, request), request, captureHeaders);
+}
+
+/** An instrumentation that leaves metadata is OpenTelemetry's, which measures too; whoever only makes a span active does not. */
+function isMeasured(base: Context): boolean {
+  return httpMetadata(base) !== undefined;
 }
 
 function narrow(exchange: Exchange, request: IncomingRequest, settings: ServerSettings): Accepted {

@@ -6,6 +6,8 @@ export const ATTR = {
   SOURCE: "throughline.deadline.source",
   /** What ended the request: see {@link EndedBy}. */
   ENDED_BY: "throughline.ended_by",
+  /** How far a call had come when it was cut short: `queue`, `connect`, `headers`, `body`. */
+  PHASE: "throughline.call.phase",
 } as const;
 
 /** A response in full; a refusal before any handler ran; the deadline; the client that went away; another cancellation; an error. */

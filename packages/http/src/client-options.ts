@@ -8,11 +8,14 @@ export interface ClientOptions {
   margin?: Duration;
   /** Header that the remaining time is sent in. @default grpcTimeout */
   dialect?: DeadlineDialect;
+  /** How long a call may take in all: attempts, redirects and the body. A context's deadline that is earlier holds. @default no limit */
+  timeout?: Duration;
 }
 
 export interface ClientSettings {
   readonly margin: number;
   readonly dialect: DeadlineDialect;
+  readonly timeout: number | undefined;
 }
 
 /**
@@ -20,12 +23,16 @@ export interface ClientSettings {
  * @throws RangeError if a duration is none
  */
 export function clientSettings(options: ClientOptions, action: string): ClientSettings {
-  const { margin = 1, dialect = grpcTimeout, ...others } = options;
+  const { margin = 1, dialect = grpcTimeout, timeout, ...others } = options;
   refuseUnknown(others, action);
   if (!isDialect(dialect)) {
     throw new TypeError(
       `Cannot ${action}: 'dialect' must be a deadline dialect, such as grpcTimeout: current value is ${describe(dialect)}`,
     );
   }
-  return { margin: milliseconds(margin, action, "margin"), dialect };
+  return {
+    margin: milliseconds(margin, action, "margin"),
+    dialect,
+    timeout: timeout === undefined ? undefined : milliseconds(timeout, action, "timeout"),
+  };
 }

@@ -2,6 +2,7 @@ import { type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import {
   ATTR_ERROR_TYPE,
   ATTR_HTTP_REQUEST_METHOD,
+  ATTR_HTTP_REQUEST_RESEND_COUNT,
   ATTR_HTTP_RESPONSE_STATUS_CODE,
   ATTR_SERVER_ADDRESS,
   ATTR_SERVER_PORT,
@@ -10,6 +11,7 @@ import {
 import { type Context, DeadlineExceeded } from "@throughline/context";
 
 import { ATTR, DEADLINE_EXCEEDED, type EndedBy, knownMethod, redactUrl } from "./attributes.ts";
+import type { CallPhase } from "./call-details.ts";
 import { causes } from "./causes.ts";
 import { tracer } from "./tracer.ts";
 
@@ -24,7 +26,7 @@ export class ClientSpan {
   }
 
   /** @returns `undefined` where nobody traces */
-  static start(ctx: Context, method: string, url: URL): ClientSpan | undefined {
+  static start(ctx: Context, method: string, url: URL, attempt: number): ClientSpan | undefined {
     const spans = tracer();
     if (spans === undefined) return undefined;
     const known = knownMethod(method);
@@ -34,6 +36,7 @@ export class ClientSpan {
       [ATTR_URL_FULL]: redactUrl(url),
       [ATTR_SERVER_ADDRESS]: url.hostname,
       [ATTR_SERVER_PORT]: url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port),
+      [ATTR_HTTP_REQUEST_RESEND_COUNT]: attempt > 1 ? attempt - 1 : undefined,
       [ATTR.BUDGET]: remaining === Infinity ? undefined : Math.floor(remaining),
     };
     const span = spans.startSpan(known, { kind: SpanKind.CLIENT, attributes }, ctx);
@@ -52,12 +55,14 @@ export class ClientSpan {
    * The exchange is over: with an error, unless the body is read or nobody wants it.
    *
    * @param isGivenUp whether the caller's own signal has ended it: that somebody wanted, and is no error
+   * @param phase how far it had come
    */
-  end(error?: unknown, isGivenUp = false): void {
+  end(error: unknown, isGivenUp: boolean, phase: CallPhase): void {
     const span = this.#span;
     if (!span.isRecording()) return;
     const endedBy = this.#endedBy(error, isGivenUp);
     span.setAttribute(ATTR.ENDED_BY, endedBy);
+    if (endedBy !== "response") span.setAttribute(ATTR.PHASE, phase);
     if (endedBy === "deadline" || endedBy === "error") {
       span.setAttribute(ATTR_ERROR_TYPE, endedBy === "deadline" ? DEADLINE_EXCEEDED : errorType(error));
       span.setStatus({ code: SpanStatusCode.ERROR });
@@ -73,11 +78,12 @@ export class ClientSpan {
   }
 }
 
-/** The most telling name that has few values: undici wraps what happened in a TypeError that says nothing. */
+/** The most telling name that has few values, which is the innermost: clients wrap what happened in errors that say nothing. */
 function errorType(error: unknown): string {
+  let type = error instanceof Error ? error.name : "_OTHER";
   for (const each of causes(error)) {
-    const code = (each as NodeJS.ErrnoException).code;
-    if (typeof code === "string") return code;
+    const { code } = each as NodeJS.ErrnoException;
+    if (typeof code === "string") type = code;
   }
-  return error instanceof Error ? error.name : "_OTHER";
+  return type;
 }

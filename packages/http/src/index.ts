@@ -1,4 +1,5 @@
 export { type AdmissionOptions } from "./admission-options.ts";
+export { type CallDetails, type CallPhase, callsOf } from "./call-details.ts";
 export { type Criticality, criticality, withCriticality } from "./criticality.ts";
 export { drain, type DrainableServer, type DrainOptions } from "./drain.ts";
 export {
@@ -22,6 +23,7 @@ export {
   serverTimeout,
 } from "./dialects.ts";
 export { setRoute } from "./exchange.ts";
+export { outcomeOf, type ServiceOutcome } from "./outcome.ts";
 export { type Problem, type ProblemDocument } from "./problem.ts";
 export { requestContext, streamContext } from "./request-context.ts";
 export { type ServerOptions } from "./server-options.ts";
@@ -32,7 +34,6 @@ export { type Accepted, type Acceptor, acceptor } from "./acceptor.ts";
 export { type Turn } from "./admission.ts";
 export { type Answer, answerOf, isRepresentationHeader, OUTCOME_HEADER } from "./answer.ts";
 export { type EndedBy } from "./attributes.ts";
-export { ClientSpan } from "./client-span.ts";
 export { type ClientSettings, clientSettings } from "./client-options.ts";
 export { Exchange, type Outcome, type ResponseEnd } from "./exchange.ts";
 export { answerAtDeadline, follow } from "./follow.ts";
@@ -43,9 +44,9 @@ export { type Handling, judge, receiveNode, receiveStream, sendProblem, type Ver
 export { replyOf } from "./node-reply.ts";
 export { joinTraffic } from "./node-traffic.ts";
 export { type NodeRequest, type NodeResponse } from "./node-types.ts";
-export { isSuppressed } from "./otel-keys.ts";
-export { outboundDeadline } from "./outbound.ts";
+export { causes } from "./causes.ts";
+export { callIn, OutboundCall, type OutgoingRequest } from "./outbound-call.ts";
+export { parseRetryAfter } from "./retry-after.ts";
 export { problemOf } from "./problem.ts";
 export { type Reply } from "./reply.ts";
 export { limitStream } from "./stream-limits.ts";
-export { injectTrace } from "./trace-context.ts";

@@ -3,7 +3,6 @@ import { type Context as OtelContext, createContextKey, type Span } from "@opent
 // Keys of OpenTelemetry's core, which are the same in every version of it: `createContextKey` gives `Symbol.for(name)`.
 
 const RPC_METADATA = createContextKey("OpenTelemetry SDK Context Key RPC_METADATA");
-const SUPPRESS_TRACING = createContextKey("OpenTelemetry SDK Context Key SUPPRESS_TRACING");
 
 /** What instrumentations of one HTTP request tell each other: its SERVER span, and the route once it is known. */
 export interface HttpMetadata {
@@ -19,9 +18,4 @@ export function httpMetadata(ctx: OtelContext): HttpMetadata | undefined {
 
 export function setHttpMetadata<C extends OtelContext>(ctx: C, metadata: HttpMetadata): C {
   return ctx.setValue(RPC_METADATA, metadata) as C;
-}
-
-/** Whether this is telemetry's own traffic, which must not be hit by a user's deadline, nor be traced. */
-export function isSuppressed(ctx: OtelContext): boolean {
-  return ctx.getValue(SUPPRESS_TRACING) === true;
 }

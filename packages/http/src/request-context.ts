@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 
-import { run } from "@throughline/context";
+import { carry } from "@throughline/context";
 
 import { acceptor, exchangeOf } from "./acceptor.ts";
 import { answerOf } from "./answer.ts";
@@ -34,7 +34,7 @@ export function requestContext<Req extends NodeRequest, Res extends NodeResponse
     };
     return receiveNode<Done>(accept, req, res, noRoute, {
       ...leaving,
-      run: (ctx) => attempt(() => run(ctx, listener, req, res), fail),
+      run: (ctx) => attempt(() => carry(ctx, listener, req, res), fail),
       refuse: (problem, started) => sendProblem(req, res, problem, started),
     });
   };
@@ -57,7 +57,7 @@ export function streamContext(
     };
     return receiveStream<Done>(accept, stream, headers, {
       ...leaving,
-      run: (ctx) => attempt(() => run(ctx, listener, stream, headers, flags), fail),
+      run: (ctx) => attempt(() => carry(ctx, listener, stream, headers, flags), fail),
       refuse: (problem, started) => reply.send(answerOf(problem, started, reply.accept)),
     });
   };

@@ -71,18 +71,19 @@ export class ServerSpan implements Observer {
 
   end({ endedBy, status, route, error }: Outcome): void {
     const span = this.#span;
+    const metadata = httpMetadata(this.ctx);
+    const matched = route ?? metadata?.route;
+    // An instrumentation that was told no route reads it here when it ends the span, a moment from now; for its metrics too.
+    if (!this.#ours && metadata !== undefined && matched !== undefined) metadata.route ??= matched;
     if (!span.isRecording()) return;
     span.setAttribute(ATTR.ENDED_BY, endedBy);
     if (endedBy === "deadline") {
-      span.setAttribute(ATTR_ERROR_TYPE, DEADLINE_EXCEEDED);
-      span.setStatus({ code: SpanStatusCode.ERROR });
+      if (this.#ours) exceeded(span);
+      else beforeEnd(span, exceeded);
     }
+    if (matched !== undefined && (this.#ours || metadata === undefined)) span.setAttribute(ATTR_HTTP_ROUTE, matched);
     if (!this.#ours) return;
-    const matched = route ?? httpMetadata(this.ctx)?.route;
-    if (matched !== undefined) {
-      span.setAttribute(ATTR_HTTP_ROUTE, matched);
-      span.updateName(`${this.#method} ${matched}`);
-    }
+    if (matched !== undefined) span.updateName(`${this.#method} ${matched}`);
     if (status !== undefined) span.setAttribute(ATTR_HTTP_RESPONSE_STATUS_CODE, status);
     if (endedBy === "error" || (isAnswer(endedBy) && (status ?? 0) >= 500)) {
       span.setAttribute(ATTR_ERROR_TYPE, errorTypeOf(error, status));
@@ -90,6 +91,20 @@ export class ServerSpan implements Observer {
     }
     span.end();
   }
+}
+
+function exceeded(span: Span): void {
+  span.setAttribute(ATTR_ERROR_TYPE, DEADLINE_EXCEEDED);
+  span.setStatus({ code: SpanStatusCode.ERROR });
+}
+
+/** Has the last word on a span that others end: they write the status, 504, over what we would say now. */
+function beforeEnd(span: Span, change: (span: Span) => void): void {
+  const { end } = span;
+  span.end = (time) => {
+    change(span);
+    end.call(span, time);
+  };
 }
 
 /** What `error.type` says: the name of the error, else the status. */
@@ -113,10 +128,21 @@ function captureHeaders(span: Span, { headers }: IncomingRequest, capture: reado
 export function serverSpanOf(ctx: OtelContext): Span | undefined {
   const metadata = httpMetadata(ctx);
   if (metadata !== undefined) return made.has(metadata.span) ? undefined : metadata.span;
-  // Some, Sentry's among them, leave no metadata. Only spans that are recorded tell their kind.
-  const active = trace.getSpan(ctx) as (Span & { kind?: SpanKind }) | undefined;
-  return active?.kind === SpanKind.SERVER && active.isRecording() && !made.has(active) ? active : undefined;
+  const active = trace.getSpan(ctx) as MarkedSpan | undefined;
+  if (active === undefined) return undefined;
+  // Some leave no metadata, Sentry among them. Sentry's spans lead to the first of the service.
+  const span = active._sentryRootSpan ?? active;
+  // Only spans that are recorded tell their kind.
+  const isServer = span.kind === SpanKind.SERVER || span.attributes?.["sentry.kind"] === "server";
+  return isServer && span.isRecording() && !made.has(span) ? span : undefined;
 }
+
+/** What spans of SDKs have besides what the API says. */
+type MarkedSpan = Span & {
+  readonly kind?: SpanKind;
+  readonly attributes?: Readonly<Record<string, unknown>>;
+  readonly _sentryRootSpan?: MarkedSpan;
+};
 
 function attributes(request: IncomingRequest, method: string): Record<string, string | number | undefined> {
   const mark = request.target.indexOf("?");

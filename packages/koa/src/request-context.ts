@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-import { run } from "@throughline/context";
+import { carry } from "@throughline/context";
 import {
   acceptor,
   answerOf,
@@ -41,7 +41,7 @@ export function requestContext(options?: ServerOptions): Middleware {
     return receiveNode<Promise<void>>(accept, req, res, () => route(koa), {
       async run(ctx) {
         try {
-          await run(ctx, next);
+          await carry(ctx, next);
         } catch (error) {
           const verdict = judge(error, req, res);
           if (verdict === "pass") throw error;

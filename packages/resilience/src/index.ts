@@ -10,4 +10,5 @@ export { type Release, Semaphore } from "./semaphore.ts";
 export { sleep } from "./sleep.ts";
 
 // For the packages beside this one.
+export { checkRetryPolicy } from "./retry.ts";
 export { SlidingCount } from "./sliding-count.ts";

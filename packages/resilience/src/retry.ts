@@ -25,7 +25,7 @@ export interface RetryPolicy {
   attemptTimeout?: Duration;
   /** Bounds the retries of all calls that share it. @default none */
   budget?: RetryBudget;
-  /** Whether an error is worth another attempt. Never asked for errors of a context: see {@link retry}. @default all are */
+  /** Whether an error is worth another attempt. Of errors of a context it is only asked for the `attemptTimeout`'s. @default all are */
   retryIf?: (error: unknown, attempt: number) => boolean;
   /** Milliseconds that whoever failed wants us to wait: never less than that is waited. `undefined` where it does not say. */
   retryAfter?: (error: unknown) => number | undefined;
@@ -81,6 +81,15 @@ export async function retry<T>(
   }
 }
 
+/**
+ * Checks a policy that is kept for later, as by whoever makes a client.
+ *
+ * @throws TypeError, RangeError if it is wrong
+ */
+export function checkRetryPolicy(policy: RetryPolicy): void {
+  settingsOf(policy);
+}
+
 const ACTION = "retry";
 
 interface Settings extends Pick<RetryPolicy, "budget" | "retryIf" | "retryAfter" | "onRetry"> {
@@ -113,6 +122,6 @@ function attemptContext(ctx: Context, timeout: number | undefined): ReturnType<t
 function isWorthAnother(error: unknown, scope: Context, attempt: number, { attempts, retryIf }: Settings): boolean {
   if (attempt >= attempts) return false;
   // The context lives: that its attempt has ended can only be by the attempt's own timeout.
-  if (error instanceof ContextError) return error === scope.err();
+  if (error instanceof ContextError && error !== scope.err()) return false;
   return retryIf === undefined || retryIf(error, attempt);
 }

@@ -1,0 +1,77 @@
+import { once } from "node:events";
+import net, { type AddressInfo } from "node:net";
+
+import { background, run, withTimeout } from "@throughline/context";
+import { type CallDetails, callsOf } from "@throughline/http";
+import { Agent, fetch as undiciFetch } from "undici";
+import { expect, it } from "vitest";
+
+import { cleanUpAfterEach, atEnd, echo, serve } from "../../../test/support/loopback.ts";
+import { recordSpans } from "../../../test/support/spans.ts";
+import { type ContextFetch, createFetch } from "./create-fetch.ts";
+
+cleanUpAfterEach();
+const spans = recordSpans();
+
+/** What the error of a deadline tells of a call that it has cut short; its span must say the same. */
+async function cutShort(url: string, fetch: ContextFetch = createFetch()): Promise<CallDetails> {
+  const [ctx] = withTimeout(background, 60, { source: "the test" });
+  await run(ctx, async () => (await fetch(url)).text()).catch(() => {});
+  const [call, ...others] = callsOf(ctx.err());
+  expect(others).toEqual([]);
+  const [span] = await spans.take(1);
+  expect(span!.attributes["throughline.call.phase"]).toBe(call!.phase);
+  return call!;
+}
+
+it("a deadline in the middle of a handshake cuts a call short that connects", async () => {
+  const sockets: net.Socket[] = [];
+  const silent = net.createServer((socket) => void sockets.push(socket)).listen(0, "127.0.0.1");
+  await once(silent, "listening");
+  atEnd(() => {
+    for (const socket of sockets) socket.destroy();
+    return new Promise((resolve) => silent.close(resolve));
+  });
+  const { port } = silent.address() as AddressInfo;
+
+  expect(await cutShort(`https://127.0.0.1:${port}/`)).toMatchObject({ phase: "connect", attempt: 1 });
+});
+
+it("a deadline before the head of a response cuts a call short that waits for it, and tells of no query", async () => {
+  const { url } = await serve(() => {});
+  const call = await cutShort(`${url}?token=secret`);
+
+  expect(call).toMatchObject({ method: "GET", url, phase: "headers" });
+  expect(call.elapsed).toBeGreaterThan(50);
+});
+
+it("a deadline in the middle of a body cuts a call short that reads it", async () => {
+  const { url } = await serve((_req, res) => void res.write("begun"));
+  expect(await cutShort(url)).toMatchObject({ phase: "body" });
+});
+
+it("a deadline while all connections are taken cuts a call short that waits for one", async () => {
+  const { url } = await serve((req, res) => {
+    if (req.url === "/") echo(req, res);
+  });
+  const dispatcher = new Agent({ connections: 1, pipelining: 1 });
+  atEnd(() => dispatcher.destroy());
+  const send = undiciFetch as unknown as typeof globalThis.fetch;
+  const pooled: ContextFetch = (input, init) =>
+    createFetch({ fetch: send })(input, { ...init, dispatcher } as unknown as RequestInit);
+  await (await send(url, { dispatcher } as unknown as RequestInit)).text();
+  void send(`${url}stalls`, { dispatcher } as unknown as RequestInit).catch(() => {});
+  await new Promise((resolve) => setTimeout(resolve, 20));
+
+  expect(await cutShort(url, pooled)).toMatchObject({ phase: "queue" });
+});
+
+it("one error tells of all the calls that it has cut short", async () => {
+  const { url } = await serve(() => {});
+  const [ctx] = withTimeout(background, 60);
+  const fetch = createFetch();
+  await run(ctx, () => Promise.allSettled(Array.from({ length: 20 }, (_, index) => fetch(`${url}${index}`))));
+
+  expect(callsOf(ctx.err()).length).toBe(16);
+  expect(new Set(callsOf(ctx.err()).map((call) => call.url)).size).toBe(16);
+});

@@ -1,0 +1,211 @@
+import type http from "node:http";
+import net, { type AddressInfo } from "node:net";
+
+import { background, run, withTimeout } from "@throughline/context";
+import { callsOf } from "@throughline/http";
+import { RetryBudget } from "@throughline/resilience";
+import { describe, expect, it, vi } from "vitest";
+
+import { cleanUpAfterEach, atEnd, serve } from "../../../test/support/loopback.ts";
+import { recordSpans } from "../../../test/support/spans.ts";
+import { createFetch, type FetchOptions } from "./create-fetch.ts";
+
+cleanUpAfterEach();
+
+const quick = { backoff: { base: 1, max: 1 } };
+const fetch = createFetch({ retry: quick });
+
+/** A server that does with its requests, one after the other, as it is told, and answers the rest. */
+async function serving(...steps: http.RequestListener[]) {
+  const seen: { attempts: string | undefined; body: string }[] = [];
+  const { url } = await serve(async (req, res) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of req) chunks.push(chunk as Buffer);
+    const step = steps[seen.length];
+    seen.push({
+      attempts: req.headers["grpc-previous-rpc-attempts"] as string | undefined,
+      body: Buffer.concat(chunks).toString(),
+    });
+    if (step === undefined) res.end("done");
+    else step(req, res);
+  });
+  return { url, seen };
+}
+
+const status =
+  (code: number, headers: Record<string, string> = {}): http.RequestListener =>
+  (_req, res) =>
+    void res.writeHead(code, headers).end(`status ${code}`);
+const reset: http.RequestListener = (req) => void (req.socket as net.Socket).resetAndDestroy();
+const stall: http.RequestListener = () => {};
+const notStarted = status(503, { "throughline-outcome": "overloaded;started=?0" });
+
+describe("a fetch that retries", () => {
+  it.each<[string, http.RequestListener]>([
+    ["429", status(429)],
+    ["502", status(502)],
+    ["503", status(503)],
+    ["a proxy's 504", status(504)],
+    ["a reset", reset],
+  ])("tries again after %s, and says which attempt it is", async (_what, step) => {
+    const { url, seen } = await serving(step, step);
+    const response = await fetch(url);
+
+    expect([response.status, await response.text()]).toEqual([200, "done"]);
+    expect(seen.map(({ attempts }) => attempts)).toEqual([undefined, "1", "2"]);
+  });
+
+  it("gives the last response when there is no other attempt, with its body", async () => {
+    const { url, seen } = await serving(status(503), status(503), status(503));
+    const response = await fetch(url);
+    expect([response.status, await response.text(), seen.length]).toEqual([503, "status 503", 3]);
+  });
+
+  it.each([200, 204, 400, 401, 404, 408, 500, 501])("takes %i for an answer", async (code) => {
+    const { url, seen } = await serving(status(code));
+    expect((await fetch(url)).status).toBe(code);
+    expect(seen.length).toBe(1);
+  });
+
+  it("sends a body again that can be, and no stream", async () => {
+    const { url, seen } = await serving(status(503));
+    await fetch(url, { method: "PUT", body: "again" });
+    expect(seen.map(({ body }) => body)).toEqual(["again", "again"]);
+
+    const other = await serving(status(503));
+    const body = new Blob(["once"]).stream();
+    const response = await fetch(other.url, { method: "PUT", body, duplex: "half" } as RequestInit);
+    expect([response.status, other.seen.length]).toEqual([503, 1]);
+  });
+
+  it("sends what is not idempotent once, unless it has a key", async () => {
+    const plain = await serving(status(503));
+    expect((await fetch(plain.url, { method: "POST" })).status).toBe(503);
+    const broken = await serving(reset);
+    await expect(fetch(broken.url, { method: "POST" })).rejects.toThrow("fetch failed");
+    expect([plain.seen.length, broken.seen.length]).toEqual([1, 1]);
+
+    const keyed = await serving(status(503));
+    expect((await fetch(keyed.url, { method: "POST", headers: { "Idempotency-Key": "7" } })).status).toBe(200);
+  });
+
+  it("sends again whatever was not started, or never sent", async () => {
+    const { url, seen } = await serving(notStarted);
+    expect((await fetch(url, { method: "POST", body: "x" })).status).toBe(200);
+    expect(seen.length).toBe(2);
+
+    const port = await freePort();
+    setTimeout(() => void listenOn(port), 40);
+    const patient = createFetch({ retry: { attempts: 20, backoff: { base: 20, max: 20 } } });
+    expect(await (await patient(`http://127.0.0.1:${port}/`, { method: "POST" })).text()).toBe("here");
+  });
+
+  it("waits for as long as it is asked to, and gives up at once where that is past the deadline", async () => {
+    const soon = await serving(status(503, { "retry-after": "1" }));
+    const from = performance.now();
+    expect((await fetch(soon.url)).status).toBe(200);
+    expect(performance.now() - from).toBeGreaterThanOrEqual(1000);
+
+    const late = await serving(status(503, { "retry-after": "3600" }));
+    const [ctx] = withTimeout(background, "2s");
+    const response = await run(ctx, () => fetch(late.url));
+    expect([response.status, late.seen.length, ctx.err()]).toEqual([503, 1, undefined]);
+  });
+
+  it("does not try again what has met the deadline that it was given", async () => {
+    const expired = status(504, { "throughline-outcome": "deadline-exceeded;started=?1" });
+    const { url, seen } = await serving(expired);
+    expect((await fetch(url)).status).toBe(504);
+    expect(seen.length).toBe(1);
+
+    const cutShort = createFetch({ retry: { ...quick, attemptTimeout: "1s" } });
+    const other = await serving(expired);
+    expect((await cutShort(other.url)).status).toBe(200);
+  });
+
+  it("cuts off an attempt that is not answered in time, tells the server of that time, and reads a long body all the same", async () => {
+    const sent: string[] = [];
+    const { url } = await serving(stall, (req, res) => {
+      sent.push(req.headers["grpc-timeout"] as string);
+      res.write("slow ");
+      setTimeout(() => res.end("body"), 250);
+    });
+    const response = await createFetch({ retry: { ...quick, attemptTimeout: 150 } })(url);
+    expect(await response.text()).toBe("slow body");
+    expect(sent).toEqual([expect.stringMatching(/^1[34]\dm$/)]);
+  });
+
+  it("cuts off no second attempt of what is not idempotent", async () => {
+    const { url, seen } = await serving(stall);
+    const call = createFetch({ retry: { ...quick, attemptTimeout: 50 } })(url, { method: "POST" });
+    await expect(call).rejects.toMatchObject({ name: "TimeoutError", source: "attemptTimeout" });
+    expect(seen.length).toBe(1);
+  });
+
+  it("ends with its context in the middle of it all, by that context's own error, which tells of the call", async () => {
+    const { url } = await serving(status(503), stall);
+    const [ctx] = withTimeout(background, 120);
+    const error: unknown = await run(ctx, () => fetch(url)).catch((e: unknown) => e);
+
+    expect(error).toBe(ctx.err());
+    expect(callsOf(error)).toMatchObject([{ method: "GET", url, attempt: 2, phase: "headers" }]);
+  });
+
+  it("stops when its caller gives up", async () => {
+    const { url, seen } = await serving(status(503), status(503));
+    const controller = new AbortController();
+    const slow = createFetch({ retry: { backoff: { base: "1h", max: "1h" } } });
+    vi.spyOn(Math, "random").mockReturnValueOnce(0.0001);
+    const call = slow(url, { signal: controller.signal });
+    setTimeout(() => controller.abort(new Error("enough")), 30);
+    await expect(call).rejects.toThrow("enough");
+    expect(seen.length).toBe(1);
+  });
+
+  it("keeps to the budget of its origin", async () => {
+    const { url, seen } = await serving(...Array.from({ length: 99 }, () => status(503)));
+    const budget = new RetryBudget({ ratio: 0, minPerSecond: 0.2, window: "10s" });
+    const bounded = createFetch({ retry: { ...quick, budget: () => budget } });
+    for (let index = 0; index < 10; index++) await (await bounded(url)).text();
+    expect(seen.length).toBe(10 + 2);
+  });
+
+  describe("with an SDK", () => {
+    const spans = recordSpans();
+
+    it("has a CLIENT span for each attempt", async () => {
+      const { url } = await serving(status(503));
+      await (await fetch(url)).text();
+      const all = await spans.take(2);
+      expect(all.map(({ attributes }) => attributes["http.response.status_code"])).toEqual([503, 200]);
+      expect(all.map(({ attributes }) => attributes["http.request.resend_count"])).toEqual([undefined, 1]);
+    });
+  });
+});
+
+it.each<[unknown, RegExp]>([
+  ["yes", /'retry' must be true, false or an object: current value is string "yes"/],
+  [{ attempts: 0 }, /'attempts' must be a whole number, 1 or more/],
+  [{ attemptTimeout: "soon" }, /'attemptTimeout' must be zero or more milliseconds/],
+  [{ budget: "some" }, /'budget' must be one of "none"/],
+  [{ tries: 3 }, /there is no option 'tries'/],
+])("refuses to retry by %j when the fetch is made", (retry, message) => {
+  expect(() => createFetch({ retry: retry as FetchOptions["retry"] & {} })).toThrow(message);
+});
+
+async function freePort(): Promise<number> {
+  const server = net.createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function listenOn(port: number): Promise<void> {
+  const http = await import("node:http");
+  const server = http.createServer((_req, res) => void res.end("here")).listen(port, "127.0.0.1");
+  atEnd(() => {
+    server.closeAllConnections();
+    return new Promise((resolve) => server.close(resolve));
+  });
+}

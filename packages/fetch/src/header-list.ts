@@ -1,0 +1,31 @@
+/** Headers as undici takes them: names and values in turn, an object, or pairs. */
+export type HeaderList =
+  | readonly string[]
+  | Readonly<Record<string, string | string[] | undefined>>
+  | Iterable<readonly [string, string | string[] | undefined]>
+  | null
+  | undefined;
+
+/** Those headers, with others in the place of any of the same name. */
+export function withHeaders(
+  headers: HeaderList,
+  ours: readonly (readonly [string, string])[],
+): Record<string, string | string[]> {
+  const names = new Set(ours.map(([name]) => name));
+  const result: Record<string, string | string[]> = {};
+  for (const [name, value] of pairs(headers)) {
+    if (value === undefined || names.has(name.toLowerCase())) continue;
+    const known = result[name];
+    result[name] = known === undefined ? value : [known, value].flat();
+  }
+  return Object.assign(result, Object.fromEntries(ours));
+}
+
+function pairs(headers: HeaderList): Iterable<readonly [string, string | string[] | undefined]> {
+  if (headers === null || headers === undefined) return [];
+  if (Array.isArray(headers) && headers.every((each) => typeof each === "string")) {
+    return Array.from({ length: headers.length / 2 }, (_, index) => [headers[2 * index]!, headers[2 * index + 1]!]);
+  }
+  if (Symbol.iterator in headers) return headers as Iterable<readonly [string, string | string[] | undefined]>;
+  return Object.entries(headers as Record<string, string | string[] | undefined>);
+}

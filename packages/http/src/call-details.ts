@@ -1,0 +1,38 @@
+import { ContextError } from "@throughline/context";
+
+/** How far a call had come: waiting for a connection, or for it to be made; for the head of the response; reading its body. */
+export type CallPhase = "queue" | "connect" | "headers" | "body";
+
+/** A call that a context's end has cut short. */
+export interface CallDetails {
+  readonly method: string;
+  /** Without its query: that may be secret. */
+  readonly url: string;
+  /** Which attempt it was; 1 for the first. */
+  readonly attempt: number;
+  readonly phase: CallPhase;
+  /** Milliseconds since it was begun. */
+  readonly elapsed: number;
+}
+
+/** How many calls an error tells of: those that were under way first. */
+const MOST = 16;
+
+interface Noted {
+  calls?: CallDetails[];
+}
+
+/**
+ * Has the error of a context tell which call it has cut short. All that ended together have the one error, so it comes to tell of all
+ * the calls that were under way: where the time went. It is a property that loggers show.
+ */
+export function noteCall(error: unknown, call: CallDetails): void {
+  if (!(error instanceof ContextError)) return;
+  const calls = ((error as Noted).calls ??= []);
+  if (calls.length < MOST) calls.push(call);
+}
+
+/** The calls that ended with this error of a context, in the order in which they did. */
+export function callsOf(error: unknown): readonly CallDetails[] {
+  return error instanceof ContextError ? ((error as Noted).calls ?? []) : [];
+}

@@ -1,0 +1,33 @@
+import type { ClientOptions } from "@throughline/http";
+
+import { throughAxios, throughAxiosFetch } from "./axios.ts";
+import { throughFetch, throughUndiciFetch } from "./fetch.ts";
+import { throughUndici7, throughUndici8 } from "./undici.ts";
+
+/** A call's response, as far as a test looks at it. */
+export interface Called {
+  readonly status: number;
+  text(): Promise<string>;
+}
+
+/** Calls with the current context. */
+export type Call = (
+  url: string,
+  init?: { method?: string; headers?: Record<string, string>; body?: string },
+) => Promise<Called>;
+
+export interface Client {
+  readonly name: string;
+  /** @param atEnd has something closed when the test is over */
+  make(options: ClientOptions, atEnd: (close: () => Promise<unknown>) => void): Call;
+}
+
+/** Everything that a context may be carried on by. */
+export const clients: readonly Client[] = [
+  { name: "the global fetch", make: throughFetch },
+  { name: "the fetch of undici 8", make: throughUndiciFetch },
+  { name: "request of undici 8", make: throughUndici8 },
+  { name: "request of undici 7", make: throughUndici7 },
+  { name: "axios over node:http", make: throughAxios },
+  { name: "axios over fetch", make: throughAxiosFetch },
+];
