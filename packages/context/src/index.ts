@@ -18,3 +18,4 @@ export { deadlineDetails } from "./details.ts";
 export { milliseconds } from "./duration.ts";
 export { callable, oneOf, refuseUnknown, wholeNumber } from "./options.ts";
 export { isSuppressed } from "./suppressed.ts";
+export { checkValues } from "./value.ts";

@@ -37,7 +37,13 @@ export async function attempt(under: Under, call: Call, redirect: Redirect): Pro
   watchProgress();
   const outbound = OutboundCall.begin(
     head,
-    { method: call.method, url: httpUrl(call.url), attempt: number, isTracedElsewhere: isTracedElsewhere() },
+    {
+      method: call.method,
+      url: httpUrl(call.url),
+      attempt: number,
+      isTracedElsewhere: isTracedElsewhere(),
+      baggage: call.headers.get("baggage") ?? undefined,
+    },
     under.settings,
   );
   const headers = new Headers(call.headers);

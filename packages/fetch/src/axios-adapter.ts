@@ -1,7 +1,7 @@
 import { finished, type Readable } from "node:stream";
 
 import { callable, current, run, withCancel, withTimeout, isSuppressed } from "@throughline/context";
-import { type ClientOptions, clientSettings, OutboundCall } from "@throughline/http";
+import { type ClientOptions, type ClientSettings, clientSettings, OutboundCall } from "@throughline/http";
 
 import { linkSignals } from "./linked-signal.ts";
 import { isTracedElsewhere } from "./traced-elsewhere.ts";
@@ -15,6 +15,14 @@ interface Config {
   readonly method?: string;
   readonly headers: { set(name: string, value: string): unknown };
   readonly signal?: unknown;
+  readonly beforeRedirect?: (options: Redirection, response: unknown, request: unknown) => void;
+  readonly fetchOptions?: object;
+}
+
+/** Where axios's adapter for `node:http` is redirected to, before it goes there. */
+interface Redirection {
+  readonly href: string;
+  readonly headers: Record<string, string>;
 }
 
 interface AxiosResponse {
@@ -57,7 +65,9 @@ export function contextAdapter<A extends (config: never) => Promise<unknown>>(
     };
     const link = linkSignals(whole, own, end);
     try {
-      const response = await run(call.ctx, () => send({ ...config, signal: link.signal }));
+      const response = await run(call.ctx, () =>
+        send({ ...config, ...redirecting(config, call, settings), signal: link.signal }),
+      );
       call.response(response.status);
       followBody(response, end);
       return response;
@@ -68,6 +78,22 @@ export function contextAdapter<A extends (config: never) => Promise<unknown>>(
     }
   };
   return adapted as unknown as A;
+}
+
+/**
+ * Has each redirect told what may go there, and no more. axios's adapter for `fetch` cannot be asked for that: where it matters it follows
+ * none.
+ */
+function redirecting(config: Config, call: OutboundCall, settings: ClientSettings): Partial<Config> {
+  return {
+    beforeRedirect(options, ...rest) {
+      const ours = new Set(call.headers.map(([name]) => name));
+      for (const name of Object.keys(options.headers)) if (ours.has(name.toLowerCase())) delete options.headers[name];
+      Object.assign(options.headers, Object.fromEntries(call.headersFor(new URL(options.href), settings)));
+      config.beforeRedirect?.(options, ...rest);
+    },
+    ...(settings.isSelective && { fetchOptions: { ...config.fetchOptions, redirect: "manual" } }),
+  };
 }
 
 /** As axios puts it together. */

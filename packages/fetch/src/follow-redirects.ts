@@ -19,13 +19,14 @@ export async function attemptFollowing(under: Under, call: Call): Promise<Attemp
   throw failed("redirect count exceeded");
 }
 
-/** Where there is no deadline there is nothing that must change. The body of a Request is a stream, which only `fetch` itself may know how to send again. */
-function isOursToFollow({ head }: Under, call: Call): boolean {
-  return (
-    call.redirect === "follow" &&
-    head.remaining() !== Infinity &&
-    (isBodyless(call) || replayableBody(call) !== undefined)
-  );
+/**
+ * Where it is sent the same everywhere, and without a deadline, nothing must change. The body of a Request is a stream, which only `fetch`
+ * itself may know how to send again; what may not go everywhere must not go with it.
+ */
+function isOursToFollow({ head, settings }: Under, call: Call): boolean {
+  if (call.redirect !== "follow") return false;
+  if (settings.isSelective) return true;
+  return head.remaining() !== Infinity && (isBodyless(call) || replayableBody(call) !== undefined);
 }
 
 function isBodyless({ method }: Call): boolean {

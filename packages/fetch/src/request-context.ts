@@ -1,15 +1,8 @@
 import { carry } from "@throughline/context";
-import {
-  acceptor,
-  answerAtDeadline,
-  answerOf,
-  type IncomingRequest,
-  limitStream,
-  type ServerOptions,
-  webHeaders,
-} from "@throughline/http";
+import { acceptor, answerAtDeadline, answerOf, limitStream, type ServerOptions } from "@throughline/http";
 
 import { acceptOf, answerError, responseOf } from "./answer-error.ts";
+import { FetchIncoming } from "./fetch-incoming.ts";
 import { FetchReply } from "./fetch-reply.ts";
 import { nodeHostOf } from "./node-host.ts";
 
@@ -33,9 +26,9 @@ export function requestContext<Rest extends unknown[] = []>(
 ): (request: Request, ...rest: Rest) => Promise<Response> {
   const accept = acceptor(options);
   return async function requestContext(request, ...rest) {
-    const accepted = accept(request, incoming);
-    const { exchange, ctx, turn, isFirst, settings } = accepted;
-    const reply = isFirst ? new FetchReply(exchange, nodeHostOf(request, rest)) : undefined;
+    const host = nodeHostOf(request, rest);
+    const { exchange, ctx, turn, isFirst, settings } = accept(request, () => new FetchIncoming(request, host));
+    const reply = isFirst ? new FetchReply(exchange, host) : undefined;
 
     async function answer(): Promise<Response> {
       const settled = turn instanceof Promise ? await turn : turn;
@@ -54,16 +47,5 @@ export function requestContext<Rest extends unknown[] = []>(
       }
     }
     return reply === undefined ? answer() : reply.respond(request, answer);
-  };
-}
-
-function incoming(request: Request): IncomingRequest {
-  const url = new URL(request.url);
-  return {
-    method: request.method,
-    target: url.pathname + url.search,
-    scheme: url.protocol.slice(0, -1),
-    authority: url.host,
-    headers: webHeaders(request.headers),
   };
 }

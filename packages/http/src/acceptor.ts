@@ -15,6 +15,7 @@ import { criticality, inboundCriticality, withCriticality } from "./criticality.
 import type { InvalidDeadline } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
 import { type Budget, callersBudget, lesser } from "./inbound-deadline.ts";
+import { receiveValues } from "./inbound-values.ts";
 import type { IncomingRequest } from "./incoming-request.ts";
 import { httpMetadata } from "./otel-keys.ts";
 import { type Problem, problemOf } from "./problem.ts";
@@ -81,11 +82,21 @@ function open(request: IncomingRequest, settings: ServerSettings): Exchange {
   const instrumented = isSilent ? undefined : serverSpanOf(base);
   const span = isSilent ? undefined : spanOf(instrumented, base, request, settings);
   if (budget !== undefined) span?.budget(budget);
-  const ctx = withCallersCriticality(span?.ctx ?? parentOf(base, request), request, settings);
+  const {
+    ctx,
+    heldBack,
+    invalid: twice,
+  } = receiveValues(
+    withCallersCriticality(span?.ctx ?? parentOf(base, request), request, settings),
+    request,
+    settings.trust,
+  );
 
   const isEnforced = settings.mode === "enforce";
   const [limited, cancel] = isEnforced ? limit(ctx, budget) : withCancel(ctx);
-  const exchange = new Exchange(limited, cancel, isEnforced ? refusalOf(budget, invalid, settings) : undefined);
+  const refusal = isEnforced ? refusalOf(budget, invalid, settings) : undefined;
+  const exchange = new Exchange(limited, cancel, twice === undefined ? refusal : problemOf(twice));
+  exchange.heldBack = heldBack;
   if (settings.mode === "propagate" && budget !== undefined) exchange.declaredAt = performance.now() + budget.ms;
   exchange.observe(span);
   if (!isSilent)
@@ -173,7 +184,15 @@ function parentOf(base: Context, { headers }: IncomingRequest): Context {
   return extractTrace(trace.deleteSpan(base) as Context, headers);
 }
 
-function withCallersCriticality(ctx: Context, { headers }: IncomingRequest, settings: ServerSettings): Context {
-  const told = inboundCriticality(headers, settings.acceptCriticality);
+function withCallersCriticality(
+  ctx: Context,
+  request: IncomingRequest,
+  { acceptCriticality, trust }: ServerSettings,
+): Context {
+  const told = inboundCriticality(
+    request.headers,
+    acceptCriticality,
+    () => trust?.(request.peer, request.headers) === true,
+  );
   return told === undefined ? ctx : withCriticality(ctx, told);
 }

@@ -1,6 +1,7 @@
 import { describe, type Duration, milliseconds, refuseUnknown } from "@throughline/context";
 
 import { type DeadlineDialect, grpcTimeout, isDialect } from "./dialects.ts";
+import { outboundPolicy, type OutboundPolicy, type SendOptions } from "./outbound-policy.ts";
 
 /** How a client sends a context along. */
 export interface ClientOptions {
@@ -10,12 +11,23 @@ export interface ClientOptions {
   dialect?: DeadlineDialect;
   /** How long a call may take in all: attempts, redirects and the body. A context's deadline that is earlier holds. @default no limit */
   timeout?: Duration;
+  /**
+   * Origins that declared values and identity go to: `"https://api.example.com"`, `"https://*.internal.example.com"`, `"http://localhost:*"`. Each
+   * redirect is looked at anew. @default none
+   */
+  origins?: readonly string[];
+  /** What goes where. */
+  send?: SendOptions;
 }
 
 export interface ClientSettings {
   readonly margin: number;
   readonly dialect: DeadlineDialect;
   readonly timeout: number | undefined;
+  /** What may go to an address. */
+  readonly policy: OutboundPolicy;
+  /** Whether that depends on the address. */
+  readonly isSelective: boolean;
 }
 
 /**
@@ -23,7 +35,7 @@ export interface ClientSettings {
  * @throws RangeError if a duration is none
  */
 export function clientSettings(options: ClientOptions, action: string): ClientSettings {
-  const { margin = 1, dialect = grpcTimeout, timeout, ...others } = options;
+  const { margin = 1, dialect = grpcTimeout, timeout, origins = [], send = {}, ...others } = options;
   refuseUnknown(others, action);
   if (!isDialect(dialect)) {
     throw new TypeError(
@@ -34,5 +46,7 @@ export function clientSettings(options: ClientOptions, action: string): ClientSe
     margin: milliseconds(margin, action, "margin"),
     dialect,
     timeout: timeout === undefined ? undefined : milliseconds(timeout, action, "timeout"),
+    policy: outboundPolicy(origins, send, action),
+    isSelective: origins.length > 0 || Object.values(send).includes("origins"),
   };
 }

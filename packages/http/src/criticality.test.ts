@@ -20,7 +20,13 @@ it.each<[AcceptCriticality, string | string[] | undefined, string | undefined]>(
   ["any", undefined, undefined],
 ])("where the word of %s is taken, %j is taken as %s", (accept, value, taken) => {
   const headers = new NodeHeaders({ "throughline-criticality": value });
-  expect(inboundCriticality(headers, accept)).toBe(taken);
+  expect(inboundCriticality(headers, accept, () => false)).toBe(taken);
+});
+
+it("is taken of a peer that is trusted, whatever it is", () => {
+  const headers = new NodeHeaders({ "throughline-criticality": "critical" });
+  expect(inboundCriticality(headers, "lower", () => true)).toBe("critical");
+  expect(inboundCriticality(headers, "none", () => true)).toBeUndefined();
 });
 
 it("refuses what is none", () => {

@@ -5,7 +5,7 @@ import { type RequestHeaders, single } from "./headers.ts";
 /** How much it matters that a request is served, when not all can be: the least critical are shed first. */
 export type Criticality = "critical" | "default" | "sheddable";
 
-/** Whose word on criticality is taken: of everybody who asks for less than the default, of everybody, or of nobody. */
+/** Whose word on criticality is taken: of trusted peers, and of everybody who asks for less than the default; of everybody; or of nobody. */
 export type AcceptCriticality = "lower" | "any" | "none";
 
 export const CRITICALITY_HEADER = "throughline-criticality";
@@ -35,11 +35,15 @@ export function withCriticality(ctx: Context, value: Criticality): Context {
 }
 
 /** What a request says of itself, as far as its word is taken. A value that is none of the three counts as absent: it may be newer than we are. */
-export function inboundCriticality(headers: RequestHeaders, accept: AcceptCriticality): Criticality | undefined {
+export function inboundCriticality(
+  headers: RequestHeaders,
+  accept: AcceptCriticality,
+  isTrusted: () => boolean,
+): Criticality | undefined {
   if (accept === "none") return undefined;
   const value = single(headers, CRITICALITY_HEADER) as Criticality | undefined;
   if (value === undefined || !ORDER.includes(value)) return undefined;
-  return accept === "any" || rank(value) < rank("default") ? value : undefined;
+  return accept === "any" || rank(value) < rank("default") || isTrusted() ? value : undefined;
 }
 
 /** Greater for what is more critical. */

@@ -65,3 +65,28 @@ export class InvalidDeadline extends Error {
     this.header = header;
   }
 }
+
+/** A header that must be sent once, and was sent more often: one of them may have been put there by somebody else. */
+export class InvalidHeader extends Error {
+  override readonly name = "InvalidHeader";
+  readonly code = "INVALID_HEADER";
+  readonly header: string;
+
+  constructor(header: string) {
+    super(`Cannot read the header ${header}: it must be sent once`);
+    this.header = header;
+  }
+}
+
+/** The request is for somebody known, who may not have what it asks for. */
+export class Forbidden extends Error {
+  override readonly name = "Forbidden";
+  readonly code = "FORBIDDEN";
+  /** What the answer's `WWW-Authenticate` says, if anything. */
+  readonly challenge: string | undefined;
+
+  constructor(message = "forbidden", options: ErrorOptions & { challenge?: string } = {}) {
+    super(message, options);
+    this.challenge = options.challenge;
+  }
+}

@@ -11,6 +11,7 @@ import {
 import type { EndedBy } from "./attributes.ts";
 import { causes } from "./causes.ts";
 import { ClientDisconnected, ResponseSent } from "./errors.ts";
+import type { HeldBack } from "./inbound-values.ts";
 import type { Traffic } from "./node-traffic.ts";
 import { type Problem, problemOf } from "./problem.ts";
 
@@ -53,6 +54,8 @@ export class Exchange {
   declaredAt: number = Infinity;
   /** Asked at the end, when routers have done their work. */
   route: (() => string | undefined) | undefined = undefined;
+  /** Headers that were taken away, for whoever verifies what they say. */
+  heldBack: HeldBack | undefined = undefined;
   traffic: Traffic | undefined = undefined;
   place = 0;
   readonly #cancel: CancelFunc | undefined;

@@ -3,7 +3,9 @@ import type { Http2ServerRequest, IncomingHttpHeaders, ServerHttp2Stream } from 
 import type { TLSSocket } from "node:tls";
 
 import { NodeHeaders, type RequestHeaders } from "./headers.ts";
+import { removeHeader, replaceHeader } from "./node-headers.ts";
 import type { NodeRequest } from "./node-types.ts";
+import { type Peer, peerOf } from "./peer.ts";
 
 /** A request as it reached a server, whatever the host. */
 export interface IncomingRequest {
@@ -16,6 +18,11 @@ export interface IncomingRequest {
   readonly protocolVersion?: string | undefined;
   readonly clientAddress?: string | undefined;
   readonly headers: RequestHeaders;
+  /** Who sent it, where the host has a connection to tell by. */
+  readonly peer?: Peer | undefined;
+  /** Takes a header away, for whoever reads the request after us too. */
+  remove(name: string): void;
+  replace(name: string, value: string): void;
 }
 
 /** A request of `node:http`, or of the compatibility API of `node:http2`. Most of it is read only where somebody traces. */
@@ -55,6 +62,18 @@ export class NodeIncoming implements IncomingRequest {
   get clientAddress(): string | undefined {
     return this.#req.socket?.remoteAddress;
   }
+
+  get peer(): Peer | undefined {
+    return this.#req.socket === null ? undefined : peerOf(this.#req.socket);
+  }
+
+  remove(name: string): void {
+    removeHeader(this.#req, name);
+  }
+
+  replace(name: string, value: string): void {
+    replaceHeader(this.#req, name, value);
+  }
 }
 
 /** A request on a stream of `node:http2`, without its compatibility API. */
@@ -88,5 +107,18 @@ export class StreamIncoming implements IncomingRequest {
 
   get clientAddress(): string | undefined {
     return this.#stream.session?.socket?.remoteAddress;
+  }
+
+  get peer(): Peer | undefined {
+    const socket = this.#stream.session?.socket;
+    return socket === undefined ? undefined : peerOf(socket);
+  }
+
+  remove(name: string): void {
+    delete this.#headers[name];
+  }
+
+  replace(name: string, value: string): void {
+    this.#headers[name] = value;
   }
 }

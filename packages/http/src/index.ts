@@ -1,10 +1,14 @@
 export { type AdmissionOptions } from "./admission-options.ts";
 export { type CallDetails, type CallPhase, callsOf } from "./call-details.ts";
 export { type Criticality, criticality, withCriticality } from "./criticality.ts";
+export { type Codec, jsonCodec, textCodec } from "./codec.ts";
+export { declare, type Declaration } from "./declare.ts";
 export { drain, type DrainableServer, type DrainOptions } from "./drain.ts";
 export {
   ClientDisconnected,
+  Forbidden,
   InvalidDeadline,
+  InvalidHeader,
   ResponseSent,
   ServerDraining,
   ServerOverloaded,
@@ -27,22 +31,26 @@ export { outcomeOf, type ServiceOutcome } from "./outcome.ts";
 export { type Problem, type ProblemDocument } from "./problem.ts";
 export { requestContext, streamContext } from "./request-context.ts";
 export { type ServerOptions } from "./server-options.ts";
+export { type Reach, type SendOptions } from "./outbound-policy.ts";
 export { traceId } from "./trace-id.ts";
+export { type TrustOptions } from "./trust.ts";
 
 // For adapters.
 export { type Accepted, type Acceptor, acceptor } from "./acceptor.ts";
 export { type Turn } from "./admission.ts";
 export { type Answer, answerOf, isRepresentationHeader, OUTCOME_HEADER } from "./answer.ts";
+export { declareIdentity } from "./declare.ts";
 export { type EndedBy } from "./attributes.ts";
 export { type ClientSettings, clientSettings } from "./client-options.ts";
-export { Exchange, type Outcome, type ResponseEnd } from "./exchange.ts";
+export { Exchange, exchangeIn, type Outcome, type ResponseEnd } from "./exchange.ts";
 export { answerAtDeadline, follow } from "./follow.ts";
 export { formatGrpcTimeout, parseGrpcTimeout } from "./grpc-timeout.ts";
 export { type RequestHeaders, webHeaders } from "./headers.ts";
-export { type IncomingRequest } from "./incoming-request.ts";
+export { type IncomingRequest, NodeIncoming } from "./incoming-request.ts";
 export { type Handling, judge, receiveNode, receiveStream, sendProblem, type Verdict } from "./node.ts";
 export { replyOf } from "./node-reply.ts";
 export { joinTraffic } from "./node-traffic.ts";
+export { type Peer } from "./peer.ts";
 export { type NodeRequest, type NodeResponse } from "./node-types.ts";
 export { causes } from "./causes.ts";
 export { callIn, OutboundCall, type OutgoingRequest } from "./outbound-call.ts";

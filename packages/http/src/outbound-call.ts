@@ -4,6 +4,7 @@ import { type CallPhase, noteCall } from "./call-details.ts";
 import type { ClientSettings } from "./client-options.ts";
 import { ClientSpan } from "./client-span.ts";
 import { criticality, CRITICALITY_HEADER } from "./criticality.ts";
+import { valueHeaders } from "./outbound-policy.ts";
 import { outboundDeadline } from "./outbound.ts";
 import { injectTrace } from "./trace-context.ts";
 
@@ -16,18 +17,14 @@ export interface OutgoingRequest {
   readonly attempt: number;
   /** Whether an instrumentation makes its span, and writes its trace headers: then we do neither. */
   readonly isTracedElsewhere: boolean;
+  /** The `baggage` that the caller has written by hand. */
+  readonly baggage?: string | undefined;
 }
 
 /** How often it was tried before (gRFC A6). */
 const ATTEMPTS_HEADER = "grpc-previous-rpc-attempts";
 
 const callKey = createKey<OutboundCall>("call");
-
-const setter = {
-  set(headers: [string, string][], name: string, value: string): void {
-    headers.push([name, value]);
-  },
-};
 
 /** One attempt to call another service, from before it is sent to the end of its response, whatever sends it. */
 export class OutboundCall {
@@ -58,18 +55,20 @@ export class OutboundCall {
    * @throws ContextError that of the context if it has ended; `DeadlineExceeded` if too little time is left to call
    */
   static begin(ctx: Context, request: OutgoingRequest, settings: ClientSettings): OutboundCall {
-    const headers: [string, string][] = [];
-    const deadline = outboundDeadline(ctx, settings);
-    if (deadline !== undefined) headers.push([deadline.header, deadline.value]);
-    const which = criticality(ctx);
-    if (which !== "default") headers.push([CRITICALITY_HEADER, which]);
-    if (request.attempt > 1) headers.push([ATTEMPTS_HEADER, String(request.attempt - 1)]);
-
     const { url, isTracedElsewhere } = request;
     const span =
       isTracedElsewhere || url === undefined ? undefined : ClientSpan.start(ctx, request.method, url, request.attempt);
-    if (!isTracedElsewhere) injectTrace(span?.ctx ?? ctx, headers, setter);
-    return new OutboundCall(ctx, request, headers, span);
+    try {
+      return new OutboundCall(ctx, request, headersFor(span?.ctx ?? ctx, request, settings), span);
+    } catch (error) {
+      span?.end(error, false, "queue");
+      throw error;
+    }
+  }
+
+  /** The headers for where it is redirected to, in the place of those that it had. */
+  headersFor(url: URL, settings: ClientSettings): [string, string][] {
+    return headersFor(this.#span?.ctx ?? this.ctx, { ...this.#request, url }, settings);
   }
 
   /** A connection is being made for it. */
@@ -102,6 +101,30 @@ export class OutboundCall {
       noteCall(error, { method, url: url.origin + url.pathname, attempt, phase: this.phase, elapsed });
     this.#span?.end(error, isGivenUp, this.phase);
   }
+}
+
+/** What goes along to where the request goes. */
+function headersFor(ctx: Context, request: OutgoingRequest, settings: ClientSettings): [string, string][] {
+  const { url, attempt, isTracedElsewhere, baggage } = request;
+  const to = settings.policy(url);
+  const headers: [string, string][] = [];
+  const deadline = outboundDeadline(ctx, settings);
+  if (deadline !== undefined && to.deadline) headers.push([deadline.header, deadline.value]);
+  const which = criticality(ctx);
+  if (which !== "default" && to.criticality) headers.push([CRITICALITY_HEADER, which]);
+  if (attempt > 1) headers.push([ATTEMPTS_HEADER, String(attempt - 1)]);
+  let propagated: string | undefined;
+  const setter = {
+    set(_carrier: unknown, name: string, value: string): void {
+      const isBaggage = name.toLowerCase() === "baggage";
+      if (isBaggage ? !to.values : !to.trace) return;
+      if (isBaggage) propagated = value;
+      headers.push([name, value]);
+    },
+  };
+  if (!isTracedElsewhere) injectTrace(ctx, headers, setter);
+  headers.push(...valueHeaders(ctx, to, propagated ?? baggage));
+  return headers;
 }
 
 /** The attempt that is being sent here. */

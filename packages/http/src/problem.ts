@@ -1,7 +1,14 @@
 import { DeadlineExceeded } from "@throughline/context";
 
 import { causes } from "./causes.ts";
-import { InvalidDeadline, ServerDraining, ServerOverloaded, Unauthenticated } from "./errors.ts";
+import {
+  Forbidden,
+  InvalidDeadline,
+  InvalidHeader,
+  ServerDraining,
+  ServerOverloaded,
+  Unauthenticated,
+} from "./errors.ts";
 
 /** A problem document (RFC 9457). It tells of times and who set them, and of nothing inside. */
 export interface ProblemDocument {
@@ -29,14 +36,16 @@ export interface Problem {
 const EXPLAINED = [
   [DeadlineExceeded, deadlineExceeded],
   [InvalidDeadline, invalidDeadline],
+  [InvalidHeader, invalidHeader],
   [ServerDraining, draining],
   [ServerOverloaded, overloaded],
   [Unauthenticated, unauthenticated],
+  [Forbidden, forbidden],
 ] as const;
 
 /**
  * The problem that an error stands for: a deadline that passed (504), a header that cannot be read (400), a server that ends or has too
- * much to do (503), a request of nobody known (401). The error may be the cause of another, or one of an AggregateError. Any other error is the
+ * much to do (503), a request of nobody known (401), or of one who may not (403). The error may be the cause of another, or one of an AggregateError. Any other error is the
  * application's: `undefined`.
  */
 export function problemOf(error: unknown): Problem | undefined {
@@ -64,6 +73,10 @@ function invalidDeadline(error: InvalidDeadline): Problem {
   return { document: { ...basis("invalid-deadline", "Invalid deadline", 400), detail: error.message } };
 }
 
+function invalidHeader(error: InvalidHeader): Problem {
+  return { document: { ...basis("invalid-header", "Invalid header", 400), detail: error.message } };
+}
+
 function draining(): Problem {
   // Another server is there at once.
   return { document: basis("draining", "Server draining", 503), headers: { "retry-after": "0" }, outcome: "draining" };
@@ -81,6 +94,13 @@ function unauthenticated(error: Unauthenticated): Problem {
   return {
     document: basis("unauthenticated", "Unauthenticated", 401),
     headers: { "www-authenticate": error.challenge },
+  };
+}
+
+function forbidden({ challenge }: Forbidden): Problem {
+  return {
+    document: basis("forbidden", "Forbidden", 403),
+    ...(challenge === undefined ? undefined : { headers: { "www-authenticate": challenge } }),
   };
 }
 

@@ -34,6 +34,10 @@ const serverInstruments = instruments((meter) => {
       description: "Deadline headers that did not follow their grammar.",
       unit: "{header}",
     }),
+    refused: meter.createCounter("throughline.values.refused", {
+      description: "Values of requests that were not taken, by name and reason.",
+      unit: "{value}",
+    }),
   };
 });
 
@@ -42,6 +46,11 @@ type Instruments = NonNullable<ReturnType<typeof serverInstruments>>;
 /** Counts a deadline header that could not be read. */
 export function countInvalid(header: string): void {
   serverInstruments()?.invalid.add(1, { header });
+}
+
+/** Counts a value that was not taken: whoever sent it may not, or it is none. */
+export function countRefusedValue(name: string, reason: "untrusted" | "invalid"): void {
+  serverInstruments()?.refused.add(1, { name, reason });
 }
 
 /** What is measured of one request. */

@@ -5,6 +5,7 @@ import { Admission } from "./admission.ts";
 import type { AcceptCriticality } from "./criticality.ts";
 import { type DeadlineDialect, defaultDialects, isDialect } from "./dialects.ts";
 import type { StreamLimits } from "./stream-limits.ts";
+import { type Trust, trustOf, type TrustOptions } from "./trust.ts";
 
 /** How a server receives a request. All is optional, and checked once, when the middleware is made. */
 export interface ServerOptions {
@@ -30,10 +31,12 @@ export interface ServerOptions {
   /** How many requests are taken on at a time, and what is refused. @default all are */
   admission?: AdmissionOptions;
   /**
-   * Whose word is taken for how critical a request is (header `throughline-criticality`). `"lower"`: of those who ask for less than the
-   * default. `"any"`: of everybody, for a service that only trusted ones can reach. `"none"`: of nobody. @default "lower"
+   * Whose word is taken for how critical a request is (header `throughline-criticality`). `"lower"`: of trusted peers, and of those who ask
+   * for less than the default. `"any"`: of everybody, for a service that only trusted ones can reach. `"none"`: of nobody. @default "lower"
    */
   acceptCriticality?: AcceptCriticality;
+  /** Whose word on declared values is taken. What others say is taken away from the request. @default nobody's */
+  trust?: TrustOptions;
   /** Headers of the request that its span tells, as `http.request.header.<name>`. Mind what is secret. @default none */
   captureHeaders?: readonly string[];
 }
@@ -47,6 +50,7 @@ export interface ServerSettings extends StreamLimits {
   readonly mode: "observe" | "propagate" | "enforce";
   readonly admission: Admission | undefined;
   readonly acceptCriticality: AcceptCriticality;
+  readonly trust: Trust | undefined;
   /** In lower case. */
   readonly captureHeaders: readonly string[];
 }
@@ -69,6 +73,7 @@ export function serverSettings(options: ServerOptions): ServerSettings {
     idleTimeout,
     admission,
     acceptCriticality = "lower",
+    trust,
     captureHeaders = [],
     ...others
   } = options;
@@ -97,6 +102,7 @@ export function serverSettings(options: ServerOptions): ServerSettings {
     mode,
     admission: admission === undefined ? undefined : new Admission(admission),
     acceptCriticality,
+    trust: trust === undefined ? undefined : trustOf(trust),
     captureHeaders: captureHeaders.map((name) => name.toLowerCase()),
   };
 }

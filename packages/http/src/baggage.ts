@@ -1,0 +1,46 @@
+/** The most that baggage may be (W3C Baggage, 3.3.2; the same as OpenTelemetry's). */
+const MOST_BYTES = 8192;
+const MOST_MEMBERS = 180;
+
+/** One entry: its name, what it is as it was written, and the whole member with its properties. */
+export interface Member {
+  readonly name: string;
+  readonly value: string;
+  readonly text: string;
+}
+
+const MEMBER =
+  /^([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*=[ \t]*([\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*)[ \t]*(?:;.*)?$/;
+
+/** The members of a `baggage` header that follow the grammar; what does not is left out, and all of it if it is too long. */
+export function parseBaggage(header: string): Member[] {
+  if (header.length > MOST_BYTES) return [];
+  return header.split(",", MOST_MEMBERS).flatMap((each) => {
+    const text = each.trim();
+    const match = MEMBER.exec(text);
+    return match === null ? [] : [{ name: match[1]!, value: match[2]!, text }];
+  });
+}
+
+/**
+ * A `baggage` header with entries added in the place of any of the same name. Entries that would make it too long are left out, the last first.
+ */
+export function withEntries(
+  header: string | undefined,
+  entries: readonly (readonly [name: string, value: string])[],
+): string {
+  const names = new Set(entries.map(([name]) => name));
+  const kept = parseBaggage(header ?? "").filter(({ name }) => !names.has(name));
+  const all = [...entries.map(([name, value]) => `${name}=${value}`), ...kept.map(({ text }) => text)];
+  let length = -1;
+  return all
+    .slice(0, MOST_MEMBERS)
+    .filter((text) => (length + 1 + text.length <= MOST_BYTES ? ((length += 1 + text.length), true) : false))
+    .join(",");
+}
+
+/** The header without entries of these names; `undefined` if nothing is left. */
+export function withoutEntries(header: string, names: ReadonlySet<string>): string | undefined {
+  const kept = parseBaggage(header).filter(({ name }) => !names.has(name));
+  return kept.length === 0 ? undefined : kept.map(({ text }) => text).join(",");
+}

@@ -1,0 +1,135 @@
+import { callable, checkValues, describe, type Key, oneOf, refuseUnknown, wholeNumber } from "@throughline/context";
+
+import type { Codec } from "./codec.ts";
+
+/** How a value crosses to other services. */
+export interface Declaration<T> {
+  /** What it is called there: in W3C baggage, or as a header of its own. Lower-case letters, digits and hyphens. */
+  name: string;
+  codec: Codec<T>;
+  /** How long it may be when it is written, in bytes. A longer one is refused where it is bound, and dropped where it is received. */
+  maxBytes: number;
+  /** @default "baggage" */
+  as?: "baggage" | "header";
+  /** Where it is sent: to the origins that a client allows, or nowhere. @default "allowed-origins" */
+  to?: "allowed-origins" | "never";
+  /** From whom it is taken: from peers that a server trusts, or from anyone. @default "trusted" */
+  accept?: "trusted" | "anyone";
+}
+
+/** A declaration as it was checked. */
+export interface Declared {
+  readonly key: Key<unknown>;
+  readonly name: string;
+  readonly codec: Codec<unknown>;
+  readonly maxBytes: number;
+  readonly as: "baggage" | "header";
+  readonly to: "allowed-origins" | "never";
+  readonly accept: "trusted" | "anyone" | "verified";
+  /** What of a client's switches it goes by. */
+  readonly kind: "values" | "identity";
+}
+
+const ACTION = "declare a value";
+const NAME = /^[a-z][a-z0-9-]{0,63}$/;
+
+/** All that cross, for the whole process: keys are the process's too. */
+const declared: Declared[] = [];
+
+/**
+ * Has the values of a key cross to other services; without it they stay in this process. The other service declares a key of its own
+ * by the same name.
+ *
+ * @throws TypeError, RangeError if the declaration is wrong, or if the key or the name has been declared before
+ */
+export function declare<T>(key: Key<T>, declaration: Declaration<T>): void {
+  const { name, codec, maxBytes, as = "baggage", to = "allowed-origins", accept = "trusted", ...others } = declaration;
+  refuseUnknown(others, ACTION);
+  oneOf("as", as, ["baggage", "header"], ACTION);
+  oneOf("to", to, ["allowed-origins", "never"], ACTION);
+  oneOf("accept", accept, ["trusted", "anyone"], ACTION);
+  register(key, { name, codec, maxBytes, as, to, accept, kind: "values" });
+}
+
+/** The same for what proves an identity: in a header of its own, sent where identity is, and received only by whoever verifies it. */
+export function declareIdentity<T>(
+  key: Key<T>,
+  declaration: Pick<Declaration<T>, "name" | "codec" | "maxBytes">,
+): void {
+  register(key, { ...declaration, as: "header", to: "allowed-origins", accept: "verified", kind: "identity" });
+}
+
+function register<T>(key: Key<T>, declaration: Omit<Declared, "key" | "codec"> & { readonly codec: Codec<T> }): void {
+  const { name, codec, maxBytes } = declaration;
+  if (typeof key !== "symbol") {
+    throw new TypeError(`Cannot ${ACTION}: 'key' must be made by createKey(): current value is ${describe(key)}`);
+  }
+  if (typeof name !== "string" || !NAME.test(name)) {
+    throw new TypeError(
+      `Cannot ${ACTION}: 'name' must be lower-case letters, digits and hyphens, 64 at most: current value is ${describe(name)}`,
+    );
+  }
+  callable("codec.encode", codec?.encode, ACTION);
+  callable("codec.decode", codec.decode, ACTION);
+  if (wholeNumber("maxBytes", maxBytes, 1, ACTION) > MOST_BYTES) {
+    throw new RangeError(`Cannot ${ACTION}: 'maxBytes' must be at most ${MOST_BYTES}: current value is ${maxBytes}`);
+  }
+  const taken = declared.find((each) => each.key === key || each.name === name);
+  if (taken !== undefined) {
+    throw new TypeError(
+      `Cannot ${ACTION}: ${taken.name === name ? `the name '${name}'` : "the key"} has been declared before`,
+    );
+  }
+  const one = { ...declaration, key, codec } as unknown as Declared;
+  declared.push(one);
+  checkValues(key as Key<unknown>, (value) => void encode(one, value));
+}
+
+/** One value must fit a header: servers take 16 KiB of all of them. */
+const MOST_BYTES = 8192;
+
+/** What is printed, and nothing that ends a header. */
+const FIT_FOR_A_HEADER = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
+
+/**
+ * A value as it is sent. `undefined`, which hides one further out, is not.
+ *
+ * @throws TypeError, RangeError if it cannot be
+ */
+export function encode({ name, codec, maxBytes, as }: Declared, value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  let text: string;
+  try {
+    text = codec.encode(value);
+  } catch (cause) {
+    throw new TypeError(`Cannot bind a value: '${name}' cannot be written: ${(cause as Error).message}`, { cause });
+  }
+  if (typeof text !== "string") {
+    throw new TypeError(`Cannot bind a value: '${name}' must be written as a string: its codec gave ${describe(text)}`);
+  }
+  const written = as === "baggage" ? encodeURIComponent(text.toWellFormed()) : text;
+  if (as === "header" && !FIT_FOR_A_HEADER.test(text)) {
+    throw new TypeError(`Cannot bind a value: '${name}' must be written in printable ASCII: it is a header`);
+  }
+  if (written.length > maxBytes) {
+    throw new RangeError(
+      `Cannot bind a value: '${name}' must be ${maxBytes} bytes at most when it is written: it is ${written.length} bytes`,
+    );
+  }
+  return written;
+}
+
+/** The value that was sent; `undefined` for what is none. */
+export function decode({ codec, maxBytes, as }: Declared, written: string): unknown {
+  if (written.length > maxBytes) return undefined;
+  try {
+    return codec.decode(as === "baggage" ? decodeURIComponent(written) : written);
+  } catch {
+    return undefined;
+  }
+}
+
+/** All that has been declared. */
+export function declarations(): readonly Declared[] {
+  return declared;
+}

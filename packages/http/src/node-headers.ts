@@ -1,0 +1,25 @@
+import type { NodeRequest } from "./node-types.ts";
+
+/** Takes a header away from a request, in all the ways that Node tells of it. */
+export function removeHeader(req: NodeRequest, name: string): void {
+  rewrite(req, name, undefined);
+}
+
+export function replaceHeader(req: NodeRequest, name: string, value: string): void {
+  rewrite(req, name, value);
+}
+
+/** @param name in lower case */
+function rewrite(req: NodeRequest, name: string, value: string | undefined): void {
+  const { headers, rawHeaders } = req;
+  for (let index = rawHeaders.length - 2; index >= 0; index -= 2) {
+    if (rawHeaders[index]!.toLowerCase() === name) rawHeaders.splice(index, 2);
+  }
+  delete headers[name];
+  const distinct = (req as { headersDistinct?: NodeJS.Dict<string[]> }).headersDistinct;
+  if (distinct !== undefined) delete distinct[name];
+  if (value === undefined) return;
+  rawHeaders.push(name, value);
+  headers[name] = value;
+  if (distinct !== undefined) distinct[name] = [value];
+}
