@@ -10,7 +10,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   koa: ["context", "http"],
   fetch: ["context", "http", "resilience"],
   resilience: ["context"],
-  identity: ["context", "http"],
+  identity: ["context", "http", "resilience"],
   telemetry: ["context"],
   viewer: [],
 };

@@ -1,6 +1,7 @@
 /** How a value is written on the wire, and read. */
 export interface Codec<T> {
-  encode(value: T): string;
+  /** `undefined` for one that is not to be sent now. */
+  encode(value: T): string | undefined;
   /** `undefined`, or a throw, for what is none. */
   decode(text: string): T | undefined;
 }

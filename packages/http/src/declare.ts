@@ -98,12 +98,13 @@ const FIT_FOR_A_HEADER = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
  */
 export function encode({ name, codec, maxBytes, as }: Declared, value: unknown): string | undefined {
   if (value === undefined) return undefined;
-  let text: string;
+  let text: string | undefined;
   try {
     text = codec.encode(value);
   } catch (cause) {
     throw new TypeError(`Cannot bind a value: '${name}' cannot be written: ${(cause as Error).message}`, { cause });
   }
+  if (text === undefined) return undefined;
   if (typeof text !== "string") {
     throw new TypeError(`Cannot bind a value: '${name}' must be written as a string: its codec gave ${describe(text)}`);
   }

@@ -28,6 +28,7 @@ export {
 } from "./dialects.ts";
 export { setRoute } from "./exchange.ts";
 export { outcomeOf, type ServiceOutcome } from "./outcome.ts";
+export { type Guard, type GuardedRequest } from "./guard.ts";
 export { type Problem, type ProblemDocument } from "./problem.ts";
 export { requestContext, streamContext } from "./request-context.ts";
 export { type ServerOptions } from "./server-options.ts";
@@ -45,7 +46,8 @@ export { type ClientSettings, clientSettings } from "./client-options.ts";
 export { Exchange, exchangeIn, type Outcome, type ResponseEnd } from "./exchange.ts";
 export { answerAtDeadline, follow } from "./follow.ts";
 export { formatGrpcTimeout, parseGrpcTimeout } from "./grpc-timeout.ts";
-export { type RequestHeaders, webHeaders } from "./headers.ts";
+export { headersOf, passGuard } from "./guard.ts";
+export { type RequestHeaders, single, webHeaders } from "./headers.ts";
 export { type IncomingRequest, NodeIncoming } from "./incoming-request.ts";
 export { type Handling, judge, receiveNode, receiveStream, sendProblem, type Verdict } from "./node.ts";
 export { replyOf } from "./node-reply.ts";

@@ -1,2 +1,3 @@
+export { guard } from "./guard.ts";
 export { type KoaContext, type Middleware, requestContext } from "./request-context.ts";
 export { type ServerOptions } from "@throughline/http";

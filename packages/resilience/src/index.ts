@@ -12,3 +12,4 @@ export { sleep } from "./sleep.ts";
 // For the packages beside this one.
 export { checkRetryPolicy } from "./retry.ts";
 export { SlidingCount } from "./sliding-count.ts";
+export { untilEnd } from "./until-end.ts";

@@ -1,0 +1,26 @@
+import { callable, carry, current } from "@throughline/context";
+import { type Guard, passGuard, webHeaders } from "@throughline/http";
+
+import { answerError } from "./answer-error.ts";
+import type { FetchHandler } from "./request-context.ts";
+
+/**
+ * Has a guard decide on each request: the handler runs in the context that it gives. A guard that throws `Unauthenticated` or `Forbidden` has that
+ * answered. Goes inside of `requestContext`.
+ *
+ * @throws TypeError if it is no guard
+ */
+export function guard<Rest extends unknown[] = []>(guard: Guard, handler: FetchHandler<Rest>): FetchHandler<Rest> {
+  callable("guard", guard, "make a guard");
+  return async function guarded(request, ...rest) {
+    let ctx;
+    try {
+      ctx = await passGuard(guard, webHeaders(request.headers), current());
+    } catch (error) {
+      const response = answerError(error, request);
+      if (response === undefined) throw error;
+      return response;
+    }
+    return carry(ctx, handler, request, ...rest);
+  };
+}
