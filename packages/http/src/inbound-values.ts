@@ -3,7 +3,6 @@ import type { Context } from "@throughline/context";
 import { parseBaggage, withoutEntries } from "./baggage.ts";
 import { declarations, type Declared, decode } from "./declare.ts";
 import { InvalidHeader } from "./errors.ts";
-import type { RequestHeaders } from "./headers.ts";
 import type { IncomingRequest } from "./incoming-request.ts";
 import { countRefusedValue } from "./server-metrics.ts";
 import type { Trust } from "./trust.ts";

@@ -11,12 +11,13 @@ export function replaceHeader(req: NodeRequest, name: string, value: string): vo
 
 /** @param name in lower case */
 function rewrite(req: NodeRequest, name: string, value: string | undefined): void {
+  // Node makes the others of `rawHeaders` when they are first asked for, and counts on its length: they come first.
+  const distinct = (req as { headersDistinct?: NodeJS.Dict<string[]> }).headersDistinct;
   const { headers, rawHeaders } = req;
   for (let index = rawHeaders.length - 2; index >= 0; index -= 2) {
     if (rawHeaders[index]!.toLowerCase() === name) rawHeaders.splice(index, 2);
   }
   delete headers[name];
-  const distinct = (req as { headersDistinct?: NodeJS.Dict<string[]> }).headersDistinct;
   if (distinct !== undefined) delete distinct[name];
   if (value === undefined) return;
   rawHeaders.push(name, value);

@@ -56,7 +56,16 @@ export function jwtVerifier(options: JwtVerifierOptions): JwtVerifier {
     throw new TypeError(`Cannot ${action}: 'issuer' must be a string, or a list of some: it is missing`);
   const verify = tokenVerifier(
     {
-      ...{ keys, issuer, audience, algorithms, typ, maxTokenAge, clockTolerance, fetch, keysMaxAge, keysCooldown },
+      keys,
+      issuer,
+      audience,
+      algorithms,
+      typ,
+      maxTokenAge,
+      clockTolerance,
+      fetch,
+      keysMaxAge,
+      keysCooldown,
       requiredClaims: ["sub", "exp", ...requiredClaims],
     },
     action,

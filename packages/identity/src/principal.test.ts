@@ -1,7 +1,9 @@
-import { background, run } from "@throughline/context";
-import { expect, it } from "vitest";
+import { inspect } from "node:util";
 
-import { principal, withPrincipal } from "./principal.ts";
+import { background, run, withCancel, withoutCancel } from "@throughline/context";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+
+import { principal, rawToken, withPrincipal } from "./principal.ts";
 
 const ada = { subject: "ada", scopes: ["search"] };
 
@@ -27,4 +29,32 @@ it.each([undefined, {}, { subject: "", scopes: [] }, { subject: "ada", scopes: "
   expect(() => withPrincipal(background, value as never)).toThrow(
     /must have a 'subject' that is not empty and a list of 'scopes'/,
   );
+});
+
+describe("a principal that expires", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it("is nobody from then on, also in work that goes on", () => {
+    const ctx = withPrincipal(background, { ...ada, expiresAt: new Date(Date.now() + 1000) });
+    const detached = withoutCancel(withCancel(ctx)[0]);
+    expect(principal(detached)?.subject).toBe("ada");
+    vi.advanceTimersByTime(1000);
+    expect([principal(ctx), principal(detached)]).toEqual([undefined, undefined]);
+  });
+
+  it("cannot be made to live longer by whoever is given it", () => {
+    const ctx = withPrincipal(background, { ...ada, expiresAt: new Date(Date.now() + 1000) });
+    principal(ctx)!.expiresAt!.setFullYear(2999);
+    vi.advanceTimersByTime(1000);
+    expect(principal(ctx)).toBeUndefined();
+  });
+});
+
+it("does not show the token that has proved it, however it is looked at", () => {
+  const ctx = withPrincipal(background, ada, "the token");
+  const seen = principal(ctx)!;
+  const shown = [inspect(seen, { showHidden: true, getters: true }), JSON.stringify(seen), String(ctx), inspect(ctx)];
+  expect(shown.join()).not.toContain("the token");
+  expect(rawToken(seen)).toBe("the token");
 });

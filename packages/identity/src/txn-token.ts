@@ -76,7 +76,14 @@ export function txnTokenVerifier(
   refuseUnknown(others, action);
   const verify = tokenVerifier(
     {
-      ...{ keys, algorithms, issuer, maxTokenAge, clockTolerance, fetch, keysMaxAge, keysCooldown },
+      keys,
+      algorithms,
+      issuer,
+      maxTokenAge,
+      clockTolerance,
+      fetch,
+      keysMaxAge,
+      keysCooldown,
       audience: trustDomain,
       typ: "txntoken+jwt",
       requiredClaims: ["iat", "exp", "txn", "sub", "scope", "req_wl"],

@@ -1,0 +1,224 @@
+import { inspect } from "node:util";
+
+import { background, run, withCancel, withTimeout } from "@throughline/context";
+import { Unauthenticated } from "@throughline/http";
+import { exportJWK, exportSPKI, generateKeyPair, importSPKI, type JWK, SignJWT, UnsecuredJWT } from "jose";
+import { beforeAll, describe, expect, it, vi } from "vitest";
+
+import { cleanUpAfterEach, serve } from "../../../test/support/loopback.ts";
+import { jwtVerifier, type JwtVerifierOptions } from "./jwt-verifier.ts";
+import { rawToken } from "./principal.ts";
+
+cleanUpAfterEach();
+
+type KeyPair = Awaited<ReturnType<typeof generateKeyPair>>;
+let pair: KeyPair;
+let other: KeyPair;
+beforeAll(async () => {
+  [pair, other] = [
+    await generateKeyPair("ES256", { extractable: true }),
+    await generateKeyPair("ES256", { extractable: true }),
+  ];
+});
+
+const rules = (changes: Partial<JwtVerifierOptions> = {}): JwtVerifierOptions => ({
+  issuer: "https://issuer.example",
+  audience: "shop",
+  algorithms: ["ES256"],
+  keys: pair.publicKey,
+  ...changes,
+});
+
+interface Made {
+  readonly claims?: Record<string, unknown>;
+  readonly header?: Record<string, unknown>;
+  readonly key?: KeyPair["privateKey"] | Uint8Array;
+}
+
+/** A token that holds, but for what is changed. */
+function token({ claims = {}, header = {}, key = pair.privateKey }: Made = {}): Promise<string> {
+  const now = Math.floor(Date.now() / 1000);
+  const all = { iss: "https://issuer.example", aud: "shop", sub: "ada", iat: now, exp: now + 60, ...claims };
+  return new SignJWT(all).setProtectedHeader({ alg: "ES256", ...header }).sign(key);
+}
+
+/** Serves the JWK set that `keys` gives by then. */
+async function keySet(keys: () => JWK[], delay = 0) {
+  const asked = vi.fn();
+  const { url } = await serve((_req, res) => {
+    asked();
+    setTimeout(() => res.setHeader("content-type", "application/json").end(JSON.stringify({ keys: keys() })), delay);
+  });
+  return { url: new URL(url), asked };
+}
+
+const jwk = async ({ publicKey }: KeyPair, kid: string): Promise<JWK> => ({
+  ...(await exportJWK(publicKey)),
+  kid,
+  alg: "ES256",
+});
+
+describe("jwtVerifier", () => {
+  it("says who a token is for", async () => {
+    const claims = {
+      scope: "search inventory:read",
+      tenant: "acme",
+      auth_time: 1_700_000_000,
+      act: { sub: "robot", act: { sub: "operator" } },
+    };
+    const made = await token({ claims });
+    const principal = await jwtVerifier(rules())(made);
+
+    expect(principal).toMatchObject({
+      subject: "ada",
+      scopes: ["search", "inventory:read"],
+      tenant: "acme",
+      issuer: "https://issuer.example",
+      authTime: new Date(1_700_000_000_000),
+      actor: { subject: "robot", actor: { subject: "operator" } },
+    });
+    expect(rawToken(principal)).toBe(made);
+    expect(inspect(principal, { showHidden: true, depth: 9 }) + JSON.stringify(principal)).not.toContain(made);
+  });
+
+  it("takes scopes as a list, too", async () => {
+    expect((await jwtVerifier(rules())(await token({ claims: { scp: ["a", 7, "b"] } }))).scopes).toEqual(["a", "b"]);
+  });
+
+  const SECRET = new TextEncoder().encode("a secret of thirty-two bytes or more");
+  it.each<[string, () => Promise<string>, Partial<JwtVerifierOptions>?]>([
+    ["has expired", () => token({ claims: { exp: 1 } })],
+    ["does not expire", () => token({ claims: { exp: undefined } })],
+    ["is not valid yet", () => token({ claims: { nbf: 9e9 } })],
+    ["is for another audience", () => token({ claims: { aud: "bank" } })],
+    ["is for no audience", () => token({ claims: { aud: undefined } })],
+    ["is from another issuer", () => token({ claims: { iss: "https://evil.example" } })],
+    ["is for nobody", () => token({ claims: { sub: undefined } })],
+    ["is signed by another key", () => token({ key: other.privateKey })],
+    ["is signed in no way", () => Promise.resolve(new UnsecuredJWT({ sub: "ada" }).encode())],
+    ["is signed with a secret", () => token({ header: { alg: "HS256" }, key: SECRET })],
+    ["is too old", () => token({ claims: { iat: 1 } }), { maxTokenAge: "1h" }],
+    ["does not say how old it is", () => token({ claims: { iat: undefined } }), { maxTokenAge: "1h" }],
+    ["is of another type", () => token({ header: { typ: "JWT" } }), { typ: "at+jwt" }],
+    ["lacks a claim that is required", () => token(), { requiredClaims: ["jti"] }],
+    ["names something critical that nobody knows", () => token({ header: { crit: ["x"], x: 1 } }).catch(() => "a.b.c")],
+    [
+      "was changed",
+      async () => (await token()).replace(/\.(.)/, (_all, first: string) => `.${first === "e" ? "f" : "e"}`),
+    ],
+    ["is none", () => Promise.resolve("not a token")],
+    ["is nothing", () => Promise.resolve("")],
+    ["is too long", () => token({ claims: { long: "x".repeat(9000) } })],
+  ])("refuses a token that %s", async (_what, make, changes) => {
+    const made = await make();
+    const error: unknown = await jwtVerifier(rules(changes))(made).catch((e: unknown) => e);
+
+    expect(error).toBeInstanceOf(Unauthenticated);
+    expect((error as Unauthenticated).challenge).toBe('Bearer error="invalid_token"');
+    if (made !== "") expect(inspect(error, { depth: 9 })).not.toContain(made);
+  });
+
+  it("does not take a public key for a secret, as whoever mixes algorithms up would", async () => {
+    const { publicKey, privateKey } = await generateKeyPair("RS256", { extractable: true });
+    const forged = await token({
+      header: { alg: "HS256" },
+      key: new TextEncoder().encode(await exportSPKI(publicKey)),
+    });
+    const verify = jwtVerifier(
+      rules({ algorithms: ["RS256"], keys: await importSPKI(await exportSPKI(publicKey), "RS256") }),
+    );
+    await expect(verify(forged)).rejects.toBeInstanceOf(Unauthenticated);
+    await expect(verify(await token({ header: { alg: "RS256" }, key: privateKey }))).resolves.toMatchObject({
+      subject: "ada",
+    });
+  });
+
+  it("allows clocks to differ by a little", async () => {
+    const late = await token({ claims: { exp: Math.floor(Date.now() / 1000) - 3 } });
+    await expect(jwtVerifier(rules())(late)).resolves.toBeDefined();
+    await expect(jwtVerifier(rules({ clockTolerance: 0 }))(late)).rejects.toBeInstanceOf(Unauthenticated);
+  });
+});
+
+describe("keys from a JWK set", () => {
+  it("are asked for once, by all who need them", async () => {
+    const key = await jwk(pair, "a");
+    const { url, asked } = await keySet(() => [key]);
+    const verify = jwtVerifier(rules({ keys: url }));
+    const made = await token({ header: { kid: "a" } });
+    await Promise.all(Array.from({ length: 5 }, () => verify(made)));
+    await verify(made);
+    expect(asked).toHaveBeenCalledOnce();
+  });
+
+  it("are asked for again when a token names another, as after a rotation", async () => {
+    const keys = [await jwk(pair, "a")];
+    const { url, asked } = await keySet(() => keys);
+    const verify = jwtVerifier(rules({ keys: url, keysCooldown: 0 }));
+    await verify(await token({ header: { kid: "a" } }));
+    keys.splice(0, 1, await jwk(other, "b"));
+
+    await expect(verify(await token({ header: { kid: "b" }, key: other.privateKey }))).resolves.toBeDefined();
+    await expect(verify(await token({ header: { kid: "a" } }))).rejects.toBeInstanceOf(Unauthenticated);
+    expect(asked.mock.calls.length).toBeGreaterThanOrEqual(2);
+  });
+
+  it("are not asked for at each token that names a key which nobody has", async () => {
+    const key = await jwk(pair, "a");
+    const { url, asked } = await keySet(() => [key]);
+    const verify = jwtVerifier(rules({ keys: url }));
+    for (let index = 0; index < 20; index++) {
+      await expect(verify(await token({ header: { kid: `x${index}` } }))).rejects.toBeInstanceOf(Unauthenticated);
+    }
+    expect(asked.mock.calls.length).toBeLessThanOrEqual(2);
+  });
+
+  it("replaced under the same name do not verify what the old one has signed", async () => {
+    const key = await jwk(other, "a");
+    const { url } = await keySet(() => [key]);
+    const verify = jwtVerifier(rules({ keys: url }));
+    await expect(verify(await token({ header: { kid: "a" } }))).rejects.toBeInstanceOf(Unauthenticated);
+  });
+
+  it("are waited for no longer than the context allows, and arrive for the others all the same", async () => {
+    const key = await jwk(pair, "a");
+    const { url, asked } = await keySet(() => [key], 150);
+    const verify = jwtVerifier(rules({ keys: url }));
+    const made = await token({ header: { kid: "a" } });
+    const [short] = withTimeout(background, 30);
+    const first = run(short, () => verify(made)).catch((error: unknown) => error);
+    const second = verify(made);
+
+    expect(await first).toBe(short.err());
+    await expect(second).resolves.toMatchObject({ subject: "ada" });
+    expect(asked).toHaveBeenCalledOnce();
+  });
+
+  it("that are not to be had are no fault of the token's", async () => {
+    const { url } = await serve((_req, res) => void res.writeHead(500).end());
+    const verify = jwtVerifier(rules({ keys: new URL(url) }));
+    const error: unknown = await verify(await token()).catch((e: unknown) => e);
+    expect(error).not.toBeInstanceOf(Unauthenticated);
+    expect((error as Error).message).toBe("Cannot verify a token: no keys are to be had");
+  });
+
+  it("are not waited for under a context that has ended", async () => {
+    const [ctx, cancel] = withCancel(background);
+    cancel();
+    await expect(jwtVerifier(rules())(await token(), ctx)).rejects.toBe(ctx.err());
+  });
+});
+
+it.each<[object, RegExp]>([
+  [{ issuer: undefined }, /'issuer' must be a string/],
+  [{ issuer: "" }, /'issuer' must be a string/],
+  [{ audience: [] }, /'audience' must be a string/],
+  [{ algorithms: [] }, /'algorithms' must be a list such as \["ES256"\]/],
+  [{ algorithms: ["none"] }, /'algorithms' must be a list/],
+  [{ algorithms: ["HS256"], keys: new URL("https://issuer.example/keys") }, /'algorithms' must be asymmetric/],
+  [{ keys: "https://issuer.example/keys" }, /'keys' must be the URL of a JWK set/],
+  [{ maxTokenAge: "old" }, /'maxTokenAge' must be zero or more/],
+  [{ audiences: "shop" }, /there is no option 'audiences'/],
+])("refuses %o when the verifier is made", (changes, message) => {
+  expect(() => jwtVerifier(rules(changes as object))).toThrow(message);
+});

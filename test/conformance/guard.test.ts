@@ -1,0 +1,110 @@
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+
+import { getRequestListener } from "@hono/node-server";
+import { current } from "@throughline/context";
+import { errorHandler, guard as expressGuard, requestContext as expressContext } from "@throughline/express";
+import { guard as fetchGuard, requestContext as fetchContext } from "@throughline/fetch";
+import { bearer, jwtVerifier, principal, requireScope } from "@throughline/identity";
+import { guard as koaGuard, requestContext as koaContext } from "@throughline/koa";
+import express from "express";
+import { SignJWT } from "jose";
+import Koa from "koa";
+import { afterEach, describe, expect, it } from "vitest";
+
+const SECRET = new TextEncoder().encode("a secret of thirty-two bytes or more");
+const authenticated = bearer(jwtVerifier({ issuer: "shop", audience: "shop", algorithms: ["HS256"], keys: SECRET }));
+const authorized = requireScope("inventory:read", "search");
+const who = (): string => `${principal()?.subject}: ${current().remaining() <= 5000}`;
+
+/** The same service on each host: known to be somebody, who may read. */
+const services: readonly [string, () => http.RequestListener][] = [
+  [
+    "Express",
+    () => {
+      const app = express();
+      app.use(expressContext({ maxTimeout: "5s" }), expressGuard(authenticated));
+      app.get("/", expressGuard(authorized), (_req, res) => void res.end(who()));
+      app.use(errorHandler());
+      return app;
+    },
+  ],
+  [
+    "Koa",
+    () => {
+      const app = new Koa();
+      app
+        .use(koaContext({ maxTimeout: "5s" }))
+        .use(koaGuard(authenticated))
+        .use(koaGuard(authorized));
+      app.use((koa) => void (koa.body = who()));
+      return app.callback();
+    },
+  ],
+  [
+    "a fetch handler",
+    () => {
+      const handler = fetchGuard(
+        authenticated,
+        fetchGuard(authorized, () => new Response(who())),
+      );
+      return getRequestListener(
+        fetchContext((request) => handler(request), { maxTimeout: "5s" }),
+        {
+          overrideGlobalObjects: false,
+        },
+      );
+    },
+  ],
+];
+
+describe.each(services)("on %s", (_name, listener) => {
+  let server: http.Server | undefined;
+  afterEach(() => server?.close());
+
+  async function ask(authorization?: string): Promise<Response> {
+    server = http.createServer(listener()).listen(0, "127.0.0.1");
+    await new Promise((resolve) => server!.once("listening", resolve));
+    const headers = authorization === undefined ? {} : { authorization };
+    return fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`, { headers });
+  }
+
+  const token = (scope: string, key = SECRET): Promise<string> =>
+    new SignJWT({ scope, sub: "ada", iss: "shop", aud: "shop" })
+      .setProtectedHeader({ alg: "HS256" })
+      .setExpirationTime("1m")
+      .sign(key);
+
+  it("somebody who may is let through, under the request's own deadline", async () => {
+    const response = await ask(`Bearer ${await token("search inventory:read more")}`);
+    expect([response.status, await response.text()]).toEqual([200, "ada: true"]);
+  });
+
+  it.each<[string, () => Promise<string | undefined>, number, string, string]>([
+    ["nobody", async () => undefined, 401, "Bearer", "Unauthenticated"],
+    ["somebody by another scheme", async () => "Basic YTpi", 401, 'Bearer error="invalid_request"', "Unauthenticated"],
+    [
+      "somebody whose token does not hold",
+      async () => `Bearer ${await token("search", new TextEncoder().encode("another secret of thirty-two bytes"))}`,
+      401,
+      'Bearer error="invalid_token"',
+      "Unauthenticated",
+    ],
+    [
+      "somebody who may not",
+      async () => `bearer ${await token("search")}`,
+      403,
+      'Bearer error="insufficient_scope", scope="inventory:read search"',
+      "Forbidden",
+    ],
+  ])("%s is told so, and how to be let through", async (_who, authorization, status, challenge, title) => {
+    const response = await ask(await authorization());
+    expect([response.status, response.headers.get("www-authenticate")]).toEqual([status, challenge]);
+    expect(response.headers.get("content-type")).toBe("application/problem+json");
+    expect(await response.json()).toMatchObject({ title, status });
+  });
+});
+
+it.each([[], [""], ["two words"], [7]])("a scope that is none is refused: %j", (...scopes) => {
+  expect(() => requireScope(...(scopes as string[]))).toThrow(/it needs scopes/);
+});
