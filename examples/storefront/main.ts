@@ -64,7 +64,7 @@ async function playAll(gateway: string, token: string): Promise<void> {
 }
 
 const receiver = collector === undefined ? await startReceiver(store, { port: 0 }) : undefined;
-console.log("Starting six services: gateway, search, catalog, inventory, pricing, reviews ...");
+console.log("Starting seven services: gateway, tokens, search, catalog, inventory, pricing, reviews ...");
 const storefront = await startStorefront(port, {
   OTEL_BSP_SCHEDULE_DELAY: `${EXPORT_DELAY}`,
   ...telemetry(receiver?.url),

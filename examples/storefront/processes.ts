@@ -1,8 +1,8 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 
-/** The six services, each a process of its own. Those that are asked start before those that ask them. */
-const SERVICES = [["catalog", "inventory", "pricing", "reviews"], ["search"], ["gateway"]] as const;
+/** The services, each a process of its own. Those that are asked start before those that ask them. */
+const SERVICES = [["tokens"], ["catalog", "inventory", "pricing", "reviews"], ["search"], ["gateway"]] as const;
 
 export interface Storefront {
   readonly gateway: string;

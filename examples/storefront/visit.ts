@@ -12,6 +12,7 @@ export async function visit(
   const answer = await ask(`${gateway}/search?q=${query}`, {
     headers: {
       authorization: `Bearer ${token}`,
+      "txn-token": "made up",
       "grpc-timeout": `${budget}m`,
       traceparent: `00-${traceId}-${randomBytes(8).toString("hex")}-01`,
     },

@@ -82,7 +82,7 @@ describe("the storefront, left running", () => {
       const [, token] = /TOKEN=(\S+)/.exec(output)!;
       const [, url] = /"grpc-timeout: 1S" "(\S+)"/.exec(output)!;
       const response = await fetch(url!, { headers: { authorization: `Bearer ${token}`, "grpc-timeout": "1S" } });
-      expect(await response.json()).toMatchObject({ complete: true, for: "ada" });
+      expect(await response.json()).toMatchObject({ complete: true, for: "ada", stockFor: "ada" });
       expect((await fetch(url!)).status).toBe(401);
 
       // As npm does: the terminal sends it to the whole group, and npm to its child once more.
@@ -98,10 +98,10 @@ describe("the storefront, left running", () => {
 // What a scenario claims is worth nothing if it would be claimed anyway: each is played again with what it rests on broken.
 describe("with something broken, the storefront says what it no longer shows", () => {
   it.each([
-    ["traces are not passed on", "no-trace", "all six services took part, in one trace"],
+    ["traces are not passed on", "no-trace", "all seven services took part, in one trace"],
     ["deadlines are not passed on", "no-deadline", "what is left of the deadline shrinks from hop to hop"],
     ["fan-outs do not end at a deadline", "no-partial-answer", "the answer is partial, and in time"],
-    ["services do not see their client leave", "no-disconnect", "each saw that its client had left"],
+    ["services do not see their client leave", "no-disconnect", "each that was at work saw that its client had left"],
     ["deadlines are not looked at on arrival", "no-refusal", "the answer is 504, a problem document"],
   ])("%s", { timeout: 60_000 }, async (_what, sabotage, claim) => {
     const { code, output } = await play(sabotage);

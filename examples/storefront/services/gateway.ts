@@ -1,25 +1,15 @@
-import { current, run } from "@throughline/context";
-import { errorHandler, requestContext } from "@throughline/express";
+import { errorHandler, guard, requestContext } from "@throughline/express";
 import { createFetch } from "@throughline/fetch";
 import { traceId } from "@throughline/http";
-import { principal, withPrincipal } from "@throughline/identity";
-import express, { type RequestHandler } from "express";
+import { bearer, exchangeToken, principal } from "@throughline/identity";
+import express from "express";
 
 import { addressOf, start } from "../service.ts";
 import { verify } from "../token.ts";
+import { OWN_ORIGINS, txnTokens } from "../trust-domain.ts";
 
-const fetch = createFetch();
+const fetch = createFetch({ origins: OWN_ORIGINS });
 const search = addressOf("search");
-
-const authenticate: RequestHandler = async (req, res, next) => {
-  const user = await verify(req.headers.authorization);
-  if (user !== undefined) return run(withPrincipal(current(), user), next);
-  res
-    .status(401)
-    .set("www-authenticate", "Bearer")
-    .type("application/problem+json")
-    .send({ title: "Unauthorized", status: 401 });
-};
 
 async function page(query: string): Promise<object> {
   const response = await fetch(`${search}/search?q=${encodeURIComponent(query)}`);
@@ -35,7 +25,10 @@ function greeting(): object {
 const app = express();
 app.disable("x-powered-by");
 app.use(requestContext({ maxTimeout: "5s", defaultTimeout: "1s", minBudget: "10ms" }));
-app.use(authenticate);
+app.use(guard(bearer(verify)));
+// The visitor's own token stays here: what goes on is good between the services alone.
+const endpoint = `${addressOf("tokens")}/token`;
+app.use(guard(exchangeToken({ ...txnTokens(), endpoint, scope: "search inventory:read", fetch })));
 app.get("/search", async (req, res) => {
   res.json(await page(String(req.query["q"] ?? "")));
 });

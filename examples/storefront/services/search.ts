@@ -1,13 +1,15 @@
 import Router from "@koa/router";
 import { current } from "@throughline/context";
 import { createFetch } from "@throughline/fetch";
-import { requestContext } from "@throughline/koa";
+import { requireScope, txnToken } from "@throughline/identity";
+import { guard, requestContext } from "@throughline/koa";
 import { fanOut } from "@throughline/resilience";
 import Koa from "koa";
 
 import { addressOf, start } from "../service.ts";
+import { OWN_ORIGINS, txnTokens } from "../trust-domain.ts";
 
-const fetch = createFetch();
+const fetch = createFetch({ origins: OWN_ORIGINS });
 const sources = ["catalog", "inventory", "pricing", "reviews"].map((name) => ({ name, url: addressOf(name) }));
 
 const router = new Router();
@@ -32,6 +34,8 @@ router.get("/search", async (koa) => {
 
 const app = new Koa();
 app.use(requestContext({ maxTimeout: "5s" }));
+app.use(guard(txnToken(txnTokens())));
+app.use(guard(requireScope("search")));
 app.use(router.routes());
 
 await start("search", app.callback());

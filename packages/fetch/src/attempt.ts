@@ -24,7 +24,7 @@ export interface Under {
 export interface Attempt {
   readonly response: Response;
   /** Calls back once the body is read, or nobody wants it, or it cannot be read; at once if that has been before. */
-  onceOver(callback: () => void): void;
+  readonly onceOver: (callback: () => void) => void;
 }
 
 /**

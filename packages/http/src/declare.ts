@@ -69,8 +69,7 @@ function register<T>(key: Key<T>, declaration: Omit<Declared, "key" | "codec"> &
       `Cannot ${ACTION}: 'name' must be lower-case letters, digits and hyphens, 64 at most: current value is ${describe(name)}`,
     );
   }
-  callable("codec.encode", codec?.encode, ACTION);
-  callable("codec.decode", codec.decode, ACTION);
+  for (const method of ["encode", "decode"] as const) callable(`codec.${method}`, codec?.[method], ACTION);
   if (wholeNumber("maxBytes", maxBytes, 1, ACTION) > MOST_BYTES) {
     throw new RangeError(`Cannot ${ACTION}: 'maxBytes' must be at most ${MOST_BYTES}: current value is ${maxBytes}`);
   }

@@ -20,15 +20,15 @@ export function peerOf(socket: Socket): Peer {
     const address = socket.remoteAddress;
     const isUnixSocket =
       address === undefined && typeof (socket.address() as { address?: string }).address !== "string";
-    peer = { address, isUnixSocket, subjects: subjectsOf(socket as TLSSocket) };
+    peer = { address, isUnixSocket, subjects: subjectsOf(socket) };
     peers.set(socket, peer);
   }
   return peer;
 }
 
 /** Only of a certificate that was asked for, and whose chain holds. */
-function subjectsOf(socket: TLSSocket): string[] {
-  if (socket.encrypted !== true || !socket.authorized) return [];
+function subjectsOf(socket: Socket | TLSSocket): string[] {
+  if (!("getPeerCertificate" in socket) || !socket.authorized) return [];
   const { subject, subjectaltname } = socket.getPeerCertificate();
   const names = [subject?.CN].flat().filter((name) => name !== undefined);
   return [...names.map((name) => `CN=${name}`), ...(subjectaltname?.split(", ") ?? [])];

@@ -8,6 +8,7 @@ import {
   type SpanContext,
   type TextMapGetter,
   type TextMapSetter,
+  TraceFlags,
   trace,
 } from "@opentelemetry/api";
 
@@ -53,13 +54,17 @@ const TRACEPARENT = /^(?!ff)[\da-f]{2}-[\da-f]{32}-[\da-f]{16}-[\da-f]{2}(?:$|-)
 /** How long it is in version 00, which has no more. */
 const LENGTH = 55;
 
+/** Last digits of flags whose lowest bit is set. */
+const ODD = "13579bdf";
+
 function parseTraceparent(value: string, state: string | undefined): SpanContext | undefined {
   if (!TRACEPARENT.test(value) || (value.length > LENGTH && value.startsWith("00"))) return undefined;
-  const [traceId, spanId] = [value.slice(3, 35), value.slice(36, 52)];
+  const traceId = value.slice(3, 35);
+  const spanId = value.slice(36, 52);
   if (traceId === INVALID_TRACEID || spanId === INVALID_SPANID) return undefined;
-  const traceFlags = Number.parseInt(value.slice(53, 55), 16) & 1;
-  const traceState = state === undefined ? undefined : { traceState: createTraceState(state) };
-  return { traceId, spanId, traceFlags, isRemote: true, ...traceState };
+  const traceFlags = ODD.includes(value.charAt(54)) ? TraceFlags.SAMPLED : TraceFlags.NONE;
+  if (state === undefined) return { traceId, spanId, traceFlags, isRemote: true };
+  return { traceId, spanId, traceFlags, isRemote: true, traceState: createTraceState(state) };
 }
 
 function formatTraceparent({ traceId, spanId, traceFlags }: SpanContext): string {

@@ -1,4 +1,4 @@
-import http from "node:http";
+import type http from "node:http";
 import { inspect } from "node:util";
 
 import { background, type Context, current, run, withoutCancel } from "@throughline/context";
