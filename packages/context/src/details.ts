@@ -8,3 +8,8 @@ export function deadlineDetails(ctx: Context): DeadlineDetails | undefined {
   if (limit === undefined) return undefined;
   return { budget: limit.budget, elapsed: now() - (limit.at - limit.budget), source: limit.source };
 }
+
+/** Whether there is a deadline. To ask `remaining()` would read the clock. */
+export function hasDeadline(ctx: Context): boolean {
+  return ctx.scope.limit !== undefined;
+}

@@ -77,7 +77,7 @@ function round(ms: number): number {
 }
 
 /** Makes an error without capturing a stack, which would cost five times the rest and point nowhere useful. */
-function withoutStack<T>(make: () => T): T {
+export function withoutStack<T>(make: () => T): T {
   const limit = Error.stackTraceLimit;
   if (!Reflect.set(Error, "stackTraceLimit", 0)) return make();
   try {

@@ -1,3 +1,5 @@
+import { hasDeadline } from "@throughline/context";
+
 import { type Attempt, attempt, type Under } from "./attempt.ts";
 import { type Call, replayableBody } from "./call.ts";
 import { failed, MOST_REDIRECTS, redirected } from "./redirect.ts";
@@ -26,7 +28,7 @@ export async function attemptFollowing(under: Under, call: Call): Promise<Attemp
 function isOursToFollow({ head, settings }: Under, call: Call): boolean {
   if (call.redirect !== "follow") return false;
   if (settings.isSelective) return true;
-  return head.remaining() !== Infinity && (isBodyless(call) || replayableBody(call) !== undefined);
+  return hasDeadline(head) && (isBodyless(call) || replayableBody(call) !== undefined);
 }
 
 function isBodyless({ method }: Call): boolean {

@@ -5,6 +5,7 @@ import {
   current,
   DeadlineExceeded,
   isAttached,
+  withoutStack,
   withValue,
 } from "@throughline/context";
 
@@ -101,7 +102,7 @@ export class Exchange {
     if (this.#endings !== undefined) for (const ending of this.#endings) ending();
     // A deadline is looked at before the context ends otherwise.
     const endedBy = this.#observers === undefined ? undefined : this.#endedBy(isDelivered, status);
-    this.#cancel?.(isDelivered ? RESPONSE_SENT : (this.#error ?? new ClientDisconnected()));
+    this.#cancel?.(isDelivered ? RESPONSE_SENT : (this.#error ?? withoutStack(() => new ClientDisconnected())));
     if (endedBy === undefined) return;
     const outcome = { isDelivered, status, endedBy, error: this.#error, route: this.route?.() };
     for (const observer of this.#observers!) observer.end(outcome, this);

@@ -1,4 +1,4 @@
-import { afterFunc, type Context } from "@throughline/context";
+import { afterFunc, type Context, hasDeadline } from "@throughline/context";
 
 import { answerOf } from "./answer.ts";
 import { type Exchange, isDeadline } from "./exchange.ts";
@@ -20,7 +20,7 @@ export function follow(exchange: Exchange, reply: Reply): void {
  * @param ctx the exchange's own context, or one with an earlier deadline
  */
 export function answerAtDeadline(exchange: Exchange, ctx: Context): void {
-  if (ctx.remaining() === Infinity) return;
+  if (!hasDeadline(ctx)) return;
   const stop = afterFunc(ctx, () => {
     const error = ctx.err();
     if (isDeadline(error)) exchange.answerFor?.(error);
