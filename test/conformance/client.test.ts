@@ -2,8 +2,14 @@ import { once } from "node:events";
 import type http from "node:http";
 import net, { type AddressInfo } from "node:net";
 
-import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import { metrics, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { suppressTracing } from "@opentelemetry/core";
+import {
+  AggregationTemporality,
+  InMemoryMetricExporter,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+} from "@opentelemetry/sdk-metrics";
 import { background, type Context, DeadlineExceeded, run, withCancel, withTimeout } from "@throughline/context";
 import { callsOf, parseGrpcTimeout, withCriticality } from "@throughline/http";
 import { describe, expect, it, vi } from "vitest";
@@ -125,6 +131,33 @@ describe.each(clients)("$name", (client) => {
 
     await vi.waitUntil(() => (ctx as unknown as { scope: { watch: unknown } }).scope.watch === undefined);
     cancel();
+  });
+
+  it("is measured, as the conventions want it", async () => {
+    const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+    const provider = new MeterProvider({ readers: [new PeriodicExportingMetricReader({ exporter })] });
+    metrics.setGlobalMeterProvider(provider);
+    try {
+      const { url } = await serve(echo);
+      await (await call(url)).text();
+      const series = async () => {
+        await provider.forceFlush();
+        const all = exporter.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((scope) => scope.metrics));
+        return all.find((metric) => metric.descriptor.name === "http.client.request.duration")?.dataPoints;
+      };
+      await vi.waitUntil(async () => (await series()) !== undefined);
+      expect((await series())!.map(({ attributes }) => attributes)).toEqual([
+        {
+          "http.request.method": "GET",
+          "http.response.status_code": 200,
+          "server.address": "127.0.0.1",
+          "server.port": Number(new URL(url).port),
+        },
+      ]);
+    } finally {
+      metrics.disable();
+      await provider.shutdown();
+    }
   });
 
   describe("with an SDK", () => {

@@ -1,6 +1,8 @@
+import { once } from "node:events";
 import http from "node:http";
 import http2 from "node:http2";
-import { PassThrough } from "node:stream";
+import { type AddressInfo, connect, type Socket } from "node:net";
+import { type Duplex, PassThrough } from "node:stream";
 
 import { type Context, current } from "@throughline/context";
 import { createFetch } from "@throughline/fetch";
@@ -159,11 +161,59 @@ describe("drain", () => {
     await drained;
   });
 
-  it("called again is the same, and on a server that does not listen is done at once", async () => {
+  it("called again is the same, and on a server that does not listen yet is done at once, and no more than that", async () => {
     const server = http.createServer();
+    await drain(server, { within: 0 });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
     const drained = drain(server, { within: 0 });
     expect(drain(server, { within: 0 })).toBe(drained);
     await drained;
+    expect(server.listening).toBe(false);
+  });
+
+  it("is not kept waiting by connections that are idle, have sent nothing, or were upgraded", async () => {
+    const server = http.createServer({ keepAliveTimeout: 60_000 }, (_req, res) => void res.end("ok"));
+    const upgraded = Promise.withResolvers<Duplex>();
+    server.on("upgrade", (_req, socket) => upgraded.resolve(socket));
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const sockets = [
+      "",
+      "GET / HTTP/1.1\r\nhost: x\r\n\r\n",
+      "GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n",
+    ].map((text) => {
+      const socket = connect(port, "127.0.0.1").on("error", () => {});
+      socket.write(text);
+      return socket;
+    });
+    const theirs = await upgraded.promise;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const from = performance.now();
+    await drain(server, { within: "30s" });
+
+    expect(performance.now() - from).toBeLessThan(2000);
+    for (const socket of [...sockets, theirs]) socket.destroy();
+  });
+
+  it("runs nothing that asks to go on, or for something special", async () => {
+    const server = http.createServer((_req, res) => setTimeout(() => res.end("ok"), 100));
+    const ran = vi.fn();
+    server.on("checkContinue", ran).on("upgrade", ran).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const open = (): Promise<Socket> =>
+      new Promise((resolve) => {
+        const socket = connect(port, "127.0.0.1", () => resolve(socket));
+        socket.on("error", () => {});
+      });
+    const sockets = await Promise.all([open(), open()]);
+    const drained = drain(server, { within: "5s" });
+    sockets[0]!.write("POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 1\r\n\r\n");
+    sockets[1]!.write("GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n");
+    await drained;
+    expect(ran).not.toHaveBeenCalled();
   });
 
   it.each([

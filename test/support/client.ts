@@ -26,6 +26,8 @@ export interface SendOptions {
   readonly method?: "GET" | "HEAD" | "POST";
   /** Does not read the answer's body until it is asked to. */
   readonly isPaused?: boolean;
+  /** What it proves itself by over TLS. */
+  readonly certificate?: { readonly key: string; readonly cert: string };
 }
 
 /** Sends a request over a connection of its own. An array sends the header more than once. A POST waits for its body to be ended. */
@@ -33,9 +35,9 @@ export function send(protocol: Protocol, url: string, headers: Headers = {}, opt
   return protocol === "http/2" ? sendHttp2(url, headers, options) : sendHttp1(url, headers, options);
 }
 
-function sendHttp1(url: string, headers: Headers, { method = "GET", isPaused }: SendOptions): Sent {
+function sendHttp1(url: string, headers: Headers, { method = "GET", isPaused, certificate }: SendOptions): Sent {
   const client = url.startsWith("https:") ? https : http;
-  const request = client.request(url, { method, headers, agent: false, rejectUnauthorized: false });
+  const request = client.request(url, { method, headers, agent: false, rejectUnauthorized: false, ...certificate });
   async function read(): Promise<Reply> {
     const [response] = (await once(request, "response")) as [http.IncomingMessage];
     return replyOf(response.statusCode!, response.headers, response, isPaused);
@@ -45,9 +47,9 @@ function sendHttp1(url: string, headers: Headers, { method = "GET", isPaused }: 
   return { reply: read(), body: request, leave: () => request.destroy() };
 }
 
-function sendHttp2(url: string, headers: Headers, { method = "GET", isPaused }: SendOptions): Sent {
+function sendHttp2(url: string, headers: Headers, { method = "GET", isPaused, certificate }: SendOptions): Sent {
   const { origin, pathname, search } = new URL(url);
-  const session = http2.connect(origin, { rejectUnauthorized: false });
+  const session = http2.connect(origin, { rejectUnauthorized: false, ...certificate });
   // Its streams tell of it too.
   session.on("error", () => {});
   const stream = session.request(

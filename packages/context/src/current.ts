@@ -1,5 +1,6 @@
 import { context as otel, type Context as OtelContext, ROOT_CONTEXT, trace } from "@opentelemetry/api";
 
+import { isAttached } from "./attached.ts";
 import { background, type Context, isContext } from "./context.ts";
 import { describe } from "./describe.ts";
 import { ours, parentOf } from "./parent.ts";
@@ -45,8 +46,11 @@ export function run<Args extends unknown[], R>(ctx: Context, fn: (...args: Args)
 /** Inside OpenTelemetry's `with`: where that carried the context there is nothing left to do. A manager may derive from it, so the scope tells, not identity. */
 function enter<Args extends unknown[], R>(ctx: Context, fn: (...args: Args) => R, args: Args): R {
   const active = otel.active();
-  if (isContext(active) && active.scope === ctx.scope) return fn(...args);
-  return storage.run(ctx, fn, ...args);
+  if (!isContext(active) || active.scope !== ctx.scope) return storage.run(ctx, fn, ...args);
+  // What was detached from the request that is kept there must not be taken for a part of it.
+  const stored = storage.getStore();
+  const isApart = stored !== undefined && !isContext(stored) && !isAttached(ctx, stored.request);
+  return isApart ? storage.run({ request: ctx }, fn, ...args) : fn(...args);
 }
 
 /**

@@ -15,17 +15,19 @@ export function endAll(scope: Scope, ending: Ending): void {
   if (above !== undefined) release(above);
 
   const watches: Watch[] = [top];
+  const first: Member[] = [];
   const callbacks: Member[] = [];
   // Grows while it is walked. There is no recursion, so depth does not matter.
   for (const watch of watches) {
-    mark(watch, watches, callbacks);
+    mark(watch, watches, callbacks, first);
   }
+  for (const member of first) member.notify();
   for (const watch of watches) watch.notify();
   for (const callback of callbacks) callback.notify();
 }
 
 /** Marks what is listed with one scope, and leaves of that scope only its signal, which must stay the same object. */
-function mark(watch: Watch, watches: Watch[], callbacks: Member[]): void {
+function mark(watch: Watch, watches: Watch[], callbacks: Member[], first: Member[]): void {
   const scope = watch.scope;
   scope.forget();
   if (watch.controller === undefined) scope.watch = undefined;
@@ -35,7 +37,7 @@ function mark(watch: Watch, watches: Watch[], callbacks: Member[]): void {
     const next: Member | undefined = member.next;
     member.list = member.next = member.previous = undefined;
     if (member.scope === undefined) {
-      callbacks.push(member);
+      (member.isFirst === true ? first : callbacks).push(member);
     } else {
       member.scope.ended = member.scope.expiredBefore(scope.ended!) ?? scope.ended;
       watches.push(member as Watch);

@@ -8,6 +8,8 @@ export interface Member {
   list: Watch | undefined;
   /** The scope below, if this is one. */
   readonly scope: Scope | undefined;
+  /** Whether it is told before all others. */
+  readonly isFirst?: boolean;
   /** Called once everything that ends has been marked. Must not throw. */
   notify(): void;
 }

@@ -25,27 +25,37 @@ interface Application {
 export interface Mounted {
   readonly route?: Route | undefined;
   readonly app?: Application;
+  /** The path and query as they were sent. */
+  readonly originalUrl?: string;
 }
 
 /** Routes are registered once, and matched a million times. */
-const known = new WeakMap<Route, string | undefined>();
+const known = new WeakMap<Route, readonly (string | undefined)[]>();
 
 /**
  * The path that a matched route's routers are mounted under, with parameters by their names, not by what was sent: `/users/:id`. `undefined` where
- * that cannot be told.
+ * that cannot be told. Where there are several, as for a router that is mounted twice, the one that fits what was sent.
  */
-export function mountOf({ route, app }: Mounted): string | undefined {
+export function mountOf({ route, app, originalUrl = "" }: Mounted): string | undefined {
   if (route === undefined || app === undefined) return undefined;
-  if (!known.has(route)) known.set(route, find(route, app));
-  return known.get(route);
+  let mounts = known.get(route);
+  if (mounts === undefined) known.set(route, (mounts = find(route, app)));
+  if (mounts.length <= 1) return mounts[0];
+  const fitting = mounts.filter((mount) => mount !== undefined && fits(mount, originalUrl));
+  return fitting.length === 1 ? fitting[0] : undefined;
 }
 
-function find(route: Route, app: Application): string | undefined {
-  const mounts = mountsIn(stackOf(app), route);
-  // A router that is mounted twice has two paths for one route: which it was only the request tells.
-  if (mounts.length !== 1) return undefined;
+/** Whether a path begins as a pattern does. */
+function fits(mount: string, url: string): boolean {
+  const sent = url.split("?", 1)[0]!.split("/");
+  return mount.split("/").every((segment, index) => segment.startsWith(":") || segment === sent[index]);
+}
+
+function find(route: Route, app: Application): (string | undefined)[] {
   const above = applicationMount(app);
-  return above === undefined || mounts[0] === undefined ? undefined : above + mounts[0];
+  return mountsIn(stackOf(app), route).map((mount) =>
+    above === undefined || mount === undefined ? undefined : above + mount,
+  );
 }
 
 function stackOf(app: Application): readonly Layer[] {
@@ -61,11 +71,16 @@ function applicationMount(app: Application): string | undefined {
   return above + withoutSlash(app.mountpath);
 }
 
-/** The paths to a route below this stack: one for each time that it is found there; `undefined` for one that cannot be written. */
-function mountsIn(stack: readonly Layer[], route: Route): (string | undefined)[] {
+/**
+ * The paths to a route below this stack: one for each time that it is found there; `undefined` for one that cannot be written.
+ *
+ * @param above stacks that this one is in: a router may be mounted in itself
+ */
+function mountsIn(stack: readonly Layer[], route: Route, above: readonly unknown[] = []): (string | undefined)[] {
+  if (above.includes(stack)) return [];
   return stack.flatMap((layer) => {
     if (layer.route !== undefined) return layer.route === route ? [""] : [];
-    const below = mountsIn(layer.handle.stack ?? [], route);
+    const below = mountsIn(layer.handle.stack ?? [], route, [...above, stack]);
     const path = below.length === 0 ? undefined : pathOf(layer);
     return below.map((rest) => (path === undefined || rest === undefined ? undefined : path + rest));
   });

@@ -63,13 +63,22 @@ describe.each(frameworks)("a route of %s is told as it was written", (_name, fra
     expect(await routeAt("/inner/items/7", (app) => app.use("/inner", inner))).toBe("/inner/items/:id");
   });
 
-  it("where a router is mounted twice, by what was sent", async () => {
-    const items = routerWith("/:id", answer);
+  it("where a router is mounted twice, by the path that fits", async () => {
+    const [items, others] = [routerWith("/:id", answer), routerWith("/:id", answer)];
     expect(await routeAt("/b/7", (app) => app.use("/a", items).use("/b", items))).toBe("/b/:id");
+    expect(await routeAt("/x/b/7", (app) => app.use("/:tenant/a", others).use("/:tenant/b", others))).toBe(
+      "/:tenant/b/:id",
+    );
   });
 
-  it("where its router is mounted by a pattern, by what was sent", async () => {
-    expect(await routeAt("/v1/7", (app) => app.use(/\/v\d/, routerWith("/:id", answer)))).toBe("/v1/:id");
+  it("where a router is mounted in itself, by the way that leads there once", async () => {
+    const items = routerWith("/:id", answer);
+    items.use("/:id/replies", items);
+    expect(await routeAt("/items/7", (app) => app.use("/items", items))).toBe("/items/:id");
+  });
+
+  it("as nothing where its router is mounted by a pattern", async () => {
+    expect(await routeAt("/v1/7", (app) => app.use(/\/v\d/, routerWith("/:id", answer)))).toBeUndefined();
   });
 
   it("as nothing where none matched, or it is a pattern or a list", async () => {

@@ -1,5 +1,5 @@
 import { afterFunc, type Context, run } from "@throughline/context";
-import { type ClientSettings, OutboundCall } from "@throughline/http";
+import { type ClientSettings, OutboundCall, unmarked } from "@throughline/http";
 
 import type { Call, Redirect } from "./call.ts";
 import { linkSignals } from "./linked-signal.ts";
@@ -18,6 +18,8 @@ export interface Under {
   readonly settings: ClientSettings;
   /** 1 for the first. */
   readonly number: number;
+  /** Told when a response has come, be it one that redirects: then the call has arrived, and is not to be made twice unless it may. */
+  readonly arrived?: () => void;
 }
 
 /** One request and its response. */
@@ -35,8 +37,9 @@ export interface Attempt {
 export async function attempt(under: Under, call: Call, redirect: Redirect): Promise<Attempt> {
   const { head, whole, number } = under;
   watchProgress();
+  // A head that is late is tried again; the service has as long for the body as the whole call has.
   const outbound = OutboundCall.begin(
-    head,
+    whole,
     {
       method: call.method,
       url: httpUrl(call.url),
@@ -63,14 +66,15 @@ export async function attempt(under: Under, call: Call, redirect: Redirect): Pro
     const init = { ...call.init, headers, redirect, signal: link.signal };
     const response = await run(outbound.ctx, () => under.fetch(call.input, init));
     outbound.response(response.status);
+    under.arrived?.();
     stopWaiting();
     const onceOver = (callback: () => void): void => void over.promise.then(callback);
     if (response.body === null) {
       end();
-      return { response, onceOver };
+      return { response: unmarked(rebodied(response, null)), onceOver };
     }
     const body = watchedBody(response.body, (ended) => end(ended.how === "failed" ? ended.error : undefined));
-    return { response: rebodied(response, body.stream), onceOver };
+    return { response: unmarked(rebodied(response, body.stream)), onceOver };
   } catch (error) {
     end(error);
     throw error;

@@ -1,10 +1,17 @@
 import { finished, type Readable } from "node:stream";
 
-import { callable, current, run, withCancel, withTimeout, isSuppressed } from "@throughline/context";
-import { type ClientOptions, type ClientSettings, clientSettings, OutboundCall } from "@throughline/http";
+import { callable, current, isSuppressed, run } from "@throughline/context";
+import {
+  type ClientOptions,
+  type ClientSettings,
+  clientSettings,
+  OutboundCall,
+  type OutgoingRequest,
+} from "@throughline/http";
 
+import { limitedBy } from "./limited-by.ts";
 import { linkSignals } from "./linked-signal.ts";
-import { isTracedElsewhere } from "./traced-elsewhere.ts";
+import { isHttpTraced, isTracedElsewhere } from "./traced-elsewhere.ts";
 import { watchProgress } from "./undici-progress.ts";
 import { watchedBody } from "./watched-body.ts";
 
@@ -13,7 +20,12 @@ interface Config {
   readonly url?: string;
   readonly baseURL?: string;
   readonly method?: string;
-  readonly headers: { set(name: string, value: string): unknown };
+  readonly headers: {
+    get(name: string): unknown;
+    set(name: string, value: string): unknown;
+    concat(): Config["headers"];
+  };
+  readonly allowAbsoluteUrls?: boolean;
   readonly signal?: unknown;
   readonly beforeRedirect?: (options: Redirection, response: unknown, request: unknown) => void;
   readonly fetchOptions?: object;
@@ -27,6 +39,7 @@ interface Redirection {
 
 interface AxiosResponse {
   readonly status: number;
+  config?: unknown;
   data: unknown;
 }
 
@@ -45,39 +58,70 @@ export function contextAdapter<A extends (config: never) => Promise<unknown>>(
 ): A {
   const send = callable("adapter", adapter, "make an adapter") as unknown as Adapter;
   const settings = clientSettings(options, "make an adapter");
+  // Of axios's own adapters one is over `node:http`, the others over `fetch`.
+  const isTraced = adapter.name === "httpAdapter" ? isHttpTraced : isTracedElsewhere;
 
   const adapted: Adapter = async (config) => {
     const ctx = current();
     if (isSuppressed(ctx)) return send(config);
     watchProgress();
-    const [whole, cancel] =
-      settings.timeout === undefined ? withCancel(ctx) : withTimeout(ctx, settings.timeout, { source: "timeout" });
-    const outgoing = { method: (config.method ?? "get").toUpperCase(), url: urlOf(config), attempt: 1 };
-    const call = OutboundCall.begin(whole, { ...outgoing, isTracedElsewhere: isTracedElsewhere() }, settings);
-    for (const [name, value] of call.headers) config.headers.set(name, value);
+    const [whole, cancel] = limitedBy(ctx, settings.timeout);
+    const call = OutboundCall.begin(whole, outgoingOf(config, isTraced()), settings);
+    // Whoever sends a config again, perhaps elsewhere, must not send ours.
+    const headers = config.headers.concat();
+    for (const [name, value] of call.headers) headers.set(name, value);
 
     const own = config.signal instanceof AbortSignal ? config.signal : undefined;
-    // axios makes an error of its own of a signal's.
     const end = (error?: unknown): void => {
       link.release();
-      call.end(error === undefined ? undefined : (whole.err() ?? error), own?.aborted);
+      call.end(error === undefined ? undefined : (whole.err() ?? error), own?.aborted || isCanceled(error));
       cancel();
     };
     const link = linkSignals(whole, own, end);
     try {
       const response = await run(call.ctx, () =>
-        send({ ...config, ...redirecting(config, call, settings), signal: link.signal }),
+        send({ ...config, headers, ...redirecting(config, call, settings), signal: link.signal }),
       );
-      call.response(response.status);
-      followBody(response, end);
-      return response;
+      return received(response, config, call, end);
     } catch (error) {
+      // axios makes an error of its own of a signal's, and of a status that is not taken for good.
       const ended = whole.err();
-      end(error);
+      const { response } = (error ?? {}) as { response?: AxiosResponse };
+      if (ended === undefined && response !== undefined) received(response, config, call, end);
+      else end(error);
+      if (typeof error === "object" && error !== null && "config" in error) error.config = config;
       throw ended ?? error;
     }
   };
   return adapted as unknown as A;
+}
+
+/** The head of a response is here. Whoever sends its config again sends what the caller gave. */
+function received(
+  response: AxiosResponse,
+  config: Config,
+  call: OutboundCall,
+  end: (error?: unknown) => void,
+): AxiosResponse {
+  call.response(response.status);
+  response.config = config;
+  followBody(response, end);
+  return response;
+}
+
+function isCanceled(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException | undefined)?.code === "ERR_CANCELED";
+}
+
+function outgoingOf(config: Config, isTracedElsewhere: boolean): OutgoingRequest {
+  const baggage = config.headers.get("baggage");
+  return {
+    method: (config.method ?? "get").toUpperCase(),
+    url: urlOf(config),
+    attempt: 1,
+    isTracedElsewhere,
+    baggage: typeof baggage === "string" ? baggage : undefined,
+  };
 }
 
 /**
@@ -85,11 +129,13 @@ export function contextAdapter<A extends (config: never) => Promise<unknown>>(
  * none.
  */
 function redirecting(config: Config, call: OutboundCall, settings: ClientSettings): Partial<Config> {
+  let ours = new Set(call.headers.map(([name]) => name));
   return {
     beforeRedirect(options, ...rest) {
-      const ours = new Set(call.headers.map(([name]) => name));
       for (const name of Object.keys(options.headers)) if (ours.has(name.toLowerCase())) delete options.headers[name];
-      Object.assign(options.headers, Object.fromEntries(call.headersFor(new URL(options.href), settings)));
+      const next = call.headersFor(new URL(options.href), settings);
+      Object.assign(options.headers, Object.fromEntries(next));
+      ours = new Set(next.map(([name]) => name));
       config.beforeRedirect?.(options, ...rest);
     },
     ...(settings.isSelective && { fetchOptions: { ...config.fetchOptions, redirect: "manual" } }),
@@ -97,8 +143,8 @@ function redirecting(config: Config, call: OutboundCall, settings: ClientSetting
 }
 
 /** As axios puts it together. */
-function urlOf({ url = "", baseURL }: Config): URL | undefined {
-  const isWhole = baseURL === undefined || /^([a-z][a-z\d+.-]*:)?\/\//i.test(url);
+function urlOf({ url = "", baseURL, allowAbsoluteUrls }: Config): URL | undefined {
+  const isWhole = baseURL === undefined || (allowAbsoluteUrls !== false && /^([a-z][a-z\d+.-]*:)?\/\//i.test(url));
   return URL.parse(isWhole ? url : `${baseURL.replace(/\/+$/, "")}/${url.replace(/^\/+/, "")}`) ?? undefined;
 }
 

@@ -1,4 +1,4 @@
-import type { Duration } from "@throughline/context";
+import { describe, type Duration } from "@throughline/context";
 
 /** What a call may say besides what every `fetch` takes. */
 export interface CallInit extends RequestInit {
@@ -7,7 +7,7 @@ export interface CallInit extends RequestInit {
 }
 
 /** What a `fetch` is called with. */
-export type FetchArguments = [input: Parameters<typeof globalThis.fetch>[0], init?: CallInit];
+export type FetchArguments = [input: Parameters<typeof globalThis.fetch>[0], init?: CallInit | null];
 
 /** What is to become of redirects. */
 export type Redirect = NonNullable<RequestInit["redirect"]>;
@@ -16,6 +16,8 @@ export type Redirect = NonNullable<RequestInit["redirect"]>;
 export interface Call {
   readonly input: FetchArguments[0];
   readonly init: RequestInit;
+  /** Whether it is a Request, which has more to it than is known here. */
+  readonly isRequest: boolean;
   readonly url: string;
   readonly method: string;
   readonly headers: Headers;
@@ -25,20 +27,24 @@ export interface Call {
 }
 
 /** Reads a call as the fetch standard does: what `init` says goes before what a Request says. */
-export function readCall(input: FetchArguments[0], options: CallInit = {}): Call {
-  // An init that is itself a Request, or has its members by inheritance, would lose them when it is spread.
-  if (!isPlain(options)) return readCall(new Request(input, options));
-  const { timeout, ...init } = options;
+export function readCall(input: FetchArguments[0], options?: CallInit | null): Call {
+  const { timeout, ...own } = options ?? {};
+  // An init that is itself a Request, or has its members by inheritance, loses them when it is spread.
+  const init = options == null || isPlain(options) ? own : inherited(options);
+  if (init.signal != null && !(init.signal instanceof AbortSignal)) {
+    throw new TypeError(`Cannot fetch: 'signal' must be an AbortSignal: current value is ${describe(init.signal)}`);
+  }
   const request = isRequest(input) ? input : undefined;
   return {
     input,
     init,
+    isRequest: request !== undefined,
     url: request?.url ?? String(input),
     method: methodOf(init.method ?? request?.method ?? "GET"),
     headers: new Headers(init.headers ?? request?.headers),
     signal: init.signal === undefined ? request?.signal : init.signal,
     redirect: init.redirect ?? request?.redirect ?? "follow",
-    timeout,
+    timeout: timeout ?? options?.timeout,
   };
 }
 
@@ -57,6 +63,20 @@ const NORMALIZED = /^(?:delete|get|head|options|post|put)$/i;
 
 function methodOf(method: string): string {
   return NORMALIZED.test(method) ? method.toUpperCase() : method;
+}
+
+/** What a call may say, wherever an object has it from. */
+const MEMBERS =
+  "method headers body duplex signal redirect integrity keepalive dispatcher mode credentials cache referrer referrerPolicy".split(
+    " ",
+  );
+
+function inherited(options: object): RequestInit {
+  const all = MEMBERS.map((name) => [name, (options as Record<string, unknown>)[name]] as const);
+  const init = Object.fromEntries(all.filter(([, value]) => value !== undefined)) as RequestInit & { duplex?: string };
+  // A Request does not tell that its body is a stream.
+  if (init.body instanceof ReadableStream) init.duplex ??= "half";
+  return init;
 }
 
 function isPlain(init: object): boolean {

@@ -49,7 +49,7 @@ export function createFetch({ fetch: given, retry = false, ...options }: FetchOp
     const send = given ?? globalThis.fetch;
     const ctx = current();
     // Telemetry's own traffic is not to be cut short by the deadline of whoever happened to trigger it.
-    if (isSuppressed(ctx)) return send(...args);
+    if (isSuppressed(ctx)) return send(...(args as Parameters<typeof send>));
     const call = readCall(...args);
     return callWithin(ctx, call.timeout ?? settings.timeout, (whole) =>
       make({ whole, head: whole, fetch: send, settings, number: 1 }, call),

@@ -43,6 +43,10 @@ export class FetchIncoming implements IncomingRequest {
     return webHeaders(this.#request.headers);
   }
 
+  get connection(): object | undefined {
+    return this.#node?.connection;
+  }
+
   get peer(): Peer | undefined {
     return this.#node?.peer;
   }

@@ -3,17 +3,18 @@ import { type Exchange, follow, joinTraffic, type Reply, replyOf } from "@throug
 import { answerError } from "./answer-error.ts";
 import type { NodeHost } from "./node-host.ts";
 import { rebodied } from "./rebodied.ts";
-import { type BodyEnd, type Stall, watchedBody, type WatchedBody } from "./watched-body.ts";
+import { type BodyEnd, watchedBody, type WatchedBody } from "./watched-body.ts";
 
 /** The response of a fetch handler, from before there is one to the end of its body. */
-export class FetchReply implements Pick<Reply, "isBegun" | "onIdle"> {
+export class FetchReply {
   readonly #exchange: Exchange;
   readonly #reply: Reply | undefined;
-  #stall: Stall | undefined;
+  #chunks = 0;
   isBegun = false;
 
   constructor(exchange: Exchange, host: NodeHost | undefined) {
     this.#exchange = exchange;
+    exchange.movement = this;
     if (host === undefined) return;
     // It tells better than a request's signal and a body, which a host does not read for HEAD.
     const { req, res } = host;
@@ -22,10 +23,9 @@ export class FetchReply implements Pick<Reply, "isBegun" | "onIdle"> {
     follow(exchange, this.#reply);
   }
 
-  /** Where there is no connection to look at, it is the handler alone that can be seen to stand still. */
-  onIdle(ms: number, callback: () => void): void {
-    if (this.#reply === undefined) this.#stall = { ms, callback };
-    else this.#reply.onIdle(ms, callback);
+  /** Where there is no connection to look at, it is the chunks that were read. */
+  get progress(): number {
+    return this.#reply?.progress ?? this.#chunks;
   }
 
   /** Gives the handler's response, or ours if that is first, and has the exchange told of its end: when the body has been read, or cannot be, or when there is nobody left to read it. */
@@ -47,7 +47,11 @@ export class FetchReply implements Pick<Reply, "isBegun" | "onIdle"> {
       this.#ended({ how: "read" }, status);
       return response;
     }
-    const body = watchedBody(response.body, (end) => this.#ended(end, status), this.#stall);
+    const body = watchedBody(
+      response.body,
+      (end) => this.#ended(end, status),
+      () => (this.#chunks += 1),
+    );
     // From here on a head is out: what ends the request breaks the body off, which must not end as if it were whole. (What says that the
     // time is up may go out after it.)
     exchange.answerFor =

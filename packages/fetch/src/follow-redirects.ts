@@ -13,7 +13,13 @@ export async function attemptFollowing(under: Under, call: Call): Promise<Attemp
   let next: Call = call;
   for (let hops = 0; hops <= MOST_REDIRECTS; hops++) {
     const made = await attempt(under, next, "manual");
-    const to = redirected(next, made.response);
+    let to: Call | undefined;
+    try {
+      to = redirected(next, made.response);
+    } catch (error) {
+      await made.response.body?.cancel();
+      throw error;
+    }
     if (to === undefined) return hops === 0 ? made : { ...made, response: asRedirected(made.response) };
     await made.response.body?.cancel();
     next = to;
@@ -22,13 +28,16 @@ export async function attemptFollowing(under: Under, call: Call): Promise<Attemp
 }
 
 /**
- * Where it is sent the same everywhere, and without a deadline, nothing must change. The body of a Request is a stream, which only `fetch`
- * itself may know how to send again; what may not go everywhere must not go with it.
+ * Where it is sent the same everywhere, and without a deadline, nothing must change; a call that may be tried again must be known to have
+ * arrived. What only `fetch` itself knows how to do, it does: send a Request again, check the integrity of what comes at last. But what may not go
+ * everywhere must not go with it.
  */
-function isOursToFollow({ head, settings }: Under, call: Call): boolean {
+function isOursToFollow({ whole, settings, arrived }: Under, call: Call): boolean {
   if (call.redirect !== "follow") return false;
+  const isTheirs =
+    call.isRequest || Boolean(call.init.integrity) || (!isBodyless(call) && replayableBody(call) === undefined);
   if (settings.isSelective) return true;
-  return hasDeadline(head) && (isBodyless(call) || replayableBody(call) !== undefined);
+  return !isTheirs && (hasDeadline(whole) || arrived !== undefined);
 }
 
 function isBodyless({ method }: Call): boolean {

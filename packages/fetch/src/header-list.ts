@@ -21,6 +21,15 @@ export function withHeaders(
   return Object.assign(result, Object.fromEntries(ours));
 }
 
+/** What a header says, as one line. */
+export function headerIn(headers: HeaderList, wanted: string): string | undefined {
+  const values: (string | string[])[] = [];
+  for (const [name, value] of pairs(headers)) {
+    if (value !== undefined && name.toLowerCase() === wanted) values.push(value);
+  }
+  return values.length === 0 ? undefined : values.flat().join(",");
+}
+
 function pairs(headers: HeaderList): Iterable<readonly [string, string | string[] | undefined]> {
   if (headers === null || headers === undefined) return [];
   if (Array.isArray(headers) && headers.every((each) => typeof each === "string")) {

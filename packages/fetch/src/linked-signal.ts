@@ -21,10 +21,10 @@ export function linkSignals(
     controller.abort(reason);
     aborted(reason);
   };
-  const stop = afterFunc(ctx, () => abort(ctx.err()));
   const abortByOwn = (): void => abort(own!.reason);
   if (own?.aborted) controller.abort(own.reason);
   else own?.addEventListener("abort", abortByOwn, { once: true });
+  const stop = afterFunc(ctx, () => abort(ctx.err()));
   return {
     signal: controller.signal,
     abort,

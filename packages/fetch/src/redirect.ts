@@ -17,11 +17,12 @@ const OF_THE_ORIGIN = ["authorization", "proxy-authorization", "cookie", "host"]
  * @throws TypeError as `fetch` does, if it must not be followed
  */
 export function redirected(call: Call, response: Response): Call | undefined {
-  const { status, headers } = response;
-  const location = headers.get("location");
-  if (!REDIRECTS.has(status) || location === null) return undefined;
+  if (!REDIRECTS.has(response.status)) return undefined;
+  const location = response.headers.get("location");
+  if (location === null) return undefined;
+  const { status } = response;
 
-  const [from, to] = [new URL(call.url), URL.parse(location, call.url)];
+  const [from, to] = [new URL(call.url), URL.parse(decoded(location), call.url)];
   if (to === null || !/^https?:$/.test(to.protocol)) throw failed("URL scheme must be a HTTP(S) scheme");
   if (to.hash === "") to.hash = from.hash;
   const isElsewhere = to.origin !== from.origin;
@@ -40,11 +41,17 @@ export function redirected(call: Call, response: Response): Call | undefined {
   return {
     ...call,
     input: to,
+    isRequest: false,
     url: to.href,
     method,
     headers: sent,
     init: { ...call.init, method, body: replayable.body ?? null },
   };
+}
+
+/** A header comes as Latin-1, be it UTF-8 that was sent. */
+function decoded(location: string): string {
+  return /[\x80-\xff]/.test(location) ? Buffer.from(location, "latin1").toString("utf8") : location;
 }
 
 /** Network errors are TypeErrors of this one message, with the reason as their cause. */

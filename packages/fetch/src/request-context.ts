@@ -35,7 +35,7 @@ export function requestContext<Rest extends unknown[] = []>(
       // Whatever is returned, there is nobody to read it.
       if (settled === "gone") return new Response(null, { status: 503 });
       if (settled !== "run") return responseOf(answerOf(settled, !isFirst, acceptOf(request)));
-      if (reply !== undefined) limitStream(exchange, reply, settings);
+      limitStream(exchange, settings);
       answerAtDeadline(exchange, ctx);
       try {
         return await carry(ctx, handler, request, ...rest);

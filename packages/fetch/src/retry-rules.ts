@@ -1,4 +1,4 @@
-import { type Context, ContextError } from "@throughline/context";
+import { ContextError } from "@throughline/context";
 import { causes, outcomeOf, parseRetryAfter } from "@throughline/http";
 
 import type { Attempt } from "./attempt.ts";
@@ -43,22 +43,25 @@ export class Unsatisfying extends Error {
 /**
  * Whether a response is worth another attempt.
  *
- * @param isCutShort whether the attempt had less time than there is left, so that a deadline that it met there is not ours
+ * @param hasArrived whether another service had answered before, by a redirect: what came of the call there nobody knows
  */
-export function isUnsatisfying({ status, headers }: Response, call: Call, isCutShort: boolean): boolean {
-  if (!PASSING.has(status)) return false;
-  const outcome = outcomeOf(headers);
-  if (outcome?.started === false && outcome.outcome !== "deadline-exceeded") return true;
-  if (outcome?.outcome === "deadline-exceeded" && !isCutShort) return false;
-  return isIdempotent(call);
+export function isUnsatisfying(response: Response, call: Call, hasArrived: boolean): boolean {
+  if (!PASSING.has(response.status)) return false;
+  const outcome = outcomeOf(response);
+  // It had all the time that there was.
+  if (outcome?.outcome === "deadline-exceeded") return false;
+  return isIdempotent(call) || (outcome?.started === false && !hasArrived);
 }
 
 /** Whether an error is worth another attempt: the connection's, or the attempt's own timeout. */
-export function isPassing(error: unknown, call: Call, whole: Context): boolean {
+export function isPassing(error: unknown, call: Call, hasArrived: boolean): boolean {
   if (error instanceof Unsatisfying) return true;
-  if (call.signal?.aborted || whole.err() !== undefined) return false;
+  if (call.signal?.aborted) return false;
   if (error instanceof ContextError) return isIdempotent(call);
   const codes = [...causes(error)].map((each) => (each as NodeJS.ErrnoException).code);
-  if (codes.some((code) => code !== undefined && NEVER_SENT.has(code))) return true;
-  return isIdempotent(call) && codes.some((code) => typeof code === "string");
+  if (!hasArrived && codes.some((code) => code !== undefined && NEVER_SENT.has(code))) return true;
+  return isIdempotent(call) && codes.some((code) => code !== undefined && OF_A_CONNECTION.test(code));
 }
+
+/** Of the system, or of undici; Node's own, `ERR_...`, are of a call that is wrong. */
+const OF_A_CONNECTION = /^(?:E(?!RR_)[A-Z_]+|UND_ERR_(?!INVALID|ABORTED|NOT_SUPPORTED)[A-Z_]+)$/;

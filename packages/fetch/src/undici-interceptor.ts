@@ -1,15 +1,8 @@
-import {
-  afterFunc,
-  type CancelFunc,
-  type Context,
-  current,
-  withCancel,
-  withTimeout,
-  isSuppressed,
-} from "@throughline/context";
+import { afterFunc, type CancelFunc, type Context, current, isSuppressed } from "@throughline/context";
 import { type ClientOptions, type ClientSettings, clientSettings, OutboundCall } from "@throughline/http";
 
-import { type HeaderList, withHeaders } from "./header-list.ts";
+import { headerIn, type HeaderList, withHeaders } from "./header-list.ts";
+import { limitedBy } from "./limited-by.ts";
 import { isTracedElsewhere } from "./traced-elsewhere.ts";
 
 /** What a dispatcher of undici 7 and 8 is asked for, as far as we look at it. */
@@ -37,21 +30,25 @@ interface Handler {
 type Dispatch = (options: DispatchOptions, handler: Handler) => boolean;
 
 /**
- * Carries the current Context to the next service for those who call undici itself, by `request`, `stream` or a `fetch` with this dispatcher:
- * `new Agent().compose(contextInterceptor())`. For undici 7 and 8. A request under a context that ends, also while it waits for a connection,
- * fails with that context's own error object. Place it after one that retries or redirects, so that each attempt is told what is left.
+ * Carries the current Context to the next service for those who call undici itself, by `request`, `stream` or a `fetch` with this dispatcher, in
+ * undici 7 and 8. A request under a context that ends, also while it waits for a connection, fails with that context's own error object
+ * (which undici's `fetch` gives as the cause of its own).
+ *
+ * Compose it first: `new Agent().compose(contextInterceptor(), interceptors.redirect(), interceptors.retry())`. The last is the outermost: whoever
+ * redirects or retries then has each of its requests told what may go where, and what is left by then. In the other order a redirect would take along
+ * what was meant for the first origin.
  *
  * @throws TypeError, RangeError if an option is wrong
  */
 export function contextInterceptor(
   options: ClientOptions = {},
-): <D extends (options: never, handler: never) => boolean>(dispatch: D) => D {
+): <D extends (options: never, handler: never) => boolean>(dispatch: D, origin?: string | null) => D {
   const settings = clientSettings(options, "make an interceptor");
-  return <D extends (options: never, handler: never) => boolean>(dispatch: D): D => {
+  return <D extends (options: never, handler: never) => boolean>(dispatch: D, origin?: string | null): D => {
     const send = dispatch as unknown as Dispatch;
     const intercepted: Dispatch = (request, handler) => {
       const ctx = current();
-      return isSuppressed(ctx) ? send(request, handler) : sendUnder(ctx, send, request, handler, settings);
+      return isSuppressed(ctx) ? send(request, handler) : sendUnder(ctx, send, request, handler, settings, origin);
     };
     return intercepted as unknown as D;
   };
@@ -63,16 +60,39 @@ function sendUnder(
   request: DispatchOptions,
   handler: Handler,
   settings: ClientSettings,
+  origin: string | null | undefined,
 ): boolean {
-  const [whole, cancel] =
-    settings.timeout === undefined ? withCancel(ctx) : withTimeout(ctx, settings.timeout, { source: "timeout" });
-  const url = URL.parse(request.path, String(request.origin)) ?? undefined;
-  const outgoing = { method: request.method, url, attempt: 1, isTracedElsewhere: isTracedElsewhere() };
-  const call = OutboundCall.begin(whole, outgoing, settings);
-  return send(
-    { ...request, headers: withHeaders(request.headers, call.headers) },
-    new Followed(whole, cancel, call, handler),
-  );
+  const [whole, cancel] = limitedBy(ctx, settings.timeout);
+  const outgoing = {
+    method: request.method,
+    url: urlOf(request, origin),
+    attempt: 1,
+    isTracedElsewhere: isTracedElsewhere(),
+    baggage: headerIn(request.headers, "baggage"),
+  };
+  let followed: Followed | undefined;
+  try {
+    const call = OutboundCall.begin(whole, outgoing, settings);
+    followed = new Followed(whole, cancel, call, handler);
+    return send({ ...request, headers: withHeaders(request.headers, call.headers) }, followed);
+  } catch (error) {
+    // Told as everything else is: whoever has made this request out of another's callback could not hear it otherwise.
+    if (followed === undefined) {
+      cancel();
+      handler.onResponseError?.(undefined, error);
+    } else {
+      followed.onResponseError(undefined, error);
+    }
+    return true;
+  }
+}
+
+/** Where it goes: to the one server of a pool, whatever is asked for. A path is no more than that, even if it looks as an address. */
+function urlOf({ origin, path }: DispatchOptions, pooled: string | null | undefined): URL | undefined {
+  if (pooled === null) return undefined;
+  const base = URL.parse(String(pooled ?? origin));
+  if (base === null) return undefined;
+  return URL.parse(`${base.origin}${path.startsWith("/") ? "" : "/"}${path}`) ?? undefined;
 }
 
 /** Follows a request to its end, which may come before it is even started. */
@@ -83,7 +103,9 @@ class Followed implements Handler {
   readonly #handler: Handler;
   readonly #stop: () => boolean;
   #controller: Controller | undefined;
+  /** Whether we are done with it; and whether its handler has been told that it failed. */
   #isOver = false;
+  #hasFailed = false;
 
   constructor(ctx: Context, cancel: CancelFunc, call: OutboundCall, handler: Handler) {
     this.#ctx = ctx;
@@ -119,8 +141,10 @@ class Followed implements Handler {
     this.#handler.onResponseEnd?.(controller, trailers);
   }
 
+  /** May come after the end: a handler that does not like what has come says so there. */
   onResponseError(controller: Controller | undefined, error: unknown): void {
-    if (this.#isOver) return;
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
     this.#end(error);
     this.#handler.onResponseError?.(controller, error);
   }
@@ -132,6 +156,7 @@ class Followed implements Handler {
   }
 
   #end(error?: unknown): void {
+    if (this.#isOver) return;
     this.#isOver = true;
     this.#stop();
     this.#call.end(error);

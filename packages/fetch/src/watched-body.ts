@@ -1,5 +1,3 @@
-import { callAfter } from "@throughline/context";
-
 /** How a body ended: read in full, given up by its reader, or broken off by an error. */
 export type BodyEnd = { readonly how: "read" | "canceled" } | { readonly how: "failed"; readonly error: unknown };
 
@@ -9,20 +7,20 @@ export interface WatchedBody {
   breakOff(error: unknown): void;
 }
 
-/** Calls back when a chunk that was asked for does not come for so many milliseconds. */
-export interface Stall {
-  readonly ms: number;
-  readonly callback: () => void;
-}
-
 /** Bodies that nobody holds any more have no end but this one. */
 const dropped = new FinalizationRegistry<() => void>((drop) => drop());
 
 /**
  * The same bytes, with a look at their end, which is told once. Reads no more than its reader asks for. A body that is dropped unread
  * counts as given up when it is collected.
+ *
+ * @param passed called for each chunk
  */
-export function watchedBody(body: ReadableStream<Uint8Array>, end: (end: BodyEnd) => void, stall?: Stall): WatchedBody {
+export function watchedBody(
+  body: ReadableStream<Uint8Array>,
+  end: (end: BodyEnd) => void,
+  passed?: () => void,
+): WatchedBody {
   const isOfBytes = takesBuffers(body);
   const reader = body.getReader();
   let isOver = false;
@@ -50,8 +48,9 @@ export function watchedBody(body: ReadableStream<Uint8Array>, end: (end: BodyEnd
     },
     async pull(controller: ReadableByteStreamController | ReadableStreamDefaultController<Uint8Array>): Promise<void> {
       try {
-        const { done, value } = await (stall === undefined ? reader.read() : readWithin(reader, stall));
+        const { done, value } = await reader.read();
         if (isOver) return;
+        passed?.();
         if (!done) return controller.enqueue(value);
         tell({ how: "read" });
         controller.close();
@@ -77,18 +76,6 @@ export function watchedBody(body: ReadableStream<Uint8Array>, end: (end: BodyEnd
       void failed(error);
     },
   };
-}
-
-async function readWithin<T>(
-  reader: ReadableStreamDefaultReader<T>,
-  { ms, callback }: Stall,
-): ReturnType<typeof reader.read> {
-  const stop = callAfter(ms, callback);
-  try {
-    return await reader.read();
-  } finally {
-    stop();
-  }
 }
 
 /** Whether this is a stream of bytes, which can be read into a buffer of the reader's. */

@@ -97,6 +97,7 @@ function open(request: IncomingRequest, settings: ServerSettings): Exchange {
   const refusal = isEnforced ? refusalOf(budget, invalid, settings) : undefined;
   const exchange = new Exchange(limited, cancel, twice === undefined ? refusal : problemOf(twice));
   exchange.heldBack = heldBack;
+  exchange.connection = request.connection;
   if (settings.mode === "propagate" && budget !== undefined) exchange.declaredAt = performance.now() + budget.ms;
   exchange.observe(span);
   if (!isSilent)
@@ -127,7 +128,9 @@ function narrow(exchange: Exchange, request: IncomingRequest, settings: ServerSe
   const callers = left === Infinity ? undefined : { ms: left, source: "the deadline" };
   const budget = serverBudget(callers, settings);
   const ctx = limit(outer, budget)[0];
-  return { ...rest, ctx, turn: refusalOf(budget, undefined, settings) ?? admit(exchange, ctx, request, settings) };
+  const refusal = refusalOf(budget, undefined, settings);
+  const turn = refusal === undefined ? admit(exchange, ctx, request, settings) : refused(exchange, refusal);
+  return { ...rest, ctx, turn };
 }
 
 function admit(

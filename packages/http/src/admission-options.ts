@@ -11,7 +11,7 @@ export interface AdmissionOptions {
   queue?: number;
   /**
    * Refuses what cannot finish: requests with less time left than half of all requests to their route take. At most a fifth of
-   * all requests over ten seconds are. @default false
+   * all requests over ten seconds are. Routes are what routers tell, or `setRoute`. @default false
    */
   rejectHopeless?: boolean;
 }

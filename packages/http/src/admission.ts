@@ -15,7 +15,9 @@ export type Turn = "run" | "gone" | Problem;
 /** One that waits to run. */
 interface Waiting {
   readonly ctx: Context;
-  readonly criticality: Criticality;
+  /** Of whom it is one: see {@link rank}. */
+  readonly rank: number;
+  readonly connection: object | undefined;
   /** Whether less time is left than requests like this one take. */
   readonly isHopeless: () => boolean;
   readonly settle: (turn: Turn) => void;
@@ -34,7 +36,7 @@ export class Admission {
   readonly #hopeless = new Share(MOST_HOPELESS);
   /** By criticality, the oldest first. */
   readonly #waiting: readonly Set<Waiting>[] = [new Set(), new Set(), new Set()];
-  #running = 0;
+  readonly #running = new Set<Exchange>();
 
   constructor(options: AdmissionOptions) {
     this.#settings = admissionSettings(options);
@@ -42,6 +44,9 @@ export class Admission {
 
   /** What is to become of a request: known at once, or when its turn has come. */
   admit(exchange: Exchange, ctx: Context, request: IncomingRequest, criticality: Criticality): Turn | Promise<Turn> {
+    if (ctx.err() !== undefined) return endOf(ctx);
+    // Used again further in, it must not wait for itself.
+    if (this.#running.has(exchange)) return "run";
     const { rejectHopeless, concurrency, queue } = this.#settings;
     const isHopeless = (): boolean => {
       if (!rejectHopeless || ctx.remaining() === Infinity) return false;
@@ -50,9 +55,10 @@ export class Admission {
     };
     if (rejectHopeless) this.#hopeless.see();
     if (isHopeless()) return overloaded("too little time is left for requests like this one");
-    if (this.#running < concurrency) return this.#run(exchange, request);
-    if (this.#count() >= queue && !this.#shed(criticality)) return overloaded("too many requests");
-    return this.#wait({ ctx, criticality, isHopeless }, exchange, request);
+    if (this.#running.size < concurrency) return this.#run(exchange, request);
+    const order = this.#order(exchange.connection, rank(criticality));
+    if (this.#count() >= queue && !this.#shed(order)) return overloaded("too many requests");
+    return this.#wait({ ctx, rank: order, connection: exchange.connection, isHopeless }, exchange, request);
   }
 
   #wait(waiting: Omit<Waiting, "settle">, exchange: Exchange, request: IncomingRequest): Promise<Turn> {
@@ -61,33 +67,36 @@ export class Admission {
         ...waiting,
         settle: (turn) => {
           stop();
-          this.#waiting[rank(entry.criticality)]!.delete(entry);
+          this.#waiting[entry.rank]!.delete(entry);
           resolve(turn === "run" ? this.#run(exchange, request) : turn);
         },
       };
       const stop = afterFunc(entry.ctx, () => entry.settle(endOf(entry.ctx)));
-      this.#waiting[rank(entry.criticality)]!.add(entry);
+      this.#waiting[entry.rank]!.add(entry);
     });
   }
 
   #run(exchange: Exchange, request: IncomingRequest): Turn {
     const from = performance.now();
-    this.#running += 1;
+    this.#running.add(exchange);
     exchange.observe({
       end: (outcome) => {
-        if (this.#settings.rejectHopeless && isSuccess(outcome)) {
-          this.#times.add(request.method, outcome.route ?? request.target, performance.now() - from);
+        // Only what a router says is learnt: paths are without number, and of strangers.
+        if (this.#settings.rejectHopeless && isSuccess(outcome) && outcome.route !== undefined) {
+          this.#times.add(request.method, outcome.route, performance.now() - from);
         }
-        this.#running -= 1;
-        this.#next();
       },
+    });
+    exchange.onEnd(() => {
+      this.#running.delete(exchange);
+      this.#next();
     });
     return "run";
   }
 
   /** Has those run whose turn it is. */
   #next(): void {
-    while (this.#running < this.#settings.concurrency) {
+    while (this.#running.size < this.#settings.concurrency) {
       const next = this.#first();
       if (next === undefined) return;
       if (next.ctx.err() !== undefined) next.settle(endOf(next.ctx));
@@ -102,10 +111,20 @@ export class Admission {
     return undefined;
   }
 
-  /** Makes room for one of this criticality, if there is one that matters less: of those the least, and the last to come. */
-  #shed(criticality: Criticality): boolean {
-    for (const waiting of this.#waiting.slice(0, rank(criticality))) {
-      const last = [...waiting].at(-1);
+  /**
+   * What a request may be: not before one that came over the same connection, of HTTP/1, and still waits. Its response would wait for the other's,
+   * and keep its place while it does.
+   */
+  #order(connection: object | undefined, own: number): number {
+    if (connection === undefined) return own;
+    return this.#waiting.findIndex((waiting, order) => order === own || has(waiting, connection));
+  }
+
+  /** Makes room for one of this rank, if there is one that matters less: of those the least, and the last to come. */
+  #shed(order: number): boolean {
+    for (const waiting of this.#waiting.slice(0, order)) {
+      let last: Waiting | undefined;
+      for (const each of waiting) last = each;
       if (last === undefined) continue;
       last.settle(overloaded("more critical requests have come"));
       return true;
@@ -118,6 +137,11 @@ export class Admission {
     for (const waiting of this.#waiting) count += waiting.size;
     return count;
   }
+}
+
+function has(waiting: ReadonlySet<Waiting>, connection: object): boolean {
+  for (const each of waiting) if (each.connection === connection) return true;
+  return false;
 }
 
 function isSuccess({ isDelivered, status }: Outcome): boolean {

@@ -28,6 +28,11 @@ export function redactUrl(url: URL): string {
   return `${url.protocol}//${url.host}${url.pathname}${redactQuery(url.search)}`;
 }
 
+/** The port that a URL leads to, also where it is that of its scheme and not written. */
+export function portOf({ port, protocol }: URL): number {
+  return port === "" ? (protocol === "https:" ? 443 : 80) : Number(port);
+}
+
 const KNOWN = new Set(["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE", "QUERY"]);
 
 /** The request method as the conventions want it, of few distinct values. */

@@ -30,8 +30,8 @@ export function withEntries(
   entries: readonly (readonly [name: string, value: string])[],
 ): string {
   const names = new Set(entries.map(([name]) => name));
-  const kept = parseBaggage(header ?? "").filter(({ name }) => !names.has(name));
-  const all = [...entries.map(([name, value]) => `${name}=${value}`), ...kept.map(({ text }) => text)];
+  const others = (header ?? "").split(",").filter((each) => each.trim() !== "" && !names.has(foldedName(each)));
+  const all = [...entries.map(([name, value]) => `${name}=${value}`), ...others.map((each) => each.trim())];
   let length = -1;
   return all
     .slice(0, MOST_MEMBERS)
@@ -39,8 +39,25 @@ export function withEntries(
     .join(",");
 }
 
-/** The header without entries of these names; `undefined` if nothing is left. */
+/** The header without the entries that one who is not particular would take for one of these; `undefined` if nothing is left. */
 export function withoutEntries(header: string, names: ReadonlySet<string>): string | undefined {
-  const kept = parseBaggage(header).filter(({ name }) => !names.has(name));
-  return kept.length === 0 ? undefined : kept.map(({ text }) => text).join(",");
+  const kept = header.split(",").filter((each) => each.trim() !== "" && !names.has(foldedName(each)));
+  return kept.length === 0 ? undefined : kept.map((each) => each.trim()).join(",");
+}
+
+/** What an entry may be taken for, whether it follows the grammar or not: OpenTelemetry, for one, decodes names. */
+export function foldedName(entry: string): string {
+  const written = entry.split(/[=;]/, 1)[0]!.trim();
+  let name = written;
+  try {
+    name = decodeURIComponent(written).trim();
+  } catch {
+    // It is what it is.
+  }
+  return folded(name);
+}
+
+/** What folds to the same name with those behind us that take `_` or `.` for a hyphen. */
+export function folded(name: string): string {
+  return name.toLowerCase().replaceAll(/[_.]/g, "-");
 }

@@ -9,6 +9,6 @@ export function* causes(error: unknown): Generator<Error> {
     if (!(each instanceof Error)) continue;
     yield each;
     found.push(each.cause);
-    if (each instanceof AggregateError) found.push(...each.errors.slice(0, MOST));
+    if (each instanceof AggregateError && Array.isArray(each.errors)) found.push(...each.errors.slice(0, MOST));
   }
 }

@@ -1,6 +1,6 @@
 /** How a value is written on the wire, and read. */
 export interface Codec<T> {
-  /** `undefined` for one that is not to be sent now. */
+  /** A string without half a pair of surrogates; `undefined` for one that is not to be sent now. */
   encode(value: T): string | undefined;
   /** `undefined`, or a throw, for what is none. */
   decode(text: string): T | undefined;
@@ -22,7 +22,10 @@ export const textCodec: Codec<string> = {
  */
 export function jsonCodec<T>(check: (value: unknown) => value is T): Codec<T> {
   return {
-    encode: (value) => JSON.stringify(value),
+    encode(value) {
+      if (!check(value)) throw new TypeError("it is not what it should be");
+      return JSON.stringify(value);
+    },
     decode(text) {
       const value: unknown = JSON.parse(text);
       return check(value) ? value : undefined;

@@ -30,6 +30,14 @@ export interface Declared {
   readonly kind: "values" | "identity";
 }
 
+/** Headers with another meaning, or of which Node keeps one of two. */
+const TAKEN = new Set(
+  (
+    "age authorization baggage connection content-encoding content-length content-type cookie etag expires from grpc-timeout host " +
+    "if-modified-since if-unmodified-since keep-alive last-modified location max-forwards proxy-authorization referer retry-after " +
+    "server set-cookie te throughline-criticality throughline-outcome traceparent tracestate trailer transfer-encoding upgrade user-agent"
+  ).split(" "),
+);
 const ACTION = "declare a value";
 const NAME = /^[a-z][a-z0-9-]{0,63}$/;
 
@@ -73,6 +81,11 @@ function register<T>(key: Key<T>, declaration: Omit<Declared, "key" | "codec"> &
   if (wholeNumber("maxBytes", maxBytes, 1, ACTION) > MOST_BYTES) {
     throw new RangeError(`Cannot ${ACTION}: 'maxBytes' must be at most ${MOST_BYTES}: current value is ${maxBytes}`);
   }
+  if (declaration.as === "header" && TAKEN.has(name)) {
+    throw new TypeError(
+      `Cannot ${ACTION}: 'name' must not be that of a header with another meaning: current value is ${describe(name)}`,
+    );
+  }
   const taken = declared.find((each) => each.key === key || each.name === name);
   if (taken !== undefined) {
     throw new TypeError(
@@ -87,8 +100,8 @@ function register<T>(key: Key<T>, declaration: Omit<Declared, "key" | "codec"> &
 /** One value must fit a header: servers take 16 KiB of all of them. */
 const MOST_BYTES = 8192;
 
-/** What is printed, and nothing that ends a header. */
-const FIT_FOR_A_HEADER = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
+/** All that is not written as it is in a header: what is not printed, the comma, by which one that was sent twice is told, and what stands for others. */
+const UNFIT_FOR_A_HEADER = /[^\x21-\x24\x26-\x2b\x2d-\x7e]+/gu;
 
 /**
  * A value as it is sent. `undefined`, which hides one further out, is not.
@@ -107,9 +120,11 @@ export function encode({ name, codec, maxBytes, as }: Declared, value: unknown):
   if (typeof text !== "string") {
     throw new TypeError(`Cannot bind a value: '${name}' must be written as a string: its codec gave ${describe(text)}`);
   }
-  const written = as === "baggage" ? encodeURIComponent(text.toWellFormed()) : text;
-  if (as === "header" && !FIT_FOR_A_HEADER.test(text)) {
-    throw new TypeError(`Cannot bind a value: '${name}' must be written in printable ASCII: it is a header`);
+  const whole = wellFormed(name, text);
+  const written =
+    as === "baggage" ? encodeURIComponent(whole) : whole.replaceAll(UNFIT_FOR_A_HEADER, encodeURIComponent);
+  if (as === "header" && written === "") {
+    throw new TypeError(`Cannot bind a value: '${name}' must not be empty when it is written: it is a header`);
   }
   if (written.length > maxBytes) {
     throw new RangeError(
@@ -119,11 +134,16 @@ export function encode({ name, codec, maxBytes, as }: Declared, value: unknown):
   return written;
 }
 
+function wellFormed(name: string, text: string): string {
+  if (text.isWellFormed()) return text;
+  throw new TypeError(`Cannot bind a value: '${name}' must be written in whole characters: it has half of a pair`);
+}
+
 /** The value that was sent; `undefined` for what is none. */
-export function decode({ codec, maxBytes, as }: Declared, written: string): unknown {
+export function decode({ codec, maxBytes }: Declared, written: string): unknown {
   if (written.length > maxBytes) return undefined;
   try {
-    return codec.decode(as === "baggage" ? decodeURIComponent(written) : written);
+    return codec.decode(decodeURIComponent(written));
   } catch {
     return undefined;
   }

@@ -32,7 +32,7 @@ const REFUSAL = problemOf(new ServerDraining())!;
  * call is told that there is no more time than that. Their contexts are then cancelled, with `ServerDraining` as the cause; they have a moment to
  * answer that, and are answered for if they do not.
  *
- * @returns a promise that resolves when the last connection is closed; a second call gives the first one's
+ * @returns a promise that resolves when the last connection is closed, but for those that were upgraded; a second call gives the first one's
  * @throws TypeError, RangeError if an argument is wrong
  */
 export function drain(server: DrainableServer, { within, ...others }: DrainOptions): Promise<void> {
@@ -44,40 +44,60 @@ export function drain(server: DrainableServer, { within, ...others }: DrainOptio
     );
   }
   const traffic = trafficOf(server);
+  if (traffic.drained === undefined && !server.listening) return Promise.resolve();
   return (traffic.drained ??= drainWithin(server, traffic, ms));
 }
 
 async function drainWithin(server: DrainableServer, traffic: Traffic, ms: number): Promise<void> {
-  if (!server.listening) return;
   refuseAll(server);
   const until = performance.now() + ms;
   for (const exchange of traffic.exchanges) exchange.declaredAt = Math.min(exchange.declaredAt, until);
   const closed = once(server, "close");
+  const idle = untilIdle(server, traffic);
   server.close();
-  if ("closeIdleConnections" in server) server.closeIdleConnections();
   for (const session of traffic.sessions) session.close();
 
   const abort = new AbortController();
   const late = delay(ms, "late", { signal: abort.signal }).catch(() => undefined);
-  if ((await Promise.race([closed, late])) === "late") await cutOff(server, traffic, closed);
+  if ((await Promise.race([closed, idle, late])) === "late") await haveTheLastWord(traffic, closed);
   abort.abort();
+  await closeAll(server, traffic, closed);
 }
 
-async function cutOff(server: DrainableServer, traffic: Traffic, closed: Promise<unknown>): Promise<void> {
+/** Resolves when nothing runs any more. Until then connections are closed as they fall idle: some clients would keep them for minutes. */
+function untilIdle(server: DrainableServer, traffic: Traffic): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if ("closeIdleConnections" in server) server.closeIdleConnections();
+      if (traffic.exchanges.length === 0) resolve();
+    };
+    // The response that has just ended leaves its connection idle a moment later.
+    traffic.onLeave = () => void setImmediate(look);
+    look();
+  });
+}
+
+/** Cancels what still runs, which has a moment to answer that, and answers for what does not. */
+async function haveTheLastWord(traffic: Traffic, closed: Promise<unknown>): Promise<void> {
   const draining = new ServerDraining();
   for (const exchange of traffic.exchanges) exchange.cancel(draining);
   await Promise.race([closed, delay(LAST_WORD)]);
   for (const exchange of traffic.exchanges) exchange.answerFor?.(draining);
-  // What was just answered is on its way.
+}
+
+/** Closes what connections there are, once what was answered on them has had a moment to be sent. */
+async function closeAll(server: DrainableServer, traffic: Traffic, closed: Promise<unknown>): Promise<void> {
   await Promise.race([closed, delay(LAST_WORD)]);
   if ("closeAllConnections" in server) server.closeAllConnections();
   for (const session of traffic.sessions) session.destroy();
-  await closed;
+  // A connection that was upgraded is nobody's to close but its owner's: it must not keep this from ending.
+  await Promise.race([closed, delay(LAST_WORD)]);
 }
 
-/** Takes the place of whatever serves requests, framework or not. */
+/** Takes the place of whatever serves requests, framework or not. What is for special requests falls to those for all. */
 function refuseAll(server: DrainableServer): void {
-  server.removeAllListeners("request");
+  for (const event of ["request", "checkContinue", "checkExpectation", "upgrade", "connect"])
+    server.removeAllListeners(event);
   server.on("request", refuse);
   if (!isHttp2(server)) return;
   // The compatibility API is one of the listeners here: `request` is then only emitted for HTTP/1.
@@ -98,5 +118,5 @@ function refuse(req: NodeRequest, res: NodeResponse): void {
 function refuseStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
   const reply = new StreamReply(stream, headers);
   stream.resume();
-  if (!reply.isClosed) reply.send(answerOf(REFUSAL, false, reply.accept));
+  reply.send(answerOf(REFUSAL, false, reply.accept));
 }

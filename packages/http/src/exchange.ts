@@ -38,6 +38,12 @@ export interface Outcome extends ResponseEnd {
   readonly route: string | undefined;
 }
 
+/** How a response moves. */
+export interface Movement {
+  readonly isBegun: boolean;
+  readonly progress: number;
+}
+
 /** One that is told how a request went. */
 export interface Observer {
   end(outcome: Outcome, exchange: Exchange): void;
@@ -57,6 +63,10 @@ export class Exchange {
   route: (() => string | undefined) | undefined = undefined;
   /** Headers that were taken away, for whoever verifies what they say. */
   heldBack: HeldBack | undefined = undefined;
+  /** What its response waits on, with those of other requests, in the order in which they came: a connection of HTTP/1. */
+  connection: object | undefined = undefined;
+  /** Whether its response has begun, and a number that changes as it moves: where the host can tell. */
+  movement: Movement | undefined = undefined;
   traffic: Traffic | undefined = undefined;
   place = 0;
   readonly #cancel: CancelFunc | undefined;
@@ -71,13 +81,15 @@ export class Exchange {
     this.refusal = refusal;
   }
 
-  /** Has something called first thing when the response is over. */
+  /** Has something called first thing when the response is over; at once if it is. */
   onEnd(ending: () => unknown): void {
-    (this.#endings ??= []).push(ending);
+    if (this.#isOver) ending();
+    else (this.#endings ??= []).push(ending);
   }
 
+  /** Has one told how the request went. One that comes when it is over is told nothing. */
   observe(observer: Observer | undefined): void {
-    if (observer !== undefined) (this.#observers ??= []).push(observer);
+    if (observer !== undefined && !this.#isOver) (this.#observers ??= []).push(observer);
   }
 
   /** What to derive from further in: the context that is current there, unless ours has been lost on the way. */
@@ -99,13 +111,15 @@ export class Exchange {
   end({ isDelivered, status }: ResponseEnd): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    if (this.#endings !== undefined) for (const ending of this.#endings) ending();
+    const [endings, observers, route, error] = [this.#endings, this.#observers, this.route, this.#error];
+    // The context may be held on to for long, by a pooled connection for one: what it holds must be light.
+    this.#endings = this.#observers = this.route = this.answerFor = this.movement = this.connection = undefined;
+    for (const ending of endings ?? []) ending();
     // A deadline is looked at before the context ends otherwise.
-    const endedBy = this.#observers === undefined ? undefined : this.#endedBy(isDelivered, status);
-    this.#cancel?.(isDelivered ? RESPONSE_SENT : (this.#error ?? withoutStack(() => new ClientDisconnected())));
+    const endedBy = observers === undefined ? undefined : this.#endedBy(isDelivered, status);
+    this.#cancel?.(isDelivered ? RESPONSE_SENT : (error ?? withoutStack(() => new ClientDisconnected())));
     if (endedBy === undefined) return;
-    const outcome = { isDelivered, status, endedBy, error: this.#error, route: this.route?.() };
-    for (const observer of this.#observers!) observer.end(outcome, this);
+    tellAll(observers!, { isDelivered, status, endedBy, error, route: routeOf(route) }, this);
   }
 
   #endedBy(isDelivered: boolean, status: number | undefined): EndedBy {
@@ -117,6 +131,28 @@ export class Exchange {
     if (isDeadline(this.ctx.err())) return "deadline";
     if (isDelivered) return "response";
     return this.#error === undefined ? "client" : "error";
+  }
+}
+
+/** One that throws keeps none of the others from being told. */
+function tellAll(observers: readonly Observer[], outcome: Outcome, exchange: Exchange): void {
+  for (const observer of observers) {
+    try {
+      observer.end(outcome, exchange);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+}
+
+/** A router that cannot be asked has no route to tell. */
+function routeOf(route: (() => string | undefined) | undefined): string | undefined {
+  try {
+    return route?.();
+  } catch {
+    return undefined;
   }
 }
 

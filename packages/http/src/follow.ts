@@ -1,4 +1,4 @@
-import { afterFunc, type Context, hasDeadline } from "@throughline/context";
+import { beforeOthers, type Context, hasDeadline } from "@throughline/context";
 
 import { answerOf } from "./answer.ts";
 import { type Exchange, isDeadline } from "./exchange.ts";
@@ -15,13 +15,14 @@ export function follow(exchange: Exchange, reply: Reply): void {
 }
 
 /**
- * Has a deadline that passes while the handler runs answered without it.
+ * Has a deadline that passes while the handler runs answered without it: before anybody is told, as a stream that listens to the signal would
+ * break the response off.
  *
  * @param ctx the exchange's own context, or one with an earlier deadline
  */
 export function answerAtDeadline(exchange: Exchange, ctx: Context): void {
   if (!hasDeadline(ctx)) return;
-  const stop = afterFunc(ctx, () => {
+  const stop = beforeOthers(ctx, () => {
     const error = ctx.err();
     if (isDeadline(error)) exchange.answerFor?.(error);
   });

@@ -25,7 +25,7 @@ function withHeldBack(headers: RequestHeaders, ctx: Context): RequestHeaders {
   if (heldBack === undefined || heldBack.size === 0) return headers;
   return {
     get: (name) => heldBack.get(name) ?? headers.get(name),
-    names: () => new Set([...heldBack.keys(), ...headers.names()]),
+    names: () => [...new Set([...heldBack.keys(), ...headers.names()])],
   };
 }
 

@@ -2,7 +2,7 @@
 export interface RequestHeaders {
   /** All values of a header, by its name in lower case. One that was sent more than once may come joined with commas. */
   get(name: string): string | readonly string[] | undefined;
-  names(): Iterable<string>;
+  names(): readonly string[];
 }
 
 /** Headers of Node's `IncomingMessage`, of HTTP/1 or 2. */
@@ -17,14 +17,14 @@ export class NodeHeaders implements RequestHeaders {
     return this.#headers[name];
   }
 
-  names(): Iterable<string> {
+  names(): readonly string[] {
     return Object.keys(this.#headers);
   }
 }
 
 /** Headers as the fetch standard has them. */
 export function webHeaders(headers: Headers): RequestHeaders {
-  return { get: (name) => headers.get(name) ?? undefined, names: () => headers.keys() };
+  return { get: (name) => headers.get(name) ?? undefined, names: () => [...headers.keys()] };
 }
 
 /** The header if it was sent once, else `undefined`. */

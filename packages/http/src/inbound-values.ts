@@ -1,7 +1,8 @@
+import { propagation } from "@opentelemetry/api";
 import type { Context } from "@throughline/context";
 
-import { parseBaggage, withoutEntries } from "./baggage.ts";
-import { declarations, type Declared, decode } from "./declare.ts";
+import { folded, foldedName, parseBaggage, withoutEntries } from "./baggage.ts";
+import { declarations, type Declared, decode, encode } from "./declare.ts";
 import { InvalidHeader } from "./errors.ts";
 import type { IncomingRequest } from "./incoming-request.ts";
 import { countRefusedValue } from "./server-metrics.ts";
@@ -35,7 +36,7 @@ export function receiveValues(ctx: Context, request: IncomingRequest, trust: Tru
   let invalid: InvalidHeader | undefined;
   let bound = ctx;
   for (const name of headers.names()) {
-    const known = headerOf.get(plain(name));
+    const known = headerOf.get(folded(name));
     if (known === undefined) continue;
     const value = headers.get(name)!;
     const isOnce = typeof value === "string" ? !value.includes(",") : value.length === 1;
@@ -74,36 +75,53 @@ function receiveBaggage(
   if (declared.length === 0) return ctx;
   const value = request.headers.get("baggage");
   const header = typeof value === "string" ? value : value?.join(",");
-  if (header === undefined) return ctx;
+  const refused = new Set(declared.filter((each) => !isTaken(each)).map(({ name }) => name));
+  if (header === undefined) return withoutExtracted(ctx, refused);
   const byName = new Map(declared.map((each) => [each.name, each]));
-  const refused = new Set<string>();
   let bound = ctx;
-  for (const member of parseBaggage(header)) {
-    const known = byName.get(member.name);
-    if (known === undefined) continue;
-    if (isTaken(known)) bound = bind(bound, known, member.value);
-    else {
-      refused.add(member.name);
-      countRefusedValue(member.name, "untrusted");
-    }
+  const members = parseBaggage(header);
+  for (const { name, value } of members) {
+    const known = byName.get(name);
+    if (known === undefined || !isTaken(known)) continue;
+    // Of two, one may have been put there by somebody else.
+    const isOnce = members.filter((each) => each.name === name).length === 1;
+    if (isOnce) bound = bind(bound, known, value);
+    else countRefusedValue(name, "invalid");
   }
-  if (refused.size > 0) {
+  const found = header
+    .split(",")
+    .map(foldedName)
+    .filter((name) => refused.has(name));
+  for (const name of found) countRefusedValue(name, "untrusted");
+  if (found.length > 0) {
     const rest = withoutEntries(header, refused);
     if (rest === undefined) request.remove("baggage");
     else request.replace("baggage", rest);
   }
-  return bound;
+  return withoutExtracted(bound, refused);
+}
+
+/** The same for what a propagator of OpenTelemetry's has read before us. */
+function withoutExtracted(ctx: Context, refused: ReadonlySet<string>): Context {
+  const baggage = propagation.getBaggage(ctx);
+  const names = baggage?.getAllEntries().flatMap(([name]) => (refused.has(foldedName(name)) ? name : [])) ?? [];
+  return names.length === 0 ? ctx : (propagation.setBaggage(ctx, baggage!.removeEntries(...names)) as Context);
 }
 
 /** The context with the value, if it is one. */
 function bind(ctx: Context, declared: Declared, written: string): Context {
   const value = decode(declared, written);
-  if (value !== undefined) return ctx.setValue(declared.key, value);
+  if (value !== undefined && isWritable(declared, value)) return ctx.setValue(declared.key, value);
   countRefusedValue(declared.name, "invalid");
   return ctx;
 }
 
-/** What folds to the same name with those behind us that take `_` or `.` for a hyphen. */
-function plain(name: string): string {
-  return name.toLowerCase().replaceAll(/[_.]/g, "-");
+/** What cannot be sent on would have every call from here fail. */
+function isWritable(declared: Declared, value: unknown): boolean {
+  try {
+    encode(declared, value);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -20,6 +20,8 @@ export interface IncomingRequest {
   readonly headers: RequestHeaders;
   /** Who sent it, where the host has a connection to tell by. */
   readonly peer?: Peer | undefined;
+  /** What responses wait on, one for the other: a connection of HTTP/1. */
+  readonly connection?: object | undefined;
   /** Takes a header away, for whoever reads the request after us too. */
   remove(name: string): void;
   replace(name: string, value: string): void;
@@ -46,7 +48,7 @@ export class NodeIncoming implements IncomingRequest {
 
   get scheme(): string {
     const { headers, socket } = this.#req as IncomingMessage & Http2ServerRequest;
-    return headers[":scheme"] ?? ((socket as TLSSocket | null)?.encrypted ? "https" : "http");
+    return headers[":scheme"] === "https" || (socket as TLSSocket | null)?.encrypted ? "https" : "http";
   }
 
   get authority(): string | undefined {
@@ -63,8 +65,16 @@ export class NodeIncoming implements IncomingRequest {
     return this.#req.socket?.remoteAddress;
   }
 
+  get connection(): object | undefined {
+    return "stream" in this.#req ? undefined : this.#req.socket;
+  }
+
   get peer(): Peer | undefined {
-    return this.#req.socket === null ? undefined : peerOf(this.#req.socket);
+    const { socket } = this.#req;
+    if (socket === null) return undefined;
+    // Without its session, a stream's socket is nobody's.
+    const connection = "stream" in this.#req ? this.#req.stream?.session : socket;
+    return connection === undefined ? undefined : peerOf(socket, connection);
   }
 
   remove(name: string): void {
@@ -98,7 +108,7 @@ export class StreamIncoming implements IncomingRequest {
   }
 
   get scheme(): string {
-    return this.#headers[":scheme"] ?? "http";
+    return this.#headers[":scheme"] === "https" ? "https" : "http";
   }
 
   get authority(): string | undefined {
@@ -110,8 +120,8 @@ export class StreamIncoming implements IncomingRequest {
   }
 
   get peer(): Peer | undefined {
-    const socket = this.#stream.session?.socket;
-    return socket === undefined ? undefined : peerOf(socket);
+    const { session } = this.#stream;
+    return session?.socket === undefined ? undefined : peerOf(session.socket, session);
   }
 
   remove(name: string): void {

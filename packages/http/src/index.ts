@@ -56,6 +56,7 @@ export { type Peer } from "./peer.ts";
 export { type NodeRequest, type NodeResponse } from "./node-types.ts";
 export { causes } from "./causes.ts";
 export { callIn, OutboundCall, type OutgoingRequest } from "./outbound-call.ts";
+export { unmarked } from "./outcome.ts";
 export { parseRetryAfter } from "./retry-after.ts";
 export { problemOf } from "./problem.ts";
 export { type Reply } from "./reply.ts";

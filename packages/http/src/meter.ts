@@ -1,4 +1,4 @@
-import { createNoopMeter, type Meter, metrics } from "@opentelemetry/api";
+import { createNoopMeter, type Histogram, type Meter, metrics } from "@opentelemetry/api";
 
 const nothing = createNoopMeter();
 
@@ -16,4 +16,12 @@ export function instruments<T>(make: (meter: Meter) => T): () => T | undefined {
     }
     return known.made;
   };
+}
+
+/** As the conventions ask for the duration of requests. */
+const BOUNDARIES = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+
+/** A histogram of seconds. */
+export function seconds(meter: Meter, name: string, description: string): Histogram {
+  return meter.createHistogram(name, { description, unit: "s", advice: { explicitBucketBoundaries: BOUNDARIES } });
 }

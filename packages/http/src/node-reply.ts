@@ -1,11 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
+import type { Socket } from "node:net";
 
 import { type Answer, isRepresentationHeader } from "./answer.ts";
 import { onceClosed } from "./node-close.ts";
 import type { NodeRequest, NodeResponse } from "./node-types.ts";
-import type { Reply } from "./reply.ts";
+import { onceOut, type Reply } from "./reply.ts";
 import { callBack, silenced } from "./silenced.ts";
+import { streamProgress } from "./stream-progress.ts";
 
 /** The response of a request to `node:http`, or to the compatibility API of `node:http2`. */
 export function replyOf(req: NodeRequest, res: NodeResponse): Reply {
@@ -35,17 +37,22 @@ abstract class NodeReply<Req extends NodeRequest, Res extends NodeResponse> {
     return res.headersSent || res.writableEnded ? res.statusCode : undefined;
   }
 
-  onIdle(ms: number, callback: () => void): void {
-    this.res.setTimeout(ms, callback);
-  }
-
   send({ status, headers, body }: Answer): void {
     const { res } = this;
+    if (this.isClosed) return;
     for (const name of res.getHeaderNames()) if (isRepresentationHeader(name)) res.removeHeader(name);
     for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
+    res.setHeader("content-length", Buffer.byteLength(body));
     res.statusCode = status;
+    this.resetReason();
     res.end(body);
+    // Where somebody has wrapped `end` to end it later, its head goes now, while it still can.
+    if (!res.headersSent) (res as ServerResponse).flushHeaders();
   }
+
+  /** The reason phrase, if there is one, is that of the status. */
+  protected abstract resetReason(): void;
+  abstract readonly isClosed: boolean;
 
   silence(): void {
     const { res } = this;
@@ -59,13 +66,35 @@ abstract class NodeReply<Req extends NodeRequest, Res extends NodeResponse> {
       flushHeaders: () => {},
       write: (...args: unknown[]) => (callBack(args), true),
       end: (...args: unknown[]) => (callBack(args), res),
+      // By which a pipeline that fails would cut off the answer.
+      destroy: self,
     };
-    // Frameworks that find headers sent after an error destroy the connection.
-    silenced(res, methods, { headersSent: false, statusCode: res.statusCode });
+    // Frameworks that find headers sent after an error destroy the connection. Whoever writes a log of what is over is told the truth.
+    let isTold = false;
+    for (const event of ["finish", "close"]) {
+      res.prependListener(event, () => void (isTold = true));
+      res.once(event, () => void (isTold = false));
+    }
+    silenced(res, methods, { headersSent: () => isTold, statusCode: constant(res.statusCode) });
   }
 }
 
+function constant<T>(value: T): () => T {
+  return () => value;
+}
+
 class Http1Reply extends NodeReply<IncomingMessage, ServerResponse> implements Reply {
+  protected resetReason(): void {
+    this.res.statusMessage = undefined as unknown as string;
+  }
+
+  /** What has come and gone over the connection, and what of it has left for the network. */
+  get progress(): number {
+    const socket = this.res.socket as (Socket & { _handle?: { writeQueueSize?: number } | null }) | null;
+    if (socket === null) return 0;
+    return socket.bytesWritten + socket.bytesRead - (socket._handle?.writeQueueSize ?? 0);
+  }
+
   get isClosed(): boolean {
     return this.res.destroyed || this.res.closed;
   }
@@ -85,6 +114,12 @@ class Http1Reply extends NodeReply<IncomingMessage, ServerResponse> implements R
 }
 
 class Http2Reply extends NodeReply<Http2ServerRequest, Http2ServerResponse> implements Reply {
+  protected resetReason(): void {}
+
+  get progress(): number {
+    return streamProgress(this.res.stream);
+  }
+
   get isClosed(): boolean {
     return this.res.stream.destroyed || this.res.stream.closed;
   }
@@ -96,8 +131,9 @@ class Http2Reply extends NodeReply<Http2ServerRequest, Http2ServerResponse> impl
   }
 
   onceClosed(callback: () => void): void {
-    if (this.isClosed) callback();
-    else this.res.prependListener("close", callback);
+    if (this.isClosed) return callback();
+    this.res.prependListener("close", callback);
+    onceOut(this, this.res.stream, callback);
   }
 
   /** `CANCEL` passes for a good end with some clients. */

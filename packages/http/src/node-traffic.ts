@@ -10,6 +10,8 @@ export interface Traffic {
   readonly sessions: Set<Http2Session>;
   /** Set once the server is being drained. */
   drained?: Promise<void>;
+  /** Called when an exchange is over. */
+  onLeave?: () => void;
 }
 
 const known = new WeakMap<object, Traffic>();
@@ -38,11 +40,13 @@ export function joinTraffic(exchange: Exchange, socket: object | null | undefine
 }
 
 export function leaveTraffic(exchange: Exchange): void {
-  const exchanges = exchange.traffic?.exchanges;
-  if (exchanges === undefined) return;
+  const { traffic } = exchange;
+  if (traffic === undefined) return;
   exchange.traffic = undefined;
-  const last = exchanges.pop()!;
-  if (last === exchange) return;
-  exchanges[exchange.place] = last;
-  last.place = exchange.place;
+  const last = traffic.exchanges.pop()!;
+  if (last !== exchange) {
+    traffic.exchanges[exchange.place] = last;
+    last.place = exchange.place;
+  }
+  traffic.onLeave?.();
 }

@@ -67,13 +67,14 @@ function handle<R>(accepted: Accepted, reply: Reply, handling: Handling<R>): R |
   const { exchange, ctx, turn, isFirst, settings } = accepted;
   if (isFirst) {
     exchange.answerFor = (error) => answerWith(exchange, reply, error);
+    exchange.movement = reply;
     follow(exchange, reply);
   }
   const take = (settled: Turn): R => {
     if (settled === "gone") return handling.leave();
     if (settled !== "run") return handling.refuse(settled, !isFirst);
     if (isFirst || ctx !== exchange.ctx) answerAtDeadline(exchange, ctx);
-    limitStream(exchange, reply, settings);
+    limitStream(exchange, settings);
     return handling.run(ctx);
   };
   return turn instanceof Promise ? (turn.then(take) as Promise<Awaited<R>>) : take(turn);
@@ -97,7 +98,7 @@ export function judge(error: unknown, req: NodeRequest, res: NodeResponse): Verd
  */
 export function sendProblem(req: NodeRequest, res: NodeResponse, problem: Problem, started: boolean): void {
   const reply = replyOf(req, res);
-  if (!reply.isClosed) reply.send(answerOf(problem, started, reply.accept));
+  reply.send(answerOf(problem, started, reply.accept));
 }
 
 function isCancellation(error: unknown): boolean {

@@ -1,6 +1,8 @@
 import { type Context, createKey, withValue } from "@throughline/context";
 
 import { type CallPhase, noteCall } from "./call-details.ts";
+import { callEnding } from "./call-ending.ts";
+import { measureCall } from "./client-metrics.ts";
 import type { ClientSettings } from "./client-options.ts";
 import { ClientSpan } from "./client-span.ts";
 import { criticality, CRITICALITY_HEADER } from "./criticality.ts";
@@ -24,6 +26,9 @@ export interface OutgoingRequest {
 /** How often it was tried before (gRFC A6). */
 const ATTEMPTS_HEADER = "grpc-previous-rpc-attempts";
 
+/** Baggage of Jaeger and of OpenTracing. */
+const BAGGAGE_ELSEWHERE = /^(?:uberctx-|ot-baggage-)/i;
+
 const callKey = createKey<OutboundCall>("call");
 
 /** One attempt to call another service, from before it is sent to the end of its response, whatever sends it. */
@@ -36,6 +41,7 @@ export class OutboundCall {
   readonly #request: OutgoingRequest;
   readonly #span: ClientSpan | undefined;
   readonly #from = performance.now();
+  #status: number | undefined;
   #isOver = false;
 
   private constructor(
@@ -61,7 +67,7 @@ export class OutboundCall {
     try {
       return new OutboundCall(ctx, request, headersFor(span?.ctx ?? ctx, request, settings), span);
     } catch (error) {
-      span?.end(error, false, "queue");
+      span?.end(callEnding(error, false, undefined), "queue");
       throw error;
     }
   }
@@ -84,6 +90,7 @@ export class OutboundCall {
   /** The head of the response is here. */
   response(status: number): void {
     this.phase = "body";
+    this.#status = status;
     this.#span?.response(status);
   }
 
@@ -95,11 +102,14 @@ export class OutboundCall {
   end(error?: unknown, isGivenUp = false): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    const { method, url, attempt } = this.#request;
+    const { method, url, attempt, isTracedElsewhere } = this.#request;
+    if (url === undefined) return;
     const elapsed = performance.now() - this.#from;
-    if (url !== undefined)
+    const ending = callEnding(error, isGivenUp, this.#status);
+    if (error !== undefined)
       noteCall(error, { method, url: url.origin + url.pathname, attempt, phase: this.phase, elapsed });
-    this.#span?.end(error, isGivenUp, this.phase);
+    this.#span?.end(ending, this.phase);
+    if (!isTracedElsewhere) measureCall({ method, url, status: this.#status, errorType: ending.errorType, elapsed });
   }
 }
 
@@ -116,14 +126,13 @@ function headersFor(ctx: Context, request: OutgoingRequest, settings: ClientSett
   let propagated: string | undefined;
   const setter = {
     set(_carrier: unknown, name: string, value: string): void {
-      const isBaggage = name.toLowerCase() === "baggage";
-      if (isBaggage ? !to.values : !to.trace) return;
-      if (isBaggage) propagated = value;
-      headers.push([name, value]);
+      if (name.toLowerCase() === "baggage") {
+        if (to.values) propagated = value;
+      } else if (BAGGAGE_ELSEWHERE.test(name) ? to.values : to.trace) headers.push([name, value]);
     },
   };
   if (!isTracedElsewhere) injectTrace(ctx, headers, setter);
-  headers.push(...valueHeaders(ctx, to, propagated ?? baggage));
+  headers.push(...valueHeaders(ctx, to, propagated ?? baggage, propagated !== undefined));
   return headers;
 }
 

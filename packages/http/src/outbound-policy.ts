@@ -1,7 +1,7 @@
 import type { Context } from "@throughline/context";
 import { describe, oneOf, refuseUnknown } from "@throughline/context";
 
-import { withEntries } from "./baggage.ts";
+import { withEntries, withoutEntries } from "./baggage.ts";
 import { declarations, encode } from "./declare.ts";
 import { originFilter, type OriginFilter } from "./origins.ts";
 
@@ -77,7 +77,12 @@ function allowed(reach: Required<SendOptions>, isOwn: OriginFilter, url: URL | u
 }
 
 /** The headers that the context's declared values go in, to where these may go. */
-export function valueHeaders(ctx: Context, to: Allowed, baggage: string | undefined): [string, string][] {
+export function valueHeaders(
+  ctx: Context,
+  to: Allowed,
+  baggage: string | undefined,
+  isPropagated: boolean,
+): [string, string][] {
   const headers: [string, string][] = [];
   const entries: [string, string][] = [];
   for (const declared of declarations()) {
@@ -85,6 +90,10 @@ export function valueHeaders(ctx: Context, to: Allowed, baggage: string | undefi
     const written = encode(declared, ctx.getValue(declared.key));
     if (written !== undefined) (declared.as === "header" ? headers : entries).push([declared.name, written]);
   }
-  if (entries.length > 0) headers.push(["baggage", withEntries(baggage, entries)]);
+  // What was declared is said by the context alone.
+  const names = new Set(declarations().map(({ name }) => name));
+  const others = baggage === undefined ? undefined : withoutEntries(baggage, names);
+  if (entries.length > 0) headers.push(["baggage", withEntries(others, entries)]);
+  else if (others !== undefined && isPropagated) headers.push(["baggage", others]);
   return headers;
 }

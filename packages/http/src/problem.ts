@@ -10,7 +10,7 @@ import {
   Unauthenticated,
 } from "./errors.ts";
 
-/** A problem document (RFC 9457). It tells of times and who set them, and of nothing inside. */
+/** A problem document (RFC 9457). It tells of times, and of who set them only if that is told to strangers. */
 export interface ProblemDocument {
   readonly type: string;
   readonly title: string;
@@ -57,13 +57,16 @@ export function problemOf(error: unknown): Problem | undefined {
   return undefined;
 }
 
+/** Who sets a deadline that callers may know of: their own header, or an option of the server. A handler's own may tell of what is inside. */
+const PUBLIC_SOURCES = /^(?:[a-z0-9-]+ header|maxTimeout|defaultTimeout|firstByteTimeout|idleTimeout|the deadline)$/;
+
 function deadlineExceeded({ budget, elapsed, source }: DeadlineExceeded): Problem {
   return {
     document: {
       ...basis("deadline-exceeded", "Deadline exceeded", 504),
       ...(budget === undefined ? undefined : { budgetMs: Math.round(budget) }),
       ...(elapsed === undefined ? undefined : { elapsedMs: Math.round(elapsed) }),
-      ...(source === undefined ? undefined : { setBy: source }),
+      ...(source !== undefined && PUBLIC_SOURCES.test(source) ? { setBy: source } : undefined),
     },
     outcome: "deadline-exceeded",
   };

@@ -1,3 +1,5 @@
+import type { Writable } from "node:stream";
+
 import type { Answer } from "./answer.ts";
 
 /** The response to a request, as far as we have a hand in it, whatever the host. */
@@ -14,8 +16,8 @@ export interface Reply {
   readonly status: number | undefined;
   /** Calls back once, when it is closed, or has been closed before. */
   onceClosed(callback: () => void): void;
-  /** Calls back when no byte has come or gone for so many milliseconds, again and again. */
-  onIdle(ms: number, callback: () => void): void;
+  /** A number that changes when bytes come or go. */
+  readonly progress: number;
   /** Sends an answer as the whole response, in place of what was to be sent. */
   send(answer: Answer): void;
   /**
@@ -25,4 +27,11 @@ export interface Reply {
   silence(): void;
   /** Ends it so that the client notices that it is not whole. */
   breakOff(): void;
+}
+
+/** Over HTTP/2 a response that is out does not close its stream while the request still comes: its end is told by `finish`, which also an abort brings. */
+export function onceOut(reply: Reply, writable: Writable, callback: () => void): void {
+  writable.once("finish", () => {
+    if (!reply.isClosed) callback();
+  });
 }

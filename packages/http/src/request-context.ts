@@ -4,6 +4,7 @@ import { carry } from "@throughline/context";
 
 import { acceptor, exchangeOf } from "./acceptor.ts";
 import { answerOf } from "./answer.ts";
+import { replyOf } from "./node-reply.ts";
 import type { NodeRequest, NodeResponse } from "./node-types.ts";
 import { type Handling, judge, receiveNode, receiveStream, sendProblem } from "./node.ts";
 import { problemOf } from "./problem.ts";
@@ -29,8 +30,11 @@ export function requestContext<Req extends NodeRequest, Res extends NodeResponse
   return function requestContext(req, res) {
     const fail = (error: unknown): void => {
       const verdict = judge(error, req, res);
-      if (verdict === "pass") throw error;
-      if (verdict !== "gone") sendProblem(req, res, verdict, true);
+      if (verdict !== "pass" && verdict !== "gone") return sendProblem(req, res, verdict, true);
+      if (verdict === "gone") return;
+      // A response that has begun cannot say what was wrong: it is not left open.
+      if (problemOf(error) === undefined) throw error;
+      replyOf(req, res).breakOff();
     };
     return receiveNode<Done>(accept, req, res, noRoute, {
       ...leaving,
@@ -42,22 +46,28 @@ export function requestContext<Req extends NodeRequest, Res extends NodeResponse
 
 /** As {@link requestContext}, for a listener of the event `stream` of `node:http2`. */
 export function streamContext(
-  listener: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number) => Done,
+  listener: (
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    ...rest: [flags: number, rawHeaders: string[]]
+  ) => Done,
   options?: ServerOptions,
-): (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, flags: number) => Done {
+): (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ...rest: [flags: number, rawHeaders: string[]]) => Done {
   const accept = acceptor(options);
-  return function streamContext(stream, headers, flags) {
+  return function streamContext(stream, headers, ...rest) {
     const reply = new StreamReply(stream, headers);
     const fail = (error: unknown): void => {
       exchangeOf(stream)?.fail(error);
       const problem = problemOf(error);
-      if (reply.isClosed) return;
-      if (problem === undefined || reply.isBegun) throw error;
-      reply.send(answerOf(problem, true, reply.accept));
+      // It may have been answered for the listener already.
+      if (reply.isClosed || stream.writableEnded) return;
+      if (problem === undefined) throw error;
+      if (reply.isBegun) reply.breakOff();
+      else reply.send(answerOf(problem, true, reply.accept));
     };
     return receiveStream<Done>(accept, stream, headers, {
       ...leaving,
-      run: (ctx) => attempt(() => carry(ctx, listener, stream, headers, flags), fail),
+      run: (ctx) => attempt(() => carry(ctx, listener, stream, headers, ...rest), fail),
       refuse: (problem, started) => reply.send(answerOf(problem, started, reply.accept)),
     });
   };

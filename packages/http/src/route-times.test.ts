@@ -58,8 +58,10 @@ it("tells a route that is written out from one with a parameter in its place", (
 
 it("keeps apart a bounded number of routes, as paths may be without number", () => {
   const times = new RouteTimes();
-  for (let index = 0; index < 2000; index++) learn(times, `/path-${index}`, TWENTY);
+  for (let index = 0; index < 5000; index++) learn(times, `/path-${index}`, TWENTY);
+  learn(times, "/a".repeat(100), TWENTY);
 
   expect(times.median("GET", "/path-0")).toBe(11);
-  expect(times.median("GET", "/path-1999")).toBeUndefined();
+  expect(times.median("GET", "/path-4999")).toBeUndefined();
+  expect(times.median("GET", "/a".repeat(100))).toBeUndefined();
 });

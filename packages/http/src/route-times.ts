@@ -1,7 +1,8 @@
 import { Percentile } from "@throughline/resilience";
 
-/** How many routes are kept apart; those that come later are not learnt. */
-const ROUTES = 512;
+/** How much is kept: so many segments of all routes together, and of one. What comes later is not learnt. */
+const SEGMENTS = 4096;
+const DEEPEST = 32;
 
 /** Segments of the routes that were seen, as a tree. */
 interface Segment {
@@ -17,11 +18,12 @@ interface Segment {
  */
 export class RouteTimes {
   readonly #root: Segment = segment();
-  #routes = 0;
+  #segments = 0;
 
   /** The median of the latest requests to the route of this path, in milliseconds; `undefined` while there are too few. */
   median(method: string, path: string): number | undefined {
-    return find(this.#root, [method, ...segmentsOf(path)], 0)?.value;
+    const names = [method, ...segmentsOf(path)];
+    return names.length > DEEPEST ? undefined : find(this.#root, names, 0)?.value;
   }
 
   add(method: string, route: string, ms: number): void {
@@ -29,25 +31,21 @@ export class RouteTimes {
   }
 
   #medianOf(method: string, route: string): Percentile | undefined {
-    let node = this.#root;
-    for (const name of [method, ...segmentsOf(route)]) {
-      if (name.startsWith(":")) node = node.any ??= segment();
-      else {
-        let below = node.below.get(name);
-        if (below === undefined) {
-          if (this.#routes >= ROUTES) return undefined;
-          below = segment();
-          node.below.set(name, below);
-        }
-        node = below;
-      }
-    }
-    if (node.median === undefined) {
-      if (this.#routes >= ROUTES) return undefined;
-      this.#routes += 1;
-      node.median = new Percentile(0.5);
-    }
-    return node.median;
+    const names = [method, ...segmentsOf(route)];
+    if (names.length > DEEPEST) return undefined;
+    let node: Segment | undefined = this.#root;
+    for (const name of names) node = node === undefined ? undefined : this.#below(node, name);
+    return node === undefined ? undefined : (node.median ??= new Percentile(0.5));
+  }
+
+  #below(node: Segment, name: string): Segment | undefined {
+    const known = name.startsWith(":") ? node.any : node.below.get(name);
+    if (known !== undefined || this.#segments >= SEGMENTS) return known;
+    this.#segments += 1;
+    const made = segment();
+    if (name.startsWith(":")) node.any = made;
+    else node.below.set(name, made);
+    return made;
   }
 }
 

@@ -7,25 +7,21 @@ import {
   ATTR_URL_SCHEME,
   METRIC_HTTP_SERVER_REQUEST_DURATION,
 } from "@opentelemetry/semantic-conventions";
-import { deadlineDetails } from "@throughline/context";
+import { deadlineDetails, type DeadlineDetails, DeadlineExceeded } from "@throughline/context";
 
 import { ATTR, DEADLINE_EXCEEDED, knownMethod } from "./attributes.ts";
+import { causes } from "./causes.ts";
 import type { Exchange, Observer, Outcome } from "./exchange.ts";
 import type { Budget } from "./inbound-deadline.ts";
 import type { IncomingRequest } from "./incoming-request.ts";
-import { instruments } from "./meter.ts";
+import { instruments, seconds } from "./meter.ts";
 import { errorTypeOf } from "./server-span.ts";
 
-/** Seconds, as the conventions ask for `http.server.request.duration`. */
-const BOUNDARIES = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
-
 const serverInstruments = instruments((meter) => {
-  const seconds = (name: string, description: string): ReturnType<typeof meter.createHistogram> =>
-    meter.createHistogram(name, { description, unit: "s", advice: { explicitBucketBoundaries: BOUNDARIES } });
   return {
-    duration: seconds(METRIC_HTTP_SERVER_REQUEST_DURATION, "Duration of HTTP server requests."),
-    remaining: seconds("throughline.server.deadline.remaining", "Time left when a request arrived."),
-    exceeded: seconds("throughline.server.deadline.exceeded", "How long after its deadline a request was over."),
+    duration: seconds(meter, METRIC_HTTP_SERVER_REQUEST_DURATION, "Duration of HTTP server requests."),
+    remaining: seconds(meter, "throughline.server.deadline.remaining", "Time left when a request arrived."),
+    exceeded: seconds(meter, "throughline.server.deadline.exceeded", "How long after its deadline a request was over."),
     ended: meter.createCounter("throughline.server.requests", {
       description: "Requests that are over, by what ended them.",
       unit: "{request}",
@@ -85,7 +81,7 @@ export class ServerMeasurement implements Observer {
 
   end(outcome: Outcome, { ctx }: Exchange): void {
     const { endedBy } = outcome;
-    const deadline = endedBy === "deadline" ? deadlineDetails(ctx) : undefined;
+    const deadline = endedBy === "deadline" ? (detailsIn(outcome.error) ?? deadlineDetails(ctx)) : undefined;
     const source = deadline?.source === undefined ? undefined : { [ATTR.SOURCE]: deadline.source };
     this.#instruments.ended.add(1, { [ATTR.ENDED_BY]: endedBy, ...source });
     if (deadline !== undefined && deadline.elapsed >= deadline.budget) {
@@ -109,4 +105,13 @@ export class ServerMeasurement implements Observer {
       ...(errorType === undefined ? undefined : { [ATTR_ERROR_TYPE]: errorType }),
     };
   }
+}
+
+/** What the error itself says of the clock that fired: it may be that of a limit, or of a deadline further in. */
+function detailsIn(error: unknown): DeadlineDetails | undefined {
+  for (const each of causes(error)) {
+    if (!(each instanceof DeadlineExceeded) || each.budget === undefined || each.elapsed === undefined) continue;
+    return { budget: each.budget, elapsed: each.elapsed, source: each.source };
+  }
+  return undefined;
 }

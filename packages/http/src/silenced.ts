@@ -1,10 +1,14 @@
-/** Replaces methods of one object by others, and properties by what they are now: whatever is set later has no effect. */
-export function silenced(target: object, methods: Record<string, (...args: never[]) => unknown>, frozen: object): void {
+/** Replaces methods of one object by others, and properties by what they are said to be: whatever is set later has no effect. */
+export function silenced(
+  target: object,
+  methods: Record<string, (...args: never[]) => unknown>,
+  properties: Record<string, () => unknown>,
+): void {
   for (const [name, value] of Object.entries(methods)) {
     Object.defineProperty(target, name, { value, configurable: true, writable: true });
   }
-  for (const [name, value] of Object.entries(frozen)) {
-    Object.defineProperty(target, name, { get: () => value, set: () => {}, configurable: true });
+  for (const [name, get] of Object.entries(properties)) {
+    Object.defineProperty(target, name, { get, set: () => {}, configurable: true });
   }
 }
 

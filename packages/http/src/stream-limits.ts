@@ -1,7 +1,6 @@
 import { callAfter, DeadlineExceeded } from "@throughline/context";
 
-import type { Exchange } from "./exchange.ts";
-import type { Reply } from "./reply.ts";
+import type { Exchange, Movement } from "./exchange.ts";
 
 /** Limits on how a response moves; the limit on all of it is `maxTimeout`. */
 export interface StreamLimits {
@@ -11,23 +10,36 @@ export interface StreamLimits {
   readonly idleTimeout: number | undefined;
 }
 
+/** How often in its time a response that must move is looked at. */
+const LOOKS = 4;
+
 /** Holds a response to its limits. One that breaks them ends its context, with `DeadlineExceeded` as the cause. */
-export function limitStream(
-  exchange: Exchange,
-  response: Pick<Reply, "isBegun" | "onIdle">,
-  { firstByteTimeout, idleTimeout }: StreamLimits,
-): void {
+export function limitStream(exchange: Exchange, { firstByteTimeout, idleTimeout }: StreamLimits): void {
+  const { movement } = exchange;
+  if (movement === undefined) return;
   if (firstByteTimeout !== undefined) {
     const stop = callAfter(firstByteTimeout, () => {
-      if (!response.isBegun) exceed(exchange, firstByteTimeout, "firstByteTimeout");
+      if (!movement.isBegun) exceed(exchange, firstByteTimeout, "firstByteTimeout");
     });
     exchange.onEnd(stop);
   }
-  if (idleTimeout !== undefined) {
-    response.onIdle(idleTimeout, () => {
-      if (response.isBegun) exceed(exchange, idleTimeout, "idleTimeout");
-    });
-  }
+  if (idleTimeout !== undefined) watchMovement(exchange, movement, idleTimeout);
+}
+
+/** Not by the timer that Node has for a socket: of that there is one, for all its requests and for everybody who sets it. */
+function watchMovement(exchange: Exchange, movement: Movement, idleTimeout: number): void {
+  let seen = movement.progress;
+  let since = performance.now();
+  let stop = (): void => {};
+  const look = (): void => {
+    const { isBegun, progress } = movement;
+    const now = performance.now();
+    if (!isBegun || progress !== seen) [seen, since] = [progress, now];
+    if (now - since >= idleTimeout) exceed(exchange, idleTimeout, "idleTimeout");
+    else stop = callAfter(Math.max(1, idleTimeout / LOOKS), look);
+  };
+  look();
+  exchange.onEnd(() => stop());
 }
 
 function exceed(exchange: Exchange, budget: number, source: string): void {

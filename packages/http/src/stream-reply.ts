@@ -1,21 +1,25 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 
 import type { Answer } from "./answer.ts";
-import type { Reply } from "./reply.ts";
+import { onceOut, type Reply } from "./reply.ts";
 import { callBack, silenced } from "./silenced.ts";
+import { streamProgress } from "./stream-progress.ts";
 
 /** The response on a stream of `node:http2`, without its compatibility API. */
 export class StreamReply implements Reply {
   readonly accept: string | undefined;
   readonly #stream: ServerHttp2Stream;
+  readonly #isHead: boolean;
 
   constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
     this.#stream = stream;
     this.accept = headers.accept;
+    this.#isHead = headers[":method"] === "HEAD";
   }
 
   get isBegun(): boolean {
-    return this.#stream.headersSent;
+    // Not `headersSent`, which is made to say otherwise where we have answered.
+    return this.#stream.sentHeaders !== undefined;
   }
 
   get isClosed(): boolean {
@@ -23,8 +27,9 @@ export class StreamReply implements Reply {
   }
 
   get isDelivered(): boolean {
+    // A stream whose request was read closes without having finished.
     const stream = this.#stream;
-    return stream.headersSent && stream.writableFinished && stream.rstCode === constants.NGHTTP2_NO_ERROR;
+    return this.isBegun && stream.writableEnded && !stream.aborted && stream.rstCode === constants.NGHTTP2_NO_ERROR;
   }
 
   get status(): number | undefined {
@@ -32,17 +37,20 @@ export class StreamReply implements Reply {
   }
 
   onceClosed(callback: () => void): void {
-    if (this.isClosed) callback();
-    else this.#stream.prependOnceListener("close", callback);
+    if (this.isClosed) return callback();
+    this.#stream.prependOnceListener("close", callback);
+    onceOut(this, this.#stream, callback);
   }
 
-  onIdle(ms: number, callback: () => void): void {
-    this.#stream.setTimeout(ms, callback);
+  get progress(): number {
+    return streamProgress(this.#stream);
   }
 
   send({ status, headers, body }: Answer): void {
+    if (this.isClosed) return;
     this.#stream.respond({ ":status": status, ...headers });
-    this.#stream.end(body);
+    // The answer to a HEAD is ended with its head.
+    if (!this.#isHead) this.#stream.end(body);
   }
 
   silence(): void {
@@ -57,7 +65,7 @@ export class StreamReply implements Reply {
       write: (...args: unknown[]) => (callBack(args), true),
       end: (...args: unknown[]) => (callBack(args), stream),
     };
-    silenced(stream, methods, { headersSent: false });
+    silenced(stream, methods, { headersSent: () => false });
   }
 
   /** By `close` it would first be ended, as if it were whole. With an error it is reset; nobody else need listen for that. */

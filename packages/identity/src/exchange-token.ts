@@ -2,6 +2,7 @@ import { callable, type Context, describe } from "@throughline/context";
 import { type Guard, Unauthenticated } from "@throughline/http";
 
 import { principal, rawToken } from "./principal.ts";
+import { secureUrl } from "./secure-url.ts";
 import { bindTxnToken, type TxnTokenOptions, txnTokenVerifier } from "./txn-token.ts";
 
 /** How a token is exchanged, and what the Txn-Token that comes of it must be. */
@@ -71,10 +72,11 @@ interface Settings extends Pick<
 function settingsOf(options: TokenExchangeOptions): Settings {
   const action = "make a guard";
   const { endpoint, scope, authenticate, requestContext, requestDetails, subjectTokenType, ...token } = options;
-  const url = URL.parse(String(endpoint));
-  const isLoopback = url !== null && /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(url.hostname);
-  if (url === null || !(url.protocol === "https:" || (url.protocol === "http:" && isLoopback))) {
-    throw new TypeError(`Cannot ${action}: 'endpoint' must be an https URL: current value is ${describe(endpoint)}`);
+  const url = secureUrl(endpoint, "endpoint", action);
+  if (subjectTokenType !== undefined && typeof subjectTokenType !== "string") {
+    throw new TypeError(
+      `Cannot ${action}: 'subjectTokenType' must be a string: current value is ${describe(subjectTokenType)}`,
+    );
   }
   if (typeof scope !== "function" && (typeof scope !== "string" || scope === "")) {
     throw new TypeError(
@@ -117,7 +119,9 @@ async function exchange(ctx: Context, subjectToken: string, settings: Settings):
     redirect: "error",
     signal: ctx.signal,
   });
-  return tokenIn(response.status, await response.json().catch(() => undefined));
+  const answer: unknown = await response.json().catch(() => undefined);
+  ctx.throwIfDone();
+  return tokenIn(response.status, answer);
 }
 
 function tokenIn(status: number, answer: unknown): string {

@@ -1,9 +1,9 @@
-import { type Context, current, type Duration, refuseUnknown } from "@throughline/context";
-import type { JWTPayload } from "jose";
+import { type Context, current, describe, type Duration } from "@throughline/context";
 
+import { dateOf, scopesOf } from "./claims.ts";
 import type { KeyOptions, Keys } from "./keys.ts";
 import { type Actor, type Principal, provenBy } from "./principal.ts";
-import { tokenVerifier } from "./verify-token.ts";
+import { tokenVerifier, type Verified } from "./verify-token.ts";
 
 /** What a token must be. All that is not said here is refused. */
 export interface JwtVerifierOptions extends KeyOptions {
@@ -39,62 +39,34 @@ export type JwtVerifier = (token: string, ctx?: Context) => Promise<Principal>;
  */
 export function jwtVerifier(options: JwtVerifierOptions): JwtVerifier {
   const action = "make a verifier";
-  const {
-    keys,
-    issuer,
-    audience,
-    algorithms,
-    typ,
-    requiredClaims = [],
-    maxTokenAge,
-    clockTolerance,
-    ...rest
-  } = options;
-  const { tenantClaim = "tenant", fetch, keysMaxAge, keysCooldown, ...others } = rest;
-  refuseUnknown(others, action);
-  if (issuer === undefined)
+  const { requiredClaims = [], tenantClaim = "tenant", ...rules } = options;
+  if (rules.issuer === undefined) {
     throw new TypeError(`Cannot ${action}: 'issuer' must be a string, or a list of some: it is missing`);
-  const verify = tokenVerifier(
-    {
-      keys,
-      issuer,
-      audience,
-      algorithms,
-      typ,
-      maxTokenAge,
-      clockTolerance,
-      fetch,
-      keysMaxAge,
-      keysCooldown,
-      requiredClaims: ["sub", "exp", ...requiredClaims],
-    },
-    action,
-  );
+  }
+  if (!Array.isArray(requiredClaims) || !requiredClaims.every((each) => typeof each === "string")) {
+    throw new TypeError(
+      `Cannot ${action}: 'requiredClaims' must be a list of names: current value is ${describe(requiredClaims)}`,
+    );
+  }
+  if (typeof tenantClaim !== "string") {
+    throw new TypeError(`Cannot ${action}: 'tenantClaim' must be a string: current value is ${describe(tenantClaim)}`);
+  }
+  const verify = tokenVerifier({ ...rules, requiredClaims: ["sub", "exp", ...requiredClaims] }, action);
   return async (token, ctx = current()) => provenBy(principalOf(await verify(token, ctx), tenantClaim), token);
 }
 
-function principalOf(claims: JWTPayload, tenantClaim: string): Principal {
-  const { sub, iss, exp, scope, act } = claims;
+function principalOf({ claims, expiresAt }: Verified, tenantClaim: string): Principal {
+  const { sub, iss, scope, act } = claims;
   const tenant = claims[tenantClaim];
   return {
     subject: sub!,
     scopes: scopesOf(scope ?? claims["scp"]),
     issuer: iss,
-    expiresAt: dateOf(exp),
+    expiresAt,
     authTime: dateOf(claims["auth_time"]),
     tenant: typeof tenant === "string" ? tenant : undefined,
     actor: actorOf(act, 0),
   };
-}
-
-/** A list, or names with spaces between (RFC 6749, 3.3). */
-export function scopesOf(scope: unknown): readonly string[] {
-  if (Array.isArray(scope)) return scope.filter((each) => typeof each === "string");
-  return typeof scope === "string" ? scope.split(" ").filter((each) => each !== "") : [];
-}
-
-export function dateOf(seconds: unknown): Date | undefined {
-  return typeof seconds === "number" ? new Date(seconds * 1000) : undefined;
 }
 
 /** How far a chain is followed that somebody else has made. */

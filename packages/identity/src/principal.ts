@@ -1,5 +1,7 @@
 import { type Context, createKey, current, withValue } from "@throughline/context";
 
+import { withoutToken } from "./carried-token.ts";
+
 /** Who acts for somebody else, and for whom that one acts in turn (RFC 8693, 4.1). */
 export interface Actor {
   readonly subject: string;
@@ -27,7 +29,7 @@ export interface Principal {
   readonly actor?: Actor | undefined;
   /** When the subject has proved who it is. */
   readonly authTime?: Date | undefined;
-  /** From then on it is nobody's request: `principal()` gives `undefined`. */
+  /** From then on it is nobody's request: `principal()` gives `undefined`. By how much clocks may differ is added to what a token says. */
   readonly expiresAt?: Date | undefined;
   readonly transaction?: Transaction | undefined;
 }
@@ -47,8 +49,8 @@ export function principal(ctx: Context = current()): Principal | undefined {
 }
 
 /**
- * A context for a request of this principal, who was verified by the caller of this function. It stays in this process. It is copied and
- * frozen.
+ * A context for a request of this principal, who was verified by the caller of this function. It is copied and frozen, and stays in this process; a
+ * Txn-Token that has proved another is not sent on any more.
  *
  * @param token what has proved it, for {@link rawToken}
  * @throws TypeError if it is none
@@ -64,7 +66,7 @@ export function withPrincipal(ctx: Context, principal: Principal, token?: string
   if (frozen.expiresAt !== undefined) ends.set(frozen, frozen.expiresAt.getTime());
   const kept = token ?? tokens.get(principal);
   if (kept !== undefined) tokens.set(frozen, kept);
-  return withValue(ctx, principalKey, frozen);
+  return withValue(withoutToken(ctx), principalKey, frozen);
 }
 
 /** The token that has proved who a principal is, to be exchanged for another. Not to be logged, nor sent on as it is. */

@@ -73,7 +73,7 @@ describe("a Txn-Token", () => {
     const ctx = withoutCancel(await bound(await issue()));
     const fetch = createFetch({ origins: ["http://127.0.0.1:*"] });
     expect(await headersSentBy(fetch, ctx)).toHaveProperty("txn-token");
-    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 61_000 });
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 66_000 });
     expect(await headersSentBy(fetch, ctx)).not.toHaveProperty("txn-token");
     expect(principal(ctx)).toBeUndefined();
   });
@@ -214,7 +214,7 @@ describe("at the edge", () => {
     [{ endpoint: "http://sts.example/token" }, /'endpoint' must be an https URL/],
     [{ endpoint: "sts" }, /'endpoint' must be an https URL/],
     [{ scope: "" }, /'scope' must be a string/],
-    [{ trustDomain: "" }, /'audience' must be a string/],
+    [{ trustDomain: "" }, /'trustDomain' must be a string/],
     [{ authenticate: "secret" }, /'authenticate' must be a function/],
     [{ scopes: "a" }, /there is no option 'scopes'/],
   ])("refuses %o when the guard is made", (changes, message) => {

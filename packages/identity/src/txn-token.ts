@@ -1,29 +1,11 @@
-import { type Context, createKey, type Duration, refuseUnknown, withValue } from "@throughline/context";
-import { declareIdentity, type Guard, single, Unauthenticated } from "@throughline/http";
-import type { JWTPayload } from "jose";
+import { type Context, describe, type Duration } from "@throughline/context";
+import { type Guard, single, Unauthenticated } from "@throughline/http";
 
-import { dateOf, scopesOf } from "./jwt-verifier.ts";
+import { carryToken } from "./carried-token.ts";
+import { scopesOf } from "./claims.ts";
 import type { KeyOptions, Keys } from "./keys.ts";
 import { type Principal, withPrincipal } from "./principal.ts";
-import { tokenVerifier } from "./verify-token.ts";
-
-/** A token that is sent on as it was received, while it holds. */
-interface Carried {
-  readonly token: string;
-  readonly expiresAt: Date;
-}
-
-const txnTokenKey = createKey<Carried>("Txn-Token");
-
-/** The header is taken away from each request, and is only seen by whoever verifies it. */
-declareIdentity(txnTokenKey, {
-  name: "txn-token",
-  maxBytes: 8192,
-  codec: {
-    encode: ({ token, expiresAt }) => (expiresAt.getTime() > Date.now() ? token : undefined),
-    decode: () => undefined,
-  },
-});
+import { tokenVerifier, type Verified } from "./verify-token.ts";
 
 /** What a Txn-Token of the trust domain must be. */
 export interface TxnTokenOptions extends KeyOptions {
@@ -61,51 +43,28 @@ export function txnTokenVerifier(
   options: TxnTokenOptions,
   action: string,
 ): (token: string, ctx: Context) => Promise<Principal> {
-  const {
-    trustDomain,
-    algorithms,
-    keys,
-    issuer,
-    maxTokenAge,
-    clockTolerance,
-    fetch,
-    keysMaxAge,
-    keysCooldown,
-    ...others
-  } = options;
-  refuseUnknown(others, action);
-  const verify = tokenVerifier(
-    {
-      keys,
-      algorithms,
-      issuer,
-      maxTokenAge,
-      clockTolerance,
-      fetch,
-      keysMaxAge,
-      keysCooldown,
-      audience: trustDomain,
-      typ: "txntoken+jwt",
-      requiredClaims: ["iat", "exp", "txn", "sub", "scope", "req_wl"],
-    },
-    action,
-  );
+  const { trustDomain, ...rules } = options;
+  if (typeof trustDomain !== "string" || trustDomain === "") {
+    throw new TypeError(`Cannot ${action}: 'trustDomain' must be a string: current value is ${describe(trustDomain)}`);
+  }
+  const requiredClaims = ["iat", "exp", "txn", "sub", "scope", "req_wl"];
+  const verify = tokenVerifier({ ...rules, audience: trustDomain, typ: "txntoken+jwt", requiredClaims }, action);
   return async (token, ctx) => principalOf(await verify(token, ctx));
 }
 
 /** A context whose calls take the token along, for a principal that it proves. */
 export function bindTxnToken(ctx: Context, token: string, principal: Principal): Context {
-  return withValue(withPrincipal(ctx, principal, token), txnTokenKey, { token, expiresAt: principal.expiresAt! });
+  return carryToken(withPrincipal(ctx, principal, token), token, principal.expiresAt!);
 }
 
 /** Who a transaction is for, by the claims of its token. */
-function principalOf(claims: JWTPayload): Principal {
-  const { sub, iss, exp, scope, txn, req_wl: requestedBy, tctx: details, rctx: origin } = claims;
+function principalOf({ claims, expiresAt }: Verified): Principal {
+  const { sub, iss, scope, txn, req_wl: requestedBy, tctx: details, rctx: origin } = claims;
   return {
     subject: sub!,
     scopes: scopesOf(scope),
     issuer: iss,
-    expiresAt: dateOf(exp),
+    expiresAt,
     transaction: {
       id: String(txn),
       requestedBy: String(requestedBy),

@@ -1,8 +1,18 @@
-import { background, type Context, describe, type Duration, milliseconds, run } from "@throughline/context";
+import {
+  background,
+  callable,
+  type Context,
+  describe,
+  type Duration,
+  milliseconds,
+  refuseUnknown,
+  run,
+} from "@throughline/context";
 import { Unauthenticated } from "@throughline/http";
 import { untilEnd } from "@throughline/resilience";
 import { errors, type JWTPayload, jwtVerify, type JWTVerifyGetKey, type JWTVerifyOptions } from "jose";
 
+import { dateOf } from "./claims.ts";
 import { keyFinder, type KeyOptions, type Keys } from "./keys.ts";
 
 /** What a token must be, whatever it says of itself. */
@@ -21,33 +31,69 @@ export interface TokenRules extends KeyOptions {
   readonly clockTolerance?: Duration | undefined;
 }
 
+/** What a token that holds says. */
+export interface Verified {
+  readonly claims: JWTPayload;
+  /** Until when it is taken: `exp`, and by how much clocks may differ. */
+  readonly expiresAt: Date | undefined;
+}
+
 /** Verifies a token, by the context's deadline. */
-export type TokenVerifier = (token: string, ctx: Context) => Promise<JWTPayload>;
+export type TokenVerifier = (token: string, ctx: Context) => Promise<Verified>;
 
 /** A token is a header: servers take no more. */
 const LONGEST = 8192;
 
 /** @throws TypeError, RangeError if a rule is wrong */
 export function tokenVerifier(rules: TokenRules, action: string): TokenVerifier {
-  const key = keyFinder(rules.keys, rules, action);
   const options = optionsOf(rules, action);
+  const key = keyFinder(rules.keys, rules, action);
   return async function verify(token, ctx) {
     if (token.length > LONGEST) throw invalid("too long");
     try {
       // What finds the key may wait for the network: for everybody, so in nobody's context.
       const verifying = run(background, () => jwtVerify(token, key as JWTVerifyGetKey, options));
-      return (await untilEnd(ctx, verifying)).payload;
+      return verifiedBy((await untilEnd(ctx, verifying)).payload, Number(options.clockTolerance));
     } catch (error) {
       ctx.throwIfDone();
-      throw isOfTheToken(error)
-        ? invalid(error.code, error)
-        : new Error("Cannot verify a token: no keys are to be had", { cause: error });
+      if (error instanceof Unauthenticated) throw error;
+      // With a key that is at hand, nothing but the token can be wrong.
+      if (isOfTheToken(error) || !(rules.keys instanceof URL))
+        throw invalid((error as NodeJS.ErrnoException).code, error);
+      throw new Error("Cannot verify a token: no keys are to be had", { cause: error });
     }
   };
 }
 
+/** Claims are signed, but whoever signs may be wrong. */
+function verifiedBy(claims: JWTPayload, tolerance: number): Verified {
+  if (typeof claims.sub !== "string" || claims.sub === "") throw invalid("'sub' is no string");
+  const expiresAt = claims.exp === undefined ? undefined : dateOf(claims.exp + tolerance);
+  if (claims.exp !== undefined && expiresAt === undefined) throw invalid("'exp' is no time");
+  return { claims, expiresAt };
+}
+
 function optionsOf(rules: TokenRules, action: string): JWTVerifyOptions {
-  const { algorithms, audience, issuer, typ, requiredClaims, maxTokenAge, clockTolerance = "5s", keys } = rules;
+  const {
+    algorithms,
+    audience,
+    issuer,
+    typ,
+    requiredClaims,
+    maxTokenAge,
+    clockTolerance = "5s",
+    keys,
+    ...rest
+  } = rules;
+  const { fetch, keysMaxAge, keysCooldown, ...others } = rest;
+  refuseUnknown(others, action);
+  if (fetch !== undefined) callable("fetch", fetch, action);
+  for (const [name, value] of Object.entries({ keysMaxAge, keysCooldown })) {
+    if (value !== undefined) milliseconds(value, action, name);
+  }
+  if (typ !== undefined && typeof typ !== "string") {
+    throw new TypeError(`Cannot ${action}: 'typ' must be a string: current value is ${describe(typ)}`);
+  }
   if (
     !Array.isArray(algorithms) ||
     algorithms.length === 0 ||
@@ -99,9 +145,9 @@ function isOfTheToken(error: unknown): error is errors.JOSEError {
   return OF_THE_TOKEN.some((type) => error instanceof type);
 }
 
-function invalid(code: string, cause?: unknown): Unauthenticated {
+function invalid(code: string | undefined, cause?: unknown): Unauthenticated {
   // Its message may quote the token's claims: the code says enough to whoever reads a log, and to a stranger nothing.
-  return new Unauthenticated(`the token is not valid: ${code}`, {
+  return new Unauthenticated(`the token is not valid: ${code ?? "it does not fit the key"}`, {
     challenge: 'Bearer error="invalid_token"',
     ...(cause instanceof errors.JWTExpired && { cause: new Error("it has expired") }),
   });

@@ -1,4 +1,4 @@
-import { type Duration, milliseconds, refuseUnknown } from "@throughline/context";
+import { describe, type Duration, milliseconds, refuseUnknown } from "@throughline/context";
 
 /** How long to wait before the next attempt. */
 export interface BackoffOptions {
@@ -17,6 +17,9 @@ export type Backoff = (attempts: number) => number;
  * @throws TypeError, RangeError if an option is wrong
  */
 export function backoffOf(options: BackoffOptions, action: string): Backoff {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`Cannot ${action}: 'backoff' must be an object: current value is ${describe(options)}`);
+  }
   const { base = 50, max = 2000, ...others } = options;
   refuseUnknown(others, action);
   const [least, most] = [milliseconds(base, action, "base"), milliseconds(max, action, "max")];

@@ -43,7 +43,7 @@ export interface FanOut<T> {
 
 /**
  * Calls `fn` for every item, of which there must be an end, concurrently, each under a context derived from `ctx`, which is also `current()` in it. When the call
- * is over that context ends: nothing that listens to it outlives the call.
+ * is over that context ends: nothing that listens to it outlives the call, not the body of a response either.
  *
  * Rejects at once with `ctx.err()` when `ctx` ends, whatever `until` says. An error of an item that comes too late for anyone is
  * dropped.

@@ -9,7 +9,8 @@ export interface GroupOptions {
 
 /**
  * Work that belongs together (Go: `x/sync/errgroup`). The first that fails cancels the rest, and is what it all fails with; nothing of it
- * outlives `wait`.
+ * outlives `wait`, not the body of a response either. After `wait` nothing more can be started. Under a limit a piece of work must not wait for another
+ * that it has started itself: there may be no place for it.
  */
 export interface Group extends AsyncDisposable {
   /** What the work runs under. Ends with the first error, which is then its cause, and when `wait` is over. */
@@ -26,7 +27,8 @@ export interface Group extends AsyncDisposable {
 }
 
 /**
- * Makes a group under a context. `await using group = group(ctx)` cancels what still runs at the end of the block, and waits for it.
+ * Makes a group under a context. `await using work = group(ctx)` cancels what still runs at the end of the block, and waits for it; only `wait` tells
+ * of errors.
  *
  * @throws TypeError, RangeError if an option is wrong
  */

@@ -3,6 +3,7 @@ import {
   callable,
   type Context,
   ContextError,
+  describe,
   type Duration,
   milliseconds,
   refuseUnknown,
@@ -37,7 +38,8 @@ export interface HedgePolicy {
 
 /**
  * Makes an attempt, and another beside it where the first takes too long, and gives the first result; the losers are cancelled (gRFC
- * A6). Only for what may be done twice. Each attempt runs under a context of its own, which is `current()` in it.
+ * A6). Only for what may be done twice. Each attempt runs under a context of its own, which is `current()` in it and ends with it: read what it
+ * opens inside, as the body of a response.
  *
  * @returns a promise that rejects with `ctx.err()`, at once, when the context ends; with the last error when all attempts fail
  * @throws TypeError, RangeError if an argument is wrong
@@ -65,6 +67,9 @@ interface Settings extends Pick<HedgePolicy, "budget" | "isFatal" | "isPushback"
 
 function settingsOf({ delay, attempts = 2, budget, isFatal, isPushback, ...others }: HedgePolicy): Settings {
   refuseUnknown(others, ACTION);
+  if (budget !== undefined && typeof budget?.withdraw !== "function") {
+    throw new TypeError(`Cannot ${ACTION}: 'budget' must be a RetryBudget: current value is ${describe(budget)}`);
+  }
   for (const [name, value] of Object.entries({ isFatal, isPushback })) {
     if (value !== undefined) callable(name, value, ACTION);
   }
@@ -83,6 +88,7 @@ class Hedged<T> {
   readonly #fn: (ctx: Context, attempt: number) => T | PromiseLike<T>;
   readonly #settings: Settings;
   readonly #result = Promise.withResolvers<T>();
+  readonly #from = performance.now();
   #made = 0;
   #running = 0;
   #isPushedBack = false;
@@ -104,17 +110,21 @@ class Hedged<T> {
     const attempt = ++this.#made;
     this.#running += 1;
     void this.#scheduleNext();
-    const from = performance.now();
     const [scope, cancel] = withCancel(this.#ctx);
     using _ = cancel;
     try {
       const result = await run(scope, async () => this.#fn(scope, attempt));
       const { delay } = this.#settings;
-      if (delay instanceof Percentile) delay.add(performance.now() - from);
+      // How long the call took, not its quickest attempt: else each hedge that is won would have more calls hedged.
+      if (delay instanceof Percentile) delay.add(performance.now() - this.#from);
       this.#result.resolve(result);
     } catch (error) {
       this.#running -= 1;
-      this.#failed(error);
+      try {
+        this.#failed(error);
+      } catch (inner) {
+        this.#result.reject(inner);
+      }
     }
   }
 

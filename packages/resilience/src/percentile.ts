@@ -14,7 +14,7 @@ export class Percentile {
    * @throws RangeError if it is not between 0 and 1
    */
   constructor(share: number) {
-    if (!(share > 0 && share < 1)) {
+    if (typeof share !== "number" || !(share > 0 && share < 1)) {
       throw new RangeError(`Cannot take a percentile: 'share' must be between 0 and 1: current value is ${share}`);
     }
     this.#share = share;

@@ -1,6 +1,7 @@
 import {
   type Context,
   ContextError,
+  describe,
   type Duration,
   callable,
   milliseconds,
@@ -44,7 +45,7 @@ export interface Retry {
 
 /**
  * Tries until it goes well, under one deadline for all: that of the context. Each attempt runs under a context of its own, which is
- * `current()` in it and ends with it.
+ * `current()` in it and ends with it: read what it opens inside, as the body of a response.
  *
  * It gives up, with the last error as it is, when the attempts or the budget are used up, when the error is not worth another, and
  * at once when the next attempt could only come after the deadline. A `Canceled` or `DeadlineExceeded` is never retried,
@@ -86,8 +87,8 @@ export async function retry<T>(
  *
  * @throws TypeError, RangeError if it is wrong
  */
-export function checkRetryPolicy(policy: RetryPolicy): void {
-  settingsOf(policy);
+export function checkRetryPolicy(policy: RetryPolicy, action: string): void {
+  settingsOf(policy, action);
 }
 
 const ACTION = "retry";
@@ -98,16 +99,19 @@ interface Settings extends Pick<RetryPolicy, "budget" | "retryIf" | "retryAfter"
   readonly attemptTimeout: number | undefined;
 }
 
-function settingsOf(policy: RetryPolicy): Settings {
+function settingsOf(policy: RetryPolicy, action = ACTION): Settings {
   const { attempts = 3, backoff = {}, attemptTimeout, budget, retryIf, retryAfter, onRetry, ...others } = policy;
-  refuseUnknown(others, ACTION);
+  refuseUnknown(others, action);
+  if (budget !== undefined && typeof budget?.withdraw !== "function") {
+    throw new TypeError(`Cannot ${action}: 'budget' must be a RetryBudget: current value is ${describe(budget)}`);
+  }
   for (const [name, value] of Object.entries({ retryIf, retryAfter, onRetry })) {
-    if (value !== undefined) callable(name, value, ACTION);
+    if (value !== undefined) callable(name, value, action);
   }
   return {
-    attempts: wholeNumber("attempts", attempts, 1, ACTION),
-    backoff: backoffOf(backoff, ACTION),
-    attemptTimeout: attemptTimeout === undefined ? undefined : milliseconds(attemptTimeout, ACTION, "attemptTimeout"),
+    attempts: wholeNumber("attempts", attempts, 1, action),
+    backoff: backoffOf(backoff, action),
+    attemptTimeout: attemptTimeout === undefined ? undefined : milliseconds(attemptTimeout, action, "attemptTimeout"),
     ...(budget && { budget }),
     ...(retryIf && { retryIf }),
     ...(retryAfter && { retryAfter }),

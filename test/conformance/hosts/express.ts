@@ -8,6 +8,7 @@ import express from "express";
 import express4 from "express4";
 
 import { APPLICATIONS_OWN, type Handler, type Host } from "./host.ts";
+import { toldByNode } from "./told.ts";
 
 /** The route is in a router of its own, as in any application that has grown. */
 function listenerWith(framework: typeof express): Host["listener"] {
@@ -28,7 +29,7 @@ function listenerWith(framework: typeof express): Host["listener"] {
 }
 
 async function answer(handler: Handler, req: IncomingMessage, res: express.Response): Promise<void> {
-  const body = await handler({ text: () => text(req) });
+  const body = await handler({ text: () => text(req), headers: () => toldByNode(req) });
   if (typeof body === "string") res.send(body);
   else await pipeline(body as Readable, res);
 }

@@ -8,9 +8,10 @@ import { H3 } from "h3";
 import { Hono } from "hono";
 
 import { APPLICATIONS_OWN, type Handler, type Host, type Listener } from "./host.ts";
+import { toldByRequest } from "./told.ts";
 
-async function respond(handler: Handler, request: Request): Promise<Response> {
-  const body = await handler({ text: () => request.text() });
+async function respond(handler: Handler, request: Request, env?: unknown): Promise<Response> {
+  const body = await handler({ text: () => request.text(), headers: () => toldByRequest(request, env) });
   return new Response(typeof body === "string" ? body : (Readable.toWeb(body) as ReadableStream));
 }
 
@@ -26,17 +27,17 @@ function listenerOf(fetch: Fetch): Listener {
 }
 
 export const onFetch: Host["listener"] = (handler, options, inner) => {
-  const handle: Fetch = (request) => respond(handler, request);
+  const handle: Fetch = (request, env) => respond(handler, request, env);
   return listenerOf(requestContext(inner === undefined ? handle : requestContext(handle, inner), options));
 };
 
 export const onHono: Host["listener"] = (handler, options, inner) => {
   const app = new Hono();
-  const handle = (request: Request): Response | Promise<Response> => respond(handler, request);
+  const handle: Fetch = (request, env) => respond(handler, request, env);
   const item = inner === undefined ? handle : requestContext(handle, inner);
   app.all("/items/:id", (hono) => {
     setRoute(hono.req.routePath);
-    return item(hono.req.raw);
+    return item(hono.req.raw, hono.env as object);
   });
   app.onError((error, hono) => answerError(error, hono.req.raw) ?? hono.text(APPLICATIONS_OWN, 500));
   return listenerOf(requestContext((request: Request, env: object) => app.fetch(request, env), options));

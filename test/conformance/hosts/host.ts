@@ -8,6 +8,8 @@ import type { ServerOptions } from "@throughline/http";
 export interface Received {
   /** Reads the body, to its end. */
   text(): Promise<string>;
+  /** What a handler can still read of the request's headers, in any of the ways in which its host tells of them. */
+  headers(): Record<string, string>;
 }
 
 /** What a test wants done with a request; what it returns is the body of a 200, as a whole or as a stream. */
@@ -18,7 +20,11 @@ export type Listener =
   | { readonly on: "request"; readonly listener: http.RequestListener }
   | {
       readonly on: "stream";
-      readonly listener: (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders, flags: number) => void;
+      readonly listener: (
+        stream: http2.ServerHttp2Stream,
+        headers: http2.IncomingHttpHeaders,
+        ...rest: [flags: number, rawHeaders: string[]]
+      ) => void;
     };
 
 export interface Host {

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { ServerHttp2Stream } from "node:http2";
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { Readable, Writable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
@@ -7,11 +7,12 @@ import { pipeline } from "node:stream/promises";
 import { requestContext, streamContext } from "@throughline/http";
 
 import { APPLICATIONS_OWN, type Host } from "./host.ts";
+import { toldByNode } from "./told.ts";
 
 /** Without any framework. What throws is answered by whoever called. */
 export const onNode: Host["listener"] = (handler, options, inner) => {
   async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    await send(await handler({ text: () => text(req) }), res);
+    await send(await handler({ text: () => text(req), headers: () => toldByNode(req) }), res);
   }
   const received = requestContext(inner === undefined ? handle : requestContext(handle, inner), options);
   return {
@@ -29,19 +30,20 @@ export const onNode: Host["listener"] = (handler, options, inner) => {
 
 /** HTTP/2 without the compatibility API. */
 export const onStream: Host["listener"] = (handler, options, inner) => {
-  async function handle(stream: ServerHttp2Stream): Promise<void> {
-    const body = await handler({ text: () => text(stream) });
+  async function handle(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
+    const told = { ...headers } as Record<string, string>;
+    const body = await handler({ text: () => text(stream), headers: () => told });
     stream.respond({ ":status": 200 });
     await send(body, stream);
   }
   const received = streamContext(inner === undefined ? handle : streamContext(handle, inner), options);
   return {
     on: "stream",
-    async listener(stream, headers, flags) {
+    async listener(stream, headers, ...rest) {
       // As a client that resets its stream has the server's fail too.
       stream.on("error", () => {});
       try {
-        await received(stream, headers, flags);
+        await received(stream, headers, ...rest);
       } catch {
         if (stream.headersSent || stream.destroyed) return;
         stream.respond({ ":status": 500 });

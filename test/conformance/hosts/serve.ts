@@ -3,6 +3,7 @@ import http from "node:http";
 import http2 from "node:http2";
 import https from "node:https";
 import type { AddressInfo } from "node:net";
+import type { TlsOptions } from "node:tls";
 
 import type { DrainableServer, ServerOptions } from "@throughline/http";
 import { generate } from "selfsigned";
@@ -21,15 +22,16 @@ const identity = generate([{ name: "commonName", value: "localhost" }]).then(({ 
   cert,
 }));
 
-/** Serves on a socket of loopback. */
+/** Serves on a socket of loopback. Over TLS, it may ask for certificates. */
 export async function serve(
   host: Host,
   handler: Handler,
   options?: ServerOptions,
   inner?: ServerOptions,
+  tls: TlsOptions = {},
 ): Promise<Served> {
   const { on, listener } = host.listener(handler, options, inner);
-  const server = await serverOf(host);
+  const server = await serverOf(host, tls);
   server.on(on, listener as never);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -47,7 +49,8 @@ export async function serve(
   return { url: `${scheme}://127.0.0.1:${port}/items/7?q=1`, server, close, [Symbol.asyncDispose]: close };
 }
 
-async function serverOf({ protocol, isSecure }: Host): Promise<DrainableServer> {
+async function serverOf({ protocol, isSecure }: Host, tls: TlsOptions): Promise<DrainableServer> {
   if (!isSecure) return protocol === "http/2" ? http2.createServer() : http.createServer();
-  return protocol === "http/2" ? http2.createSecureServer(await identity) : https.createServer(await identity);
+  const options = { ...(await identity), ...tls };
+  return protocol === "http/2" ? http2.createSecureServer(options) : https.createServer(options);
 }

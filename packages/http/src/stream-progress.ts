@@ -1,0 +1,24 @@
+import type { ServerHttp2Stream } from "node:http2";
+
+/** How much a stream has been given to write: HTTP/2 does not tell of one stream what has left. */
+const given = new WeakMap<ServerHttp2Stream, { count: number }>();
+
+/** More than this in one piece may take long to send, to be seen only in what the connection has sent. */
+const LARGE = 1024 * 1024;
+
+/**
+ * A number that changes when a stream of HTTP/2 moves: its handler writes, or a piece of what it has written has left. It counts from when it is
+ * first asked for.
+ */
+export function streamProgress(stream: ServerHttp2Stream): number {
+  let counted = given.get(stream);
+  if (counted === undefined) {
+    const made = { count: 0 };
+    given.set(stream, (counted = made));
+    const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;
+    stream.write = (...args: unknown[]) => ((made.count += 1), write(...args));
+  }
+  const { writableLength } = stream;
+  const sent = writableLength > LARGE ? (stream.session?.socket.bytesWritten ?? 0) : 0;
+  return counted.count * LARGE * LARGE - writableLength + sent;
+}
