@@ -41,7 +41,7 @@ function vitest(node, tests, env) {
 }
 
 await run("npm", ["ci", "--no-workspaces", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: here });
-for (const folder of ["context", "http", "express", "koa", "fetch"]) place(folder);
+for (const folder of ["context", "resilience", "http", "express", "koa", "fetch"]) place(folder);
 place("context", "throughline-context-with-another-api", join(root, "node_modules/@opentelemetry/api"));
 const program = copyProgram();
 

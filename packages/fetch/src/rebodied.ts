@@ -1,22 +1,32 @@
-/** The response with another body, and all else as it was: one made by hand has no address, and only the usual statuses. */
-export function rebodied(original: Response, body: ReadableStream | null): Response {
-  const { status, statusText, headers, ok, url, redirected, type } = original;
-  const response = new Response(body, { headers });
-  const properties = {
-    status,
-    statusText,
-    ok,
-    url,
-    redirected,
-    type,
-    clone: () => rebodied(response, cloneBody(response)),
-  };
-  return Object.defineProperties(
-    response,
-    Object.fromEntries(Object.entries(properties).map(([name, value]) => [name, { value, configurable: true }])),
-  );
+/** What each was made of. */
+const originals = new WeakMap<Response, Response>();
+
+/** A response with another body. One made by hand has no address, and only the usual statuses: it has those of another. */
+class Rebodied extends Response {}
+
+Object.defineProperty(Rebodied.prototype, "clone", {
+  configurable: true,
+  writable: true,
+  value(this: Response): Response {
+    return rebodied(this, Response.prototype.clone.call(this).body);
+  },
+});
+
+// On the prototype: to define as many properties on each response would cost more than all the rest.
+for (const name of ["status", "statusText", "ok", "url", "redirected", "type"] as const) {
+  const own = Object.getOwnPropertyDescriptor(Response.prototype, name)!.get!;
+  Object.defineProperty(Rebodied.prototype, name, {
+    configurable: true,
+    get(this: Response): unknown {
+      const original = originals.get(this);
+      return original === undefined ? own.call(this) : original[name];
+    },
+  });
 }
 
-function cloneBody(response: Response): ReadableStream | null {
-  return Response.prototype.clone.call(response).body;
+/** The response with another body, and all else as it was. */
+export function rebodied(original: Response, body: ReadableStream | null): Response {
+  const response = new Rebodied(body, { headers: original.headers });
+  originals.set(response, original);
+  return response;
 }
