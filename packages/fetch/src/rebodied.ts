@@ -14,12 +14,10 @@ Object.defineProperty(Rebodied.prototype, "clone", {
 
 // On the prototype: to define as many properties on each response would cost more than all the rest.
 for (const name of ["status", "statusText", "ok", "url", "redirected", "type"] as const) {
-  const own = Object.getOwnPropertyDescriptor(Response.prototype, name)!.get!;
   Object.defineProperty(Rebodied.prototype, name, {
     configurable: true,
     get(this: Response): unknown {
-      const original = originals.get(this);
-      return original === undefined ? own.call(this) : original[name];
+      return originals.get(this)?.[name];
     },
   });
 }

@@ -10,15 +10,15 @@ export interface Member {
 }
 
 const MEMBER =
-  /^([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*=[ \t]*([\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*)[ \t]*(?:;.*)?$/;
+  /^([!#$%&'*+.^_`|~0-9A-Za-z-]+)[ \t]*=[ \t]*(?:([\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+)[ \t]*)?(?:;[\t\x20-\x7e\x80-\xff]*)?$/;
 
 /** The members of a `baggage` header that follow the grammar; what does not is left out, and all of it if it is too long. */
 export function parseBaggage(header: string): Member[] {
   if (header.length > MOST_BYTES) return [];
   return header.split(",", MOST_MEMBERS).flatMap((each) => {
-    const text = each.trim();
+    const text = withoutSpace(each);
     const match = MEMBER.exec(text);
-    return match === null ? [] : [{ name: match[1]!, value: match[2]!, text }];
+    return match === null ? [] : [{ name: match[1]!, value: match[2] ?? "", text }];
   });
 }
 
@@ -47,17 +47,22 @@ export function withoutEntries(header: string, names: ReadonlySet<string>): stri
 
 /** What an entry may be taken for, whether it follows the grammar or not: OpenTelemetry, for one, decodes names. */
 export function foldedName(entry: string): string {
-  const written = entry.split(/[=;]/, 1)[0]!.trim();
-  let name = written;
-  try {
-    name = decodeURIComponent(written).trim();
-  } catch {
-    // It is what it is.
-  }
-  return folded(name);
+  const written = entry.split(/[=;]/, 1)[0]!;
+  // Declared names are of ASCII: nothing else need be decoded, and nothing throws.
+  const name = written.replaceAll(/%([0-7][0-9a-f])/gi, (_, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  );
+  return folded(name.trim());
 }
 
 /** What folds to the same name with those behind us that take `_` or `.` for a hyphen. */
 export function folded(name: string): string {
   return name.toLowerCase().replaceAll(/[_.]/g, "-");
+}
+
+function withoutSpace(text: string): string {
+  let [from, to] = [0, text.length];
+  while (from < to && (text[from] === " " || text[from] === "\t")) from += 1;
+  while (to > from && (text[to - 1] === " " || text[to - 1] === "\t")) to -= 1;
+  return text.slice(from, to);
 }

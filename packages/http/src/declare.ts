@@ -126,9 +126,11 @@ export function encode({ name, codec, maxBytes, as }: Declared, value: unknown):
   if (as === "header" && written === "") {
     throw new TypeError(`Cannot bind a value: '${name}' must not be empty when it is written: it is a header`);
   }
-  if (written.length > maxBytes) {
+  // All of a request's baggage is no longer than that, its names included.
+  const most = as === "baggage" ? Math.min(maxBytes, MOST_BYTES - name.length - 1) : maxBytes;
+  if (written.length > most) {
     throw new RangeError(
-      `Cannot bind a value: '${name}' must be ${maxBytes} bytes at most when it is written: it is ${written.length} bytes`,
+      `Cannot bind a value: '${name}' must be ${most} bytes at most when it is written: it is ${written.length} bytes`,
     );
   }
   return written;

@@ -62,7 +62,7 @@ function seconds(header: string): DeadlineDialect {
   return {
     header,
     grammar: "seconds, 1 to 9 digits, and up to 3 more after a point",
-    parse: (value) => (/^\d{1,9}(\.\d{1,3})?$/.test(value) ? Number(value) * 1000 : undefined),
+    parse: (value) => (/^\d{1,9}(\.\d{1,3})?$/.test(value) ? Math.round(Number(value) * 1000) : undefined),
     format: (ms) => (Math.min(Math.floor(ms), 999_999_999_999) / 1000).toFixed(3),
   };
 }

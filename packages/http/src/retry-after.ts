@@ -11,5 +11,5 @@ export function parseRetryAfter(value: string | null | undefined, now: number = 
   if (/^\d{1,9}$/.test(value)) return Number(value) * 1000;
   if (!HTTP_DATE.test(value)) return undefined;
   const at = Date.parse(value);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - now);
+  return Number.isNaN(at) || new Date(at).toUTCString() !== value ? undefined : Math.max(0, at - now);
 }

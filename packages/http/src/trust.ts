@@ -60,13 +60,13 @@ function addressFilter(addresses: readonly string[]): (address: string) => boole
     const [, address, prefix] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(String(each)) ?? [];
     const version = isIP(address ?? "");
     const bits = version === 4 ? 32 : 128;
-    if (version === 0 || Number(prefix ?? bits) > bits) throw wanted(each);
+    if (version === 0 || address!.includes("%") || Number(prefix ?? bits) > bits) throw wanted(each);
     list.addSubnet(address!, Number(prefix ?? bits), version === 4 ? "ipv4" : "ipv6");
   }
   return (address) => {
     // What came over IPv4 to a socket of both is written as IPv6.
-    const plain = address.replace(/^::ffff:(?=\d+\.)/i, "").replace(/%.*$/, "");
-    return list.check(plain, isIP(plain) === 6 ? "ipv6" : "ipv4");
+    const plain = address.replace(/^::ffff:(?=\d+\.)/i, "").split("%", 1)[0]!;
+    return isIP(plain) !== 0 && list.check(plain, isIP(plain) === 6 ? "ipv6" : "ipv4");
   };
 }
 

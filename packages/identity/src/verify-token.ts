@@ -50,6 +50,8 @@ export function tokenVerifier(rules: TokenRules, action: string): TokenVerifier 
   const key = keyFinder(rules.keys, rules, action);
   return async function verify(token, ctx) {
     if (token.length > LONGEST) throw invalid("too long");
+    // More than base64url may be written in would decode too, and be sent on (RFC 7515, 2).
+    if (!/^[\w-]*\.[\w-]*\.[\w-]*$/.test(token)) throw invalid("no signed token");
     try {
       // What finds the key may wait for the network: for everybody, so in nobody's context.
       const verifying = run(background, () => jwtVerify(token, key as JWTVerifyGetKey, options));
@@ -67,6 +69,9 @@ export function tokenVerifier(rules: TokenRules, action: string): TokenVerifier 
 
 /** Claims are signed, but whoever signs may be wrong. */
 function verifiedBy(claims: JWTPayload, tolerance: number): Verified {
+  for (const name of ["iss", "txn", "req_wl"]) {
+    if (claims[name] !== undefined && typeof claims[name] !== "string") throw invalid(`'${name}' is no string`);
+  }
   if (typeof claims.sub !== "string" || claims.sub === "") throw invalid("'sub' is no string");
   const expiresAt = claims.exp === undefined ? undefined : dateOf(claims.exp + tolerance);
   if (claims.exp !== undefined && expiresAt === undefined) throw invalid("'exp' is no time");

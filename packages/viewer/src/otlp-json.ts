@@ -13,13 +13,24 @@ const KINDS: readonly SpanKind[] = ["internal", "internal", "server", "client", 
  */
 export function parseTraces(text: string): ViewedSpan[] {
   const request: Json = JSON.parse(text);
+  if (isDeeper(request, MOST_LEVELS)) {
+    throw new SyntaxError(`Cannot read traces: a value must have ${MOST_LEVELS} levels at most`);
+  }
   return list(request, "resourceSpans").flatMap((resourceSpans) => {
     const resource = attributes(field(field(resourceSpans, "resource"), "attributes"));
-    const service = String(resource["service.name"] ?? "unknown_service");
+    const service = asText((resource["service.name"] as Json) ?? "unknown_service");
     return list(resourceSpans, "scopeSpans").flatMap((scope) =>
       list(scope, "spans").map((span) => parseSpan(span, service)),
     );
   });
+}
+
+/** Far more than anybody sends, and less than is too deep for the stack. */
+const MOST_LEVELS = 100;
+
+function isDeeper(value: Json, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((each: Json) => isDeeper(each, levels - 1));
 }
 
 function parseSpan(span: Json, service: string): ViewedSpan {
@@ -28,13 +39,17 @@ function parseSpan(span: Json, service: string): ViewedSpan {
     spanId: id(span, "spanId", 16),
     parentSpanId: field(span, "parentSpanId") ? id(span, "parentSpanId", 16) : undefined,
     service,
-    name: String(field(span, "name") ?? ""),
-    kind: KINDS[Number(field(span, "kind") ?? 0)] ?? "internal",
+    name: asText(field(span, "name") ?? ""),
+    kind: KINDS[number(field(span, "kind") ?? 0)] ?? "internal",
     start: time(span, "startTimeUnixNano"),
     end: time(span, "endTimeUnixNano"),
     attributes: attributes(field(span, "attributes")),
-    failed: Number(field(field(span, "status"), "code") ?? 0) === 2,
+    failed: number(field(field(span, "status"), "code") ?? 0) === 2,
   };
+}
+
+function asText(value: Json): string {
+  return typeof value === "object" && value !== null ? JSON.stringify(value) : String(value);
 }
 
 function field(value: Json, name: string): Json {
@@ -61,7 +76,11 @@ function id(span: Json, name: string, digits: number): string {
 /** Nanoseconds come as a decimal string, of more digits than a number holds. */
 function time(span: Json, name: string): number {
   const value = field(span, name);
-  if ((typeof value !== "string" && typeof value !== "number") || !/^\d+$/.test(String(value))) {
+  if (
+    (typeof value !== "string" && typeof value !== "number") ||
+    !/^\d{1,20}$/.test(String(value)) ||
+    BigInt(value) >= 2n ** 64n
+  ) {
     throw new SyntaxError(`Cannot read traces: '${name}' must be nanoseconds since the epoch`);
   }
   const nanos = BigInt(value);
@@ -71,13 +90,17 @@ function time(span: Json, name: string): number {
 function attributes(pairs: Json): Record<string, AttributeValue> {
   const entries = Array.isArray(pairs) ? pairs : [];
   return Object.fromEntries(
-    entries.map((pair: Json) => [String(field(pair, "key")), attributeValue(field(pair, "value"))]),
+    entries.map((pair: Json) => [asText(field(pair, "key")), attributeValue(field(pair, "value"))]),
   );
+}
+
+function number(value: Json): number {
+  return typeof value === "object" ? NaN : Number(value);
 }
 
 function attributeValue(value: Json): AttributeValue {
   const [kind, content] = Object.entries((value ?? {}) as Record<string, Json>)[0] ?? [];
-  if (kind === "intValue" || kind === "doubleValue") return Number(content);
+  if (kind === "intValue" || kind === "doubleValue") return number(content);
   if (kind === "boolValue") return content === true;
   if (kind === "arrayValue") return list(content, "values").map(attributeValue);
   return typeof content === "string" ? content : JSON.stringify(content ?? null);

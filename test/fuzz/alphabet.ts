@@ -1,0 +1,29 @@
+import fc, { type Arbitrary } from "fast-check";
+
+/** Alphabets of the grammars, written out: what is checked here is regular expressions, which are not checked by others of their kind. */
+export const DIGITS = "0123456789";
+export const LOWER = "abcdefghijklmnopqrstuvwxyz";
+export const UPPER = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+export const LOWER_HEX = `${DIGITS}abcdef`;
+/** RFC 9110, 5.6.2. */
+export const TOKEN = `!#$%&'*+-.^_\`|~${DIGITS}${LOWER}${UPPER}`;
+
+export function isMadeOf(text: string, alphabet: string): boolean {
+  for (const character of text) if (!alphabet.includes(character)) return false;
+  return true;
+}
+
+/** In lower case, but for what only looks like a letter of ASCII. */
+export function asciiLower(text: string): string {
+  return text.replaceAll(/[A-Z]/g, (letter) => letter.toLowerCase());
+}
+
+/** Characters from one code to another. */
+export function span(from: number, to: number): string {
+  return Array.from({ length: to - from + 1 }, (_, index) => String.fromCharCode(from + index)).join("");
+}
+
+/** Text of an alphabet. */
+export function textOf(alphabet: string, minLength: number, maxLength: number): Arbitrary<string> {
+  return fc.string({ unit: fc.constantFrom(...alphabet.split("")), minLength, maxLength, size: "max" });
+}

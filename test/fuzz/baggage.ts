@@ -1,0 +1,114 @@
+import assert from "node:assert/strict";
+import { validateHeaderValue } from "node:http";
+
+import fc, { type Arbitrary } from "fast-check";
+
+import { parseBaggage, withEntries, withoutEntries } from "../../packages/http/src/baggage.ts";
+import { DIGITS, isMadeOf, LOWER, textOf } from "./alphabet.ts";
+import {
+  baggage,
+  entries,
+  isField,
+  looseName,
+  MOST_BYTES,
+  MOST_MEMBERS,
+  OCTETS,
+  readBaggage,
+} from "./baggage-grammar.ts";
+import { type AnySubject, subject, textSubject } from "./subject.ts";
+import { almost, anyText, pumped } from "./values.ts";
+
+const reading = textSubject({
+  name: "baggage",
+  share: 2,
+  valid: baggage,
+  parse: parseBaggage,
+  judge(header, members) {
+    assert.deepEqual(members, readBaggage(header));
+    return members.length > 0;
+  },
+});
+
+/** A header, and what is to be added to it. */
+type Addition = [header: string, added: [string, string][]];
+
+/** Entries that together, or each of them, may be longer than baggage may be. */
+const large = fc.array(
+  fc.tuple(
+    textOf(LOWER, 1, 3),
+    fc
+      .integer({ min: 0, max: MOST_BYTES + 10 })
+      .chain((length) => textOf(OCTETS, 1, 1).map((each) => each.repeat(length))),
+  ),
+  { maxLength: 4 },
+);
+const many = fc
+  .integer({ min: 150, max: 200 })
+  .map((count) => Array.from({ length: count }, (_, index) => `m${index}=1`).join(","));
+
+function additions(header: Arbitrary<string>): Arbitrary<Addition> {
+  return fc.tuple(header, fc.oneof({ arbitrary: entries, weight: 4 }, large));
+}
+
+const adding = subject<Addition, string>({
+  name: "baggage, with entries",
+  random: additions(anyText),
+  mutated: additions(fc.oneof({ arbitrary: almost(baggage), weight: 4 }, many)),
+  valid: additions(fc.oneof({ arbitrary: baggage, weight: 4 }, many)),
+  long: { texts: pumped(baggage), from: (text) => [text, [["added", "1"]]] },
+  parse: ([header, added]) => withEntries(header, added),
+  judge([header, added], result) {
+    if (isField(header)) validateHeaderValue("baggage", result);
+    const members = result === "" ? [] : result.split(",");
+    assert.ok(result.length <= MOST_BYTES && members.length <= MOST_MEMBERS, "It is longer than it may be");
+
+    const names = new Set(added.map(([name]) => name));
+    const others = header.split(",").map((each) => each.trim());
+    const kept = others.filter((each) => each !== "" && !names.has(looseName(each)));
+    const wanted = [...added.map((entry) => entry.join("=")), ...kept].slice(0, MOST_MEMBERS);
+    let [first, length] = [0, -1];
+    while (first < wanted.length && length + 1 + wanted[first]!.length <= MOST_BYTES) {
+      length += 1 + wanted[first]!.length;
+      first += 1;
+    }
+    assert.deepEqual(
+      members.slice(0, first),
+      wanted.slice(0, first),
+      "What was added first is not there, or not first",
+    );
+    // Of what does not fit, some may: in the order in which it was.
+    let at = 0;
+    for (const each of wanted) if (members[at] === each) at += 1;
+    assert.equal(at, members.length, "There is what nobody has sent");
+    return members.length > 0;
+  },
+});
+
+const removing = subject<[string, number], string | undefined>({
+  name: "baggage, without entries",
+  random: fc.tuple(anyText, fc.nat()),
+  mutated: fc.tuple(almost(baggage), fc.nat()),
+  valid: fc.tuple(baggage, fc.nat()),
+  long: { texts: pumped(baggage), from: (text) => [text, 0] },
+  parse: ([header, which]) => withoutEntries(header, new Set([nameIn(header, which)])),
+  judge([header, which], result) {
+    const removed = nameIn(header, which);
+    const left = result?.split(",").map((each) => each.trim()) ?? [];
+    assert.ok(!left.some((each) => looseName(each) === removed), "It is still there");
+    const others = readBaggage(header).filter(({ text }) => looseName(text) !== removed);
+    const kept = new Set(left);
+    for (const { text } of others) assert.ok(kept.has(text.trim()), `'${text}' is gone too`);
+    const sent = new Set(header.split(",").map((each) => each.trim()));
+    for (const each of left) assert.ok(sent.has(each), `Nobody has sent '${each}'`);
+    return result !== undefined;
+  },
+});
+
+/** The name of one of the members, be they of the grammar or not, if a value may be declared by it. */
+function nameIn(header: string, which: number): string {
+  const members = header.split(",");
+  const name = looseName(members[which % members.length]!);
+  return name !== "" && isMadeOf(name, `${LOWER}${DIGITS}-`) ? name : "absent";
+}
+
+export const baggages: readonly AnySubject[] = [reading, adding, removing];

@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+
+import { background } from "@throughline/context";
+import { Unauthenticated } from "@throughline/http";
+import fc, { type Arbitrary } from "fast-check";
+import { SignJWT } from "jose";
+
+import { NodeHeaders } from "../../packages/http/src/headers.ts";
+import { bearer } from "../../packages/identity/src/bearer.ts";
+import { jwtVerifier } from "../../packages/identity/src/jwt-verifier.ts";
+import { principal, type Principal } from "../../packages/identity/src/principal.ts";
+import { txnToken } from "../../packages/identity/src/txn-token.ts";
+import { type AnySubject, subject } from "./subject.ts";
+
+type Claims = Record<string, unknown>;
+
+const KEY = new Uint8Array(32).fill(7);
+const NOW = Math.floor(Date.now() / 1000);
+const FIXED: Claims = {
+  iss: "issuer",
+  aud: "shop",
+  sub: "ada",
+  iat: NOW,
+  exp: NOW + 3600,
+  txn: "1",
+  scope: "read",
+  req_wl: "gateway",
+};
+const NAMES = [
+  ...Object.keys(FIXED),
+  "nbf",
+  "scp",
+  "act",
+  "tenant",
+  "auth_time",
+  "tctx",
+  "rctx",
+  "toString",
+  "__proto__",
+];
+
+/** Anything in the place of a claim, also what will not be made text, and times that no date has. */
+const anything = fc.oneof(
+  fc.jsonValue(),
+  fc.constantFrom<unknown>({ toString: 1, valueOf: 1 }, 1e300, -1e300, 1e15, -1, 1.5, "", [], [{}], {
+    sub: { toString: null },
+  }),
+);
+
+function claimsOf(value: Arbitrary<unknown>, maxKeys: number): Arbitrary<Claims> {
+  return fc.dictionary(fc.constantFrom(...NAMES), value, { minKeys: 1, maxKeys });
+}
+
+const text = fc.string({ unit: "grapheme", minLength: 1 });
+const valid = fc.record<Claims>(
+  {
+    sub: text,
+    exp: fc.integer({ min: NOW + 3600, max: NOW + 1e9 }),
+    scope: fc.array(text).map((all) => all.join(" ")),
+    tenant: text,
+    act: fc.record({ sub: text, act: fc.record({ sub: text }) }),
+    auth_time: fc.integer({ min: 0, max: NOW }),
+    tctx: fc.dictionary(fc.string(), fc.jsonValue()),
+  },
+  { requiredKeys: [] },
+);
+
+function isSane({ subject, scopes, tenant, issuer, expiresAt, authTime }: Principal): boolean {
+  const isText = (each: unknown): boolean => each === undefined || typeof each === "string";
+  const isDate = (each: Date | undefined): boolean => each === undefined || !Number.isNaN(each.getTime());
+  return (
+    typeof subject === "string" &&
+    scopes.every(isText) &&
+    [tenant, issuer].every(isText) &&
+    [expiresAt, authTime].every(isDate)
+  );
+}
+
+/** Tokens that are signed as they should be, with claims as they should not: an issuer is trusted, but may be wrong. */
+function claimed(name: string, guard: (token: string) => Promise<Principal | undefined>): AnySubject {
+  return subject<Claims, Promise<Principal | undefined>>({
+    name,
+    share: 0.1,
+    random: claimsOf(anything, 20),
+    mutated: claimsOf(anything, 2),
+    valid,
+    async parse(claims) {
+      const token = await new SignJWT({ ...FIXED, ...claims })
+        .setProtectedHeader({ alg: "HS256", typ: "txntoken+jwt" })
+        .sign(KEY);
+      try {
+        return await guard(token);
+      } catch (error) {
+        if (!(error instanceof Unauthenticated)) throw error;
+        return undefined;
+      }
+    },
+    judge(claims, who) {
+      if (who === undefined) return false;
+      assert.ok(isSane(who), `That is nobody: ${JSON.stringify(who)}`);
+      assert.equal(who.subject, { ...FIXED, ...claims }["sub"]);
+      return true;
+    },
+  });
+}
+
+const isBearer = bearer(jwtVerifier({ issuer: "issuer", audience: "shop", algorithms: ["HS256"], keys: KEY }));
+const isTxn = txnToken({ trustDomain: "shop", algorithms: ["HS256"], keys: KEY });
+
+async function whoIn(guard: typeof isBearer, headers: Record<string, string>): Promise<Principal | undefined> {
+  const ctx = await guard({ ctx: background, headers: new NodeHeaders(headers) });
+  return principal(ctx!);
+}
+
+export const claims: readonly AnySubject[] = [
+  claimed("claims of a JWT", (token) => whoIn(isBearer, { authorization: `Bearer ${token}` })),
+  claimed("claims of a txn-token", (token) => whoIn(isTxn, { "txn-token": token })),
+];

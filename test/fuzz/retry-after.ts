@@ -1,0 +1,65 @@
+import assert from "node:assert/strict";
+
+import fc from "fast-check";
+
+import { parseRetryAfter } from "../../packages/http/src/retry-after.ts";
+import { DIGITS, isMadeOf, textOf } from "./alphabet.ts";
+import { type AnySubject, textSubject } from "./subject.ts";
+
+const NOW = 1_795_608_000_000;
+const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
+const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/** Times that there are, and those that only look so. */
+const date = fc.oneof(
+  fc.integer({ min: NOW / 1000 - 1e6, max: NOW / 1000 + 1e6 }).map((seconds) => new Date(seconds * 1000).toUTCString()),
+  fc
+    .date({ min: new Date("0000-01-01"), max: new Date("9999-12-31"), noInvalidDate: true })
+    .map((each) => each.toUTCString()),
+  fc
+    .tuple(
+      fc.constantFrom(...DAYS),
+      fc.constantFrom(...MONTHS),
+      fc.array(textOf(DIGITS, 2, 2), { minLength: 6, maxLength: 6 }),
+    )
+    .map(
+      ([day, month, [date, century, year, ...time]]) =>
+        `${day}, ${date} ${month} ${century}${year} ${time.join(":")} GMT`,
+    ),
+);
+
+/** RFC 9110, 5.6.7: IMF-fixdate. Milliseconds since the epoch. */
+function readDate(value: string): number | undefined {
+  const [dayName, date, monthName, year, time, zone, ...more] = value.split(" ");
+  const clock = time?.split(":") ?? [];
+  const numbers = [date, year, ...clock];
+  if (zone !== "GMT" || more.length > 0 || clock.length !== 3 || year?.length !== 4) return undefined;
+  if (!numbers.every((each, index) => isMadeOf(each!, DIGITS) && (index === 1 || each!.length === 2))) return undefined;
+  const month = MONTHS.indexOf(monthName!);
+  const [day, fullYear, hour, minute, second] = numbers.map(Number) as [number, number, number, number, number];
+  const isLeap = (fullYear % 4 === 0 && fullYear % 100 !== 0) || fullYear % 400 === 0;
+  const lengths = [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+  if (month === -1 || day < 1 || day > lengths[month]! || hour > 23 || minute > 59 || second > 59) return undefined;
+  // In ECMAScript such a year may be one of ours. Nobody sends it.
+  if (fullYear < 100) return undefined;
+  // Days since 1 January of the year 0, a Saturday, of the calendar that is reckoned back.
+  const past = 1 + Math.floor((fullYear - 1) / 4) - Math.floor((fullYear - 1) / 100) + Math.floor((fullYear - 1) / 400);
+  const days = fullYear * 365 + past + lengths.slice(0, month).reduce((sum, each) => sum + each, 0) + day - 1;
+  if (dayName !== `${DAYS[(days + 6) % 7]},`) return undefined;
+  const TO_1970 = 719_528;
+  return (((days - TO_1970) * 24 + hour) * 60 + minute) * 60_000 + second * 1000;
+}
+
+export const retryAfter: AnySubject = textSubject({
+  name: "retry-after",
+  share: 2,
+  valid: fc.oneof(textOf(DIGITS, 1, 9), date),
+  parse: (value) => parseRetryAfter(value, NOW),
+  judge(value, ms) {
+    const isNumber = value !== "" && value.length <= 9 && isMadeOf(value, DIGITS);
+    const at = readDate(value);
+    const own = isNumber ? Number(value) * 1000 : at === undefined ? undefined : Math.max(0, at - NOW);
+    assert.equal(ms, own);
+    return ms !== undefined;
+  },
+});

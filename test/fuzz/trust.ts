@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+
+import fc, { type Arbitrary } from "fast-check";
+
+import { NodeHeaders } from "../../packages/http/src/headers.ts";
+import { trustOf } from "../../packages/http/src/trust.ts";
+import { ipv4, ipv6, readAddress, readIPv4 } from "./addresses.ts";
+import { DIGITS, isMadeOf } from "./alphabet.ts";
+import { type AnySubject, subject } from "./subject.ts";
+import { almost, anyText, pumped } from "./values.ts";
+
+/** A range that is trusted, and a peer's address. */
+type Asked = [range: string, address: string];
+
+/** Whether the range was taken, and then the address. */
+type Trusted = "refused" | boolean;
+
+const NO_HEADERS = new NodeHeaders({});
+
+function isTrusted([range, address]: Asked): Trusted {
+  let trust;
+  try {
+    trust = trustOf({ addresses: [range] });
+  } catch (error) {
+    if (!(error instanceof TypeError && error.message.startsWith("Cannot make a request context: 'addresses'")))
+      throw error;
+    return "refused";
+  }
+  return trust({ address, isUnixSocket: false, subjects: [] }, NO_HEADERS);
+}
+
+/** The bits that an address must begin with, and how many of them; `undefined` for what is no range. */
+function readRange(range: string): { bits: bigint; count: number } | undefined {
+  const [address, prefix, ...more] = range.split("/");
+  const bits = readAddress(address!);
+  const isShort = readIPv4(address!) !== undefined;
+  const most = isShort ? 32 : 128;
+  if (bits === undefined || more.length > 0) return undefined;
+  if (prefix === undefined) return { bits, count: 128 };
+  if (prefix === "" || prefix.length > 3 || !isMadeOf(prefix, DIGITS) || Number(prefix) > most) return undefined;
+  return { bits, count: Number(prefix) + (isShort ? 96 : 0) };
+}
+
+const address = fc.oneof(ipv4, ipv6);
+const range = fc.oneof(
+  fc.tuple(ipv4, fc.integer({ min: 0, max: 32 })).map((parts) => parts.join("/")),
+  fc.tuple(ipv6, fc.integer({ min: 0, max: 128 })).map((parts) => parts.join("/")),
+  address,
+);
+
+/** An address that is the range's own but for a bit, or for nothing. */
+const neighbours: Arbitrary<Asked> = fc.tuple(range, fc.nat({ max: 128 })).map(([each, bit]) => {
+  const bits = readRange(each)!.bits ^ (bit === 128 ? 0n : 1n << BigInt(bit));
+  const groups = Array.from({ length: 8 }, (_, index) => ((bits >> BigInt(112 - 16 * index)) & 0xffffn).toString(16));
+  return [each, groups.join(":")];
+});
+
+const zone = fc.constantFrom("", "", "%eth0", "%1");
+
+export const trust: AnySubject = subject<Asked, Trusted>({
+  name: "trusted addresses",
+  share: 2,
+  random: fc.tuple(fc.oneof(range, anyText), fc.oneof(address, anyText)),
+  mutated: fc.oneof(fc.tuple(range, almost(address)), fc.tuple(almost(range), address)),
+  valid: fc.oneof(
+    neighbours,
+    fc.tuple(
+      range,
+      fc.oneof(
+        ipv4,
+        fc.tuple(ipv6, zone).map((parts) => parts.join("")),
+      ),
+    ),
+  ),
+  long: { texts: pumped(fc.oneof(address, range)), from: (text) => [text.includes("/") ? text : "10.0.0.0/8", text] },
+  parse: isTrusted,
+  judge([range, address], trusted) {
+    const own = readRange(range);
+    assert.equal(trusted === "refused", own === undefined, `It is ${own === undefined ? "no" : "a"} range`);
+    if (trusted === "refused") return false;
+    // The kernel says by which interface it has come, after the address. What it never says need only not be trusted.
+    const bits = readAddress(address.split("%")[0]!);
+    const shift = BigInt(128 - own!.count);
+    const isInside = bits !== undefined && bits >> shift === own!.bits >> shift;
+    const isKernels = !address.includes("%") || isMadeOf(address.slice(address.indexOf("%") + 1), `${DIGITS}eth`);
+    if (trusted || isKernels) assert.equal(trusted, isInside);
+    return trusted;
+  },
+});
