@@ -1,6 +1,6 @@
-// One Express application, in one of the ways that are compared: a process of its own, which tells what it has used.
+// One application, in one of the ways that are compared: a process of its own, which tells what it has used.
 import { once } from "node:events";
-import type { createServer, IncomingMessage, ServerResponse } from "node:http";
+import type { createServer } from "node:http";
 import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 
@@ -10,21 +10,25 @@ import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import { registerInstrumentations } from "@opentelemetry/instrumentation";
 import { ExpressInstrumentation } from "@opentelemetry/instrumentation-express";
 import { HttpInstrumentation } from "@opentelemetry/instrumentation-http";
+import { KoaInstrumentation } from "@opentelemetry/instrumentation-koa";
 import { BatchSpanProcessor, type SpanExporter, TracerProvider } from "@opentelemetry/sdk-trace";
-import { requestContext } from "@throughline/express";
+
+import { applications, type Framework } from "./applications.ts";
 
 export type Variant =
   | "bare"
   | "ours"
   | "ours, with a recorded span"
   | "OpenTelemetry http"
-  | "OpenTelemetry http + express";
+  | "OpenTelemetry http + framework";
 
-const variant = process.argv[2] as Variant;
+const [framework, variant] = process.argv.slice(2) as [Framework, Variant];
 const isOurs = variant.startsWith("ours");
 
 /** Takes spans and does nothing with them, so that only making them is measured. */
 const nowhere: SpanExporter = { export: (_spans, done) => done({ code: 0 }), shutdown: () => Promise.resolve() };
+
+const ofFramework = { express: () => new ExpressInstrumentation(), koa: () => new KoaInstrumentation() };
 
 if (variant !== "bare" && variant !== "ours") {
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
@@ -32,7 +36,7 @@ if (variant !== "bare" && variant !== "ours") {
   const tracerProvider = new TracerProvider({ spanProcessors: [new BatchSpanProcessor({ exporter: nowhere })] });
   trace.setGlobalTracerProvider(tracerProvider);
   const instrumentations = variant.startsWith("OpenTelemetry")
-    ? [new HttpInstrumentation(), ...(variant.endsWith("express") ? [new ExpressInstrumentation()] : [])]
+    ? [new HttpInstrumentation(), ...(variant.endsWith("framework") ? [ofFramework[framework]()] : [])]
     : [];
   registerInstrumentations({ tracerProvider, instrumentations });
 }
@@ -40,19 +44,8 @@ if (variant !== "bare" && variant !== "ours") {
 // Required, not imported: instrumentations patch what is required.
 const require = createRequire(import.meta.url);
 const http = require("node:http") as { createServer: typeof createServer };
-const express = require("express") as () => {
-  (req: IncomingMessage, res: ServerResponse): void;
-  disable(name: string): void;
-  use(middleware: unknown): void;
-  get(path: string, handler: (req: IncomingMessage, res: ServerResponse) => void): void;
-};
 
-const app = express();
-app.disable("x-powered-by");
-if (isOurs) app.use(requestContext({ maxTimeout: "30s" }));
-app.get("/items/:id", (_req, res) => void res.end("ok"));
-
-const server = http.createServer(app).listen(0, "127.0.0.1");
+const server = http.createServer(applications[framework](isOurs)).listen(0, "127.0.0.1");
 await once(server, "listening");
 process.send!({ port: (server.address() as AddressInfo).port });
 
