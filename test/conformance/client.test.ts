@@ -1,6 +1,4 @@
-import { once } from "node:events";
 import type http from "node:http";
-import net, { type AddressInfo } from "node:net";
 
 import { metrics, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { suppressTracing } from "@opentelemetry/core";
@@ -14,7 +12,7 @@ import { background, type Context, DeadlineExceeded, run, withCancel, withTimeou
 import { callsOf, parseGrpcTimeout, withCriticality } from "@throughline/http";
 import { describe, expect, it, vi } from "vitest";
 
-import { atEnd, cleanUpAfterEach, echo, serve } from "../support/loopback.ts";
+import { atEnd, cleanUpAfterEach, echo, serve, silentServer } from "../support/loopback.ts";
 import { recordSpans } from "../support/spans.ts";
 import { clients } from "./clients/index.ts";
 
@@ -68,15 +66,8 @@ describe.each(clients)("$name", (client) => {
   });
 
   it("ends with its context while it connects", async () => {
-    const sockets: net.Socket[] = [];
-    const silent = net.createServer((socket) => void sockets.push(socket)).listen(0, "127.0.0.1");
-    await once(silent, "listening");
-    atEnd(() => {
-      for (const socket of sockets) socket.destroy();
-      return new Promise((resolve) => silent.close(resolve));
-    });
+    const url = await silentServer();
     const [ctx] = withTimeout(background, 50);
-    const url = `https://127.0.0.1:${(silent.address() as AddressInfo).port}/`;
 
     const error: unknown = await run(ctx, () => call(url)).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(DeadlineExceeded);

@@ -1,54 +1,14 @@
-import { metrics } from "@opentelemetry/api";
-import {
-  AggregationTemporality,
-  InMemoryMetricExporter,
-  MeterProvider,
-  PeriodicExportingMetricReader,
-} from "@opentelemetry/sdk-metrics";
 import { current } from "@throughline/context";
 import { sleep } from "@throughline/resilience";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 
-import { send } from "../support/client.ts";
+import { measureDuringEach, type Series } from "../support/measurements.ts";
 import { serveOn } from "../support/serving.ts";
 import { hosts } from "./hosts/index.ts";
 
-/** One series: the attributes that it has, and what was measured. */
-interface Series {
-  readonly attributes: Record<string, unknown>;
-  readonly count: number;
-  readonly sum: number | undefined;
-}
-
 describe.each(hosts)("$name, measured", (host) => {
-  const { serving, answer } = serveOn(host);
-  let exporter: InMemoryMetricExporter;
-  let provider: MeterProvider;
-
-  beforeEach(() => {
-    exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
-    provider = new MeterProvider({ readers: [new PeriodicExportingMetricReader({ exporter })] });
-    metrics.setGlobalMeterProvider(provider);
-  });
-  afterEach(async () => {
-    metrics.disable();
-    await provider.shutdown();
-  });
-
-  async function series(name: string): Promise<Series[]> {
-    exporter.reset();
-    await provider.forceFlush();
-    const all = exporter.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((scope) => scope.metrics));
-    return all
-      .filter((metric) => metric.descriptor.name === name)
-      .flatMap((metric) =>
-        metric.dataPoints.map(({ attributes, value }) =>
-          typeof value === "number"
-            ? { attributes, count: value, sum: undefined }
-            : { attributes, count: (value as { count: number }).count, sum: (value as { sum?: number }).sum },
-        ),
-      );
-  }
+  const { answer, abandon } = serveOn(host);
+  const series = measureDuringEach();
 
   /** What is told once a request is over, which may be a moment after its answer. */
   async function settled(name: string): Promise<Series> {
@@ -96,16 +56,7 @@ describe.each(hosts)("$name, measured", (host) => {
   });
 
   it("tells of a client that left, and makes up no status for it", async () => {
-    let isRunning = false;
-    const url = await serving(async () => {
-      isRunning = true;
-      await sleep(current(), "10s");
-      return "nobody reads this";
-    });
-    const sent = send(host.protocol, url);
-    sent.reply.catch(() => {});
-    await vi.waitUntil(() => isRunning);
-    sent.leave();
+    await abandon();
 
     expect((await settled("throughline.server.requests")).attributes).toEqual({ "throughline.ended_by": "client" });
     expect((await settled("http.server.request.duration")).attributes).not.toHaveProperty("http.response.status_code");

@@ -1,10 +1,7 @@
 import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
-import { current } from "@throughline/context";
 import { traceId } from "@throughline/http";
-import { sleep } from "@throughline/resilience";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 
-import { send } from "../support/client.ts";
 import { serveOn } from "../support/serving.ts";
 import { recordSpans } from "../support/spans.ts";
 import { hosts } from "./hosts/index.ts";
@@ -13,7 +10,7 @@ const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const TRACEPARENT = `00-${TRACE}-b7ad6b7169203331-01`;
 
 describe.each(hosts)("$name", (host) => {
-  const { serving, answer } = serveOn(host);
+  const { answer, abandon } = serveOn(host);
 
   describe("without an SDK", () => {
     it("the caller's trace is known", async () => {
@@ -75,16 +72,7 @@ describe.each(hosts)("$name", (host) => {
     });
 
     it("a client that left is no error, and no status is made up", async () => {
-      let isRunning = false;
-      const url = await serving(async () => {
-        isRunning = true;
-        await sleep(current(), "10s");
-        return "nobody reads this";
-      });
-      const sent = send(host.protocol, url);
-      sent.reply.catch(() => {});
-      await vi.waitUntil(() => isRunning);
-      sent.leave();
+      await abandon();
 
       const [span] = await spans.take(1);
       expect(span!.attributes).toMatchObject({ "throughline.ended_by": "client" });

@@ -3,7 +3,7 @@ import { createFetch } from "@throughline/fetch";
 import { declare, jsonCodec, textCodec, type TrustOptions } from "@throughline/http";
 import { describe, expect, it } from "vitest";
 
-import { countDuringEach } from "../support/counts.ts";
+import { countDuringEach } from "../support/measurements.ts";
 import { serveOn } from "../support/serving.ts";
 import { sendStrange } from "../support/strange-client.ts";
 import { hosts } from "./hosts/index.ts";

@@ -10,24 +10,14 @@ import { bearer } from "../../packages/identity/src/bearer.ts";
 import { jwtVerifier } from "../../packages/identity/src/jwt-verifier.ts";
 import { principal, type Principal } from "../../packages/identity/src/principal.ts";
 import { txnToken } from "../../packages/identity/src/txn-token.ts";
+import { GOOD_CLAIMS, NOW } from "./good-claims.ts";
 import { type AnySubject, subject } from "./subject.ts";
 
 type Claims = Record<string, unknown>;
 
 const KEY = new Uint8Array(32).fill(7);
-const NOW = Math.floor(Date.now() / 1000);
-const FIXED: Claims = {
-  iss: "issuer",
-  aud: "shop",
-  sub: "ada",
-  iat: NOW,
-  exp: NOW + 3600,
-  txn: "1",
-  scope: "read",
-  req_wl: "gateway",
-};
 const NAMES = [
-  ...Object.keys(FIXED),
+  ...Object.keys(GOOD_CLAIMS),
   "nbf",
   "scp",
   "act",
@@ -85,7 +75,7 @@ function claimed(name: string, guard: (token: string) => Promise<Principal | und
     mutated: claimsOf(anything, 2),
     valid,
     async parse(claims) {
-      const token = await new SignJWT({ ...FIXED, ...claims })
+      const token = await new SignJWT({ ...GOOD_CLAIMS, ...claims })
         .setProtectedHeader({ alg: "HS256", typ: "txntoken+jwt" })
         .sign(KEY);
       try {
@@ -98,7 +88,7 @@ function claimed(name: string, guard: (token: string) => Promise<Principal | und
     judge(claims, who) {
       if (who === undefined) return false;
       assert.ok(isSane(who), `That is nobody: ${JSON.stringify(who)}`);
-      assert.equal(who.subject, { ...FIXED, ...claims }["sub"]);
+      assert.equal(who.subject, { ...GOOD_CLAIMS, ...claims }["sub"]);
       return true;
     },
   });

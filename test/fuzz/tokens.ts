@@ -10,6 +10,7 @@ import { NodeHeaders } from "../../packages/http/src/headers.ts";
 import { jwtVerifier } from "../../packages/identity/src/jwt-verifier.ts";
 import { txnToken } from "../../packages/identity/src/txn-token.ts";
 import { DIGITS, isMadeOf, LOWER, UPPER } from "./alphabet.ts";
+import { GOOD_CLAIMS, NOW } from "./good-claims.ts";
 import { type AnySubject, subject } from "./subject.ts";
 import { almost, anyText, pumped } from "./values.ts";
 
@@ -18,21 +19,10 @@ const own = generateKeyPairSync("ec", { namedCurve: "P-256" });
 const foreign = generateKeyPairSync("ec", { namedCurve: "P-256" });
 /** Published, and so known to whoever would sign with it. */
 const published = Buffer.from(own.publicKey.export({ type: "spki", format: "pem" }));
-const NOW = Math.floor(Date.now() / 1000);
 const HEADER = { alg: "ES256", typ: "txntoken+jwt" };
-const CLAIMS = {
-  iss: "issuer",
-  aud: "shop",
-  sub: "ada",
-  iat: NOW,
-  exp: NOW + 3600,
-  txn: "1",
-  scope: "read",
-  req_wl: "gateway",
-};
 
 function sign(claims: object, header: JWTHeaderParameters, key: Parameters<SignJWT["sign"]>[0]): Promise<string> {
-  return new SignJWT({ ...CLAIMS, ...claims }).setProtectedHeader(header).sign(key);
+  return new SignJWT({ ...GOOD_CLAIMS, ...claims }).setProtectedHeader(header).sign(key);
 }
 
 function signed(claims: object): Promise<string> {
@@ -51,7 +41,7 @@ const bad = await Promise.all([
   sign({}, { ...HEADER, jwk: foreign.publicKey.export({ format: "jwk" }) }, foreign.privateKey),
   sign({}, { ...HEADER, alg: "HS256" }, published),
   sign({}, { ...HEADER, crit: ["exp"], exp: NOW }, own.privateKey).catch(() => ""),
-  new UnsecuredJWT(CLAIMS).encode(),
+  new UnsecuredJWT(GOOD_CLAIMS).encode(),
 ]);
 
 const BASE64URL = `${LOWER}${UPPER}${DIGITS}-_`;

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import http from "node:http";
-import type { AddressInfo } from "node:net";
+import net, { type AddressInfo } from "node:net";
 
 import { type Context, run } from "@throughline/context";
 import { afterEach } from "vitest";
@@ -29,6 +29,18 @@ export async function serve(listener: http.RequestListener): Promise<{ url: stri
     return new Promise((resolve) => server.close(resolve));
   });
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, server };
+}
+
+/** The address of one that takes connections until the test is over and never says a word, so that TLS waits. */
+export async function silentServer(): Promise<string> {
+  const sockets: net.Socket[] = [];
+  const server = net.createServer((socket) => void sockets.push(socket)).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  atEnd(() => {
+    for (const socket of sockets) socket.destroy();
+    return new Promise((resolve) => server.close(resolve));
+  });
+  return `https://127.0.0.1:${(server.address() as AddressInfo).port}/`;
 }
 
 /** Answers with the headers it was sent. */

@@ -1,5 +1,6 @@
 import { type Context, current } from "@throughline/context";
 import type { ServerOptions } from "@throughline/http";
+import { sleep } from "@throughline/resilience";
 import { afterEach } from "vitest";
 
 import { type Handler, type Host, serve, type Served } from "../conformance/hosts/index.ts";
@@ -18,6 +19,8 @@ export interface Serving {
   serving(handler: Handler, options?: ServerOptions, inner?: ServerOptions): Promise<string>;
   /** Answers one request. */
   answer(headers: Record<string, string | string[]>, options?: ServerOptions, handler?: Handler): Promise<Answered>;
+  /** Has a client leave while its handler waits. */
+  abandon(): Promise<void>;
 }
 
 /** Servers of a host for the tests of a suite. */
@@ -46,5 +49,18 @@ export function serveOn(host: Host): Serving {
     }, options);
     return { reply: await send(host.protocol, url, headers).reply, ...seen };
   }
-  return { serving, answer };
+
+  async function abandon(): Promise<void> {
+    const running = Promise.withResolvers<void>();
+    const url = await serving(async () => {
+      running.resolve();
+      await sleep(current(), "10s");
+      return "nobody reads this";
+    });
+    const sent = send(host.protocol, url);
+    sent.reply.catch(() => {});
+    await running.promise;
+    sent.leave();
+  }
+  return { serving, answer, abandon };
 }

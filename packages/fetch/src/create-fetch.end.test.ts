@@ -1,10 +1,9 @@
-import { getEventListeners, once } from "node:events";
-import net, { type AddressInfo } from "node:net";
+import { getEventListeners } from "node:events";
 
 import { background, DeadlineExceeded, run, withCancel, withTimeout } from "@throughline/context";
 import { describe, expect, it, vi } from "vitest";
 
-import { cleanUpAfterEach, atEnd, echo, serve } from "../../../test/support/loopback.ts";
+import { cleanUpAfterEach, echo, serve, silentServer } from "../../../test/support/loopback.ts";
 import { createFetch } from "./create-fetch.ts";
 
 const fetch = createFetch();
@@ -35,19 +34,10 @@ describe("a context that ends", () => {
   });
 
   it("rejects with its own error object while the call connects", async () => {
-    // Takes connections and never says a word, so that TLS waits.
-    const sockets: net.Socket[] = [];
-    const silent = net.createServer((socket) => void sockets.push(socket)).listen(0, "127.0.0.1");
-    await once(silent, "listening");
-    atEnd(() => {
-      for (const socket of sockets) socket.destroy();
-      return new Promise((resolve) => silent.close(resolve));
-    });
+    const url = await silentServer();
     const [ctx] = withTimeout(background, 30);
 
-    const error = await run(ctx, () => fetch(`https://127.0.0.1:${(silent.address() as AddressInfo).port}/`)).catch(
-      (e: unknown) => e,
-    );
+    const error = await run(ctx, () => fetch(url)).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(DeadlineExceeded);
     expect(error).toBe(ctx.err());
   });

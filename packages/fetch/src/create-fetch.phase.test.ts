@@ -1,12 +1,9 @@
-import { once } from "node:events";
-import net, { type AddressInfo } from "node:net";
-
 import { background, run, withTimeout } from "@throughline/context";
 import { type CallDetails, callsOf } from "@throughline/http";
 import { Agent, fetch as undiciFetch } from "undici";
 import { expect, it } from "vitest";
 
-import { cleanUpAfterEach, atEnd, echo, serve } from "../../../test/support/loopback.ts";
+import { atEnd, cleanUpAfterEach, echo, serve, silentServer } from "../../../test/support/loopback.ts";
 import { recordSpans } from "../../../test/support/spans.ts";
 import { type ContextFetch, createFetch } from "./create-fetch.ts";
 
@@ -25,16 +22,7 @@ async function cutShort(url: string, fetch: ContextFetch = createFetch()): Promi
 }
 
 it("a deadline in the middle of a handshake cuts a call short that connects", async () => {
-  const sockets: net.Socket[] = [];
-  const silent = net.createServer((socket) => void sockets.push(socket)).listen(0, "127.0.0.1");
-  await once(silent, "listening");
-  atEnd(() => {
-    for (const socket of sockets) socket.destroy();
-    return new Promise((resolve) => silent.close(resolve));
-  });
-  const { port } = silent.address() as AddressInfo;
-
-  expect(await cutShort(`https://127.0.0.1:${port}/`)).toMatchObject({ phase: "connect", attempt: 1 });
+  expect(await cutShort(await silentServer())).toMatchObject({ phase: "connect", attempt: 1 });
 });
 
 it("a deadline before the head of a response cuts a call short that waits for it, and tells of no query", async () => {

@@ -21,7 +21,7 @@ const NEVER_SENT = new Set([
 ]);
 
 /** Whether the call may be made twice: its method says so, or the caller does. */
-export function isIdempotent({ method, headers }: Call): boolean {
+function isIdempotent({ method, headers }: Call): boolean {
   return IDEMPOTENT.has(method) || headers.has("idempotency-key");
 }
 
