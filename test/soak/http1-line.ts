@@ -1,6 +1,6 @@
 import { connect, type Socket } from "node:net";
 
-import { AnswerReader } from "./answer-reader.ts";
+import { AnswerReader } from "../support/answer-reader.ts";
 import { Call, type Line, type Wanted } from "./call.ts";
 
 /** Requests over HTTP/1.1, by a socket: a client would cost more than the server that is to be kept busy. Keeps the connection while it can. */

@@ -73,7 +73,9 @@ export async function attempt(under: Under, call: Call, redirect: Redirect): Pro
       end();
       return { response: unmarked(rebodied(response, null)), onceOver };
     }
-    const body = watchedBody(response.body, (ended) => end(ended.how === "failed" ? ended.error : undefined));
+    const body = watchedBody(response.body, (ended) => end(ended.how === "failed" ? ended.error : undefined), {
+      isDropTold: true,
+    });
     return { response: unmarked(rebodied(response, body.stream)), onceOver };
   } catch (error) {
     end(error);

@@ -152,7 +152,9 @@ function urlOf({ url = "", baseURL, allowAbsoluteUrls }: Config): URL | undefine
 function followBody(response: AxiosResponse, end: (error?: unknown) => void): void {
   const { data } = response;
   if (data instanceof ReadableStream) {
-    response.data = watchedBody(data, (ended) => end(ended.how === "failed" ? ended.error : undefined)).stream;
+    response.data = watchedBody(data, (ended) => end(ended.how === "failed" ? ended.error : undefined), {
+      isDropTold: true,
+    }).stream;
   } else if (typeof (data as Readable | null | undefined)?.pipe === "function") {
     finished(data as Readable, (error) => end(error ?? undefined));
   } else {

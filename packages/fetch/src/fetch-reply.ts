@@ -1,4 +1,4 @@
-import { type Exchange, follow, joinTraffic, type Reply, replyOf } from "@throughline/http";
+import { type Exchange, type ExchangeResponse, follow, joinTraffic, type Reply, replyOf } from "@throughline/http";
 
 import { answerError } from "./answer-error.ts";
 import type { NodeHost } from "./node-host.ts";
@@ -6,15 +6,17 @@ import { rebodied } from "./rebodied.ts";
 import { type BodyEnd, watchedBody, type WatchedBody } from "./watched-body.ts";
 
 /** The response of a fetch handler, from before there is one to the end of its body. */
-export class FetchReply {
+export class FetchReply implements ExchangeResponse {
   readonly #exchange: Exchange;
   readonly #reply: Reply | undefined;
+  #race: Race | undefined;
+  #body: WatchedBody | undefined;
   #chunks = 0;
   isBegun = false;
 
   constructor(exchange: Exchange, host: NodeHost | undefined) {
     this.#exchange = exchange;
-    exchange.movement = this;
+    exchange.response = this;
     if (host === undefined) return;
     // It tells better than a request's signal and a body, which a host does not read for HEAD.
     const { req, res } = host;
@@ -34,9 +36,10 @@ export class FetchReply {
     const gone = (): void => exchange.end({ isDelivered: false });
     if (request.signal.aborted) gone();
     else request.signal.addEventListener("abort", gone, { once: true });
+    this.#race = new Race(request, answer());
     let response: Response;
     try {
-      response = await this.#first(request, answer);
+      response = await this.#race.first;
     } catch (error) {
       gone();
       throw error;
@@ -47,32 +50,23 @@ export class FetchReply {
       this.#ended({ how: "read" }, status);
       return response;
     }
-    const body = watchedBody(
-      response.body,
-      (end) => this.#ended(end, status),
-      () => (this.#chunks += 1),
-    );
+    const body = watchedBody(response.body, (end) => this.#ended(end, status), {
+      passed: () => void (this.#chunks += 1),
+      isDropTold: this.#reply === undefined,
+    });
     // From here on a head is out: what ends the request breaks the body off, which must not end as if it were whole. (What says that the
     // time is up may go out after it.)
-    exchange.answerFor =
-      exchange.refusal === undefined && exchange.ctx.err() === undefined ? breaking(exchange, body) : undefined;
+    if (exchange.refusal === undefined && exchange.ctx.err() === undefined) this.#body = body;
     return rebodied(response, body.stream);
   }
 
-  /** The handler's answer, or ours if that is first. An answer that comes too late is given up. */
-  #first(request: Request, answer: () => Promise<Response>): Promise<Response> {
-    const exchange = this.#exchange;
-    return new Promise((resolve, reject) => {
-      const answering = answer();
-      exchange.answerFor = (error) => {
-        const ours = answerError(error, request);
-        if (ours === undefined) return;
-        exchange.fail(error);
-        resolve(ours);
-        answering.then((late) => late.body?.cancel(error)).catch(() => {});
-      };
-      answering.then(resolve, reject);
-    });
+  answerFor(error: unknown, exchange: Exchange): void {
+    if (!this.isBegun) {
+      if (this.#race?.answer(error) === true) exchange.fail(error);
+    } else if (this.#body !== undefined) {
+      exchange.fail(error);
+      this.#body.breakOff(error);
+    }
   }
 
   #ended(end: BodyEnd, status: number): void {
@@ -83,9 +77,28 @@ export class FetchReply {
   }
 }
 
-function breaking(exchange: Exchange, body: WatchedBody): (error: unknown) => void {
-  return (error) => {
-    exchange.fail(error);
-    body.breakOff(error);
-  };
+/** The handler's answer against ours. One that comes too late is given up. */
+class Race {
+  readonly first: Promise<Response>;
+  readonly #request: Request;
+  readonly #handlers: Promise<Response>;
+  readonly #resolve: (response: Response) => void;
+
+  constructor(request: Request, handlers: Promise<Response>) {
+    const { promise, resolve, reject } = Promise.withResolvers<Response>();
+    this.first = promise;
+    this.#request = request;
+    this.#handlers = handlers;
+    this.#resolve = resolve;
+    handlers.then(resolve, reject);
+  }
+
+  /** Whether the error is ours to answer. */
+  answer(error: unknown): boolean {
+    const ours = answerError(error, this.#request);
+    if (ours === undefined) return false;
+    this.#resolve(ours);
+    this.#handlers.then((late) => late.body?.cancel(error)).catch(() => {});
+    return true;
+  }
 }

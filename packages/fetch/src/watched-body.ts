@@ -7,19 +7,19 @@ export interface WatchedBody {
   breakOff(error: unknown): void;
 }
 
-/** Bodies that nobody holds any more have no end but this one. */
+/** Bodies that nobody holds any more have no end but this one. Who is registered is not freed by a small collection of garbage, nor is all it leads to. */
 const dropped = new FinalizationRegistry<() => void>((drop) => drop());
 
 /**
- * The same bytes, with a look at their end, which is told once. Reads no more than its reader asks for. A body that is dropped unread
- * counts as given up when it is collected.
+ * The same bytes, with a look at their end, which is told once. Reads no more than its reader asks for.
  *
- * @param passed called for each chunk
+ * @param options.passed called for each chunk
+ * @param options.isDropTold whether a body that is dropped unread counts as given up when it is collected: for where nothing else tells of that
  */
 export function watchedBody(
   body: ReadableStream<Uint8Array>,
   end: (end: BodyEnd) => void,
-  passed?: () => void,
+  { passed, isDropTold }: { passed?: () => void; isDropTold: boolean },
 ): WatchedBody {
   const isOfBytes = takesBuffers(body);
   const reader = body.getReader();
@@ -27,7 +27,7 @@ export function watchedBody(
   const tell = (how: BodyEnd): void => {
     if (isOver) return;
     isOver = true;
-    dropped.unregister(reader);
+    if (isDropTold) dropped.unregister(reader);
     end(how);
   };
   const cancel = (reason?: unknown): Promise<void> => {
@@ -67,7 +67,7 @@ export function watchedBody(
   const watched = isOfBytes
     ? new ReadableStream({ type: "bytes", ...source })
     : new ReadableStream<Uint8Array>(source, { highWaterMark: 0 });
-  dropped.register(watched, () => void cancel().catch(() => {}), reader);
+  if (isDropTold) dropped.register(watched, () => void cancel().catch(() => {}), reader);
   return {
     stream: watched,
     breakOff(error) {

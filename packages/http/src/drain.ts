@@ -82,7 +82,7 @@ async function haveTheLastWord(traffic: Traffic, closed: Promise<unknown>): Prom
   const draining = new ServerDraining();
   for (const exchange of traffic.exchanges) exchange.cancel(draining);
   await Promise.race([closed, delay(LAST_WORD)]);
-  for (const exchange of traffic.exchanges) exchange.answerFor?.(draining);
+  for (const exchange of traffic.exchanges) exchange.answerFor(draining);
 }
 
 /** Closes what connections there are, once what was answered on them has had a moment to be sent. */

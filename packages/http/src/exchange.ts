@@ -21,6 +21,8 @@ const RESPONSE_SENT = new ResponseSent();
 
 const exchangeKey = createKey<Exchange>("exchange");
 
+type Route = string | (() => string | undefined) | undefined;
+
 /** How a response ended, as the host saw it. */
 export interface ResponseEnd {
   /** Whether it went out in full. */
@@ -38,10 +40,13 @@ export interface Outcome extends ResponseEnd {
   readonly route: string | undefined;
 }
 
-/** How a response moves. */
-export interface Movement {
+/** The response of an exchange, whatever the host. */
+export interface ExchangeResponse {
   readonly isBegun: boolean;
+  /** A number that changes as it moves. */
   readonly progress: number;
+  /** Answers for a handler that has not, for an error that is ours to explain, or breaks off what has begun. */
+  answerFor(error: unknown, exchange: Exchange): void;
 }
 
 /** One that is told how a request went. */
@@ -55,18 +60,16 @@ export class Exchange {
   readonly ctx: Context;
   /** What to answer instead of running any handler. */
   refusal: Problem | undefined;
-  /** Answers for a handler that has not, for an error that is ours to explain, or breaks off what has begun. Set by the host. */
-  answerFor: ((error: unknown) => void) | undefined = undefined;
+  /** Set by the host; gone when it is over. */
+  response: ExchangeResponse | undefined = undefined;
   /** When the time is up for the services that are called from here, on the monotonic clock. It ends nothing here. */
   declaredAt: number = Infinity;
-  /** Asked at the end, when routers have done their work. */
-  route: (() => string | undefined) | undefined = undefined;
+  /** The route that has matched, or whom to ask at the end, when routers have done their work. */
+  route: Route = undefined;
   /** Headers that were taken away, for whoever verifies what they say. */
   heldBack: HeldBack | undefined = undefined;
   /** What its response waits on, with those of other requests, in the order in which they came: a connection of HTTP/1. */
   connection: object | undefined = undefined;
-  /** Whether its response has begun, and a number that changes as it moves: where the host can tell. */
-  movement: Movement | undefined = undefined;
   traffic: Traffic | undefined = undefined;
   place = 0;
   readonly #cancel: CancelFunc | undefined;
@@ -102,6 +105,11 @@ export class Exchange {
     this.#cancel?.(cause);
   }
 
+  /** Answers for a handler that has not, if the error is ours to explain and there is still something to answer on. */
+  answerFor(error: unknown): void {
+    this.response?.answerFor(error, this);
+  }
+
   /** Remembers why the response is what it is. The first error counts. */
   fail(error: unknown): void {
     this.#error ??= error;
@@ -113,7 +121,7 @@ export class Exchange {
     this.#isOver = true;
     const [endings, observers, route, error] = [this.#endings, this.#observers, this.route, this.#error];
     // The context may be held on to for long, by a pooled connection for one: what it holds must be light.
-    this.#endings = this.#observers = this.route = this.answerFor = this.movement = this.connection = undefined;
+    this.#endings = this.#observers = this.route = this.response = this.connection = undefined;
     for (const ending of endings ?? []) ending();
     // A deadline is looked at before the context ends otherwise.
     const endedBy = observers === undefined ? undefined : this.#endedBy(isDelivered, status);
@@ -148,9 +156,10 @@ function tellAll(observers: readonly Observer[], outcome: Outcome, exchange: Exc
 }
 
 /** A router that cannot be asked has no route to tell. */
-function routeOf(route: (() => string | undefined) | undefined): string | undefined {
+function routeOf(route: Route): string | undefined {
+  if (typeof route !== "function") return route;
   try {
-    return route?.();
+    return route();
   } catch {
     return undefined;
   }
@@ -174,5 +183,5 @@ export function exchangeIn(ctx: Context): Exchange | undefined {
  */
 export function setRoute(route: string, ctx: Context = current()): void {
   const exchange = exchangeIn(ctx);
-  if (exchange !== undefined) exchange.route = () => route;
+  if (exchange !== undefined) exchange.route = route;
 }

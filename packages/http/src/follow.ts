@@ -1,9 +1,7 @@
 import { beforeOthers, type Context, hasDeadline } from "@throughline/context";
 
-import { answerOf } from "./answer.ts";
 import { type Exchange, isDeadline } from "./exchange.ts";
 import { leaveTraffic } from "./node-traffic.ts";
-import { problemOf } from "./problem.ts";
 import type { Reply } from "./reply.ts";
 
 /** Has the exchange end with its response: it is out, or the client has gone away before. */
@@ -24,20 +22,7 @@ export function answerAtDeadline(exchange: Exchange, ctx: Context): void {
   if (!hasDeadline(ctx)) return;
   const stop = beforeOthers(ctx, () => {
     const error = ctx.err();
-    if (isDeadline(error)) exchange.answerFor?.(error);
+    if (isDeadline(error)) exchange.answerFor(error);
   });
   exchange.onEnd(stop);
-}
-
-/**
- * Answers for a handler that has not, if the error is ours to explain: with a problem if nothing is out yet; else the response is broken
- * off, never ended as if it were whole.
- */
-export function answerWith(exchange: Exchange, reply: Reply, error: unknown): void {
-  const problem = problemOf(error);
-  if (problem === undefined || reply.isClosed) return;
-  exchange.fail(error);
-  if (reply.isBegun) return reply.breakOff();
-  reply.send(answerOf(problem, true, reply.accept));
-  reply.silence();
 }

@@ -43,7 +43,7 @@ export { type Answer, answerOf, isRepresentationHeader, OUTCOME_HEADER } from ".
 export { declareIdentity } from "./declare.ts";
 export { type EndedBy } from "./attributes.ts";
 export { type ClientSettings, clientSettings } from "./client-options.ts";
-export { Exchange, exchangeIn, type Outcome, type ResponseEnd } from "./exchange.ts";
+export { Exchange, exchangeIn, type ExchangeResponse, type Outcome, type ResponseEnd } from "./exchange.ts";
 export { answerAtDeadline, follow } from "./follow.ts";
 export { formatGrpcTimeout, parseGrpcTimeout } from "./grpc-timeout.ts";
 export { headersOf, passGuard } from "./guard.ts";

@@ -5,7 +5,7 @@ import type { Socket } from "node:net";
 import { type Answer, isRepresentationHeader } from "./answer.ts";
 import { onceClosed } from "./node-close.ts";
 import type { NodeRequest, NodeResponse } from "./node-types.ts";
-import { onceOut, type Reply } from "./reply.ts";
+import { onceOut, Reply } from "./reply.ts";
 import { callBack, silenced } from "./silenced.ts";
 import { streamProgress } from "./stream-progress.ts";
 
@@ -15,11 +15,12 @@ export function replyOf(req: NodeRequest, res: NodeResponse): Reply {
 }
 
 /** What both have in common. */
-abstract class NodeReply<Req extends NodeRequest, Res extends NodeResponse> {
+abstract class NodeReply<Req extends NodeRequest, Res extends NodeResponse> extends Reply {
   protected readonly req: Req;
   protected readonly res: Res;
 
   constructor(req: Req, res: Res) {
+    super();
     this.req = req;
     this.res = res;
   }
@@ -52,7 +53,6 @@ abstract class NodeReply<Req extends NodeRequest, Res extends NodeResponse> {
 
   /** The reason phrase, if there is one, is that of the status. */
   protected abstract resetReason(): void;
-  abstract readonly isClosed: boolean;
 
   silence(): void {
     const { res } = this;
@@ -83,7 +83,7 @@ function constant<T>(value: T): () => T {
   return () => value;
 }
 
-class Http1Reply extends NodeReply<IncomingMessage, ServerResponse> implements Reply {
+class Http1Reply extends NodeReply<IncomingMessage, ServerResponse> {
   protected resetReason(): void {
     this.res.statusMessage = undefined as unknown as string;
   }
@@ -113,7 +113,7 @@ class Http1Reply extends NodeReply<IncomingMessage, ServerResponse> implements R
   }
 }
 
-class Http2Reply extends NodeReply<Http2ServerRequest, Http2ServerResponse> implements Reply {
+class Http2Reply extends NodeReply<Http2ServerRequest, Http2ServerResponse> {
   protected resetReason(): void {}
 
   get progress(): number {

@@ -6,7 +6,7 @@ import { type Accepted, type Acceptor, exchangeOf } from "./acceptor.ts";
 import type { Turn } from "./admission.ts";
 import { answerOf } from "./answer.ts";
 import { causes } from "./causes.ts";
-import { answerAtDeadline, answerWith, follow } from "./follow.ts";
+import { answerAtDeadline, follow } from "./follow.ts";
 import { NodeIncoming, StreamIncoming } from "./incoming-request.ts";
 import { replyOf } from "./node-reply.ts";
 import { joinTraffic } from "./node-traffic.ts";
@@ -66,8 +66,7 @@ export function receiveStream<R>(
 function handle<R>(accepted: Accepted, reply: Reply, handling: Handling<R>): R | Promise<Awaited<R>> {
   const { exchange, ctx, turn, isFirst, settings } = accepted;
   if (isFirst) {
-    exchange.answerFor = (error) => answerWith(exchange, reply, error);
-    exchange.movement = reply;
+    exchange.response = reply;
     follow(exchange, reply);
   }
   const take = (settled: Turn): R => {

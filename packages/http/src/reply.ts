@@ -1,32 +1,47 @@
 import type { Writable } from "node:stream";
 
-import type { Answer } from "./answer.ts";
+import { type Answer, answerOf } from "./answer.ts";
+import type { Exchange, ExchangeResponse } from "./exchange.ts";
+import { problemOf } from "./problem.ts";
 
 /** The response to a request, as far as we have a hand in it, whatever the host. */
-export interface Reply {
+export abstract class Reply implements ExchangeResponse {
   /** The request's header `Accept`. */
-  readonly accept: string | undefined;
+  abstract readonly accept: string | undefined;
   /** Whether a head is out, so that nothing else can be answered. */
-  readonly isBegun: boolean;
+  abstract readonly isBegun: boolean;
   /** Whether nothing can go out any more. */
-  readonly isClosed: boolean;
+  abstract readonly isClosed: boolean;
   /** Whether it went out in full. Asked once it is closed. */
-  readonly isDelivered: boolean;
+  abstract readonly isDelivered: boolean;
   /** Absent where no head is out: none is made up. */
-  readonly status: number | undefined;
-  /** Calls back once, when it is closed, or has been closed before. */
-  onceClosed(callback: () => void): void;
+  abstract readonly status: number | undefined;
   /** A number that changes when bytes come or go. */
-  readonly progress: number;
+  abstract readonly progress: number;
+  /** Calls back once, when it is closed, or has been closed before. */
+  abstract onceClosed(callback: () => void): void;
   /** Sends an answer as the whole response, in place of what was to be sent. */
-  send(answer: Answer): void;
+  abstract send(answer: Answer): void;
   /**
    * Makes all that a handler may still do of no effect, as it does not know that it was answered: nothing throws, nothing goes out, and it
    * looks as if nothing had. Only this response pays for it.
    */
-  silence(): void;
+  abstract silence(): void;
   /** Ends it so that the client notices that it is not whole. */
-  breakOff(): void;
+  abstract breakOff(): void;
+
+  /**
+   * Answers for a handler that has not, if the error is ours to explain: with a problem if nothing is out yet; else the response is broken
+   * off, never ended as if it were whole.
+   */
+  answerFor(error: unknown, exchange: Exchange): void {
+    const problem = problemOf(error);
+    if (problem === undefined || this.isClosed) return;
+    exchange.fail(error);
+    if (this.isBegun) return this.breakOff();
+    this.send(answerOf(problem, true, this.accept));
+    this.silence();
+  }
 }
 
 /** Over HTTP/2 a response that is out does not close its stream while the request still comes: its end is told by `finish`, which also an abort brings. */

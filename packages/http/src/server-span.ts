@@ -101,10 +101,11 @@ function exceeded(span: Span): void {
 /** Has the last word on a span that others end: they write the status, 504, over what we would say now. */
 function beforeEnd(span: Span, change: (span: Span) => void): void {
   const end = span.end.bind(span);
-  span.end = (time) => {
+  const endChanged: Span["end"] = (time) => {
     change(span);
     end(time);
   };
+  span.end = endChanged;
 }
 
 /** What `error.type` says: the name of the error, else the status. */

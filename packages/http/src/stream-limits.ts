@@ -1,6 +1,6 @@
 import { callAfter, DeadlineExceeded } from "@throughline/context";
 
-import type { Exchange, Movement } from "./exchange.ts";
+import type { Exchange, ExchangeResponse } from "./exchange.ts";
 
 /** Limits on how a response moves; the limit on all of it is `maxTimeout`. */
 export interface StreamLimits {
@@ -15,24 +15,24 @@ const LOOKS = 4;
 
 /** Holds a response to its limits. One that breaks them ends its context, with `DeadlineExceeded` as the cause. */
 export function limitStream(exchange: Exchange, { firstByteTimeout, idleTimeout }: StreamLimits): void {
-  const { movement } = exchange;
-  if (movement === undefined) return;
+  const { response } = exchange;
+  if (response === undefined) return;
   if (firstByteTimeout !== undefined) {
     const stop = callAfter(firstByteTimeout, () => {
-      if (!movement.isBegun) exceed(exchange, firstByteTimeout, "firstByteTimeout");
+      if (!response.isBegun) exceed(exchange, firstByteTimeout, "firstByteTimeout");
     });
     exchange.onEnd(stop);
   }
-  if (idleTimeout !== undefined) watchMovement(exchange, movement, idleTimeout);
+  if (idleTimeout !== undefined) watchMovement(exchange, response, idleTimeout);
 }
 
 /** Not by the timer that Node has for a socket: of that there is one, for all its requests and for everybody who sets it. */
-function watchMovement(exchange: Exchange, movement: Movement, idleTimeout: number): void {
-  let seen = movement.progress;
+function watchMovement(exchange: Exchange, response: ExchangeResponse, idleTimeout: number): void {
+  let seen = response.progress;
   let since = performance.now();
   let stop = (): void => {};
   const look = (): void => {
-    const { isBegun, progress } = movement;
+    const { isBegun, progress } = response;
     const now = performance.now();
     if (!isBegun || progress !== seen) [seen, since] = [progress, now];
     if (now - since >= idleTimeout) exceed(exchange, idleTimeout, "idleTimeout");
@@ -49,5 +49,5 @@ function exceed(exchange: Exchange, budget: number, source: string): void {
     source,
   });
   exchange.cancel(error);
-  exchange.answerFor?.(error);
+  exchange.answerFor(error);
 }

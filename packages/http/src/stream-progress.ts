@@ -16,7 +16,8 @@ export function streamProgress(stream: ServerHttp2Stream): number {
     const made = { count: 0 };
     given.set(stream, (counted = made));
     const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;
-    stream.write = (...args: unknown[]) => ((made.count += 1), write(...args));
+    const counting = (...args: unknown[]): boolean => ((made.count += 1), write(...args));
+    stream.write = counting;
   }
   const { writableLength } = stream;
   const sent = writableLength > LARGE ? (stream.session?.socket.bytesWritten ?? 0) : 0;

@@ -1,17 +1,18 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 
 import type { Answer } from "./answer.ts";
-import { onceOut, type Reply } from "./reply.ts";
+import { onceOut, Reply } from "./reply.ts";
 import { callBack, silenced } from "./silenced.ts";
 import { streamProgress } from "./stream-progress.ts";
 
 /** The response on a stream of `node:http2`, without its compatibility API. */
-export class StreamReply implements Reply {
+export class StreamReply extends Reply {
   readonly accept: string | undefined;
   readonly #stream: ServerHttp2Stream;
   readonly #isHead: boolean;
 
   constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
+    super();
     this.#stream = stream;
     this.accept = headers.accept;
     this.#isHead = headers[":method"] === "HEAD";
