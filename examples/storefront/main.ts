@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-import { startReceiver, TraceStore, type ViewedSpan } from "@throughline/viewer";
+import { startViewer, type ViewedSpan, type Viewer } from "@throughline/viewer";
 
 import { startStorefront } from "./processes.ts";
 import { explain, report } from "./report.ts";
@@ -14,25 +14,32 @@ const EXPORT_DELAY = 100;
 const isOnce = process.argv.includes("--once");
 const port = Number(process.env["PORT"] ?? (isOnce ? 0 : 8080));
 const collector = process.env["OTEL_EXPORTER_OTLP_ENDPOINT"];
-const store = new TraceStore();
 const interrupted = new Promise<void>((resolve) => {
   // For good, not once: npm passes on a Ctrl-C that the terminal has sent already, and the second must not cut the draining short.
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => resolve());
 });
 
 /** What services are told of telemetry: nothing, if the operator has a collector and says how to reach it. */
-function telemetry(receiver: string | undefined): Record<string, string> {
-  if (receiver === undefined) return {};
+function telemetry(viewer: string | undefined): Record<string, string> {
+  if (viewer === undefined) return {};
   return {
-    OTEL_EXPORTER_OTLP_ENDPOINT: receiver,
-    OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+    OTEL_EXPORTER_OTLP_ENDPOINT: viewer,
+    OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf",
     OTEL_METRICS_EXPORTER: "none",
     OTEL_LOGS_EXPORTER: "none",
   };
 }
 
+/** On OTLP's own port, or on another if that is taken. */
+async function view(): Promise<Viewer> {
+  return startViewer(isOnce ? { port: 0 } : {}).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "EADDRINUSE") throw error;
+    return startViewer({ port: 0 });
+  });
+}
+
 /** The spans of a trace, once nothing new has come for a while. */
-async function spansOf(traceId: string): Promise<ViewedSpan[]> {
+async function spansOf(traceId: string, { store }: Viewer): Promise<ViewedSpan[]> {
   let spans: ViewedSpan[] = [];
   for (let since = Date.now(); Date.now() - since < (spans.length === 0 ? 5_000 : 5 * EXPORT_DELAY);) {
     await delay(EXPORT_DELAY / 2);
@@ -46,9 +53,10 @@ async function spansOf(traceId: string): Promise<ViewedSpan[]> {
 /** Plays one scenario. Returns whether it showed what it claims. */
 async function play(number: number, scenario: Scenario, gateway: string, token: string): Promise<boolean> {
   const { traceId, answer } = await visit(gateway, token, scenario);
-  const spans = collector === undefined ? await spansOf(traceId) : undefined;
+  const spans = viewer === undefined ? undefined : await spansOf(traceId, viewer);
   const claims = [...scenario.claims(answer), ...(spans === undefined ? [] : scenario.traced(spans))];
   report(number, scenario, answer, spans ?? `trace ${traceId} went to ${collector}`, claims);
+  if (viewer !== undefined && !isOnce) console.log(`   ${viewer.url}/#/trace/${traceId}`);
   return claims.every(([holds]) => holds);
 }
 
@@ -63,11 +71,11 @@ async function playAll(gateway: string, token: string): Promise<void> {
   if (isOnce && shown < SCENARIOS.length) process.exitCode = 1;
 }
 
-const receiver = collector === undefined ? await startReceiver(store, { port: 0 }) : undefined;
+const viewer = collector === undefined ? await view() : undefined;
 console.log("Starting seven services: gateway, tokens, search, catalog, inventory, pricing, reviews ...");
 const storefront = await startStorefront(port, {
   OTEL_BSP_SCHEDULE_DELAY: `${EXPORT_DELAY}`,
-  ...telemetry(receiver?.url),
+  ...telemetry(viewer?.url),
 });
 try {
   const token = await issue("ada");
@@ -76,11 +84,11 @@ try {
     interrupted.then(() => false),
   ]);
   if (isPlayed && !isOnce) {
-    explain(storefront.gateway, token);
+    explain(storefront.gateway, token, viewer?.url);
     await interrupted;
     console.log("\nDraining ...");
   }
 } finally {
   await storefront.stop();
-  await receiver?.close();
+  await viewer?.close();
 }

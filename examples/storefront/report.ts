@@ -30,7 +30,7 @@ export function report(
 }
 
 /** How to go on by hand. */
-export function explain(gateway: string, token: string): void {
+export function explain(gateway: string, token: string, viewer: string | undefined): void {
   const curl = (options: string, query: string): string =>
     `  curl -i -H "authorization: Bearer $TOKEN" ${options} "${gateway}/search?q=${query}"`;
   console.log(`
@@ -43,5 +43,5 @@ ${curl('-H "grpc-timeout: 300m"', "sofa")}
 ${curl('-H "grpc-timeout: 5m"', "lamp")}
 ${curl("-m 0.2", "attic")}
 
-Ctrl-C drains and ends it.`);
+${viewer === undefined ? "" : `Their traces, and those of the four scenarios: ${viewer}\n\n`}Ctrl-C drains and ends it.`);
 }

@@ -13,25 +13,27 @@ export const KINDS = ["internal", "server", "client", "producer", "consumer"] as
 const id = (digits: number): Arbitrary<string> => textOf(LOWER_HEX, digits, digits);
 const time = fc.integer({ min: 0, max: 2 ** 43 });
 
-const span = fc.record(
-  {
-    traceId: id(32),
-    spanId: id(16),
-    parentSpanId: fc.option(id(16), { nil: undefined }),
-    service: fc.string(),
-    name: fc.string({ unit: "binary" }),
-    kind: fc.constantFrom(...KINDS),
-    start: time,
-    end: time,
-    attributes: fc.dictionary(
-      fc.string(),
-      fc.oneof(fc.string(), fc.boolean(), fc.maxSafeInteger(), fc.array(fc.string())),
-      { noNullPrototype: true },
-    ),
-    failed: fc.boolean(),
-  },
-  { noNullPrototype: true },
-);
+export const span: Arbitrary<ViewedSpan> = fc
+  .record(
+    {
+      traceId: id(32),
+      spanId: id(16),
+      parentSpanId: fc.option(id(16), { nil: undefined }).filter((each) => each !== "0".repeat(16)),
+      service: fc.string({ minLength: 1 }),
+      name: fc.string({ unit: "binary" }),
+      kind: fc.constantFrom(...KINDS),
+      start: time,
+      end: time,
+      attributes: fc.dictionary(
+        fc.string(),
+        fc.oneof(fc.string(), fc.boolean(), fc.maxSafeInteger(), fc.array(fc.string())),
+        { noNullPrototype: true },
+      ),
+      failed: fc.boolean(),
+    },
+    { noNullPrototype: true },
+  )
+  .map((each) => ({ ...each, resource: { "service.name": each.service } }));
 
 function writeValue(value: unknown): object {
   if (Array.isArray(value)) return { arrayValue: { values: value.map(writeValue) } };
@@ -39,7 +41,7 @@ function writeValue(value: unknown): object {
   return typeof value === "boolean" ? { boolValue: value } : { stringValue: value };
 }
 
-function writeSpan({ service, kind, start, end, attributes, failed, ...same }: ViewedSpan): object {
+function writeSpan({ service, resource: _, kind, start, end, attributes, failed, ...same }: ViewedSpan): object {
   return {
     resource: { attributes: [{ key: "service.name", value: { stringValue: service } }] },
     scopeSpans: [

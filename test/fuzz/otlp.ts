@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import fc from "fast-check";
 
-import { parseTraces } from "../../packages/viewer/src/otlp-json.ts";
+import { parseTracesJson } from "../../packages/viewer/src/otlp-json.ts";
 import type { ViewedSpan } from "../../packages/viewer/src/span.ts";
 import { waterfall } from "../../packages/viewer/src/waterfall.ts";
 import { isMadeOf, LOWER_HEX } from "./alphabet.ts";
@@ -57,7 +57,7 @@ const asText = valid.map(({ text }) => text);
 /** The longest time that 64 bits of nanoseconds can tell, in milliseconds. */
 const LATEST = 2 ** 64 / 1e6;
 
-function isSane({ traceId, spanId, service, name, kind, start, end, failed }: ViewedSpan): boolean {
+export function isSane({ traceId, spanId, service, name, kind, start, end, failed }: ViewedSpan): boolean {
   const isNamed = [service, name].every((each) => typeof each === "string") && KINDS.includes(kind);
   const isTimed = [start, end].every((each) => each >= 0 && each <= LATEST) && typeof failed === "boolean";
   return isNamed && isTimed && traceId.length === 32 && spanId.length === 16 && isMadeOf(traceId + spanId, LOWER_HEX);
@@ -78,7 +78,7 @@ export const otlp: AnySubject = subject<Request, readonly ViewedSpan[] | undefin
   long: { texts: pumped(asText), from: (text) => ({ text }) },
   parse({ text }) {
     try {
-      return parseTraces(text);
+      return parseTracesJson(text);
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
       return undefined;

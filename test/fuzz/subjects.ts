@@ -5,6 +5,7 @@ import { claims } from "./claims.ts";
 import { deadlines } from "./deadlines.ts";
 import { declared } from "./declared.ts";
 import { origins } from "./origins.ts";
+import { otlpProtobuf } from "./otlp-protobuf.ts";
 import { otlp } from "./otlp.ts";
 import { query } from "./query.ts";
 import { retryAfter } from "./retry-after.ts";
@@ -32,6 +33,7 @@ export const subjects: readonly AnySubject[] = [
   origins,
   trust,
   otlp,
+  otlpProtobuf,
 ];
 
 /** How many values a subject is given, of so many in all. */

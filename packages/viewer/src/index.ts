@@ -1,5 +1,25 @@
-export { parseTraces } from "./otlp-json.ts";
-export { type Receiver, type ReceiverOptions, startReceiver } from "./receiver.ts";
-export { type AttributeValue, type SpanKind, type ViewedSpan } from "./span.ts";
-export { TraceStore } from "./trace-store.ts";
+export {
+  type Change,
+  type Failure,
+  type ServiceCall,
+  type ServiceGraph,
+  type ServiceNode,
+  type Trace,
+  type TraceList,
+  type TraceQuery,
+  type TraceSummary,
+} from "./api.ts";
+export { formatTraces } from "./otlp-export.ts";
+export { parseTracesJson } from "./otlp-json.ts";
+export { parseTracesProtobuf } from "./otlp-protobuf.ts";
+export {
+  type Attributes,
+  type AttributeValue,
+  type SpanEvent,
+  type SpanKind,
+  type SpanLink,
+  type ViewedSpan,
+} from "./span.ts";
+export { type StoreLimits, type StoreObserver, TraceStore } from "./trace-store.ts";
+export { startViewer, type Viewer, type ViewerOptions } from "./viewer.ts";
 export { waterfall, type WaterfallOptions } from "./waterfall.ts";

@@ -4,8 +4,8 @@ import { gzipSync } from "node:zlib";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { type Receiver, startReceiver } from "./receiver.ts";
-import { TraceStore } from "./trace-store.ts";
+import type { TraceStore } from "./trace-store.ts";
+import { startViewer, type Viewer } from "./viewer.ts";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 
@@ -38,10 +38,10 @@ const request = {
 
 describe("the receiver", () => {
   let store: TraceStore;
-  let receiver: Receiver;
+  let receiver: Viewer;
   beforeEach(async () => {
-    store = new TraceStore();
-    receiver = await startReceiver(store, { port: 0, maxBytes: 10_000 });
+    receiver = await startViewer({ port: 0, maxRequestBytes: 10_000 });
+    ({ store } = receiver);
   });
   afterEach(() => receiver.close());
 
@@ -72,6 +72,7 @@ describe("the receiver", () => {
         end: 1_700_000_000_010.5,
         attributes: { "http.response.status_code": 504, "throughline.ended_by": "deadline" },
         failed: true,
+        resource: { "service.name": "shop" },
       },
     ]);
   });
@@ -80,7 +81,7 @@ describe("the receiver", () => {
     expect((await post(new Uint8Array(gzipSync(JSON.stringify(request))), { "content-encoding": "gzip" }))[0]).toBe(
       200,
     );
-    expect(store.spanCount).toBe(1);
+    expect(store.size.spans).toBe(1);
   });
 
   it.each([
@@ -102,10 +103,11 @@ describe("the receiver", () => {
     [
       "another encoding",
       "x",
-      { "content-type": "application/x-protobuf" },
+      { "content-type": "application/grpc" },
       415,
-      /set OTEL_EXPORTER_OTLP_PROTOCOL=http\/json/,
+      /OTEL_EXPORTER_OTLP_PROTOCOL=http\/protobuf or http\/json\): current value is application\/grpc/,
     ],
+    ["what is not protobuf", "x", { "content-type": "application/x-protobuf" }, 400, /no OTLP in protobuf/],
     ["another packing", "x", { "content-encoding": "br" }, 415, /content-encoding must be gzip or none/],
     ["what is not packed as it says", "x", { "content-encoding": "gzip" }, 400, /unexpected end of file/],
     ["more than it may be", JSON.stringify({ x: "x".repeat(20_000) }), {}, 413, /10000 bytes at most/],
@@ -113,7 +115,7 @@ describe("the receiver", () => {
     const [actual, text] = await post(body, headers as Record<string, string>);
     expect(actual).toBe(status);
     expect(text).toMatch(message);
-    expect(store.spanCount).toBe(0);
+    expect(store.size.spans).toBe(0);
   });
 
   it("refuses what unpacks to more than it may be", async () => {
@@ -124,22 +126,19 @@ describe("the receiver", () => {
   it("goes on after an upload that is broken off", async () => {
     const socket = connect(Number(new URL(receiver.url).port), "127.0.0.1");
     socket.write(
-      "POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: Application/JSON\r\nContent-Encoding: gzip\r\nContent-Length: 100\r\n\r\n",
+      "POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: Application/JSON\r\nContent-Encoding: gzip\r\nContent-Length: 100\r\n\r\n",
     );
     socket.write(gzipSync("{").subarray(0, 12), () => socket.destroy());
     await once(socket, "close");
     expect((await post(JSON.stringify(request)))[0]).toBe(200);
   });
 
-  it("refuses other paths and methods", async () => {
-    expect((await post("{}", {}, "/v1/metrics"))[0]).toBe(404);
+  it("takes metrics and logs, whose senders would complain, and drops them", async () => {
+    expect(await post("{}", {}, "/v1/metrics")).toEqual([200, "{}"]);
+    expect(await post("{}", {}, "/v1/logs")).toEqual([200, "{}"]);
+  });
+
+  it("refuses other methods", async () => {
     expect((await fetch(`${receiver.url}/v1/traces`)).status).toBe(405);
   });
-});
-
-it("a port that is taken is told at once", async () => {
-  await using receiver = await startReceiver(new TraceStore(), { port: 0 });
-  await expect(startReceiver(new TraceStore(), { port: Number(new URL(receiver.url).port) })).rejects.toThrow(
-    "EADDRINUSE",
-  );
 });

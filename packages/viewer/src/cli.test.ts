@@ -1,0 +1,34 @@
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+import { afterEach, expect, it } from "vitest";
+
+const CLI = fileURLToPath(new URL("cli.ts", import.meta.url));
+
+let child: ChildProcess | undefined;
+afterEach(() => child?.kill("SIGKILL"));
+
+async function start(...args: string[]): Promise<string> {
+  child = spawn(process.execPath, [CLI, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  const [said] = await once(child.stdout!.setEncoding("utf8"), "data");
+  return said as string;
+}
+
+it("says where it is, and ends in good order when it is told to", async () => {
+  const said = await start("--port", "0");
+  const url = /^Traces are shown at (http:\/\/127\.0\.0\.1:\d+);/.exec(said)![1]!;
+  expect((await fetch(`${url}/api/traces`)).status).toBe(200);
+  child!.kill("SIGTERM");
+  expect(await once(child!, "exit")).toEqual([0, null]);
+});
+
+it.each([
+  [["--port", "x"], 'Cannot start: --port must be a whole number, 0 or more: current value is "x"'],
+  [["--max-spans", "0"], "Cannot start: --max-spans must be a whole number, 1 or more"],
+  [["--prot", "1"], "Unknown option '--prot'"],
+])("refuses %j", async (args, message) => {
+  const failed = await promisify(execFile)(process.execPath, [CLI, ...args]).catch((error: unknown) => error);
+  expect(failed).toMatchObject({ code: 1, stderr: expect.stringContaining(message) });
+});
