@@ -41,7 +41,7 @@ function vitest(node, tests, env) {
 }
 
 await run("npm", ["ci", "--no-workspaces", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: here });
-for (const folder of ["context", "resilience", "http", "express", "koa", "fetch"]) place(folder);
+for (const folder of ["context", "resilience", "http", "express", "koa", "fetch", "telemetry"]) place(folder);
 place("context", "throughline-context-with-another-api", join(root, "node_modules/@opentelemetry/api"));
 const program = copyProgram();
 
@@ -50,5 +50,5 @@ for (const node of ["node22", "node26"]) {
   await run(binary, ["--version"]);
   await vitest(binary, ["packages", "test/conformance", "test/process", "test/instrumented"]);
   await vitest(binary, ["test/instrumented"], { INSTRUMENTED_PROGRAM: program });
-  await run(binary, [join(here, "opentelemetry-2.mjs")]);
+  for (const program of ["opentelemetry-2.mjs", "telemetry-2.mjs"]) await run(binary, [join(here, program)]);
 }

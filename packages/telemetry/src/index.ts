@@ -1,2 +1,4 @@
-export { type TelemetryOptions } from "./options.ts";
-export { startTelemetry, type Telemetry } from "./start-telemetry.ts";
+export { DeadlineSpanProcessor } from "./deadline-span-processor.ts";
+export { type LogFieldsOptions, logFields, type LogFormat, logFormat } from "./log-fields.ts";
+export { type Exporter, type TelemetryOptions } from "./options.ts";
+export { runningTelemetry, startTelemetry, type Telemetry } from "./start-telemetry.ts";

@@ -4,10 +4,10 @@ import http2 from "node:http2";
 import type { AddressInfo } from "node:net";
 
 import { context, metrics, propagation, trace } from "@opentelemetry/api";
-import { background, current, run } from "@throughline/context";
+import { background, current, run, withTimeout } from "@throughline/context";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
-import { startTelemetry, type Telemetry } from "./start-telemetry.ts";
+import { runningTelemetry, startTelemetry, type Telemetry } from "./start-telemetry.ts";
 
 let telemetry: Telemetry | undefined;
 const closing: (() => void)[] = [];
@@ -163,6 +163,7 @@ describe("startTelemetry", () => {
   it("refuses to run twice, and can be started again after shutdown", async () => {
     telemetry = startTelemetry({ serviceName: "shop", exporter: "none" });
     expect(() => startTelemetry()).toThrow("Cannot start telemetry: it is running already");
+    expect(runningTelemetry()).toBe(telemetry);
 
     await telemetry.shutdown();
     telemetry = startTelemetry({ serviceName: "shop", exporter: "none" });
@@ -173,6 +174,51 @@ describe("startTelemetry", () => {
     trace.setGlobalTracerProvider({ getTracer: () => trace.getTracer("other") });
     closing.push(() => trace.disable());
     expect(() => startTelemetry()).toThrow("something else has set OpenTelemetry up in this process");
+  });
+
+  it("sends the spans of what it is told to wait for", async () => {
+    onlyTraces();
+    const { url, exports } = await collector("http");
+    telemetry = startTelemetry({ serviceName: "shop", endpoint: url });
+    const drained = Promise.withResolvers<void>();
+    const stopped = telemetry.shutdown(drained.promise);
+    await new Promise(setImmediate);
+    trace.getTracer("test").startSpan("last request").end();
+    expect(exports).toEqual([]);
+    drained.reject(new Error("not all were in time"));
+    await stopped;
+
+    expect(exports).toHaveLength(1);
+  });
+
+  it("flushes what there is so far, and goes on", async () => {
+    onlyTraces();
+    const { url, exports } = await collector("http");
+    telemetry = startTelemetry({ serviceName: "shop", endpoint: url });
+    for (const count of [1, 2]) {
+      trace.getTracer("test").startSpan("one").end();
+      await telemetry.flush();
+      expect(exports).toHaveLength(count);
+    }
+  });
+
+  it("sends under a deadline that has passed, and tells the collector nothing of it", async () => {
+    onlyTraces();
+    const heads: http.IncomingHttpHeaders[] = [];
+    const server = http.createServer((req, res) => {
+      heads.push(req.headers);
+      req.resume();
+      res.end();
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    closing.push(() => server.close());
+    vi.stubEnv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "1");
+    telemetry = startTelemetry({ endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+    run(withTimeout(background, 0)[0], () => trace.getTracer("test").startSpan("one").end());
+    await vi.waitUntil(() => heads.length > 0);
+
+    expect(Object.keys(heads[0]!).filter((name) => /timeout|ttl|traceparent|baggage/.test(name))).toEqual([]);
   });
 
   it("shuts down within its time when the collector is down, and a second call is the same", async () => {
@@ -207,7 +253,10 @@ describe("startTelemetry", () => {
     [{ serviceName: "" }, /'serviceName' must be a string that is not empty/],
     [{ shutdownTimeout: "30d" }, /'shutdownTimeout' must be a minute at most: current value is string "30d"/],
     [{ shutdownTimeout: "soon" }, /'shutdownTimeout' must be zero or more/],
-    [{ sampler: 1 }, /there is no option 'sampler'/],
+    [{ sampler: 1 }, /'sampler' must be a sampler of OpenTelemetry: current value is number 1/],
+    [{ propagators: ["b3"] }, /'propagators' must be a list of propagators: current value is string "b3"/],
+    [{ metrics: "statsd" }, /'metrics' must be one of "otlp", "console", "prometheus", "none"/],
+    [{ sampling: 1 }, /there is no option 'sampling'/],
   ])("refuses %j, and sets nothing up", (options, message) => {
     expect(() => startTelemetry(options as never)).toThrow(message);
     expect(propagation.fields()).toEqual([]);

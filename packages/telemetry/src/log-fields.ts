@@ -1,0 +1,65 @@
+import { isSpanContextValid, trace } from "@opentelemetry/api";
+import { callable, type Context, current, hasDeadline, type Key, refuseUnknown } from "@throughline/context";
+
+/** A key for values of whatever type. */
+// oxlint-disable-next-line typescript/no-explicit-any
+type AnyKey = Key<any>;
+
+export interface LogFieldsOptions {
+  /**
+   * What of a context goes into the log besides its trace and deadline, by the name of the field: a key, or a function such as `(ctx) =>
+   * principal(ctx)?.subject`. Nothing that is not listed here goes there.
+   *
+   * @default {}
+   */
+  values?: Readonly<Record<string, AnyKey | ((ctx: Context) => unknown)>>;
+}
+
+const ACTION = "make log fields";
+
+/**
+ * A function that tells what the context of the moment has for a log entry: `trace_id`, `span_id` and `trace_flags` (OpenTelemetry's names for
+ * logs that are not its own), `deadline_left_ms`, and the listed values. For pino: `pino({ mixin: logFields() })`.
+ *
+ * @throws TypeError if an option is wrong
+ */
+export function logFields(options: LogFieldsOptions = {}): () => Record<string, unknown> {
+  const { values = {}, ...others } = options;
+  refuseUnknown(others, ACTION);
+  const readers = Object.entries(values).map(([name, value]) => {
+    const read =
+      typeof value === "symbol" ? (ctx: Context) => ctx.value(value) : callable(`values.${name}`, value, ACTION);
+    return [name, read] as const;
+  });
+  return () => {
+    const ctx = current();
+    const fields: Record<string, unknown> = {};
+    const span = trace.getSpanContext(ctx);
+    if (span !== undefined && isSpanContextValid(span)) {
+      fields["trace_id"] = span.traceId;
+      fields["span_id"] = span.spanId;
+      fields["trace_flags"] = span.traceFlags.toString(16).padStart(2, "0");
+    }
+    if (hasDeadline(ctx)) fields["deadline_left_ms"] = Math.floor(ctx.remaining());
+    for (const [name, read] of readers) {
+      const value = read(ctx);
+      if (value !== undefined) fields[name] = value;
+    }
+    return fields;
+  };
+}
+
+/** A format of winston, by its shape. */
+export interface LogFormat {
+  transform<Info extends object>(info: Info): Info;
+}
+
+/**
+ * The same for winston: `format.combine(logFormat(), format.json())`. A field that an entry has itself stays as it is.
+ *
+ * @throws TypeError if an option is wrong
+ */
+export function logFormat(options?: LogFieldsOptions): LogFormat {
+  const fields = logFields(options);
+  return { transform: (info) => Object.assign(info, { ...fields(), ...info }) };
+}

@@ -1,0 +1,196 @@
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { metrics, propagation, ROOT_CONTEXT, type TextMapPropagator, trace, diag } from "@opentelemetry/api";
+import { AlwaysOffSampler } from "@opentelemetry/sdk-trace";
+import { afterEach, describe, expect, it, type Mock, vi } from "vitest";
+
+import { startTelemetry, type Telemetry } from "./start-telemetry.ts";
+
+let telemetry: Telemetry | undefined;
+const closing: (() => void)[] = [];
+
+afterEach(async () => {
+  await telemetry?.shutdown();
+  telemetry = undefined;
+  for (const close of closing.splice(0)) close();
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+});
+
+/** A collector that answers all with this status, and keeps the bodies. */
+async function collector(status = 200): Promise<{ url: string; bodies: string[] }> {
+  const bodies: string[] = [];
+  const server = http.createServer(async (req, res) => {
+    bodies.push((await req.setEncoding("utf8").toArray()).join(""));
+    res.writeHead(status, { "content-type": "application/json" }).end("{}");
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  closing.push(() => server.close());
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, bodies };
+}
+
+/** A logger of the application's, for what OpenTelemetry says of itself. */
+function logger(): { warn: Mock; error: Mock } {
+  const own = { error: vi.fn(), warn: vi.fn(), info: vi.fn(), debug: vi.fn(), verbose: vi.fn() };
+  diag.setLogger(own);
+  closing.push(() => diag.disable());
+  return own;
+}
+
+describe("metrics", () => {
+  it("are served to Prometheus where that is asked for", async () => {
+    const free = http.createServer().listen(0, "127.0.0.1");
+    await once(free, "listening");
+    const { port } = free.address() as AddressInfo;
+    free.close();
+    vi.stubEnv("OTEL_EXPORTER_PROMETHEUS_PORT", `${port}`);
+    vi.stubEnv("OTEL_EXPORTER_PROMETHEUS_HOST", "127.0.0.1");
+    telemetry = startTelemetry({ exporter: "none", metrics: "prometheus" });
+    metrics.getMeter("test").createCounter("lamps").add(3);
+
+    expect(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()).toMatch(/^lamps_total\{.*\} 3$/m);
+  });
+});
+
+describe("spans that are dropped", () => {
+  it("are warned of, and counted", async () => {
+    const { url, bodies } = await collector();
+    const { warn } = logger();
+    vi.stubEnv("OTEL_BSP_MAX_QUEUE_SIZE", "2");
+    vi.stubEnv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "2");
+    vi.stubEnv("OTEL_LOGS_EXPORTER", "none");
+    telemetry = startTelemetry({ endpoint: url, protocol: "http/json" });
+    const tracer = trace.getTracer("test");
+    for (let spans = 0; spans < 10; spans++) tracer.startSpan("one").end();
+    await telemetry.flush();
+    tracer.startSpan("one more").end();
+    expect(warn.mock.calls.flat().join()).toMatch(/Dropped [1-9]\d* spans because maxQueueSize reached/);
+    await telemetry.shutdown();
+
+    const told = bodies.filter((body) => body.includes("resourceMetrics")).join();
+    expect(told).toContain("otel.sdk.processor.span.processed");
+    expect(told).toContain("queue_full");
+  });
+
+  it("are told of where the collector refuses them", async () => {
+    const { error } = logger();
+    vi.stubEnv("OTEL_METRICS_EXPORTER", "none");
+    vi.stubEnv("OTEL_LOGS_EXPORTER", "none");
+    telemetry = startTelemetry({ endpoint: (await collector(400)).url });
+    trace.getTracer("test").startSpan("one").end();
+    await telemetry.flush();
+    expect(error.mock.calls.flat().join()).toMatch(/Bad Request|400/);
+  });
+
+  it("are told to a logger that was there before, which stays", async () => {
+    const { warn } = logger();
+    telemetry = startTelemetry({ exporter: "none" });
+    diag.warn("still here");
+    await telemetry.shutdown();
+    diag.warn("and after");
+    expect(warn.mock.calls).toEqual(expect.arrayContaining([["still here"], ["and after"]]));
+  });
+});
+
+describe("what is passed in", () => {
+  const tenantPropagator: TextMapPropagator<Record<string, string>> = {
+    inject: (_ctx, carrier) => void (carrier["x-tenant"] = "acme"),
+    extract: (ctx) => ctx,
+    fields: () => ["x-tenant"],
+  };
+
+  it("propagators are added to those of OTEL_PROPAGATORS", () => {
+    vi.stubEnv("OTEL_PROPAGATORS", "b3");
+    telemetry = startTelemetry({ exporter: "none", propagators: [tenantPropagator] });
+    expect(propagation.fields().toSorted()).toEqual(["b3", "x-tenant"]);
+    const carrier: Record<string, string> = {};
+    propagation.inject(ROOT_CONTEXT, carrier);
+    expect(carrier).toEqual({ "x-tenant": "acme" });
+  });
+
+  it("a sampler decides, unless the operator has chosen one", async () => {
+    telemetry = startTelemetry({ exporter: "console", metrics: "none", sampler: new AlwaysOffSampler() });
+    expect(trace.getTracer("test").startSpan("one").isRecording()).toBe(false);
+    await telemetry.shutdown();
+
+    vi.stubEnv("OTEL_TRACES_SAMPLER", "always_on");
+    telemetry = startTelemetry({ exporter: "console", metrics: "none", sampler: new AlwaysOffSampler() });
+    expect(trace.getTracer("test").startSpan("one").isRecording()).toBe(true);
+  });
+
+  it("attributes of the resource yield to the operator's", async () => {
+    const { url, bodies } = await collector();
+    vi.stubEnv("OTEL_METRICS_EXPORTER", "none");
+    vi.stubEnv("OTEL_LOGS_EXPORTER", "none");
+    vi.stubEnv("OTEL_RESOURCE_ATTRIBUTES", "team=operators");
+    const resourceAttributes = { team: "authors", tier: "gold" };
+    telemetry = startTelemetry({ serviceName: "shop", endpoint: url, protocol: "http/json", resourceAttributes });
+    trace.getTracer("test").startSpan("one").end();
+    await telemetry.shutdown();
+
+    const { resourceSpans } = JSON.parse(bodies[0]!) as {
+      resourceSpans: { resource: { attributes: { key: string; value: { stringValue?: string } }[] } }[];
+    };
+    const attributes = new Map(resourceSpans[0]!.resource.attributes.map(({ key, value }) => [key, value.stringValue]));
+    expect([attributes.get("team"), attributes.get("tier"), attributes.get("service.name")]).toEqual([
+      "operators",
+      "gold",
+      "shop",
+    ]);
+    expect(attributes.get("telemetry.sdk.name")).toBe("opentelemetry");
+  });
+});
+
+describe("a file of declarative configuration", () => {
+  function file(text: string): string {
+    const folder = mkdtempSync(join(tmpdir(), "telemetry-"));
+    closing.push(() => rmSync(folder, { recursive: true }));
+    const path = join(folder, "otel.yaml");
+    writeFileSync(path, text);
+    vi.stubEnv("OTEL_CONFIG_FILE", path);
+    return path;
+  }
+
+  it("sets up what it says, and spans tell of their deadlines all the same", async () => {
+    const { url, bodies } = await collector();
+    file(`
+file_format: "1.0"
+log_level: error
+resource:
+  attributes:
+    - name: service.name
+      value: from-a-file
+propagator:
+  composite:
+    - tracecontext:
+tracer_provider:
+  processors:
+    - batch:
+        exporter:
+          otlp_http:
+            endpoint: ${url}/v1/traces
+            encoding: json
+`);
+    telemetry = startTelemetry({ serviceName: "from-code" });
+    trace.getTracer("test").startSpan("one").end();
+    await telemetry.shutdown();
+    expect(bodies).toHaveLength(1);
+    expect(bodies[0]).toContain("from-a-file");
+  });
+
+  it("that cannot be used is refused, and nothing is set up", () => {
+    const path = file("file_format: 7");
+    expect(() => startTelemetry()).toThrow(
+      `Cannot start telemetry: OTEL_CONFIG_FILE must name a file of OpenTelemetry's declarative configuration: current value is "${path}"`,
+    );
+    vi.stubEnv("OTEL_CONFIG_FILE", "/nowhere/otel.yaml");
+    expect(() => startTelemetry()).toThrow(/current value is "\/nowhere\/otel.yaml"/);
+    expect(propagation.fields()).toEqual([]);
+  });
+});
