@@ -41,7 +41,8 @@ function writeValue(value: unknown): object {
   return typeof value === "boolean" ? { boolValue: value } : { stringValue: value };
 }
 
-function writeSpan({ service, resource: _, kind, start, end, attributes, failed, ...same }: ViewedSpan): object {
+function writeSpan({ service, kind, start, end, attributes, failed, ...rest }: ViewedSpan): object {
+  const { resource: _resource, ...same } = rest;
   return {
     resource: { attributes: [{ key: "service.name", value: { stringValue: service } }] },
     scopeSpans: [

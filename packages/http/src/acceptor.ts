@@ -112,6 +112,7 @@ function spanOf(
   { captureHeaders }: ServerSettings,
 ): ServerSpan | undefined {
   if (instrumented !== undefined) return ServerSpan.enrich(base, instrumented, request, captureHeaders);
+  if (request.rpc?.isTracedElsewhere === true) return undefined;
   return ServerSpan.start(parentOf(base, request), request, captureHeaders);
 }
 

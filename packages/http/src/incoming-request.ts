@@ -6,6 +6,7 @@ import { NodeHeaders, type RequestHeaders } from "./headers.ts";
 import { removeHeader, replaceHeader } from "./node-headers.ts";
 import type { NodeRequest } from "./node-types.ts";
 import { type Peer, peerOf } from "./peer.ts";
+import type { Rpc } from "./rpc.ts";
 
 /** A request as it reached a server, whatever the host. */
 export interface IncomingRequest {
@@ -22,6 +23,8 @@ export interface IncomingRequest {
   readonly peer?: Peer | undefined;
   /** What responses wait on, one for the other: a connection of HTTP/1. */
   readonly connection?: object | undefined;
+  /** The procedure that it calls, where it does. */
+  readonly rpc?: Rpc | undefined;
   /** Takes a header away, for whoever reads the request after us too. */
   remove(name: string): void;
   replace(name: string, value: string): void;

@@ -60,4 +60,5 @@ export { unmarked } from "./outcome.ts";
 export { parseRetryAfter } from "./retry-after.ts";
 export { problemOf } from "./problem.ts";
 export { type Reply } from "./reply.ts";
+export { type Rpc } from "./rpc.ts";
 export { limitStream } from "./stream-limits.ts";

@@ -8,6 +8,7 @@ import { ClientSpan } from "./client-span.ts";
 import { criticality, CRITICALITY_HEADER } from "./criticality.ts";
 import { valueHeaders } from "./outbound-policy.ts";
 import { outboundDeadline } from "./outbound.ts";
+import type { Rpc } from "./rpc.ts";
 import { injectTrace } from "./trace-context.ts";
 
 /** A request that is about to be sent. */
@@ -19,6 +20,8 @@ export interface OutgoingRequest {
   readonly attempt: number;
   /** Whether an instrumentation makes its span, and writes its trace headers: then we do neither. */
   readonly isTracedElsewhere: boolean;
+  /** The procedure that it calls, where it does. */
+  readonly rpc?: Rpc | undefined;
   /** The `baggage` that the caller has written by hand. */
   readonly baggage?: string | undefined;
 }
@@ -61,9 +64,9 @@ export class OutboundCall {
    * @throws ContextError that of the context if it has ended; `DeadlineExceeded` if too little time is left to call
    */
   static begin(ctx: Context, request: OutgoingRequest, settings: ClientSettings): OutboundCall {
-    const { url, isTracedElsewhere } = request;
+    const { url, rpc, isTracedElsewhere } = request;
     const span =
-      isTracedElsewhere || url === undefined ? undefined : ClientSpan.start(ctx, request.method, url, request.attempt);
+      isTracedElsewhere || (url === undefined && rpc === undefined) ? undefined : ClientSpan.start(ctx, request);
     try {
       return new OutboundCall(ctx, request, headersFor(span?.ctx ?? ctx, request, settings), span);
     } catch (error) {
@@ -102,14 +105,18 @@ export class OutboundCall {
   end(error?: unknown, isGivenUp = false): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    const { method, url, attempt, isTracedElsewhere } = this.#request;
-    if (url === undefined) return;
+    const { method, url, rpc, attempt, isTracedElsewhere } = this.#request;
+    if (url === undefined && rpc === undefined) return;
     const elapsed = performance.now() - this.#from;
     const ending = callEnding(error, isGivenUp, this.#status);
-    if (error !== undefined)
-      noteCall(error, { method, url: url.origin + url.pathname, attempt, phase: this.phase, elapsed });
+    if (error !== undefined) {
+      const called = url === undefined ? rpc!.method : url.origin + url.pathname;
+      noteCall(error, { method, url: called, attempt, phase: this.phase, elapsed });
+    }
     this.#span?.end(ending, this.phase);
-    if (!isTracedElsewhere) measureCall({ method, url, status: this.#status, errorType: ending.errorType, elapsed });
+    if (!isTracedElsewhere) {
+      measureCall({ method, url, rpc, status: this.#status, errorType: ending.errorType, elapsed });
+    }
   }
 }
 

@@ -15,11 +15,14 @@ import type { Exchange, Observer, Outcome } from "./exchange.ts";
 import type { Budget } from "./inbound-deadline.ts";
 import type { IncomingRequest } from "./incoming-request.ts";
 import { instruments, seconds } from "./meter.ts";
+import { METRIC_RPC_SERVER_CALL_DURATION } from "./rpc-conventions.ts";
+import { rpcAttributes, serverFault } from "./rpc.ts";
 import { errorTypeOf } from "./server-span.ts";
 
 const serverInstruments = instruments((meter) => {
   return {
     duration: seconds(meter, METRIC_HTTP_SERVER_REQUEST_DURATION, "Duration of HTTP server requests."),
+    rpcDuration: seconds(meter, METRIC_RPC_SERVER_CALL_DURATION, "Duration of calls that were served."),
     remaining: seconds(meter, "throughline.server.deadline.remaining", "Time left when a request arrived."),
     exceeded: seconds(meter, "throughline.server.deadline.exceeded", "How long after its deadline a request was over."),
     ended: meter.createCounter("throughline.server.requests", {
@@ -88,7 +91,12 @@ export class ServerMeasurement implements Observer {
       this.#instruments.exceeded.record((deadline.elapsed - deadline.budget) / 1000, source);
     }
     if (this.#isMeasuredElsewhere) return;
-    this.#instruments.duration.record((performance.now() - this.#from) / 1000, this.#attributes(outcome));
+    const took = (performance.now() - this.#from) / 1000;
+    const { rpc } = this.#request;
+    if (rpc === undefined) return this.#instruments.duration.record(took, this.#attributes(outcome));
+    const fault = serverFault(rpc);
+    const error = fault === undefined ? undefined : { [ATTR_ERROR_TYPE]: fault };
+    this.#instruments.rpcDuration.record(took, { ...rpcAttributes(rpc), ...error });
   }
 
   #attributes({ endedBy, status, route, error }: Outcome): Record<string, string | number | undefined> {

@@ -22,6 +22,7 @@ import { single } from "./headers.ts";
 import type { Budget } from "./inbound-deadline.ts";
 import type { IncomingRequest } from "./incoming-request.ts";
 import { httpMetadata, setHttpMetadata } from "./otel-keys.ts";
+import { type Rpc, rpcAttributes, serverFault } from "./rpc.ts";
 import { tracer } from "./tracer.ts";
 
 /** Spans of ours: one that is found where a request arrives is another request's, of a server that is called from inside it. */
@@ -33,12 +34,14 @@ export class ServerSpan implements Observer {
   readonly #span: Span;
   readonly #ours: boolean;
   readonly #method: string;
+  readonly #rpc: Rpc | undefined;
 
-  private constructor(ctx: Context, span: Span, ours: boolean, method: string) {
+  private constructor(ctx: Context, span: Span, ours: boolean, method: string, rpc?: Rpc) {
     this.ctx = ctx;
     this.#span = span;
     this.#ours = ours;
     this.#method = method;
+    this.#rpc = rpc;
   }
 
   /**
@@ -49,12 +52,13 @@ export class ServerSpan implements Observer {
   static start(parent: Context, request: IncomingRequest, capture: readonly string[]): ServerSpan | undefined {
     const tracing = tracer();
     if (tracing === undefined) return undefined;
-    const method = knownMethod(request.method);
+    const { rpc } = request;
+    const method = rpc?.method ?? knownMethod(request.method);
     const span = tracing.startSpan(method, { kind: SpanKind.SERVER, attributes: attributes(request, method) }, parent);
     made.add(span);
     captureHeaders(span, request, capture);
     const ctx = trace.setSpan(parent, span) as Context;
-    return new ServerSpan(setHttpMetadata(ctx, { type: "http", span }), span, true, method);
+    return new ServerSpan(setHttpMetadata(ctx, { type: "http", span }), span, true, method, rpc);
   }
 
   /** One that an instrumentation has made for the request: it stays with what made it. */
@@ -83,10 +87,22 @@ export class ServerSpan implements Observer {
     }
     if (matched !== undefined && (this.#ours || metadata === undefined)) span.setAttribute(ATTR_HTTP_ROUTE, matched);
     if (!this.#ours) return;
+    if (this.#rpc !== undefined) return this.#endRpc(this.#rpc);
     if (matched !== undefined) span.updateName(`${this.#method} ${matched}`);
     if (status !== undefined) span.setAttribute(ATTR_HTTP_RESPONSE_STATUS_CODE, status);
     if (endedBy === "error" || (isAnswer(endedBy) && (status ?? 0) >= 500)) {
       span.setAttribute(ATTR_ERROR_TYPE, errorTypeOf(error, status));
+      span.setStatus({ code: SpanStatusCode.ERROR });
+    }
+    span.end();
+  }
+
+  #endRpc(rpc: Rpc): void {
+    const span = this.#span;
+    span.setAttributes(rpcAttributes(rpc));
+    const fault = serverFault(rpc);
+    if (fault !== undefined) {
+      span.setAttribute(ATTR_ERROR_TYPE, fault);
       span.setStatus({ code: SpanStatusCode.ERROR });
     }
     span.end();
@@ -148,6 +164,10 @@ type MarkedSpan = Span & {
 function attributes(request: IncomingRequest, method: string): Record<string, string | number | undefined> {
   const mark = request.target.indexOf("?");
   const [host, port] = splitAuthority(request.authority);
+  if (request.rpc !== undefined) {
+    const server = { [ATTR_SERVER_ADDRESS]: host, [ATTR_SERVER_PORT]: port };
+    return { ...rpcAttributes(request.rpc), ...server, [ATTR_CLIENT_ADDRESS]: request.clientAddress };
+  }
   return {
     [ATTR_HTTP_REQUEST_METHOD]: method,
     [ATTR_URL_SCHEME]: request.scheme,
