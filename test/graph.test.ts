@@ -9,6 +9,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   express: ["context", "http"],
   koa: ["context", "http"],
   fetch: ["context", "http", "resilience"],
+  grpc: ["context", "http"],
   resilience: ["context"],
   identity: ["context", "http", "resilience"],
   telemetry: ["context"],

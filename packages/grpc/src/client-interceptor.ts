@@ -1,0 +1,62 @@
+import { Client, InterceptingCall, type Interceptor, type InterceptorOptions } from "@grpc/grpc-js";
+import { type CancelFunc, type Context, current, isSuppressed, withDeadline } from "@throughline/context";
+import { type ClientOptions, clientSettings } from "@throughline/http";
+
+import { MadeCall } from "./made-call.ts";
+import { urlOf } from "./target.ts";
+
+export interface GrpcClientOptions extends Omit<ClientOptions, "dialect"> {
+  /** Whether the channel has TLS: `origins` are then to be written with https. @default false */
+  tls?: boolean;
+}
+
+/**
+ * An interceptor for clients of grpc-js: each call carries the current Context to the next service: the time that is left, the trace, the end, and
+ * what may go there. When the context ends, so does the call, at once: its error has the context's own error object as its `cause`, and code
+ * 4 or 1. With less than a millisecond to give it is not sent.
+ *
+ * A call's own `deadline` holds if it is earlier. Under suppressed tracing, as in exports of telemetry, it does nothing.
+ *
+ * @throws TypeError, RangeError if an option is wrong: here, not at the first call
+ */
+export function clientInterceptor({ tls = false, ...options }: GrpcClientOptions = {}): Interceptor {
+  const settings = clientSettings(options, "create a client interceptor");
+  return (callOptions, nextCall) => {
+    const active = current();
+    if (isSuppressed(active)) return new InterceptingCall(nextCall(callOptions));
+    const [ctx, cancel] = limited(active, callOptions, settings.timeout);
+    const call = nextCall({ ...callOptions, ...deadlineOf(ctx, settings.margin) });
+    const { path } = callOptions.method_definition;
+    const request = {
+      method: "POST",
+      url: urlOf(callOptions.host ?? call.getPeer(), path, tls),
+      attempt: 1,
+      isTracedElsewhere: isClientTraced(),
+      rpc: { system: "grpc", method: path.slice(1), isTracedElsewhere: false },
+    } as const;
+    return new InterceptingCall(call, new MadeCall(ctx, cancel, request, settings, call).requester());
+  };
+}
+
+/** Under the limits that the call and the client have of their own, if they have any. */
+function limited(
+  ctx: Context,
+  { deadline }: InterceptorOptions,
+  timeout: number | undefined,
+): [Context, CancelFunc | undefined] {
+  const own = deadline === undefined || deadline === Infinity ? undefined : Number(deadline);
+  const ours = timeout === undefined ? undefined : Date.now() + timeout;
+  if (own === undefined && ours === undefined) return [ctx, undefined];
+  const isOwn = own !== undefined && own <= (ours ?? Infinity);
+  return withDeadline(ctx, isOwn ? own : ours!, { source: isOwn ? "deadline" : "timeout" });
+}
+
+function deadlineOf(ctx: Context, margin: number): { deadline?: Date } {
+  const left = ctx.remaining() - margin;
+  return left === Infinity ? {} : { deadline: new Date(Date.now() + Math.max(1, left)) };
+}
+
+/** Whether OpenTelemetry's instrumentation makes the CLIENT spans, and writes the trace. */
+function isClientTraced(): boolean {
+  return (Client.prototype.makeUnaryRequest as { __wrapped?: boolean }).__wrapped === true;
+}

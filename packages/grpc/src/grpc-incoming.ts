@@ -1,0 +1,55 @@
+import { Metadata, Server, type ServerInterceptingCallInterface } from "@grpc/grpc-js";
+import { type IncomingRequest, type Peer, peerOf, type Rpc } from "@throughline/http";
+
+import { sessionOf } from "./base-call.ts";
+import { MetadataHeaders } from "./metadata-headers.ts";
+import { receivedTimeout } from "./received-timeout.ts";
+
+/** A call as it reached a server of grpc-js. */
+export class GrpcIncoming implements IncomingRequest {
+  readonly method = "POST";
+  readonly target: string;
+  readonly protocolVersion = "2";
+  readonly headers: MetadataHeaders;
+  readonly rpc: Rpc;
+  readonly #metadata: Metadata;
+  readonly #call: ServerInterceptingCallInterface;
+
+  constructor(path: string, metadata: Metadata, call: ServerInterceptingCallInterface) {
+    this.target = path;
+    this.headers = new MetadataHeaders(metadata, receivedTimeout(metadata));
+    this.rpc = { system: "grpc", method: path.slice(1), isTracedElsewhere: isServerTraced() };
+    this.#metadata = metadata;
+    this.#call = call;
+  }
+
+  get scheme(): string {
+    return this.#call.getAuthContext().transportSecurityType === undefined ? "http" : "https";
+  }
+
+  get authority(): string {
+    return this.#call.getHost();
+  }
+
+  get clientAddress(): string | undefined {
+    return this.#call.getConnectionInfo().remoteAddress;
+  }
+
+  get peer(): Peer | undefined {
+    const session = sessionOf(this.#call);
+    return session?.socket === undefined ? undefined : peerOf(session.socket, session);
+  }
+
+  remove(name: string): void {
+    this.#metadata.remove(name);
+  }
+
+  replace(name: string, value: string): void {
+    this.#metadata.set(name, value);
+  }
+}
+
+/** Whether OpenTelemetry's instrumentation makes the SERVER spans: it does so further in, around each handler. */
+function isServerTraced(): boolean {
+  return (Server.prototype.register as { __wrapped?: boolean }).__wrapped === true;
+}

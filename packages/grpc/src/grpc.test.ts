@@ -1,0 +1,336 @@
+import { once } from "node:events";
+import http2 from "node:http2";
+
+import { Metadata, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
+import {
+  background,
+  type Context,
+  createKey,
+  current,
+  DeadlineExceeded,
+  run,
+  withCancel,
+  withTimeout,
+  withValue,
+} from "@throughline/context";
+import { ClientDisconnected, declare, textCodec, Unauthenticated } from "@throughline/http";
+import { describe, expect, it, vi } from "vitest";
+
+import { clientOf, type EchoCalls, type Handlers, serveEcho } from "./echo.fixture.ts";
+
+interface Seen {
+  ctx: Context;
+  remaining: number;
+  ended: Promise<unknown>;
+}
+
+/** Handlers that tell what they ran in, and answer unless they are to wait for the end. */
+function telling(waits = false): { handlers: Handlers; seen: Promise<Seen> } {
+  const { promise, resolve } = Promise.withResolvers<Seen>();
+  const tell = (): void => {
+    const ctx = current();
+    const ended = new Promise((end) => ctx.signal.addEventListener("abort", () => end(ctx.cause())));
+    resolve({ ctx, remaining: ctx.remaining(), ended });
+  };
+  const answer = (_call: unknown, callback: (error: null, reply: unknown) => void): void => {
+    tell();
+    if (!waits) callback(null, "answer");
+  };
+  return {
+    seen: promise,
+    handlers: {
+      Unary: answer as never,
+      ServerStream(call) {
+        tell();
+        call.write("first");
+        if (!waits) call.end();
+      },
+      ClientStream(call, callback) {
+        call.on("data", () => {});
+        call.once("end", () => answer(call, callback as never));
+      },
+      Bidi(call) {
+        call.on("data", (message) => call.write(message));
+        call.once("end", () => {
+          tell();
+          if (!waits) call.end();
+        });
+      },
+    },
+  };
+}
+
+const KINDS: readonly [string, (client: EchoCalls) => Promise<unknown>][] = [
+  ["a unary call", (client) => client.unary("question")],
+  ["a stream from the server", (client) => client.serverStream("question")],
+  ["a stream from the client", (client) => client.clientStream(["one", "two"])],
+  ["streams both ways", (client) => client.bidi(["one", "two"])],
+];
+
+describe.each(KINDS)("%s", (_kind, call) => {
+  it("has what is left of the caller's deadline, less a millisecond and the way", async () => {
+    const { handlers, seen } = telling();
+    await using served = await serveEcho(handlers);
+    using client = clientOf(served.address);
+    const [ctx, cancel] = withTimeout(background, 2000);
+    using _ = cancel;
+    await run(ctx, () => call(client));
+    const { remaining } = await seen;
+    expect(remaining).toBeLessThan(2000);
+    expect(remaining).toBeGreaterThan(1700);
+  });
+
+  it("has no deadline where the caller has none, and can be cancelled all the same", async () => {
+    const { handlers, seen } = telling();
+    await using served = await serveEcho(handlers);
+    using client = clientOf(served.address);
+    await call(client);
+    const { remaining, ended } = await seen;
+    expect(remaining).toBe(Infinity);
+    expect(await ended).toMatchObject({ name: "ResponseSent" });
+  });
+
+  it("ends with its caller's context, here with the context's own error and there at once", async () => {
+    const { handlers, seen } = telling(true);
+    await using served = await serveEcho(handlers);
+    using client = clientOf(served.address);
+    const [ctx, cancel] = withCancel(background);
+    const failed = run(ctx, () => call(client)).catch((error: unknown) => error);
+    const { ended } = await seen;
+    cancel(new Error("no longer wanted"));
+    expect(await failed).toMatchObject({ code: 1, cause: ctx.err() });
+    expect(await ended).toBeInstanceOf(ClientDisconnected);
+  });
+
+  it("ends at the deadline on both sides, with code 4 and the context's own error", async () => {
+    const { handlers, seen } = telling(true);
+    await using served = await serveEcho(handlers);
+    using client = clientOf(served.address);
+    const [ctx, cancel] = withTimeout(background, 150);
+    using _ = cancel;
+    const failed = (await run(ctx, () => call(client)).catch((error: unknown) => error)) as Error;
+    expect(failed).toMatchObject({ code: 4 });
+    expect(failed.cause).toBe(ctx.err());
+    expect(failed.cause).toBeInstanceOf(DeadlineExceeded);
+    const seenThere = await seen;
+    await seenThere.ended;
+    expect(seenThere.ctx.err()).toBeDefined();
+  });
+
+  it("is not sent when its context has ended, or has less than a millisecond to give", async () => {
+    const handler = vi.fn();
+    const handlers = { Unary: handler, ServerStream: handler, ClientStream: handler, Bidi: handler };
+    await using served = await serveEcho(handlers);
+    using client = clientOf(served.address);
+    const [ended, cancel] = withCancel(background);
+    cancel();
+    for (const ctx of [ended, withTimeout(background, 0)[0], withTimeout(background, 1)[0]]) {
+      const failed = (await run(ctx, () => call(client)).catch((error: unknown) => error)) as Error;
+      expect(failed).toMatchObject({ code: ctx === ended ? 1 : 4, cause: expect.any(Error) });
+    }
+    expect(handler).not.toHaveBeenCalled();
+  });
+
+  it("leaves no listener and no timer behind", async () => {
+    const { handlers } = telling();
+    await using served = await serveEcho(handlers);
+    using client = clientOf(served.address);
+    const [ctx, cancel] = withTimeout(background, "1h");
+    using _ = cancel;
+    for (let times = 0; times < 20; times++) await run(ctx, () => call(client));
+    expect((ctx as unknown as { scope: { watch: unknown } }).scope.watch).toBeUndefined();
+  });
+});
+
+describe("a server", () => {
+  it("answers at its own limit, whatever the handler does, and says whose it was", async () => {
+    const late = vi.fn();
+    await using served = await serveEcho(
+      {
+        Unary: (_call, callback) => {
+          current().signal.addEventListener("abort", () => setTimeout(() => (callback(null, "too late"), late()), 5));
+        },
+      },
+      { maxTimeout: 60 },
+    );
+    using client = clientOf(served.address);
+    await expect(client.unary("question")).rejects.toMatchObject({
+      code: 4,
+      details: "Deadline exceeded: budget 60 ms set by maxTimeout",
+      cause: expect.any(DeadlineExceeded),
+    });
+    await vi.waitUntil(() => late.mock.calls.length > 0);
+  });
+
+  it.each(["0S", "00000000S"])("refuses a call whose time is up on arrival: %s", async (timeout) => {
+    const { status, ran } = await sendRaw(timeout);
+    expect([status, ran]).toEqual(["4", false]);
+  });
+
+  it.each([
+    "-1S",
+    "1234x",
+    "1234s",
+    "1234",
+    "1",
+    "9a1S",
+    "000000000S",
+    "18f6n",
+    "tomorrow",
+    "123456789m",
+    "1SS",
+    "1S,2S",
+    "+1S",
+    "1.5S",
+  ])("refuses a deadline that is none, before any handler: %s", async (timeout) => {
+    const { status, message, ran } = await sendRaw(timeout);
+    expect([status, ran]).toEqual(["13", false]);
+    expect(message).toMatch(/grpc-timeout/);
+  });
+
+  it.each([
+    ["200m", 200],
+    ["1234S", 1_234_000],
+    ["597H", 597 * 3_600_000],
+    ["00000010S", 10_000],
+    ["99999999M", 99_999_999 * 60_000],
+  ])("reads %s as it was meant", async (timeout, ms) => {
+    const { status, remaining } = await sendRaw(timeout);
+    expect(status).toBe("0");
+    expect(remaining).toBeLessThanOrEqual(ms);
+    expect(remaining).toBeGreaterThan(ms - 150);
+  });
+
+  it("maps the end of its context to its code, though the handler gives any error for it", async () => {
+    await using served = await serveEcho({
+      Unary: (_call, callback) => {
+        const [ctx] = withTimeout(current(), 20);
+        run(ctx, () => {
+          ctx.signal.addEventListener("abort", () => callback(new Error("the database said no", { cause: ctx.err() })));
+        });
+      },
+    });
+    using client = clientOf(served.address);
+    // Its own context goes on: that error is the application's.
+    await expect(client.unary("question")).rejects.toMatchObject({ code: 2, details: "the database said no" });
+  });
+
+  it("runs guards before any handler, in the context that they give", async () => {
+    const userKey = createKey<string>("user");
+    const seen: unknown[] = [];
+    await using served = await serveEcho(
+      { Unary: (_call, callback) => (seen.push(current().value(userKey)), callback(null, "answer")) },
+      {
+        guards: [
+          ({ ctx, headers }) => {
+            if (headers.get("authorization") !== "Bearer ada") throw new Unauthenticated();
+            return withValue(ctx, userKey, "ada");
+          },
+        ],
+      },
+    );
+    using client = clientOf(served.address);
+    await expect(client.unary("question")).rejects.toMatchObject({ code: 16 });
+    const metadata = new Metadata();
+    metadata.set("authorization", "Bearer ada");
+    expect(await client.unary("question", {}, metadata)).toBe("answer");
+    expect(seen).toEqual(["ada"]);
+  });
+
+  it("in mode observe holds nobody to a deadline but as grpc-js does by itself", async () => {
+    const { handlers, seen } = telling();
+    await using served = await serveEcho(handlers, { mode: "observe" });
+    using client = clientOf(served.address);
+    await run(withTimeout(background, "1h")[0], () => client.unary("question"));
+    expect((await seen).remaining).toBe(Infinity);
+  });
+});
+
+describe("a client", () => {
+  it("keeps to a call's own deadline if that is earlier", async () => {
+    const { handlers, seen } = telling();
+    await using served = await serveEcho(handlers);
+    using client = clientOf(served.address);
+    await run(withTimeout(background, "1h")[0], () => client.unary("question", { deadline: Date.now() + 500 }));
+    expect((await seen).remaining).toBeLessThanOrEqual(500);
+  });
+
+  it("gives the other side's end as an error of ours too", async () => {
+    const error = Object.assign(new Error("not in time"), { code: 4 });
+    await using served = await serveEcho({ Unary: (_call, callback) => callback(error) }, undefined);
+    using client = clientOf(served.address);
+    await expect(client.unary("question")).rejects.toMatchObject({ code: 4, cause: expect.any(DeadlineExceeded) });
+  });
+
+  it("passes every other status as it is", async () => {
+    const error = Object.assign(new Error("no such thing"), { code: 5 });
+    await using served = await serveEcho({ Unary: (_call, callback) => callback(error) });
+    using client = clientOf(served.address);
+    const failed = (await client.unary("question").catch((each: unknown) => each)) as Error;
+    expect(failed).toMatchObject({ code: 5, details: "no such thing" });
+    expect(failed.cause).toBeUndefined();
+  });
+
+  it("sends declared values to its own origins only, and a server takes them from whom it trusts", async () => {
+    const tenantKey = createKey<string>("tenant");
+    declare(tenantKey, { name: "grpc-tenant", codec: textCodec, maxBytes: 100, as: "header" });
+    const seen: unknown[] = [];
+    const handlers: Handlers = {
+      Unary(call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) {
+        seen.push([current().value(tenantKey), call.metadata.get("grpc-tenant")]);
+        callback(null, "answer");
+      },
+    };
+    const trust = { addresses: ["127.0.0.1"] };
+    await using trusting = await serveEcho(handlers, { trust });
+    await using strange = await serveEcho(handlers);
+    const ctx = withValue(background, tenantKey, "acme");
+    for (const [served, origins] of [
+      [trusting, ["http://127.0.0.1:*"]],
+      [strange, ["http://127.0.0.1:*"]],
+      [trusting, []],
+    ] as const) {
+      using client = clientOf(served.address, { origins });
+      await run(ctx, () => client.unary("question"));
+    }
+    expect(seen).toEqual([
+      ["acme", ["acme"]],
+      [undefined, []],
+      [undefined, []],
+    ]);
+  });
+});
+
+/** Sends a unary call by hand, with a header that no client would write. */
+async function sendRaw(
+  timeout: string,
+): Promise<{ status: string; message: string; ran: boolean; remaining: number | undefined }> {
+  let remaining: number | undefined;
+  await using served = await serveEcho({
+    Unary: (_call, callback) => ((remaining = current().remaining()), callback(null, "answer")),
+  });
+  const session = http2.connect(`http://${served.address}`);
+  const stream = session.request({
+    ":method": "POST",
+    ":path": "/test.Echo/Unary",
+    "content-type": "application/grpc",
+    te: "trailers",
+    "grpc-timeout": timeout,
+  });
+  const body = Buffer.from('"question"');
+  const frame = Buffer.alloc(5);
+  frame.writeUInt32BE(body.length, 1);
+  stream.end(Buffer.concat([frame, body]));
+  const told: Record<string, unknown> = {};
+  stream.on("response", (headers) => Object.assign(told, headers));
+  stream.on("trailers", (headers) => Object.assign(told, headers));
+  stream.resume();
+  await once(stream, "close");
+  session.close();
+  return {
+    status: String(told["grpc-status"]),
+    message: decodeURIComponent(String(told["grpc-message"] ?? "")),
+    ran: remaining !== undefined,
+    remaining,
+  };
+}

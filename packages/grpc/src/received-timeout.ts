@@ -1,0 +1,27 @@
+import { Metadata } from "@grpc/grpc-js";
+
+/** As they were sent: grpc-js takes the header away before an interceptor can see it, having read some of it wrong. */
+const received = new WeakMap<Metadata, string>();
+
+let isRemembering = false;
+
+/**
+ * Has the `grpc-timeout` of calls remembered from now on. grpc-js reads it without an anchor, so that `123456789m` passes for 23456789 ms, and cuts
+ * it down to 32 bits, so that `597H` has passed at once: what we hold a call to must be read from what was sent. Nothing is changed for servers
+ * without our interceptor.
+ */
+export function rememberTimeouts(): void {
+  if (isRemembering) return;
+  isRemembering = true;
+  const { fromHttp2Headers } = Metadata;
+  Metadata.fromHttp2Headers = function remembering(headers) {
+    const metadata = Reflect.apply(fromHttp2Headers, Metadata, [headers]) as Metadata;
+    const timeout = headers["grpc-timeout"];
+    if (timeout !== undefined) received.set(metadata, String(timeout));
+    return metadata;
+  };
+}
+
+export function receivedTimeout(metadata: Metadata): string | undefined {
+  return received.get(metadata);
+}

@@ -1,0 +1,25 @@
+import { ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
+import { acceptor, type Guard, type ServerOptions } from "@throughline/http";
+
+import { rememberTimeouts } from "./received-timeout.ts";
+import { ServedCall } from "./served-call.ts";
+
+export interface GrpcServerOptions extends ServerOptions {
+  /** Each decides on a call before its handler, in their order, as `bearer` of `@throughline/identity` does. @default none */
+  guards?: readonly Guard[];
+}
+
+/**
+ * An interceptor for servers of grpc-js: each call gets its Context, which is `current()` in the handler and in what its messages start. It
+ * ends at the caller's deadline or the server's limit (DEADLINE_EXCEEDED), when the client cancels or is gone, and when the status is out. A
+ * call whose time is up on arrival gets DEADLINE_EXCEEDED, one with a malformed `grpc-timeout` INTERNAL, and no handler runs.
+ *
+ * Goes first in `interceptors`: it is then the nearest to the wire.
+ *
+ * @throws TypeError, RangeError if an option is wrong: here, not at the first call
+ */
+export function serverInterceptor({ guards = [], ...options }: GrpcServerOptions = {}): ServerInterceptor {
+  const accept = acceptor(options);
+  rememberTimeouts();
+  return ({ path }, call) => new ServerInterceptingCall(call, new ServedCall(accept, guards, path, call).responder());
+}

@@ -1,0 +1,67 @@
+import { Canceled, type ContextError, DeadlineExceeded } from "@throughline/context";
+import { causes, InvalidDeadline, OUTCOME_HEADER, type Problem, problemOf } from "@throughline/http";
+
+import { CODE, type Code } from "./code.ts";
+
+/** What a call ends with on the wire. */
+export interface CallStatus {
+  readonly code: Code;
+  readonly details: string;
+  /** Goes along with it. */
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/**
+ * The status of an error that is this library's to explain: the end of a context (4 or 1, as in Go), however deep it is wrapped; who may not,
+ * a server that is too busy or ends, a header that cannot be read. `undefined` for any other error, which is the application's.
+ */
+export function statusOf(error: unknown): CallStatus | undefined {
+  const problem = problemOf(error);
+  if (problem !== undefined) return statusOfProblem(problem, true, error);
+  for (const each of causes(error)) {
+    if (each instanceof Canceled) return { code: CODE.CANCELLED, details: "context canceled", metadata: {} };
+  }
+  return undefined;
+}
+
+/** @param started whether a handler had begun: what was refused before is safe to send again */
+export function statusOfProblem({ document, outcome }: Problem, started: boolean, error?: unknown): CallStatus {
+  return {
+    code: codeOf(document.status, document.type, error),
+    details: details(document),
+    metadata: outcome === undefined ? {} : { [OUTCOME_HEADER]: `${outcome};started=?${started ? 1 : 0}` },
+  };
+}
+
+/** A malformed deadline is INTERNAL, as every implementation of gRPC has it. */
+function codeOf(status: number, type: string, error: unknown): Code {
+  if (error instanceof InvalidDeadline || type.endsWith(":invalid-deadline")) return CODE.INTERNAL;
+  return CODES[status] ?? CODE.UNKNOWN;
+}
+
+const CODES: Readonly<Record<number, Code>> = {
+  400: CODE.INVALID_ARGUMENT,
+  401: CODE.UNAUTHENTICATED,
+  403: CODE.PERMISSION_DENIED,
+  503: CODE.UNAVAILABLE,
+  504: CODE.DEADLINE_EXCEEDED,
+};
+
+function details({ title, detail, budgetMs, setBy }: Problem["document"]): string {
+  if (detail !== undefined) return detail;
+  const by = setBy === undefined ? "" : ` set by ${setBy}`;
+  return budgetMs === undefined ? title : `${title}: budget ${budgetMs} ms${by}`;
+}
+
+/** What a context that ended means for a call under it. */
+export function statusOfEnd(error: ContextError): CallStatus {
+  return error instanceof DeadlineExceeded
+    ? { code: CODE.DEADLINE_EXCEEDED, details: error.message, metadata: {} }
+    : { code: CODE.CANCELLED, details: error.message, metadata: {} };
+}
+
+/** The error of ours that a status of the other side stands for, where it does. */
+export function errorOfStatus(code: number, details: string): ContextError | undefined {
+  if (code === CODE.DEADLINE_EXCEEDED) return new DeadlineExceeded(`context deadline exceeded: ${details}`);
+  return code === CODE.CANCELLED ? new Canceled(`context canceled: ${details}`) : undefined;
+}

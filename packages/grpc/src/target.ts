@@ -1,0 +1,13 @@
+/**
+ * The address of a procedure, by the target of its channel: `dns:///inventory.internal:50051`, `ipv4:10.0.0.7:50051`, `localhost:50051`. `undefined`
+ * for what is no host, such as a unix socket, or for several.
+ *
+ * @see https://github.com/grpc/grpc/blob/master/doc/naming.md
+ */
+export function urlOf(target: string, path: string, isSecure: boolean): URL | undefined {
+  const host = /^(?:(?:dns|passthrough):(?:\/\/[^/]*\/)?|ipv[46]:)?((?:\[[\da-f:.%]+\]|[\w.-]+)(?::\d+)?)$/i.exec(
+    target,
+  )?.[1];
+  if (host === undefined) return undefined;
+  return URL.parse(path, `${isSecure ? "https" : "http"}://${host}`) ?? undefined;
+}
