@@ -1,0 +1,304 @@
+import { once } from "node:events";
+import http from "node:http";
+import http2 from "node:http2";
+import type { AddressInfo } from "node:net";
+
+import { create, createFileRegistry, type DescService } from "@bufbuild/protobuf";
+import {
+  file_google_protobuf_wrappers,
+  FileDescriptorProtoSchema,
+  type StringValue,
+  StringValueSchema,
+} from "@bufbuild/protobuf/wkt";
+import { type Client, Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
+import {
+  connectNodeAdapter,
+  createConnectTransport,
+  createGrpcTransport,
+  createGrpcWebTransport,
+} from "@connectrpc/connect-node";
+import {
+  background,
+  type Context,
+  createKey,
+  current,
+  DeadlineExceeded,
+  run,
+  withCancel,
+  withTimeout,
+  withValue,
+} from "@throughline/context";
+import { requestContext, Unauthenticated } from "@throughline/http";
+import { afterEach, describe, expect, it } from "vitest";
+
+import { type ConnectClientOptions, clientInterceptor, type ConnectServerOptions, serverInterceptor } from "./index.ts";
+
+/** A service of the four kinds of call, as its generated code would describe it. */
+const ECHO = createFileRegistry(
+  create(FileDescriptorProtoSchema, {
+    name: "echo.proto",
+    package: "test",
+    syntax: "proto3",
+    dependency: ["google/protobuf/wrappers.proto"],
+    service: [
+      {
+        name: "Echo",
+        method: [
+          ["Unary", false, false],
+          ["ServerStream", false, true],
+          ["ClientStream", true, false],
+          ["Bidi", true, true],
+        ].map(([name, clientStreaming, serverStreaming]) => ({
+          name: name as string,
+          inputType: ".google.protobuf.StringValue",
+          outputType: ".google.protobuf.StringValue",
+          clientStreaming: clientStreaming as boolean,
+          serverStreaming: serverStreaming as boolean,
+        })),
+      },
+    ],
+  }),
+  (name) => (name === "google/protobuf/wrappers.proto" ? file_google_protobuf_wrappers : undefined),
+).getService("test.Echo") as DescService;
+
+type Calls = Record<string, (input: unknown, options?: object) => Promise<StringValue> & AsyncIterable<StringValue>>;
+
+const say = (value: string): StringValue => create(StringValueSchema, { value });
+
+async function* stream(...values: string[]): AsyncGenerator<StringValue> {
+  for (const value of values) yield say(value);
+}
+
+const closing: (() => void)[] = [];
+afterEach(() => {
+  for (const close of closing.splice(0)) close();
+});
+
+interface Served {
+  readonly url: string;
+}
+
+async function serve(
+  handlers: object,
+  options: ConnectServerOptions = {},
+  isHttp2 = false,
+  around: (listener: http.RequestListener) => http.RequestListener = (listener) => listener,
+): Promise<Served> {
+  const listener = connectNodeAdapter({
+    routes: (router) => void router.service(ECHO, handlers as never),
+    interceptors: [serverInterceptor(options)],
+  });
+  const server = isHttp2 ? http2.createServer(listener as never) : http.createServer(around(listener as never));
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const sessions = new Set<http2.Http2Session>();
+  server.on("session", (session: http2.Http2Session) => sessions.add(session));
+  closing.push(() => {
+    for (const session of sessions) session.destroy();
+    server.close();
+    if ("closeAllConnections" in server) server.closeAllConnections();
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+}
+
+const PROTOCOLS = [
+  [
+    "Connect",
+    false,
+    (baseUrl: string, interceptors: Interceptor[]) =>
+      createConnectTransport({ baseUrl, httpVersion: "1.1", interceptors }),
+  ],
+  [
+    "Connect over HTTP/2",
+    true,
+    (baseUrl: string, interceptors: Interceptor[]) =>
+      createConnectTransport({ baseUrl, httpVersion: "2", interceptors }),
+  ],
+  ["gRPC", true, (baseUrl: string, interceptors: Interceptor[]) => createGrpcTransport({ baseUrl, interceptors })],
+  [
+    "gRPC-Web",
+    false,
+    (baseUrl: string, interceptors: Interceptor[]) =>
+      createGrpcWebTransport({ baseUrl, httpVersion: "1.1", interceptors }),
+  ],
+] as const;
+
+interface Seen {
+  ctx: Context;
+  remaining: number;
+  ended: Promise<unknown>;
+}
+
+/** Handlers that tell what they ran in, and answer unless they are to wait for the end. */
+function telling(waits = false): { handlers: object; seen: Promise<Seen> } {
+  const { promise, resolve } = Promise.withResolvers<Seen>();
+  const never = new Promise<never>(() => {});
+  const tell = (): void => {
+    const ctx = current();
+    const ended = new Promise((end) => ctx.signal.addEventListener("abort", () => end(ctx.cause())));
+    resolve({ ctx, remaining: ctx.remaining(), ended });
+  };
+  return {
+    seen: promise,
+    handlers: {
+      async unary() {
+        tell();
+        return waits ? never : say("answer");
+      },
+      async *serverStream() {
+        yield say("first");
+        tell();
+        if (waits) await never;
+        yield say("last");
+      },
+      async clientStream(messages: AsyncIterable<StringValue>) {
+        for await (const _ of messages);
+        tell();
+        return waits ? never : say("answer");
+      },
+    },
+  };
+}
+
+const KINDS: readonly [string, (client: Calls) => Promise<unknown>][] = [
+  ["a unary call", (client) => client["unary"]!({ value: "question" })],
+  [
+    "a stream from the server",
+    async (client) => {
+      const all: string[] = [];
+      for await (const { value } of client["serverStream"]!({ value: "question" })) all.push(value);
+      return all;
+    },
+  ],
+  ["a stream from the client", (client) => client["clientStream"]!(stream("one", "two"))],
+];
+
+describe.each(PROTOCOLS)("%s", (_name, isHttp2, transport) => {
+  function clientOf({ url }: Served, options?: ConnectClientOptions): Calls {
+    return createClient(ECHO, transport(url, [clientInterceptor(options)])) as Client<never> as unknown as Calls;
+  }
+
+  describe.each(KINDS)("%s", (_kind, call) => {
+    it("has what is left of the caller's deadline", async () => {
+      const { handlers, seen } = telling();
+      const client = clientOf(await serve(handlers, {}, isHttp2));
+      await run(withTimeout(background, 2000)[0], () => call(client));
+      const { remaining } = await seen;
+      expect(remaining).toBeLessThan(2000);
+      expect(remaining).toBeGreaterThan(1600);
+    });
+
+    it("ends when its answer is out", async () => {
+      const { handlers, seen } = telling();
+      const client = clientOf(await serve(handlers, {}, isHttp2));
+      await call(client);
+      const { remaining, ended } = await seen;
+      expect(remaining).toBe(Infinity);
+      expect(await ended).toMatchObject({ name: "ResponseSent" });
+    });
+
+    it("ends with its caller's context, here with the context's own error and there at once", async () => {
+      const { handlers, seen } = telling(true);
+      const client = clientOf(await serve(handlers, {}, isHttp2));
+      const [ctx, cancel] = withCancel(background);
+      const failed = run(ctx, () => call(client)).catch((error: unknown) => error);
+      const { ended } = await seen;
+      cancel(new Error("no longer wanted"));
+      expect(await failed).toMatchObject({ code: Code.Canceled, cause: ctx.err() });
+      expect(await ended).toMatchObject({ name: "ClientDisconnected" });
+    });
+
+    it("ends at the deadline on both sides", async () => {
+      const { handlers, seen } = telling(true);
+      const client = clientOf(await serve(handlers, {}, isHttp2));
+      const [ctx] = withTimeout(background, 200);
+      const failed = (await run(ctx, () => call(client)).catch((error: unknown) => error)) as Error;
+      expect(failed).toMatchObject({ code: Code.DeadlineExceeded });
+      expect(failed.cause).toBeInstanceOf(DeadlineExceeded);
+      const there = await seen;
+      await there.ended;
+      expect(there.ctx.err()).toBeDefined();
+    });
+
+    it("is answered at the server's own limit, whatever the handler does", async () => {
+      const { handlers } = telling(true);
+      const client = clientOf(await serve(handlers, { maxTimeout: 60 }, isHttp2));
+      await expect(call(client)).rejects.toMatchObject({
+        code: Code.DeadlineExceeded,
+        rawMessage: "Deadline exceeded: budget 60 ms set by maxTimeout",
+        cause: expect.any(DeadlineExceeded),
+      });
+    });
+
+    it("is not sent when too little is left", async () => {
+      const { handlers, seen } = telling();
+      const client = clientOf(await serve(handlers, {}, isHttp2));
+      await expect(run(withTimeout(background, 0)[0], () => call(client))).rejects.toMatchObject({
+        code: Code.DeadlineExceeded,
+      });
+      expect(await Promise.race([seen, "nothing came"])).toBe("nothing came");
+    });
+
+    it("leaves no listener behind", async () => {
+      const { handlers } = telling();
+      const client = clientOf(await serve(handlers, {}, isHttp2));
+      const [ctx] = withTimeout(background, "1h");
+      for (let times = 0; times < 5; times++) await run(ctx, () => call(client));
+      expect((ctx as unknown as { scope: { watch: unknown } }).scope.watch).toBeUndefined();
+    });
+  });
+
+  it("keeps to a call's own timeout if that is earlier", async () => {
+    const { handlers, seen } = telling();
+    const client = clientOf(await serve(handlers, {}, isHttp2));
+    await run(withTimeout(background, "1h")[0], () => client["unary"]!({ value: "question" }, { timeoutMs: 500 }));
+    expect((await seen).remaining).toBeLessThanOrEqual(500);
+  });
+
+  it("runs guards before any handler, in the context that they give", async () => {
+    const userKey = createKey<string>("user");
+    const seen: unknown[] = [];
+    const options: ConnectServerOptions = {
+      guards: [
+        ({ ctx, headers }) => {
+          if (headers.get("authorization") !== "Bearer ada") throw new Unauthenticated();
+          return withValue(ctx, userKey, "ada");
+        },
+      ],
+    };
+    const handlers = { unary: () => (seen.push(current().value(userKey)), say("answer")) };
+    const client = clientOf(await serve(handlers, options, isHttp2));
+    await expect(client["unary"]!({})).rejects.toMatchObject({ code: Code.Unauthenticated });
+    await client["unary"]!({}, { headers: { authorization: "Bearer ada" } });
+    expect(seen).toEqual(["ada"]);
+  });
+
+  it("passes the application's own errors as they are", async () => {
+    const handlers = {
+      unary() {
+        throw new ConnectError("no such thing", Code.NotFound);
+      },
+    };
+    const client = clientOf(await serve(handlers, {}, isHttp2));
+    const failed = (await client["unary"]!({}).catch((error: unknown) => error)) as ConnectError;
+    expect([failed.code, failed.rawMessage, failed.cause]).toEqual([Code.NotFound, "no such thing", undefined]);
+  });
+});
+
+it("inside of a middleware of ours there is one context, which is the middleware's", async () => {
+  const seen: Context[] = [];
+  const handlers = { unary: () => (seen.push(current()), say("answer")) };
+  const around = (listener: http.RequestListener): http.RequestListener =>
+    requestContext(
+      (req, res) => {
+        seen.push(current());
+        listener(req as http.IncomingMessage, res as http.ServerResponse);
+      },
+      { maxTimeout: "5s" },
+    ) as http.RequestListener;
+  const { url } = await serve(handlers, {}, false, around);
+  const transport = createConnectTransport({ baseUrl: url, httpVersion: "1.1", interceptors: [clientInterceptor()] });
+  await (createClient(ECHO, transport) as unknown as Calls)["unary"]!({});
+  expect(seen).toHaveLength(2);
+  expect((seen[0] as unknown as { scope: object }).scope).toBe((seen[1] as unknown as { scope: object }).scope);
+});

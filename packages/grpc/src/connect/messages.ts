@@ -1,0 +1,69 @@
+import { type Context, run } from "@throughline/context";
+
+export interface MessagesOptions {
+  /** Told once there are no more: they have all been read, nobody wants them, or one could not be made. */
+  over(error?: unknown): void;
+  /** What is thrown in the place of an error. */
+  explain(error: unknown): unknown;
+}
+
+/**
+ * Messages of a stream, each of which is made in the context: the body of an async generator runs in that of whoever asks for the next.
+ */
+export class Messages<T> implements AsyncIterableIterator<T> {
+  readonly #ctx: Context;
+  readonly #iterator: AsyncIterator<T>;
+  readonly #options: MessagesOptions;
+  #reject: ((error: unknown) => void) | undefined;
+  #failure: { readonly error: unknown } | undefined;
+  #isOver = false;
+
+  constructor(ctx: Context, messages: AsyncIterable<T>, options: MessagesOptions) {
+    this.#ctx = ctx;
+    this.#iterator = run(ctx, () => messages[Symbol.asyncIterator]());
+    this.#options = options;
+  }
+
+  /** Has the reader fail, be it waiting or not, and whoever makes the messages told that nobody wants them. */
+  fail(error: unknown): void {
+    if (this.#isOver) return;
+    this.#failure = { error };
+    this.#reject?.(error);
+    void this.return().catch(() => {});
+  }
+
+  async next(): Promise<IteratorResult<T>> {
+    if (this.#failure !== undefined) throw this.#failure.error;
+    if (this.#isOver) return { done: true, value: undefined };
+    try {
+      const result = await new Promise<IteratorResult<T>>((resolve, reject) => {
+        this.#reject = reject;
+        run(this.#ctx, () => this.#iterator.next()).then(resolve, reject);
+      });
+      if (result.done) this.#over();
+      return result;
+    } catch (error) {
+      const explained = this.#options.explain(error);
+      this.#over(explained);
+      throw explained;
+    } finally {
+      this.#reject = undefined;
+    }
+  }
+
+  async return(): Promise<IteratorResult<T>> {
+    this.#over(this.#failure?.error);
+    await run(this.#ctx, async () => this.#iterator.return?.());
+    return { done: true, value: undefined };
+  }
+
+  #over(error?: unknown): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#options.over(error);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+}

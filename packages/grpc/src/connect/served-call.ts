@@ -1,0 +1,81 @@
+import { Code, ConnectError } from "@connectrpc/connect";
+import { type Context } from "@throughline/context";
+import type { Exchange, ExchangeResponse, Rpc } from "@throughline/http";
+
+import { CODE, codeName, httpStatusOf } from "../code.ts";
+import { statusOf } from "../status.ts";
+import { connectErrorOf, outgoing } from "./explained.ts";
+import { Messages } from "./messages.ts";
+import { type ConnectResponse, written } from "./rpc-of.ts";
+
+/** One call in a handler of Connect, to the end of its messages. */
+export class ServedCall implements ExchangeResponse {
+  readonly #exchange: Exchange;
+  readonly #rpc: Rpc;
+  readonly #answered = Promise.withResolvers<never>();
+  #messages: Messages<unknown> | undefined;
+  isBegun = false;
+  progress = 0;
+
+  constructor(exchange: Exchange, rpc: Rpc, signal: AbortSignal) {
+    this.#exchange = exchange;
+    this.#rpc = rpc;
+    exchange.response = this;
+    this.#answered.promise.catch(() => {});
+    const aborted = (): void => this.#aborted(signal);
+    signal.addEventListener("abort", aborted, { once: true });
+    exchange.onEnd(() => signal.removeEventListener("abort", aborted));
+  }
+
+  /** The handler's response, unless ours is first. */
+  async respond(ctx: Context, handle: () => Promise<ConnectResponse>): Promise<ConnectResponse> {
+    let response: ConnectResponse;
+    try {
+      response = await Promise.race([handle(), this.#answered.promise]);
+    } catch (error) {
+      throw this.#failed(error, ctx);
+    }
+    this.isBegun = true;
+    if (!response.stream) {
+      this.#end(CODE.OK, true);
+      return response;
+    }
+    const messages = new Messages(ctx, response.message, {
+      over: (error) => this.#end(error === undefined ? CODE.OK : codeOf(error), true),
+      explain: (error) => outgoing(error, ctx),
+    });
+    this.#messages = messages as Messages<unknown>;
+    return { ...response, message: messages };
+  }
+
+  answerFor(error: unknown, exchange: Exchange): void {
+    const status = statusOf(error);
+    if (status === undefined) return;
+    exchange.fail(error);
+    const answer = connectErrorOf(status, error);
+    this.#answered.reject(answer);
+    this.#messages?.fail(answer);
+  }
+
+  #failed(error: unknown, ctx: Context): unknown {
+    this.#exchange.fail(error);
+    const answer = outgoing(error, ctx);
+    this.#end(codeOf(answer), true);
+    return answer;
+  }
+
+  /** Connect's own clock may be a moment before ours; whatever else aborts is a client that has gone. */
+  #aborted({ reason }: AbortSignal): void {
+    if (reason instanceof ConnectError && reason.code === Code.DeadlineExceeded) return;
+    this.#end(CODE.CANCELLED, false);
+  }
+
+  #end(code: number, isDelivered: boolean): void {
+    this.#rpc.code ??= written(codeName(code), this.#rpc);
+    this.#exchange.end({ isDelivered, status: isDelivered ? httpStatusOf(code) : undefined });
+  }
+}
+
+function codeOf(error: unknown): number {
+  return error instanceof ConnectError ? error.code : CODE.UNKNOWN;
+}

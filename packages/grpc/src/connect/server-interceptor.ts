@@ -1,0 +1,81 @@
+import type { Interceptor } from "@connectrpc/connect";
+import { type Context, current, run } from "@throughline/context";
+import {
+  acceptor,
+  answerAtDeadline,
+  exchangeIn,
+  type Guard,
+  type IncomingRequest,
+  passGuard,
+  type ServerOptions,
+  webHeaders,
+} from "@throughline/http";
+
+import { statusOfProblem } from "../status.ts";
+import { connectErrorOf, outgoing } from "./explained.ts";
+import { Messages } from "./messages.ts";
+import { type ConnectRequest, type ConnectResponse, rpcOf } from "./rpc-of.ts";
+import { ServedCall } from "./served-call.ts";
+
+export interface ConnectServerOptions extends Omit<ServerOptions, "firstByteTimeout" | "idleTimeout" | "trust"> {
+  /** Each decides on a call before its handler, in their order. @default none */
+  guards?: readonly Guard[];
+}
+
+/**
+ * An interceptor for handlers of Connect, whichever of its protocols a call comes by: each gets its Context, which is `current()` in the handler. It
+ * ends at the caller's deadline or the server's limit, when the client is gone, and when the answer is out.
+ *
+ * Inside of a middleware of this library's, which has given the request its Context already, that is the one: the interceptor then only explains
+ * errors. Connections are not seen here, so whom to trust is said there.
+ *
+ * Goes last in `interceptors`, so that it is the outermost.
+ *
+ * @throws TypeError, RangeError if an option is wrong: here, not at the first call
+ */
+export function serverInterceptor({ guards = [], ...options }: ConnectServerOptions = {}): Interceptor {
+  const accept = acceptor(options);
+  return (next) => async (request) => {
+    const handle = async (ctx: Context): Promise<ConnectResponse> => {
+      let within = ctx;
+      for (const guard of guards) within = await passGuard(guard, webHeaders(request.header), within);
+      return run(within, next, request);
+    };
+    const outer = current();
+    if (exchangeIn(outer) !== undefined) return explaining(outer, () => handle(outer));
+    const incoming = incomingOf(request);
+    const { exchange, ctx, turn } = accept(request, () => incoming);
+    const served = new ServedCall(exchange, incoming.rpc, request.signal);
+    return served.respond(ctx, async () => {
+      const settled = await turn;
+      if (typeof settled === "object") throw connectErrorOf(statusOfProblem(settled, false));
+      answerAtDeadline(exchange, ctx);
+      return handle(ctx);
+    });
+  };
+}
+
+async function explaining(ctx: Context, handle: () => Promise<ConnectResponse>): Promise<ConnectResponse> {
+  const explain = (error: unknown): unknown => outgoing(error, ctx);
+  try {
+    const response = await handle();
+    if (!response.stream) return response;
+    return { ...response, message: new Messages(ctx, response.message, { over: () => {}, explain }) };
+  } catch (error) {
+    throw explain(error);
+  }
+}
+
+function incomingOf(request: ConnectRequest): IncomingRequest & { rpc: ReturnType<typeof rpcOf> } {
+  const url = new URL(request.url);
+  return {
+    method: request.requestMethod,
+    target: url.pathname,
+    scheme: url.protocol.slice(0, -1),
+    authority: url.host,
+    headers: webHeaders(request.header),
+    rpc: rpcOf(request),
+    remove: (name) => request.header.delete(name),
+    replace: (name, value) => request.header.set(name, value),
+  };
+}
