@@ -21,7 +21,9 @@ export async function startStorefront(port: number, environment: Record<string, 
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
     children.push(child);
-    addresses[`${name.toUpperCase()}_URL`] = await ready(name, child);
+    for (const [kind, address] of Object.entries(await ready(name, child))) {
+      addresses[`${name}_${kind}`.toUpperCase()] = address;
+    }
   }
   async function stop(): Promise<void> {
     // Those that ask end before those that are asked.
@@ -36,13 +38,14 @@ export async function startStorefront(port: number, environment: Record<string, 
   return { gateway: addresses["GATEWAY_URL"]!, stop };
 }
 
-async function ready(name: string, child: ChildProcess): Promise<string> {
+/** Where it can be reached, by the kind of address. */
+async function ready(name: string, child: ChildProcess): Promise<Record<string, string>> {
   const failed = once(child, "exit").then(([code]) => {
     throw new Error(`Cannot start ${name}: it ended with code ${code} before it listened`);
   });
   const [message] = await Promise.race([once(child, "message"), failed]);
   failed.catch(() => {});
-  return (message as { url: string }).url;
+  return message as Record<string, string>;
 }
 
 async function stopProcess(child: ChildProcess): Promise<void> {

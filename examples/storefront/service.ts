@@ -2,19 +2,27 @@ import { once } from "node:events";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 
+import type { Duration } from "@throughline/context";
 import { drain } from "@throughline/http";
 import { startTelemetry } from "@throughline/telemetry";
 
+/** What a service listens with besides, and how that is drained. */
+export interface Beside {
+  readonly addresses: Readonly<Record<string, string>>;
+  drain(within: Duration): Promise<void>;
+}
+
+const WITHIN: Duration = "3s";
+
 /** What every service of the storefront does around its handler: telemetry, listening, draining. */
-export async function start(name: string, handler: RequestListener): Promise<void> {
+export async function start(name: string, handler: RequestListener, beside?: Beside): Promise<void> {
   const telemetry = startTelemetry({ serviceName: name });
   const server = createServer(handler);
   await listen(server, Number(process.env["PORT"] ?? 0));
-  process.send?.({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+  process.send?.({ ...beside?.addresses, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
 
   async function shutDown(): Promise<void> {
-    await drain(server, { within: "3s" });
-    await telemetry.shutdown();
+    await telemetry.shutdown(Promise.all([drain(server, { within: WITHIN }), beside?.drain(WITHIN)]));
     if (process.connected) process.disconnect();
   }
   let ending: Promise<void> | undefined;
@@ -39,8 +47,9 @@ async function listen(server: ReturnType<typeof createServer>, port: number): Pr
 }
 
 /** The address of another service, as its starter gave it. */
-export function addressOf(name: string): string {
-  const url = process.env[`${name.toUpperCase()}_URL`];
-  if (url === undefined) throw new Error(`Cannot find ${name}: set ${name.toUpperCase()}_URL to its address`);
-  return url;
+export function addressOf(name: string, kind: "url" | "grpc" = "url"): string {
+  const variable = `${name}_${kind}`.toUpperCase();
+  const address = process.env[variable];
+  if (address === undefined) throw new Error(`Cannot find ${name}: set ${variable} to its address`);
+  return address;
 }

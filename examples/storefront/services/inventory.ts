@@ -1,24 +1,49 @@
+import { Server, type sendUnaryData, ServerCredentials, type ServerUnaryCall } from "@grpc/grpc-js";
 import { current } from "@throughline/context";
+import { drain, serverInterceptor, statusOf } from "@throughline/grpc";
 import { principal, requireScope, txnToken } from "@throughline/identity";
 import { guard, requestContext } from "@throughline/koa";
 import { sleep } from "@throughline/resilience";
 import Koa from "koa";
 
 import { find, workFor } from "../goods.ts";
+import { Inventory, type StockReply, type StockRequest } from "../inventory-service.ts";
 import { start } from "../service.ts";
 import { txnTokens } from "../trust-domain.ts";
 
+const guards = [txnToken(txnTokens()), requireScope("inventory:read")];
+
+async function stockOf(query: string): Promise<StockReply> {
+  await sleep(current(), workFor(query, "inventory"));
+  const stock = Object.fromEntries(find(query).map(({ id }, index) => [id, index + 3]));
+  return { stock, stockFor: principal()?.subject ?? "" };
+}
+
+// By HTTP, for whoever asks so ...
 const app = new Koa();
 app.use(requestContext({ maxTimeout: "5s" }));
-app.use(guard(txnToken(txnTokens())));
-app.use(guard(requireScope("inventory:read")));
+for (const each of guards) app.use(guard(each));
 app.use(async (koa) => {
-  const query = String(koa.query["q"]);
-  await sleep(current(), workFor(query, "inventory"));
-  koa.body = {
-    stock: Object.fromEntries(find(query).map(({ id }, index) => [id, index + 3])),
-    stockFor: principal()?.subject,
-  };
+  koa.body = await stockOf(String(koa.query["q"]));
 });
 
-await start("inventory", app.callback());
+// ... and by gRPC, which search does.
+const grpc = new Server({ interceptors: [serverInterceptor({ maxTimeout: "5s", guards })] });
+grpc.addService(Inventory.service, {
+  Stock({ request }: ServerUnaryCall<StockRequest, StockReply>, callback: sendUnaryData<StockReply>) {
+    stockOf(request.query).then(
+      (reply) => callback(null, reply),
+      (error: unknown) => callback(statusOf(error) ?? (error as Error)),
+    );
+  },
+});
+const port = await new Promise<number>((resolve, reject) => {
+  grpc.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
+    error === null ? resolve(bound) : reject(error),
+  );
+});
+
+await start("inventory", app.callback(), {
+  addresses: { grpc: `127.0.0.1:${port}` },
+  drain: (within) => drain(grpc, { within }),
+});

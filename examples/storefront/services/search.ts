@@ -1,26 +1,50 @@
+import { credentials } from "@grpc/grpc-js";
 import Router from "@koa/router";
 import { current } from "@throughline/context";
 import { createFetch } from "@throughline/fetch";
+import { clientInterceptor } from "@throughline/grpc";
 import { requireScope, txnToken } from "@throughline/identity";
 import { guard, requestContext } from "@throughline/koa";
 import { fanOut } from "@throughline/resilience";
 import Koa from "koa";
 
+import { Inventory, type StockReply } from "../inventory-service.ts";
 import { addressOf, start } from "../service.ts";
 import { OWN_ORIGINS, txnTokens } from "../trust-domain.ts";
 
 const fetch = createFetch({ origins: OWN_ORIGINS });
-const sources = ["catalog", "inventory", "pricing", "reviews"].map((name) => ({ name, url: addressOf(name) }));
+const inventory = new Inventory(addressOf("inventory", "grpc"), credentials.createInsecure(), {
+  interceptors: [clientInterceptor({ origins: OWN_ORIGINS })],
+});
 
-const router = new Router();
-router.get("/search", async (koa) => {
-  const query = koa.querystring;
-  const ask = async ({ url }: { url: string }): Promise<object> => {
-    const response = await fetch(`${url}/?${query}`);
+type Source = (query: string) => Promise<object>;
+
+const byHttp =
+  (url: string): Source =>
+  async (query) => {
+    const response = await fetch(`${url}/?${new URLSearchParams({ q: query })}`);
     if (!response.ok) throw new Error(`${url} answered ${response.status}`);
     return (await response.json()) as object;
   };
-  const { results, complete } = await fanOut(current(), sources, (_ctx, source) => ask(source), {
+
+const byGrpc: Source = (query) =>
+  new Promise((resolve, reject) => {
+    inventory["Stock"]!({ query }, (error: Error | null, reply: StockReply) =>
+      error === null ? resolve(reply) : reject(error),
+    );
+  });
+
+const sources: readonly { readonly name: string; readonly ask: Source }[] = [
+  { name: "catalog", ask: byHttp(addressOf("catalog")) },
+  { name: "inventory", ask: byGrpc },
+  { name: "pricing", ask: byHttp(addressOf("pricing")) },
+  { name: "reviews", ask: byHttp(addressOf("reviews")) },
+];
+
+const router = new Router();
+router.get("/search", async (koa) => {
+  const query = String(koa.query["q"]);
+  const { results, complete } = await fanOut(current(), sources, (_ctx, { ask }) => ask(query), {
     until: "deadline",
     margin: "25ms",
   });

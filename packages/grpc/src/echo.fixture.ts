@@ -1,6 +1,6 @@
 import {
   type ChannelOptions,
-  Client,
+  type Client,
   credentials,
   type handleBidiStreamingCall,
   type handleClientStreamingCall,

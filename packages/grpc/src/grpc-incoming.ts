@@ -1,7 +1,7 @@
-import { Metadata, Server, type ServerInterceptingCallInterface } from "@grpc/grpc-js";
+import { type Metadata, Server, type ServerInterceptingCallInterface } from "@grpc/grpc-js";
 import { type IncomingRequest, type Peer, peerOf, type Rpc } from "@throughline/http";
 
-import { sessionOf } from "./base-call.ts";
+import { sessionOf } from "./internals.ts";
 import { MetadataHeaders } from "./metadata-headers.ts";
 import { receivedTimeout } from "./received-timeout.ts";
 

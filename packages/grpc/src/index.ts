@@ -1,3 +1,4 @@
 export { clientInterceptor, type GrpcClientOptions } from "./client-interceptor.ts";
+export { drain } from "./drain.ts";
 export { type GrpcServerOptions, serverInterceptor } from "./server-interceptor.ts";
-export { type CallStatus, statusOf } from "./status.ts";
+export { statusOf } from "./status-of.ts";

@@ -81,7 +81,8 @@ export class MadeCall {
   }
 
   #ended(status: StatusObject, pass: (status: StatusObject) => void): void {
-    const isDeadline = status.code === CODE.DEADLINE_EXCEEDED;
+    const { code }: { readonly code: number } = status;
+    const isDeadline = code === CODE.DEADLINE_EXCEEDED;
     if (isDeadline && this.#ctx.err() === undefined && this.#ctx.remaining() <= this.#settings.margin + APART) {
       // The same clock, read a moment before: all that ends with the context ends with the one error.
       this.#stop?.();
@@ -93,7 +94,7 @@ export class MadeCall {
 
   #settle(status: StatusObject, pass: (status: StatusObject) => void): void {
     this.#stop?.();
-    const { code, details } = status;
+    const { code, details }: { readonly code: number; readonly details: string } = status;
     const error = this.#errorOf(code, details);
     this.#request.rpc.code = codeName(code);
     this.#outbound?.end(error ?? (code === CODE.OK ? undefined : failure(code, details)));

@@ -13,9 +13,9 @@ let isRemembering = false;
 export function rememberTimeouts(): void {
   if (isRemembering) return;
   isRemembering = true;
-  const { fromHttp2Headers } = Metadata;
+  const fromHttp2Headers = Metadata.fromHttp2Headers.bind(Metadata);
   Metadata.fromHttp2Headers = function remembering(headers) {
-    const metadata = Reflect.apply(fromHttp2Headers, Metadata, [headers]) as Metadata;
+    const metadata = fromHttp2Headers(headers);
     const timeout = headers["grpc-timeout"];
     if (timeout !== undefined) received.set(metadata, String(timeout));
     return metadata;

@@ -1,4 +1,9 @@
-import { Metadata, type Responder, type ServerInterceptingCallInterface, type ServerListener } from "@grpc/grpc-js";
+import {
+  type Metadata,
+  type Responder,
+  type ServerInterceptingCallInterface,
+  type ServerListener,
+} from "@grpc/grpc-js";
 import { carry, type Context, hasDeadline } from "@throughline/context";
 import {
   type Acceptor,
@@ -15,10 +20,11 @@ import {
   type Turn,
 } from "@throughline/http";
 
-import { disarm, sessionOf } from "./base-call.ts";
 import { CODE, codeName, httpStatusOf } from "./code.ts";
 import { GrpcIncoming } from "./grpc-incoming.ts";
-import { type CallStatus, statusOf, statusOfEnd, statusOfProblem } from "./status.ts";
+import { disarm, sessionOf } from "./internals.ts";
+import { statusObject } from "./status-of.ts";
+import { type CallStatus, callStatusOf, statusOfEnd, statusOfProblem } from "./status.ts";
 
 type PartialStatusObject = Parameters<ServerInterceptingCallInterface["sendStatus"]>[0];
 
@@ -123,7 +129,7 @@ export class ServedCall implements ExchangeResponse {
 
   #refuse(error: unknown): void {
     this.#exchange!.fail(error);
-    this.#answer(statusOf(error) ?? { code: CODE.UNKNOWN, details: "Unknown error", metadata: {} });
+    this.#answer(callStatusOf(error) ?? { code: CODE.UNKNOWN, details: "Unknown error", metadata: {} });
   }
 
   #inContext<Args extends unknown[]>(next: (...args: Args) => void, ...args: Args): void {
@@ -138,10 +144,8 @@ export class ServedCall implements ExchangeResponse {
     this.#answer(statusOfProblem(problem, true, error));
   }
 
-  #answer({ code, details, metadata }: CallStatus): void {
-    const trailers = new Metadata();
-    for (const [name, value] of Object.entries(metadata)) trailers.set(name, value);
-    this.#end({ code, details, metadata: trailers }, (status) => this.#call.sendStatus(status));
+  #answer(answer: CallStatus): void {
+    this.#end(statusObject(answer), (status) => this.#call.sendStatus(status));
     this.#isAnswered = true;
   }
 
@@ -153,7 +157,8 @@ export class ServedCall implements ExchangeResponse {
 
   /** A handler that fails for the end of its context says UNKNOWN, as grpc-js does of every error without a code: the context knows better. */
   #explained(status: PartialStatusObject): PartialStatusObject {
-    const error = status.code === CODE.UNKNOWN ? this.#ctx?.err() : undefined;
+    const { code }: { readonly code: number } = status;
+    const error = code === CODE.UNKNOWN ? this.#ctx?.err() : undefined;
     return error === undefined ? status : { ...statusOfEnd(error), metadata: status.metadata ?? null };
   }
 

@@ -11,11 +11,8 @@ export interface CallStatus {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/**
- * The status of an error that is this library's to explain: the end of a context (4 or 1, as in Go), however deep it is wrapped; who may not,
- * a server that is too busy or ends, a header that cannot be read. `undefined` for any other error, which is the application's.
- */
-export function statusOf(error: unknown): CallStatus | undefined {
+/** The status of an error that is this library's to explain, however deep it is wrapped; `undefined` for any other. */
+export function callStatusOf(error: unknown): CallStatus | undefined {
   const problem = problemOf(error);
   if (problem !== undefined) return statusOfProblem(problem, true, error);
   for (const each of causes(error)) {

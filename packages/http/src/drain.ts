@@ -7,6 +7,7 @@ import { describe, type Duration, milliseconds, refuseUnknown } from "@throughli
 
 import { answerOf } from "./answer.ts";
 import { ServerDraining } from "./errors.ts";
+import type { Exchange } from "./exchange.ts";
 import { type Traffic, trafficOf } from "./node-traffic.ts";
 import type { NodeRequest, NodeResponse } from "./node-types.ts";
 import { sendProblem } from "./node.ts";
@@ -22,7 +23,7 @@ export interface DrainOptions {
 }
 
 /** How long a request may take to answer that it was cancelled, in milliseconds. */
-const LAST_WORD = 500;
+export const LAST_WORD = 500;
 
 const REFUSAL = problemOf(new ServerDraining())!;
 
@@ -59,7 +60,7 @@ async function drainWithin(server: DrainableServer, traffic: Traffic, ms: number
 
   const abort = new AbortController();
   const late = delay(ms, "late", { signal: abort.signal }).catch(() => undefined);
-  if ((await Promise.race([closed, idle, late])) === "late") await haveTheLastWord(traffic, closed);
+  if ((await Promise.race([closed, idle, late])) === "late") await haveTheLastWord(() => traffic.exchanges, closed);
   abort.abort();
   await closeAll(server, traffic, closed);
 }
@@ -78,11 +79,11 @@ function untilIdle(server: DrainableServer, traffic: Traffic): Promise<void> {
 }
 
 /** Cancels what still runs, which has a moment to answer that, and answers for what does not. */
-async function haveTheLastWord(traffic: Traffic, closed: Promise<unknown>): Promise<void> {
+export async function haveTheLastWord(running: () => readonly Exchange[], closed: Promise<unknown>): Promise<void> {
   const draining = new ServerDraining();
-  for (const exchange of traffic.exchanges) exchange.cancel(draining);
+  for (const exchange of running()) exchange.cancel(draining);
   await Promise.race([closed, delay(LAST_WORD)]);
-  for (const exchange of traffic.exchanges) exchange.answerFor(draining);
+  for (const exchange of running()) exchange.answerFor(draining);
 }
 
 /** Closes what connections there are, once what was answered on them has had a moment to be sent. */

@@ -60,7 +60,7 @@ function budget({ attributes }: ViewedSpan): string {
 
 function ending({ attributes }: ViewedSpan): string {
   const by = attributes["throughline.ended_by"];
-  const status = attributes["http.response.status_code"];
+  const status = attributes["http.response.status_code"] ?? attributes["rpc.response.status_code"];
   if (by === undefined || by === "response") return status === undefined ? "-" : String(status);
   return status === undefined ? String(by) : `${by} (${status})`;
 }

@@ -1,7 +1,7 @@
 import { type Code, ConnectError } from "@connectrpc/connect";
 import { type Context, ContextError } from "@throughline/context";
 
-import { type CallStatus, errorOfStatus, statusOf, statusOfEnd } from "../status.ts";
+import { type CallStatus, errorOfStatus, callStatusOf, statusOfEnd } from "../status.ts";
 
 export function connectErrorOf({ code, details, metadata }: CallStatus, cause?: unknown): ConnectError {
   return new ConnectError(details, code as number as Code, metadata, undefined, cause);
@@ -11,7 +11,7 @@ export function connectErrorOf({ code, details, metadata }: CallStatus, cause?: 
 export function outgoing(error: unknown, ctx: Context): unknown {
   if (error instanceof ConnectError && error.code !== (UNKNOWN as Code)) return error;
   const ended = ctx.err();
-  const status = statusOf(error) ?? (ended === undefined ? undefined : statusOfEnd(ended));
+  const status = callStatusOf(error) ?? (ended === undefined ? undefined : statusOfEnd(ended));
   return status === undefined ? error : connectErrorOf(status, error);
 }
 

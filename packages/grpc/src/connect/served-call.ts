@@ -3,7 +3,7 @@ import { type Context } from "@throughline/context";
 import type { Exchange, ExchangeResponse, Rpc } from "@throughline/http";
 
 import { CODE, codeName, httpStatusOf } from "../code.ts";
-import { statusOf } from "../status.ts";
+import { callStatusOf } from "../status.ts";
 import { connectErrorOf, outgoing } from "./explained.ts";
 import { Messages } from "./messages.ts";
 import { type ConnectResponse, written } from "./rpc-of.ts";
@@ -49,7 +49,7 @@ export class ServedCall implements ExchangeResponse {
   }
 
   answerFor(error: unknown, exchange: Exchange): void {
-    const status = statusOf(error);
+    const status = callStatusOf(error);
     if (status === undefined) return;
     exchange.fail(error);
     const answer = connectErrorOf(status, error);
