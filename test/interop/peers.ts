@@ -1,0 +1,70 @@
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { fileURLToPath } from "node:url";
+
+/** Somebody else's gRPC. */
+export interface Peer {
+  readonly name: string;
+  /** Why it cannot be run here, if it cannot. */
+  readonly missing?: string;
+  readonly command: readonly string[];
+}
+
+const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
+const built = mkdtempSync(join(tmpdir(), "interop-"));
+
+/** Where Debian puts sources of Go; another tree can be named. */
+const GOPATH = process.env["GOPATH"] ?? "/usr/share/gocode";
+
+function python(): Peer {
+  // Debian's packages are for Debian's Python, which may not be the first on the path.
+  const found = ["/usr/bin/python3", "python3"].find((each) => spawnSync(each, ["-c", "import grpc"]).status === 0);
+  const peer = { name: "Python", command: [found ?? "python3", here("peer.py")] };
+  return found === undefined ? { ...peer, missing: "Debian's python3-grpcio" } : peer;
+}
+
+function go(): Peer {
+  const binary = join(built, "peer");
+  const peer = { name: "Go", command: [binary] };
+  const env = { ...process.env, GO111MODULE: "off", GOPATH, GOCACHE: join(built, "cache") };
+  const { status, error } = spawnSync("go", ["build", "-o", binary, here("peer.go")], { env, stdio: "inherit" });
+  return error === undefined && status === 0
+    ? peer
+    : { ...peer, missing: "Debian's golang-go and golang-google-grpc-dev" };
+}
+
+export const peers: readonly Peer[] = [python(), go()];
+
+export function cleanUp(): void {
+  rmSync(built, { recursive: true, force: true });
+}
+
+export interface ServingPeer extends Disposable {
+  readonly address: string;
+}
+
+/** Has it serve until it is disposed of. */
+export async function serving({ command: [file, ...args] }: Peer): Promise<ServingPeer> {
+  const child: ChildProcess = spawn(file!, [...args, "serve"], { stdio: ["pipe", "pipe", "inherit"] });
+  const [said] = (await once(child.stdout!.setEncoding("utf8"), "data")) as [string];
+  const { port } = JSON.parse(said) as { port: number };
+  return { address: `127.0.0.1:${port}`, [Symbol.dispose]: () => void child.stdin!.end() };
+}
+
+/** What a peer tells of its calls. */
+export interface Told {
+  readonly calls: readonly { readonly sent: number; readonly seen: number | null }[];
+  readonly cancelled: number;
+  readonly seen: number | null;
+  readonly code: number;
+}
+
+/** Has it call a server of ours. */
+export async function calling({ command: [file, ...args] }: Peer, address: string): Promise<Told> {
+  const child = spawn(file!, [...args, "call", address], { stdio: ["ignore", "pipe", "inherit"] });
+  return JSON.parse(await text(child.stdout)) as Told;
+}
