@@ -29,7 +29,7 @@ export function run(command, args) {
 export async function bootstrap() {
   await install();
   requireNode();
-  await step("Building", "tsc", ["-b", "tsconfig.build.json"]);
+  await step("Building", "npm", ["run", "--silent", "build"]);
 }
 
 async function install() {

@@ -84,7 +84,7 @@ export interface ServiceCall {
   readonly p95: number;
 }
 
-/** `GET /api/changes`: server-sent events, one of name `change` at most four times a second while spans come in; no data but a count. */
+/** `GET /api/changes`: server-sent events, one of name `change` at once, and at most four times a second while spans come in; no data but a count. */
 export interface Change {
   readonly spans: number;
 }

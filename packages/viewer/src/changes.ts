@@ -15,7 +15,8 @@ export class Changes implements StoreObserver {
 
   listen(res: ServerResponse): void {
     res.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-store" });
-    res.write("retry: 1000\n\n");
+    // What there has been so far, to count from.
+    res.write(`retry: 1000\n\n${this.#event()}`);
     this.#listening.add(res);
     res.once("close", () => this.#listening.delete(res));
   }
@@ -30,8 +31,11 @@ export class Changes implements StoreObserver {
 
   #tell(): void {
     this.#timer = undefined;
-    const change: Change = { spans: this.#spans };
-    for (const res of this.#listening) res.write(`event: change\ndata: ${JSON.stringify(change)}\n\n`);
+    for (const res of this.#listening) res.write(this.#event());
+  }
+
+  #event(): string {
+    return `event: change\ndata: ${JSON.stringify({ spans: this.#spans } satisfies Change)}\n\n`;
   }
 
   close(): void {

@@ -1,0 +1,21 @@
+/** A duration as one reads it: three digits at most, in the unit that fits. */
+export function durationText(ms: number): string {
+  if (ms < 0) return `−${durationText(-ms)}`;
+  if (ms === 0) return "0 ms";
+  if (ms < 0.0995) return `${trim(ms * 1000, 0)} µs`;
+  if (ms < 9.95) return `${trim(ms, ms < 1 ? 2 : 1)} ms`;
+  if (ms < 999.5) return `${Math.round(ms)} ms`;
+  if (ms < 59_950) return `${trim(ms / 1000, ms < 9995 ? 2 : 1)} s`;
+  const seconds = Math.round(ms / 1000);
+  return seconds % 60 === 0 ? `${seconds / 60} min` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+}
+
+/** With a sign, for what has come to be more or less. */
+export function differenceText(ms: number): string {
+  if (Math.abs(ms) < 0.0005) return "±0";
+  return ms > 0 ? `+${durationText(ms)}` : durationText(ms);
+}
+
+function trim(value: number, digits: number): string {
+  return String(Number(value.toFixed(digits)));
+}

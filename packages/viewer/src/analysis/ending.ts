@@ -1,0 +1,50 @@
+import type { ViewedSpan } from "../span.ts";
+import { enderOf, errorTypeOf, statusOf } from "./span-facts.ts";
+
+/** How bad it is, and so in which colour it is shown. */
+export type Tone = "good" | "plain" | "left" | "refused" | "late" | "bad";
+
+/** Who ended a span, in a word or two. */
+export interface Ending {
+  readonly label: string;
+  readonly tone: Tone;
+}
+
+const TONES: Readonly<Record<string, Tone>> = {
+  response: "good",
+  refusal: "refused",
+  deadline: "late",
+  client: "left",
+  cancel: "left",
+  error: "bad",
+};
+
+const LABELS: Readonly<Record<string, string>> = {
+  refusal: "refused",
+  deadline: "deadline",
+  client: "client left",
+  cancel: "canceled",
+};
+
+export function endingOf(span: ViewedSpan): Ending {
+  return describeEnding(enderOf(span), statusOf(span), span.failed, errorTypeOf(span));
+}
+
+/** Also for what a list knows of a trace. */
+export function describeEnding(
+  by: string | undefined,
+  status: number | undefined,
+  failed: boolean,
+  errorType?: string,
+): Ending {
+  const answered = status === undefined ? "" : String(status);
+  if (by !== undefined && Object.hasOwn(LABELS, by)) {
+    return { label: `${LABELS[by]} ${answered}`.trimEnd(), tone: TONES[by] ?? "plain" };
+  }
+  if (by === "error" || failed || (status ?? 0) >= 500) {
+    return { label: answered || (errorType ?? "error"), tone: "bad" };
+  }
+  if ((status ?? 0) >= 400) return { label: answered, tone: "refused" };
+  // Of what nobody has told us more than that it ended, there is nothing to say.
+  return { label: answered || (by ?? ""), tone: status === undefined && by === undefined ? "plain" : "good" };
+}

@@ -1,0 +1,39 @@
+import { describe, expect, it } from "vitest";
+
+import { spanTree } from "../span-tree.ts";
+import { deadlineBands } from "./deadline-band.ts";
+import { ticks, timeRange } from "./time-axis.ts";
+import { trace } from "./trace.fixture.ts";
+
+describe("the range of time", () => {
+  it.each([
+    ["reaches to a deadline that is not far off", 120, 220],
+    ["leaves out one that is", 1000, 200],
+    ["does not end before the last span does", 20, 200],
+  ])("%s", (_what, budget, to) => {
+    const spans = trace({ a: [[100, 200], { budget }] });
+    expect(timeRange(spans, deadlineBands(spanTree(spans)).values())).toEqual({ from: 100, to });
+  });
+
+  it("is not empty, though a trace be", () => {
+    expect(timeRange([], [])).toEqual({ from: 0, to: 1 });
+    const { from, to } = timeRange(trace({ a: [[5, 5]] }), []);
+    expect(to).toBeGreaterThan(from);
+  });
+});
+
+describe("ticks", () => {
+  it.each([
+    [83, [0, 20, 40, 60, 80]],
+    [400, [0, 50, 100, 150, 200, 250, 300, 350, 400]],
+    [0.9, [0, 0.2, 0.4, 0.6, 0.8]],
+    [0, [0]],
+  ])("of %f ms are round", (took, expected) => {
+    const actual = ticks(took, 0, took === 400 ? 8 : 5);
+    expect(actual.map((each) => Number(each.toFixed(6)))).toEqual(expected);
+  });
+
+  it("are those of the whole trace, where a part of it is in view", () => {
+    expect(ticks(50, 127, 5)).toEqual([130, 140, 150, 160, 170]);
+  });
+});

@@ -1,0 +1,69 @@
+import { useRef, useState } from "preact/hooks";
+
+import { AppHeader } from "./app-header.tsx";
+import { ComparePage } from "./compare-page.tsx";
+import { GraphPage } from "./graph-page.tsx";
+import { KeysHelp } from "./keys-help.tsx";
+import { Notice } from "./notice.tsx";
+import { compareLink } from "./route.ts";
+import { TraceListPage } from "./trace-list-page.tsx";
+import { TracePage } from "./trace-page.tsx";
+import { type Changes, useChanges } from "./use-changes.ts";
+import { useKeys } from "./use-keys.ts";
+import { backToList, goTo, useRoute } from "./use-route.ts";
+
+export function App() {
+  const route = useRoute();
+  const changes = useChanges();
+  const help = useRef<HTMLDialogElement>(null);
+  const [chosen, setChosen] = useState<readonly string[]>([]);
+  const compare = (): void => {
+    const [before, after] = chosen;
+    if (before !== undefined && after !== undefined) goTo(compareLink(before, after));
+  };
+  useKeys({
+    "?": () => help.current?.showModal(),
+    g: () => goTo("#/graph"),
+    l: () => backToList(),
+    c: compare,
+    p: () => changes.toggle(),
+  });
+  return (
+    <>
+      <AppHeader page={route.page} changes={changes} onHelp={() => help.current?.showModal()} />
+      <main class="page">
+        <Page route={route} changes={changes} chosen={chosen} onChoose={setChosen} onCompare={compare} />
+      </main>
+      <KeysHelp dialog={help} />
+    </>
+  );
+}
+
+interface PageProps {
+  readonly route: ReturnType<typeof useRoute>;
+  readonly changes: Changes;
+  readonly chosen: readonly string[];
+  readonly onChoose: (chosen: readonly string[]) => void;
+  readonly onCompare: () => void;
+}
+
+function Page({ route, changes: { revision }, ...choice }: PageProps) {
+  switch (route.page) {
+    case "list":
+      return <TraceListPage filters={route.filters} revision={revision} {...choice} />;
+    case "trace":
+      return <TracePage key={route.traceId} traceId={route.traceId} spanId={route.spanId} revision={revision} />;
+    case "graph":
+      return <GraphPage revision={revision} />;
+    case "compare":
+      return <ComparePage before={route.before} after={route.after} />;
+    default:
+      return (
+        <Notice title="There is no such page">
+          <p>
+            Nothing is shown at <code>{route.path}</code>. <a href="#/">All traces</a>
+          </p>
+        </Notice>
+      );
+  }
+}

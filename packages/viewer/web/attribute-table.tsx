@@ -1,0 +1,41 @@
+import type { ComponentChild } from "preact";
+
+import type { Attributes, AttributeValue } from "../src/span.ts";
+import { CopyButton } from "./copy-button.tsx";
+
+interface AttributeTableProps {
+  readonly title: string;
+  readonly attributes: Attributes;
+}
+
+export function AttributeTable({ title, attributes }: AttributeTableProps) {
+  const entries = Object.entries(attributes).sort(([a], [b]) => (a < b ? -1 : 1));
+  if (entries.length === 0) return null;
+  return (
+    <section class="attributes">
+      <h3>{title}</h3>
+      <table>
+        <tbody>
+          {entries.map(([name, value]) => (
+            <tr key={name}>
+              <th scope="row">{breakable(name)}</th>
+              <td>{valueText(value)}</td>
+              <td>
+                <CopyButton text={valueText(value)} what={name} />
+              </td>
+            </tr>
+          ))}
+        </tbody>
+      </table>
+    </section>
+  );
+}
+
+/** A name may be broken after a dot, as nothing else in it says where. */
+function breakable(name: string): ComponentChild[] {
+  return name.split(/(?<=\.)/).flatMap((part, index) => (index === 0 ? [part] : [<wbr key={index} />, part]));
+}
+
+function valueText(value: AttributeValue): string {
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}

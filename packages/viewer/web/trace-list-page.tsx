@@ -1,0 +1,95 @@
+import { useState } from "preact/hooks";
+
+import type { TraceList } from "../src/api.ts";
+import { EmptyList } from "./empty-list.tsx";
+import { Problem } from "./notice.tsx";
+import { type Filters, listLink, queryOf } from "./route.ts";
+import { TraceFilters } from "./trace-filters.tsx";
+import { TraceTable } from "./trace-table.tsx";
+import { useFetched } from "./use-fetched.ts";
+import { useKeys } from "./use-keys.ts";
+import { goTo, replaceWith } from "./use-route.ts";
+
+interface TraceListPageProps {
+  readonly filters: Filters;
+  readonly revision: number;
+  readonly chosen: readonly string[];
+  readonly onChoose: (chosen: readonly string[]) => void;
+  readonly onCompare: () => void;
+}
+
+const PAGE = 200;
+
+export function TraceListPage({ filters, revision, chosen, onChoose, onCompare }: TraceListPageProps) {
+  const [limit, setLimit] = useState(PAGE);
+  const { value: list, problem } = useFetched<TraceList>(
+    `./api/traces?limit=${limit}&${queryOf(filters)}`,
+    revision,
+    true,
+  );
+  const isNarrowed = queryOf(filters) !== "";
+  useKeys({
+    "/": () => document.querySelector<HTMLInputElement>("#search")?.focus(),
+    Escape: () => isNarrowed && goTo("#/"),
+  });
+  return (
+    <>
+      <h1 class="hidden">Traces</h1>
+      <TraceFilters
+        filters={filters}
+        services={list?.services ?? []}
+        endings={list?.endings ?? []}
+        onChange={(changed) => replaceWith(listLink(changed))}
+      />
+      {problem !== undefined && <Problem message={problem} />}
+      {list !== undefined && problem === undefined && (
+        <>
+          <ListStatus list={list} isNarrowed={isNarrowed} chosen={chosen} onChoose={onChoose} onCompare={onCompare} />
+          {list.traces.length === 0 ? (
+            <EmptyList isNarrowed={isNarrowed} />
+          ) : (
+            <TraceTable traces={list.traces} services={list.services} chosen={chosen} onChoose={onChoose} />
+          )}
+          {list.matching > list.traces.length && list.traces.length === limit && limit < 1000 && (
+            <button type="button" class="more" onClick={() => setLimit(Math.min(1000, limit * 2))}>
+              Show more
+            </button>
+          )}
+        </>
+      )}
+    </>
+  );
+}
+
+interface ListStatusProps extends Omit<TraceListPageProps, "filters" | "revision"> {
+  readonly list: TraceList;
+  readonly isNarrowed: boolean;
+}
+
+function ListStatus({ list: { matching, stored, dropped }, isNarrowed, chosen, onChoose, onCompare }: ListStatusProps) {
+  return (
+    <div class="list-status">
+      <p role="status">
+        <b>{matching.toLocaleString("en")}</b> {isNarrowed ? `of ${stored.traces.toLocaleString("en")} ` : ""}
+        {(isNarrowed ? stored.traces : matching) === 1 ? "trace" : "traces"}
+        <span class="muted">
+          {" "}
+          · {stored.spans.toLocaleString("en")} {stored.spans === 1 ? "span" : "spans"} stored
+          {dropped > 0 && ` · ${dropped.toLocaleString("en")} dropped to make room`}
+        </span>
+      </p>
+      <span class="spring" />
+      {chosen.length > 0 && (
+        <div class="choice">
+          <span class="muted">{chosen.length} of 2 chosen</span>
+          <button type="button" disabled={chosen.length !== 2} onClick={onCompare}>
+            Compare
+          </button>
+          <button type="button" class="quiet" onClick={() => onChoose([])}>
+            Clear
+          </button>
+        </div>
+      )}
+    </div>
+  );
+}

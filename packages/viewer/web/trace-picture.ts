@@ -1,0 +1,38 @@
+import { type CancelStep, cancelPath } from "../src/analysis/cancel-path.ts";
+import { type DeadlineBand, deadlineBands } from "../src/analysis/deadline-band.ts";
+import { rootRow } from "../src/analysis/span-facts.ts";
+import { type Story, tellStory } from "../src/analysis/story.ts";
+import { type TimeRange, timeRange } from "../src/analysis/time-axis.ts";
+import { spanTree, type TreeRow } from "../src/span-tree.ts";
+import type { ViewedSpan } from "../src/span.ts";
+
+/** All that is drawn of a trace, worked out once. */
+export class TracePicture {
+  readonly rows: readonly TreeRow[];
+  readonly root: ViewedSpan;
+  readonly bands: ReadonlyMap<string, DeadlineBand>;
+  readonly steps: readonly CancelStep[];
+  readonly story: Story;
+  readonly range: TimeRange;
+  readonly services: readonly string[];
+  /** Milliseconds from the first start to the last end. */
+  readonly took: number;
+  readonly #byId: ReadonlyMap<string, ViewedSpan>;
+
+  /** @param spans one at least */
+  constructor(spans: readonly ViewedSpan[]) {
+    this.rows = spanTree(spans);
+    this.root = rootRow(this.rows)!.span;
+    this.bands = deadlineBands(this.rows);
+    this.steps = cancelPath(this.rows);
+    this.story = tellStory(spans)!;
+    this.range = timeRange(spans, this.bands.values());
+    this.services = [...new Set(this.rows.map(({ span }) => span.service))];
+    this.took = spans.reduce((last, { end }) => Math.max(last, end), -Infinity) - this.range.from;
+    this.#byId = new Map(spans.map((span) => [span.spanId, span]));
+  }
+
+  span(spanId: string): ViewedSpan | undefined {
+    return this.#byId.get(spanId);
+  }
+}

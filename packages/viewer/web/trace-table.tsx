@@ -1,0 +1,83 @@
+import { useRef } from "preact/hooks";
+
+import type { TraceSummary } from "../src/api.ts";
+import { knowServices } from "./service-hues.ts";
+import { TraceTableRow } from "./trace-table-row.tsx";
+import { useKeys } from "./use-keys.ts";
+
+interface TraceTableProps {
+  readonly traces: readonly TraceSummary[];
+  readonly services: readonly string[];
+  readonly chosen: readonly string[];
+  readonly onChoose: (chosen: readonly string[]) => void;
+}
+
+export function TraceTable({ traces, services, chosen, onChoose }: TraceTableProps) {
+  const body = useRef<HTMLTableSectionElement>(null);
+  knowServices(services);
+  const longest = traces.reduce((most, { duration }) => Math.max(most, duration), 0);
+
+  const links = (): HTMLAnchorElement[] => [...body.current!.querySelectorAll<HTMLAnchorElement>("a.trace-link")];
+  const focused = (): number => links().findIndex((link) => link.closest("tr")!.contains(document.activeElement));
+  const focus = (index: number): void => {
+    const all = links();
+    const link = all[Math.max(0, Math.min(all.length - 1, index))];
+    link?.focus();
+    link?.closest("tr")?.scrollIntoView({ block: "nearest" });
+  };
+  // Of three the first that was chosen makes room.
+  const toggle = (traceId: string): void =>
+    onChoose(chosen.includes(traceId) ? chosen.filter((id) => id !== traceId) : [...chosen, traceId].slice(-2));
+  const next = (): void => focus(focused() + 1);
+  const previous = (): void => focus(focused() === -1 ? traces.length - 1 : focused() - 1);
+  useKeys({
+    j: next,
+    ArrowDown: next,
+    k: previous,
+    ArrowUp: previous,
+    Home: () => focus(0),
+    End: () => focus(traces.length - 1),
+    x: () => {
+      const trace = traces[focused()];
+      if (trace !== undefined) toggle(trace.traceId);
+    },
+  });
+  return (
+    <table class="trace-table">
+      <thead>
+        <tr>
+          <th scope="col">
+            <span class="hidden">Compare</span>
+          </th>
+          <th scope="col">Started</th>
+          <th scope="col">Request</th>
+          <th scope="col">Ended by</th>
+          <th scope="col" class="number">
+            Took
+          </th>
+          <th scope="col">
+            <span class="hidden">Duration, and the deadline</span>
+          </th>
+          <th scope="col" class="number">
+            Budget
+          </th>
+          <th scope="col" class="number">
+            Spans
+          </th>
+          <th scope="col">Services</th>
+        </tr>
+      </thead>
+      <tbody ref={body}>
+        {traces.map((trace) => (
+          <TraceTableRow
+            key={trace.traceId}
+            trace={trace}
+            longest={longest}
+            isChosen={chosen.includes(trace.traceId)}
+            onToggle={toggle}
+          />
+        ))}
+      </tbody>
+    </table>
+  );
+}

@@ -1,0 +1,114 @@
+import { expect, it } from "vitest";
+
+import { answeredInTime, deadlineDeepDown, partialAnswer, visitorLeft } from "./fixtures.ts";
+import { describeInBrowser } from "./suite.ts";
+
+const FOUR = [answeredInTime(), deadlineDeepDown(), visitorLeft(), partialAnswer()];
+
+describeInBrowser("without a mouse", (look) => {
+  it("goes from the list into a trace, to the details of a span, and all the way back", async () => {
+    await using opened = await look({ traces: FOUR });
+    const { page } = opened;
+    const keys = async (...all: string[]): Promise<void> => {
+      for (const key of all) await page.keyboard.press(key);
+    };
+    await page.getByText("4 traces").waitFor();
+    // Newest first: the second is that whose visitor left.
+    await keys("j", "j", "Enter");
+    await page.getByRole("heading", { name: /^The visitor left/ }).waitFor();
+    await keys("j", "ArrowDown", "k", "Enter");
+    await page.getByRole("complementary").getByRole("heading", { name: "GET", exact: true }).waitFor();
+    // With the details open, they follow.
+    await keys("j");
+    await page.getByRole("complementary").getByRole("heading", { name: "GET /search" }).waitFor();
+    await keys("Escape");
+    await page.getByRole("complementary").waitFor({ state: "detached" });
+    await keys("Backspace");
+    await page.getByText("4 traces").waitFor();
+    expect(opened.hash()).toBe("#/");
+  });
+
+  it("closes and opens what is below a span, and goes up to what is above", async () => {
+    const spans = visitorLeft();
+    await using opened = await look({ traces: [spans], hash: `#/trace/${spans[0]!.traceId}` });
+    const { page } = opened;
+    await page.getByRole("row").nth(11).waitFor();
+    await page.keyboard.press("j");
+    await page.keyboard.press("ArrowLeft");
+    await page.getByText("+10").waitFor();
+    expect(await page.getByRole("row").count()).toBe(2);
+    await page.keyboard.press("ArrowLeft");
+    await page.locator(".is-current[aria-level='1']").waitFor();
+    await page.keyboard.press("j");
+    await page.keyboard.press("ArrowRight");
+    await page.getByRole("row").nth(11).waitFor();
+    expect(await page.locator("[aria-selected=true]").getAttribute("aria-rowindex")).toBe("2");
+  });
+
+  it("keeps the focus in the table, on the row that is current", async () => {
+    await using opened = await look({ traces: FOUR });
+    const { page } = opened;
+    await page.getByText("4 traces").waitFor();
+    await page.keyboard.press("j");
+    const focused = "document.activeElement.closest('tr').rowIndex";
+    expect(await page.evaluate(focused)).toBe(1);
+    await page.keyboard.press("End");
+    expect(await page.evaluate(focused)).toBe(4);
+    await page.keyboard.press("k");
+    expect(await page.evaluate(focused)).toBe(3);
+    const outline = await page.evaluate("getComputedStyle(document.activeElement).outlineStyle");
+    expect(outline).toBe("solid");
+  });
+
+  it("searches at /, and what is typed there is no command", async () => {
+    await using opened = await look({ traces: FOUR });
+    const { page } = opened;
+    await page.getByText("4 traces").waitFor();
+    await page.keyboard.press("/");
+    await page.keyboard.type("ggg");
+    await page.getByRole("heading", { name: "No trace is like that" }).waitFor();
+    expect(await page.getByRole("searchbox").inputValue()).toBe("ggg");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("g");
+    await page.getByRole("heading", { name: "Who calls whom" }).waitFor();
+    expect(opened.hash()).toBe("#/graph");
+  });
+
+  it("chooses two traces, and compares them", async () => {
+    await using opened = await look({ traces: FOUR });
+    const { page } = opened;
+    await page.getByText("4 traces").waitFor();
+    for (const key of ["End", "x", "Home", "x"]) await page.keyboard.press(key);
+    await page.getByText("2 of 2 chosen").waitFor();
+    await page.keyboard.press("c");
+    await page.getByText("12 spans in both, 2 only in B, 1 only in A").waitFor();
+    expect(opened.hash()).toBe(`#/compare/${FOUR[0]![0]!.traceId}/${FOUR[3]![0]!.traceId}`);
+  });
+
+  it("shows what the keys do at ?, and hides it again", async () => {
+    await using opened = await look({ traces: FOUR });
+    const { page } = opened;
+    await page.getByText("4 traces").waitFor();
+    await page.keyboard.press("?");
+    const help = page.getByRole("dialog", { name: "Keys" });
+    await help.getByText("compare the two that are chosen").waitFor();
+    await page.keyboard.press("g");
+    expect(opened.hash()).toBe("");
+    await page.keyboard.press("Escape");
+    await help.waitFor({ state: "hidden" });
+    await page.keyboard.press("g");
+    await page.getByRole("heading", { name: "Who calls whom" }).waitFor();
+  });
+
+  it.each([["Enter"], [" "]])("leaves to a button what %s does", async (key) => {
+    const spans = visitorLeft();
+    await using opened = await look({ traces: [spans], hash: `#/trace/${spans[0]!.traceId}` });
+    const { page } = opened;
+    await page.getByRole("row").nth(11).waitFor();
+    await page.getByRole("button", { name: "Use dark colours" }).focus();
+    await page.keyboard.press(key);
+    await page.getByRole("button", { name: "Use light colours" }).waitFor();
+    // Neither were the details opened nor the spans folded away.
+    expect([await page.getByRole("complementary").count(), await page.getByRole("row").count()]).toEqual([0, 12]);
+  });
+});

@@ -1,0 +1,72 @@
+import { expect, it } from "vitest";
+
+import { longTrace, visitorLeft } from "./fixtures.ts";
+import { idOf, traceHash } from "./places.ts";
+import { describeInBrowser } from "./suite.ts";
+
+describeInBrowser("many spans", (look) => {
+  it("of ten thousand spans draws only what is in view, and reaches the last", async () => {
+    const spans = longTrace(10_000);
+    await using opened = await look({ traces: [spans], hash: traceHash(spans) });
+    const { page } = opened;
+    await page.getByText("10,000 spans").waitFor();
+    expect(await page.getByRole("row").count()).toBeLessThan(100);
+    expect(await page.getByText("commit").count()).toBe(0);
+    await page.evaluate("document.querySelector('.scroller').scrollTo(0, 1e9)");
+    await page.getByText("commit").waitFor();
+    expect(await page.getByRole("row").count()).toBeLessThan(100);
+    await page.keyboard.press("Home");
+    await page.locator(".waterfall-row.is-current").getByText("POST /import").waitFor();
+    await page.keyboard.press("End");
+    await page.locator(".waterfall-row.is-current").getByText("commit").waitFor();
+  });
+
+  it("stays smooth with ten thousand spans: a step by key takes less than a tenth of a second", async () => {
+    const spans = longTrace(10_000);
+    await using opened = await look({ traces: [spans], hash: traceHash(spans) });
+    const { page } = opened;
+    await page.getByText("10,000 spans").waitFor();
+    const steps = 30;
+    const took = (await page.evaluate(`(async () => {
+      const start = performance.now();
+      for (let step = 0; step < ${steps}; step += 1) {
+        document.dispatchEvent(new KeyboardEvent("keydown", { key: "PageDown", bubbles: true }));
+        await new Promise((done) => requestAnimationFrame(() => done()));
+      }
+      return performance.now() - start;
+    })()`)) as number;
+    await page.locator(".waterfall-row.is-current[aria-rowindex='601']").waitFor();
+    expect(took / steps).toBeLessThan(100);
+  });
+
+  it("are looked at closely by zooming to the time of one, and from afar again", async () => {
+    const spans = longTrace(10_000);
+    await using opened = await look({ traces: [spans], hash: traceHash(spans) });
+    const { page } = opened;
+    await page.getByText("10,000 spans").waitFor();
+    const bar = page.locator(".waterfall-row[aria-rowindex='2'] .bar");
+    const narrow = (await bar.boundingBox())!.width;
+    await page.keyboard.press("j");
+    await page.keyboard.press("z");
+    await page.getByRole("button", { name: "Show the whole time" }).waitFor();
+    const timeline = (await page.locator(".axis").boundingBox())!.width;
+    // Of the axis 8 hundredths of the span's time are left free on either side.
+    expect((await bar.boundingBox())!.width / timeline).toBeCloseTo(1 / 1.16, 2);
+    await page.getByRole("button", { name: "Show the whole time" }).click();
+    await page.getByRole("button", { name: "Show the whole time" }).waitFor({ state: "detached" });
+    expect((await bar.boundingBox())!.width).toBe(narrow);
+  });
+
+  it("hides what is below a span, and shows it again", async () => {
+    const spans = visitorLeft();
+    await using opened = await look({ traces: [spans], hash: traceHash(spans) });
+    const { page } = opened;
+    const search = page.locator(`#row-${idOf(spans, "search", "GET /search")}`);
+    await search.getByRole("button", { name: "Hide the 9 spans below" }).click();
+    await search.getByText("+9").waitFor();
+    expect(await page.getByRole("row").count()).toBe(3);
+    expect(await search.getAttribute("aria-expanded")).toBe("false");
+    await search.getByRole("button", { name: "Show the 9 spans below" }).click();
+    await page.getByRole("row").nth(11).waitFor();
+  });
+});
