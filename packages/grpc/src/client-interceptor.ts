@@ -3,7 +3,7 @@ import { type CancelFunc, type Context, current, isSuppressed, withDeadline } fr
 import { type ClientOptions, clientSettings } from "@throughline/http";
 
 import { MadeCall } from "./made-call.ts";
-import { urlOf } from "./target.ts";
+import { addressesOf } from "./target.ts";
 
 export interface GrpcClientOptions extends Omit<ClientOptions, "dialect"> {
   /** Whether the channel has TLS: `origins` are then to be written with https. @default false */
@@ -21,6 +21,7 @@ export interface GrpcClientOptions extends Omit<ClientOptions, "dialect"> {
  */
 export function clientInterceptor({ tls = false, ...options }: GrpcClientOptions = {}): Interceptor {
   const settings = clientSettings(options, "create a client interceptor");
+  const addressOf = addressesOf(tls);
   return (callOptions, nextCall) => {
     const active = current();
     if (isSuppressed(active)) return new InterceptingCall(nextCall(callOptions));
@@ -29,7 +30,7 @@ export function clientInterceptor({ tls = false, ...options }: GrpcClientOptions
     const { path } = callOptions.method_definition;
     const request = {
       method: "POST",
-      url: urlOf(callOptions.host ?? call.getPeer(), path, tls),
+      url: addressOf(callOptions.host ?? call.getPeer(), path),
       attempt: 1,
       isTracedElsewhere: isClientTraced(),
       rpc: { system: "grpc", method: path.slice(1), isTracedElsewhere: false },

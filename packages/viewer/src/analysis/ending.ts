@@ -27,7 +27,10 @@ const LABELS: Readonly<Record<string, string>> = {
 };
 
 export function endingOf(span: ViewedSpan): Ending {
-  return describeEnding(enderOf(span), statusOf(span), span.failed, errorTypeOf(span));
+  const ending = describeEnding(enderOf(span), statusOf(span), span.failed, errorTypeOf(span));
+  // Calls of procedures have a name for how they went, where others have a number.
+  const code = span.attributes["rpc.response.status_code"];
+  return ending.label === "response" && typeof code === "string" ? { ...ending, label: code } : ending;
 }
 
 /** Also for what a list knows of a trace. */

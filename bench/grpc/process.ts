@@ -1,0 +1,103 @@
+// A server and a client of gRPC in one process, in one of the ways that are compared, which tells what a call costs.
+import { createRequire } from "node:module";
+
+import type { Interceptor, ServerInterceptor } from "@grpc/grpc-js";
+import { context, propagation, trace } from "@opentelemetry/api";
+import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
+import { W3CTraceContextPropagator } from "@opentelemetry/core";
+import { registerInstrumentations } from "@opentelemetry/instrumentation";
+import { GrpcInstrumentation } from "@opentelemetry/instrumentation-grpc";
+import { BatchSpanProcessor, type SpanExporter, TracerProvider } from "@opentelemetry/sdk-trace";
+import { background, run, withTimeout } from "@throughline/context";
+import { clientInterceptor, serverInterceptor } from "@throughline/grpc";
+
+export type Variant =
+  | "bare"
+  | "bare, with a deadline and interceptors that do nothing"
+  | "ours"
+  | "ours, with recorded spans"
+  | "OpenTelemetry grpc";
+
+const [variant, warmUp, calls] = process.argv.slice(2) as [Variant, string, string];
+const isOurs = variant.startsWith("ours");
+const isIdle = variant === "bare, with a deadline and interceptors that do nothing";
+
+/** Takes spans and does nothing with them, so that only making them is measured. */
+const nowhere: SpanExporter = { export: (_spans, done) => done({ code: 0 }), shutdown: () => Promise.resolve() };
+
+if (variant === "ours, with recorded spans" || variant === "OpenTelemetry grpc") {
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+  const tracerProvider = new TracerProvider({ spanProcessors: [new BatchSpanProcessor({ exporter: nowhere })] });
+  trace.setGlobalTracerProvider(tracerProvider);
+  const instrumentations = variant === "OpenTelemetry grpc" ? [new GrpcInstrumentation()] : [];
+  registerInstrumentations({ tracerProvider, instrumentations });
+}
+
+// Required, not imported: instrumentations patch what is required.
+const grpc = createRequire(import.meta.url)("@grpc/grpc-js") as typeof import("@grpc/grpc-js");
+
+const idleServer: ServerInterceptor = (_method, call) => new grpc.ServerInterceptingCall(call, {});
+const idleClient: Interceptor = (options, next) => new grpc.InterceptingCall(next(options), {});
+
+const asIs = (bytes: Buffer): Buffer => bytes;
+const service = {
+  Unary: {
+    path: "/bench.Echo/Unary",
+    requestStream: false,
+    responseStream: false,
+    requestSerialize: asIs,
+    requestDeserialize: asIs,
+    responseSerialize: asIs,
+    responseDeserialize: asIs,
+  },
+} as const;
+
+const server = new grpc.Server({
+  interceptors: isOurs ? [serverInterceptor({ maxTimeout: "30s" })] : isIdle ? [idleServer] : [],
+});
+server.addService(service, {
+  Unary: (call: { request: Buffer }, callback: (error: null, reply: Buffer) => void) => callback(null, call.request),
+});
+const port = await new Promise<number>((resolve, reject) => {
+  server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) =>
+    error === null ? resolve(bound) : reject(error),
+  );
+});
+const Client = grpc.makeClientConstructor(service, "Echo");
+const client = new Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure(), {
+  interceptors: isOurs ? [clientInterceptor()] : isIdle ? [idleClient] : [],
+});
+const body = Buffer.alloc(100);
+
+function call(): Promise<void> {
+  const options = isIdle ? { deadline: Date.now() + 5000 } : {};
+  return new Promise((resolve, reject) => {
+    client["Unary"]!(body, options, (error: Error | null) => (error === null ? resolve() : reject(error)));
+  });
+}
+
+async function one(): Promise<void> {
+  if (!isOurs) return call();
+  const [ctx, cancel] = withTimeout(background, 5000);
+  await run(ctx, call);
+  cancel();
+}
+
+async function many(count: number): Promise<void> {
+  let left = count;
+  const worker = async (): Promise<void> => {
+    while (left-- > 0) await one();
+  };
+  await Promise.all(Array.from({ length: 20 }, worker));
+}
+
+await many(Number(warmUp));
+globalThis.gc!();
+const before = process.cpuUsage();
+await many(Number(calls));
+const { user, system } = process.cpuUsage(before);
+process.send!({ cpu: (user + system) / Number(calls), rss: process.memoryUsage.rss() / 2 ** 20 });
+client.close();
+server.forceShutdown();
+process.disconnect();
