@@ -4,9 +4,9 @@ import { once } from "node:events";
 import http from "node:http";
 
 import { trace } from "@opentelemetry/api";
+import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
 import { background, run, withTimeout } from "@throughline/context";
 import { DeadlineSpanProcessor, startTelemetry } from "@throughline/telemetry";
-import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
 
 const bodies = [];
 const server = http.createServer(async (req, res) => {
