@@ -1,7 +1,7 @@
 // A server and a client of gRPC in one process, in one of the ways that are compared, which tells what a call costs.
 import { createRequire } from "node:module";
 
-import type { Interceptor, ServerInterceptor } from "@grpc/grpc-js";
+import type * as GrpcJs from "@grpc/grpc-js";
 import { context, propagation, trace } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
@@ -35,10 +35,10 @@ if (variant === "ours, with recorded spans" || variant === "OpenTelemetry grpc")
 }
 
 // Required, not imported: instrumentations patch what is required.
-const grpc = createRequire(import.meta.url)("@grpc/grpc-js") as typeof import("@grpc/grpc-js");
+const grpc = createRequire(import.meta.url)("@grpc/grpc-js") as typeof GrpcJs;
 
-const idleServer: ServerInterceptor = (_method, call) => new grpc.ServerInterceptingCall(call, {});
-const idleClient: Interceptor = (options, next) => new grpc.InterceptingCall(next(options), {});
+const idleServer: GrpcJs.ServerInterceptor = (_method, call) => new grpc.ServerInterceptingCall(call, {});
+const idleClient: GrpcJs.Interceptor = (options, next) => new grpc.InterceptingCall(next(options), {});
 
 const asIs = (bytes: Buffer): Buffer => bytes;
 const service = {
