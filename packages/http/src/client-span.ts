@@ -47,7 +47,8 @@ export class ClientSpan {
 
   /** The head of the response is here. */
   response(status: number): void {
-    this.#span.setAttribute(ATTR_HTTP_RESPONSE_STATUS_CODE, status);
+    // A call of a procedure has a code of its own, which comes later.
+    if (this.#rpc === undefined) this.#span.setAttribute(ATTR_HTTP_RESPONSE_STATUS_CODE, status);
   }
 
   /** @param phase how far it had come */
