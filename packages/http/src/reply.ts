@@ -6,6 +6,9 @@ import { problemOf } from "./problem.ts";
 
 /** The response to a request, as far as we have a hand in it, whatever the host. */
 export abstract class Reply implements ExchangeResponse {
+  /** Whether the answer is ours: it is whole, and only has to leave. */
+  #isAnswered = false;
+
   /** The request's header `Accept`. */
   abstract readonly accept: string | undefined;
   /** Whether a head is out, so that nothing else can be answered. */
@@ -36,9 +39,10 @@ export abstract class Reply implements ExchangeResponse {
    */
   answerFor(error: unknown, exchange: Exchange): void {
     const problem = problemOf(error);
-    if (problem === undefined || this.isClosed) return;
+    if (problem === undefined || this.isClosed || this.#isAnswered) return;
     exchange.fail(error);
     if (this.isBegun) return this.breakOff();
+    this.#isAnswered = true;
     this.send(answerOf(problem, true, this.accept));
     this.silence();
   }
