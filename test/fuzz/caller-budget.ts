@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 
 import fc, { type Arbitrary } from "fast-check";
 
+import { type Budget, callersBudget } from "../../packages/http/src/deadline/inbound-deadline.ts";
 import { NodeHeaders } from "../../packages/http/src/headers.ts";
-import { type Budget, callersBudget } from "../../packages/http/src/inbound-deadline.ts";
 import { spoken } from "./deadlines.ts";
 import { type AnySubject, subject } from "./subject.ts";
 import { almost, anyText } from "./values.ts";

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { background, type Context, createKey, type Key, withValue } from "@throughline/context";
 import fc, { type Arbitrary } from "fast-check";
 
-import { type Codec, jsonCodec, textCodec } from "../../packages/http/src/codec.ts";
-import { declare } from "../../packages/http/src/declare.ts";
-import { valueHeaders } from "../../packages/http/src/outbound-policy.ts";
+import { valueHeaders } from "../../packages/http/src/client/outbound-policy.ts";
+import { type Codec, jsonCodec, textCodec } from "../../packages/http/src/values/codec.ts";
+import { declare } from "../../packages/http/src/values/declare.ts";
 import { DIGITS, LOWER, span, textOf, UPPER } from "./alphabet.ts";
 import { receive } from "./incoming.ts";
 import { type AnySubject, subject } from "./subject.ts";

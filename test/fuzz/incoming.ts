@@ -2,8 +2,8 @@ import type { Context } from "@throughline/context";
 import { background } from "@throughline/context";
 
 import { NodeHeaders } from "../../packages/http/src/headers.ts";
-import { receiveValues } from "../../packages/http/src/inbound-values.ts";
-import type { IncomingRequest } from "../../packages/http/src/incoming-request.ts";
+import type { IncomingRequest } from "../../packages/http/src/server/incoming-request.ts";
+import { receiveValues } from "../../packages/http/src/values/inbound-values.ts";
 
 export type Sent = Record<string, string | string[]>;
 

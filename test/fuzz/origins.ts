@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import fc, { type Arbitrary } from "fast-check";
 
-import { originFilter } from "../../packages/http/src/origins.ts";
+import { originFilter } from "../../packages/http/src/client/origins.ts";
 import { ipv4, ipv6 } from "./addresses.ts";
 import { DIGITS, LOWER, textOf } from "./alphabet.ts";
 import { isPlain, matches, readPattern } from "./origin-pattern.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import fc from "fast-check";
 
-import { parseTracesProtobuf } from "../../packages/viewer/src/otlp-protobuf.ts";
+import { parseTracesProtobuf } from "../../packages/viewer/src/otlp/otlp-protobuf.ts";
 import type { ViewedSpan } from "../../packages/viewer/src/span.ts";
 import { KINDS, span } from "./otlp-spans.ts";
 import { isSane } from "./otlp.ts";

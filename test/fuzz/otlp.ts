@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import fc from "fast-check";
 
-import { parseTracesJson } from "../../packages/viewer/src/otlp-json.ts";
+import { parseTracesJson } from "../../packages/viewer/src/otlp/otlp-json.ts";
 import type { ViewedSpan } from "../../packages/viewer/src/span.ts";
 import { waterfall } from "../../packages/viewer/src/waterfall.ts";
 import { isMadeOf, LOWER_HEX } from "./alphabet.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import fc from "fast-check";
 
-import { redactQuery } from "../../packages/http/src/attributes.ts";
+import { redactQuery } from "../../packages/http/src/telemetry/attributes.ts";
 import { asciiLower, textOf, TOKEN } from "./alphabet.ts";
 import { type AnySubject, textSubject } from "./subject.ts";
 

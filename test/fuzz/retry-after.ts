@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 
 import fc from "fast-check";
 
-import { parseRetryAfter } from "../../packages/http/src/retry-after.ts";
+import { parseRetryAfter } from "../../packages/http/src/client/retry-after.ts";
 import { DIGITS, isMadeOf, textOf } from "./alphabet.ts";
 import { type AnySubject, textSubject } from "./subject.ts";
 

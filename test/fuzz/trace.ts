@@ -5,7 +5,7 @@ import { background } from "@throughline/context";
 import fc from "fast-check";
 
 import { NodeHeaders } from "../../packages/http/src/headers.ts";
-import { extractTrace, injectTrace } from "../../packages/http/src/trace-context.ts";
+import { extractTrace, injectTrace } from "../../packages/http/src/telemetry/trace-context.ts";
 import { DIGITS, isMadeOf, LOWER, LOWER_HEX, span, textOf } from "./alphabet.ts";
 import { type AnySubject, textSubject } from "./subject.ts";
 

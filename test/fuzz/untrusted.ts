@@ -5,8 +5,8 @@ import { W3CBaggagePropagator } from "@opentelemetry/core";
 import { createKey } from "@throughline/context";
 import fc, { type Arbitrary } from "fast-check";
 
-import { textCodec } from "../../packages/http/src/codec.ts";
-import { declare } from "../../packages/http/src/declare.ts";
+import { textCodec } from "../../packages/http/src/values/codec.ts";
+import { declare } from "../../packages/http/src/values/declare.ts";
 import { baggage, looseName, member, MOST_BYTES, MOST_MEMBERS, readBaggage } from "./baggage-grammar.ts";
 import { receive, type Received, type Sent } from "./incoming.ts";
 import { type AnySubject, subject } from "./subject.ts";

@@ -2,10 +2,14 @@ import assert from "node:assert/strict";
 
 import fc, { type Arbitrary } from "fast-check";
 
-import { answerOf } from "../../packages/http/src/answer.ts";
-import { type AcceptCriticality, type Criticality, inboundCriticality } from "../../packages/http/src/criticality.ts";
+import { outcomeOf } from "../../packages/http/src/client/outcome.ts";
 import { NodeHeaders } from "../../packages/http/src/headers.ts";
-import { outcomeOf } from "../../packages/http/src/outcome.ts";
+import { answerOf } from "../../packages/http/src/server/answer.ts";
+import {
+  type AcceptCriticality,
+  type Criticality,
+  inboundCriticality,
+} from "../../packages/http/src/values/criticality.ts";
 import { type AnySubject, subject, textSubject } from "./subject.ts";
 import { almost, anyText, pumped } from "./values.ts";
 

@@ -9,7 +9,7 @@ import { type DrainableServer, Exchange } from "@throughline/http";
 
 import { Scope } from "../../packages/context/dist/scope.js";
 import { armedDeadlines } from "../../packages/context/dist/timers.js";
-import { trafficOf } from "../../packages/http/dist/node-traffic.js";
+import { trafficOf } from "../../packages/http/dist/node/node-traffic.js";
 
 /** What a server holds when there is nothing to do. */
 export interface Remains {

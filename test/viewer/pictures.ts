@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import type { ViewedSpan } from "@throughline/viewer";
 import type { Browser } from "playwright-core";
 
-import { startViewer } from "../../packages/viewer/src/viewer.ts";
+import { startViewer } from "../../packages/viewer/src/server/viewer.ts";
 import { buildPage } from "./built-page.ts";
 import { findChromium, launch } from "./chromium.ts";
 import { answeredInTime, deadlineDeepDown, partialAnswer, visitorLeft } from "./fixtures.ts";

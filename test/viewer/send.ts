@@ -1,6 +1,6 @@
 import type { ViewedSpan } from "@throughline/viewer";
 
-import { formatTraces } from "../../packages/viewer/src/otlp-export.ts";
+import { formatTraces } from "../../packages/viewer/src/otlp/otlp-export.ts";
 
 /** Sends spans as an exporter does. */
 export async function send(url: string, ...traces: readonly (readonly ViewedSpan[])[]): Promise<void> {

@@ -51,9 +51,10 @@ describe("the spans of a call", () => {
   });
 
   it("tell that the deadline has ended it, which is an error on both sides", async () => {
-    await using served = await serveEcho({ Unary: () => {} });
+    // The server's own: of two clocks for the same deadline, the caller's may be the first, and then it is the client that has left.
+    await using served = await serveEcho({ Unary: () => {} }, { maxTimeout: 60 });
     using calls = clientOf(served.address);
-    await run(withTimeout(background, 60)[0], () => calls.unary("question")).catch(() => {});
+    await calls.unary("question").catch(() => {});
     for (const { attributes, status } of Object.values(await spans())) {
       expect(attributes).toMatchObject({ "throughline.ended_by": "deadline", "error.type": "DEADLINE_EXCEEDED" });
       expect(status.code).toBe(SpanStatusCode.ERROR);

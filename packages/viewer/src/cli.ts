@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { parseArgs } from "node:util";
 
-import { startViewer } from "./viewer.ts";
+import { startViewer } from "./server/viewer.ts";
 
 const HELP = `throughline-viewer: receives traces by OTLP/HTTP and shows them, with their deadlines
 

@@ -9,9 +9,9 @@ export {
   type TraceQuery,
   type TraceSummary,
 } from "./api.ts";
-export { formatTraces } from "./otlp-export.ts";
-export { parseTracesJson } from "./otlp-json.ts";
-export { parseTracesProtobuf } from "./otlp-protobuf.ts";
+export { formatTraces } from "./otlp/otlp-export.ts";
+export { parseTracesJson } from "./otlp/otlp-json.ts";
+export { parseTracesProtobuf } from "./otlp/otlp-protobuf.ts";
 export {
   type Attributes,
   type AttributeValue,
@@ -20,6 +20,6 @@ export {
   type SpanLink,
   type ViewedSpan,
 } from "./span.ts";
-export { type StoreLimits, type StoreObserver, TraceStore } from "./trace-store.ts";
-export { startViewer, type Viewer, type ViewerOptions } from "./viewer.ts";
+export { type StoreLimits, type StoreObserver, TraceStore } from "./store/trace-store.ts";
+export { startViewer, type Viewer, type ViewerOptions } from "./server/viewer.ts";
 export { waterfall, type WaterfallOptions } from "./waterfall.ts";

@@ -1,0 +1,106 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+
+import type { Context } from "@throughline/context";
+
+import { causes } from "../causes.ts";
+import { type Accepted, type Acceptor, exchangeOf } from "../server/acceptor.ts";
+import type { Turn } from "../server/admission.ts";
+import { answerOf } from "../server/answer.ts";
+import { answerAtDeadline, follow } from "../server/follow.ts";
+import { NodeIncoming, StreamIncoming } from "../server/incoming-request.ts";
+import { type Problem, problemOf } from "../server/problem.ts";
+import type { Reply } from "../server/reply.ts";
+import { limitStream } from "../server/stream-limits.ts";
+import { replyOf } from "./node-reply.ts";
+import { joinTraffic } from "./node-traffic.ts";
+import type { NodeRequest, NodeResponse } from "./node-types.ts";
+import { StreamReply } from "./stream-reply.ts";
+
+const incoming = (req: NodeRequest): NodeIncoming => new NodeIncoming(req);
+
+/** What a host does with a request, once that is known. */
+export interface Handling<R> {
+  /** Runs what is further in, in the context. */
+  run(ctx: Context): R;
+  /** Answers instead. */
+  refuse(problem: Problem, started: boolean): R;
+  /** Does nothing, as there is nobody to answer. */
+  leave(): R;
+}
+
+/**
+ * Receives a request of Node's servers, and follows its response: the context ends when the response is out, or when the
+ * client goes away before. The host is told what to do with it: now, or when its turn has come.
+ *
+ * @param route the matched route, asked for at the end, when routers have done their work
+ */
+export function receiveNode<R>(
+  accept: Acceptor,
+  req: NodeRequest,
+  res: NodeResponse,
+  route: () => string | undefined,
+  handling: Handling<R>,
+): R | Promise<Awaited<R>> {
+  const accepted = accept(req, incoming);
+  const reply = replyOf(req, res);
+  if (accepted.isFirst) {
+    accepted.exchange.route = route;
+    joinTraffic(accepted.exchange, req.socket, "stream" in res ? res.stream.session : undefined);
+  }
+  return handle(accepted, reply, handling);
+}
+
+/** The same for a stream of `node:http2`, without its compatibility API. */
+export function receiveStream<R>(
+  accept: Acceptor,
+  stream: ServerHttp2Stream,
+  headers: IncomingHttpHeaders,
+  handling: Handling<R>,
+): R | Promise<Awaited<R>> {
+  const accepted = accept(stream, () => new StreamIncoming(stream, headers));
+  const reply = new StreamReply(stream, headers);
+  if (accepted.isFirst) joinTraffic(accepted.exchange, stream.session?.socket, stream.session);
+  return handle(accepted, reply, handling);
+}
+
+function handle<R>(accepted: Accepted, reply: Reply, handling: Handling<R>): R | Promise<Awaited<R>> {
+  const { exchange, ctx, turn, isFirst, settings } = accepted;
+  if (isFirst) {
+    exchange.response = reply;
+    follow(exchange, reply);
+  }
+  const take = (settled: Turn): R => {
+    if (settled === "gone") return handling.leave();
+    if (settled !== "run") return handling.refuse(settled, !isFirst);
+    if (isFirst || ctx !== exchange.ctx) answerAtDeadline(exchange, ctx);
+    limitStream(exchange, settings);
+    return handling.run(ctx);
+  };
+  return turn instanceof Promise ? (turn.then(take) as Promise<Awaited<R>>) : take(turn);
+}
+
+/** What becomes of an error: we answer with a problem, nobody is left to answer, or it is the application's. */
+export type Verdict = Problem | "gone" | "pass";
+
+/** Judges an error that a handler of this request has thrown, and has the exchange remember it. */
+export function judge(error: unknown, req: NodeRequest, res: NodeResponse): Verdict {
+  exchangeOf(req)?.fail(error);
+  const problem = problemOf(error);
+  if (replyOf(req, res).isClosed && (problem !== undefined || isCancellation(error))) return "gone";
+  return problem === undefined || res.headersSent ? "pass" : problem;
+}
+
+/**
+ * Sends a problem as the whole response, in place of what was to be sent.
+ *
+ * @param started whether a handler had begun
+ */
+export function sendProblem(req: NodeRequest, res: NodeResponse, problem: Problem, started: boolean): void {
+  const reply = replyOf(req, res);
+  reply.send(answerOf(problem, started, reply.accept));
+}
+
+function isCancellation(error: unknown): boolean {
+  for (const each of causes(error)) if (each.name === "AbortError") return true;
+  return false;
+}

@@ -1,0 +1,77 @@
+import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+
+import type { Answer } from "../server/answer.ts";
+import { onceOut, Reply } from "../server/reply.ts";
+import { callBack, silenced } from "./silenced.ts";
+import { streamProgress } from "./stream-progress.ts";
+
+/** The response on a stream of `node:http2`, without its compatibility API. */
+export class StreamReply extends Reply {
+  readonly accept: string | undefined;
+  readonly #stream: ServerHttp2Stream;
+  readonly #isHead: boolean;
+
+  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
+    super();
+    this.#stream = stream;
+    this.accept = headers.accept;
+    this.#isHead = headers[":method"] === "HEAD";
+  }
+
+  get isBegun(): boolean {
+    // Not `headersSent`, which is made to say otherwise where we have answered.
+    return this.#stream.sentHeaders !== undefined;
+  }
+
+  get isClosed(): boolean {
+    return this.#stream.destroyed || this.#stream.closed;
+  }
+
+  get isDelivered(): boolean {
+    // A stream whose request was read closes without having finished.
+    const stream = this.#stream;
+    return this.isBegun && stream.writableEnded && !stream.aborted && stream.rstCode === constants.NGHTTP2_NO_ERROR;
+  }
+
+  get status(): number | undefined {
+    return this.#stream.sentHeaders?.[":status"] as number | undefined;
+  }
+
+  onceClosed(callback: () => void): void {
+    if (this.isClosed) return callback();
+    this.#stream.prependOnceListener("close", callback);
+    onceOut(this, this.#stream, callback);
+  }
+
+  get progress(): number {
+    return streamProgress(this.#stream);
+  }
+
+  send({ status, headers, body }: Answer): void {
+    if (this.isClosed) return;
+    this.#stream.respond({ ":status": status, ...headers });
+    // The answer to a HEAD is ended with its head.
+    if (!this.#isHead) this.#stream.end(body);
+  }
+
+  silence(): void {
+    const stream = this.#stream;
+    const nothing = (): void => {};
+    const methods = {
+      respond: nothing,
+      respondWithFile: nothing,
+      respondWithFD: nothing,
+      additionalHeaders: nothing,
+      sendTrailers: nothing,
+      write: (...args: unknown[]) => (callBack(args), true),
+      end: (...args: unknown[]) => (callBack(args), stream),
+    };
+    silenced(stream, methods, { headersSent: () => false });
+  }
+
+  /** By `close` it would first be ended, as if it were whole. With an error it is reset; nobody else need listen for that. */
+  breakOff(): void {
+    this.#stream.on("error", () => {});
+    this.#stream.destroy(new Error("response broken off"));
+  }
+}

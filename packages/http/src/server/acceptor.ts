@@ -1,0 +1,202 @@
+import { type Span, trace } from "@opentelemetry/api";
+import {
+  background,
+  type Context,
+  current,
+  DeadlineExceeded,
+  isSuppressed,
+  withCancel,
+  withoutCancel,
+  withTimeout,
+} from "@throughline/context";
+
+import { type Budget, callersBudget, lesser } from "../deadline/inbound-deadline.ts";
+import type { InvalidDeadline } from "../errors.ts";
+import { httpMetadata } from "../telemetry/otel-keys.ts";
+import { countInvalid, ServerMeasurement } from "../telemetry/server-metrics.ts";
+import { ServerSpan, serverSpanOf } from "../telemetry/server-span.ts";
+import { extractTrace } from "../telemetry/trace-context.ts";
+import { criticality, inboundCriticality, withCriticality } from "../values/criticality.ts";
+import { receiveValues } from "../values/inbound-values.ts";
+import type { Turn } from "./admission.ts";
+import { Exchange } from "./exchange.ts";
+import type { IncomingRequest } from "./incoming-request.ts";
+import { type Problem, problemOf } from "./problem.ts";
+import { type ServerOptions, type ServerSettings, serverSettings } from "./server-options.ts";
+
+/** A request as one middleware has received it. */
+export interface Accepted {
+  readonly exchange: Exchange;
+  /** What to run the rest in: the exchange's own context, or one with an earlier deadline. */
+  readonly ctx: Context;
+  /** What is to become of it: known at once, or when its turn has come. */
+  readonly turn: Turn | Promise<Turn>;
+  /** Whether this middleware is the outermost, which has to tell the exchange of its end. */
+  readonly isFirst: boolean;
+  readonly settings: ServerSettings;
+}
+
+/**
+ * Receives requests: gives each its context, its deadline and its SERVER span. Called again for the same request, as by a middleware
+ * on a route, it can only make the deadline earlier.
+ *
+ * @param request what stands for the request in the host
+ * @param describe tells of it; its clock starts now
+ */
+export type Acceptor = <R extends object>(request: R, describe: (request: R) => IncomingRequest) => Accepted;
+
+/** Where the exchange is kept with its request: the same for all installed copies of this package. */
+const EXCHANGE = Symbol.for("@throughline/http/exchange.1");
+
+/** The exchange that a request was accepted into, if it was. */
+export function exchangeOf(request: object): Exchange | undefined {
+  return (request as { [EXCHANGE]?: Exchange })[EXCHANGE];
+}
+
+/** Checks the options once; what it returns is called for every request. */
+export function acceptor(options: ServerOptions = {}): Acceptor {
+  const settings = serverSettings(options);
+  return function accept(request, describe) {
+    const known = exchangeOf(request);
+    if (known !== undefined) return narrow(known, describe(request), settings);
+    const incoming = describe(request);
+    const exchange = open(incoming, settings);
+    (request as { [EXCHANGE]?: Exchange })[EXCHANGE] = exchange;
+    const { ctx, refusal } = exchange;
+    return { exchange, ctx, turn: refusal ?? admit(exchange, ctx, incoming, settings), isFirst: true, settings };
+  };
+}
+
+function open(request: IncomingRequest, settings: ServerSettings): Exchange {
+  const active = current();
+  let invalid: InvalidDeadline | undefined;
+  const callers = callersBudget(request.headers, settings.accept, (error) => {
+    invalid ??= error;
+    countInvalid(error.header);
+  });
+  const budget = serverBudget(callers, settings);
+
+  const base = baseOf(active);
+  // An instrumentation that was told to ignore this request has tracing suppressed for it: of that we say nothing either.
+  const isSilent = isSuppressed(active);
+  const instrumented = isSilent ? undefined : serverSpanOf(base);
+  const span = isSilent ? undefined : spanOf(instrumented, base, request, settings);
+  if (budget !== undefined) span?.budget(budget);
+  const {
+    ctx,
+    heldBack,
+    invalid: twice,
+  } = receiveValues(
+    withCallersCriticality(span?.ctx ?? parentOf(base, request), request, settings),
+    request,
+    settings.trust,
+  );
+
+  const isEnforced = settings.mode === "enforce";
+  const [limited, cancel] = isEnforced ? limit(ctx, budget) : withCancel(ctx);
+  const refusal = isEnforced ? refusalOf(budget, invalid, settings) : undefined;
+  const exchange = new Exchange(limited, cancel, twice === undefined ? refusal : problemOf(twice));
+  exchange.heldBack = heldBack;
+  exchange.connection = request.connection;
+  if (settings.mode === "propagate" && budget !== undefined) exchange.declaredAt = performance.now() + budget.ms;
+  exchange.observe(span);
+  if (!isSilent)
+    exchange.observe(ServerMeasurement.start(request, budget, instrumented !== undefined && isMeasured(base)));
+  return exchange;
+}
+
+function spanOf(
+  instrumented: Span | undefined,
+  base: Context,
+  request: IncomingRequest,
+  { captureHeaders }: ServerSettings,
+): ServerSpan | undefined {
+  if (instrumented !== undefined) return ServerSpan.enrich(base, instrumented, request, captureHeaders);
+  if (request.rpc?.isTracedElsewhere === true) return undefined;
+  return ServerSpan.start(parentOf(base, request), request, captureHeaders);
+}
+
+/** An instrumentation that leaves metadata is OpenTelemetry's, which measures too; whoever only makes a span active does not. */
+function isMeasured(base: Context): boolean {
+  return httpMetadata(base) !== undefined;
+}
+
+function narrow(exchange: Exchange, request: IncomingRequest, settings: ServerSettings): Accepted {
+  const outer = exchange.innermost(current());
+  const rest = { exchange, isFirst: false, settings };
+  if (settings.mode !== "enforce") return { ...rest, ctx: outer, turn: admit(exchange, outer, request, settings) };
+  const left = outer.remaining();
+  const callers = left === Infinity ? undefined : { ms: left, source: "the deadline" };
+  const budget = serverBudget(callers, settings);
+  const ctx = limit(outer, budget)[0];
+  const refusal = refusalOf(budget, undefined, settings);
+  const turn = refusal === undefined ? admit(exchange, ctx, request, settings) : refused(exchange, refusal);
+  return { ...rest, ctx, turn };
+}
+
+function admit(
+  exchange: Exchange,
+  ctx: Context,
+  request: IncomingRequest,
+  { admission }: ServerSettings,
+): Turn | Promise<Turn> {
+  const turn = admission?.admit(exchange, ctx, request, criticality(ctx)) ?? "run";
+  return turn === "run" ? turn : refused(exchange, turn);
+}
+
+/** Has the exchange remember that nothing of it was run. */
+function refused(exchange: Exchange, turn: Turn | Promise<Turn>): Turn | Promise<Turn> {
+  if (turn instanceof Promise) return turn.then((settled) => refused(exchange, settled));
+  if (typeof turn === "object") exchange.refusal = turn;
+  return turn;
+}
+
+/** What holds of the caller's limit and the server's own. */
+function serverBudget(callers: Budget | undefined, { defaultTimeout, maxTimeout }: ServerSettings): Budget | undefined {
+  return lesser(callers ?? budgetOf(defaultTimeout, "defaultTimeout"), budgetOf(maxTimeout, "maxTimeout"));
+}
+
+function budgetOf(ms: number | undefined, source: string): Budget | undefined {
+  return ms === undefined ? undefined : { ms, source };
+}
+
+function refusalOf(
+  budget: Budget | undefined,
+  invalid: InvalidDeadline | undefined,
+  { invalidDeadline, minBudget }: ServerSettings,
+): Problem | undefined {
+  if (invalid !== undefined && invalidDeadline === "reject") return problemOf(invalid);
+  if (budget === undefined || (budget.ms > 0 && budget.ms >= minBudget)) return undefined;
+  return problemOf(new DeadlineExceeded(undefined, { budget: budget.ms, elapsed: 0, source: budget.source }));
+}
+
+function limit(ctx: Context, budget: Budget | undefined): ReturnType<typeof withCancel> {
+  if (budget === undefined || budget.ms === Infinity) return withCancel(ctx);
+  return withTimeout(ctx, budget.ms, { source: budget.source });
+}
+
+/**
+ * What a request's context stands on: the values that are here, an instrumentation's span among them, but nobody's end. A
+ * server that was started under a deadline hands that context to every request it ever gets.
+ */
+function baseOf(active: Context): Context {
+  return active === background ? background : withoutCancel(active);
+}
+
+/** That, with the caller's trace. Whatever span was active when the server was started is no parent of its requests. */
+function parentOf(base: Context, { headers }: IncomingRequest): Context {
+  return extractTrace(trace.deleteSpan(base) as Context, headers);
+}
+
+function withCallersCriticality(
+  ctx: Context,
+  request: IncomingRequest,
+  { acceptCriticality, trust }: ServerSettings,
+): Context {
+  const told = inboundCriticality(
+    request.headers,
+    acceptCriticality,
+    () => trust?.(request.peer, request.headers) === true,
+  );
+  return told === undefined ? ctx : withCriticality(ctx, told);
+}

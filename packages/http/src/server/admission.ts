@@ -1,0 +1,158 @@
+import { afterFunc, type Context } from "@throughline/context";
+
+import { ServerOverloaded } from "../errors.ts";
+import { type Criticality, rank } from "../values/criticality.ts";
+import { type AdmissionOptions, type AdmissionSettings, admissionSettings } from "./admission-options.ts";
+import type { Exchange, Outcome } from "./exchange.ts";
+import type { IncomingRequest } from "./incoming-request.ts";
+import { type Problem, problemOf } from "./problem.ts";
+import { RouteTimes } from "./route-times.ts";
+import { Share } from "./share.ts";
+
+/** What a request is let do: run, or be answered with a problem, or nothing, as there is nobody to answer. */
+export type Turn = "run" | "gone" | Problem;
+
+/** One that waits to run. */
+interface Waiting {
+  readonly ctx: Context;
+  /** Of whom it is one: see {@link rank}. */
+  readonly rank: number;
+  readonly connection: object | undefined;
+  /** Whether less time is left than requests like this one take. */
+  readonly isHopeless: () => boolean;
+  readonly settle: (turn: Turn) => void;
+}
+
+/** How much of all requests may be refused for having too little time, so that a caller's wrong clock cannot close a server (as in Finagle). */
+const MOST_HOPELESS = 0.2;
+
+/**
+ * Lets a server take on no more than it can do: so many requests run, others wait for their turn, the more critical first. What cannot be
+ * kept waiting is refused, the least critical first, before any of it is run. A request whose context ends while it waits never runs.
+ */
+export class Admission {
+  readonly #settings: AdmissionSettings;
+  readonly #times = new RouteTimes();
+  readonly #hopeless = new Share(MOST_HOPELESS);
+  /** By criticality, the oldest first. */
+  readonly #waiting: readonly Set<Waiting>[] = [new Set(), new Set(), new Set()];
+  readonly #running = new Set<Exchange>();
+
+  constructor(options: AdmissionOptions) {
+    this.#settings = admissionSettings(options);
+  }
+
+  /** What is to become of a request: known at once, or when its turn has come. */
+  admit(exchange: Exchange, ctx: Context, request: IncomingRequest, criticality: Criticality): Turn | Promise<Turn> {
+    if (ctx.err() !== undefined) return endOf(ctx);
+    // Used again further in, it must not wait for itself.
+    if (this.#running.has(exchange)) return "run";
+    const { rejectHopeless, concurrency, queue } = this.#settings;
+    const isHopeless = (): boolean => {
+      if (!rejectHopeless || ctx.remaining() === Infinity) return false;
+      const median = this.#times.median(request.method, request.target);
+      return median !== undefined && ctx.remaining() < median && this.#hopeless.take();
+    };
+    if (rejectHopeless) this.#hopeless.see();
+    if (isHopeless()) return overloaded("too little time is left for requests like this one");
+    if (this.#running.size < concurrency) return this.#run(exchange, request);
+    const order = this.#order(exchange.connection, rank(criticality));
+    if (this.#count() >= queue && !this.#shed(order)) return overloaded("too many requests");
+    return this.#wait({ ctx, rank: order, connection: exchange.connection, isHopeless }, exchange, request);
+  }
+
+  #wait(waiting: Omit<Waiting, "settle">, exchange: Exchange, request: IncomingRequest): Promise<Turn> {
+    return new Promise((resolve) => {
+      const entry: Waiting = {
+        ...waiting,
+        settle: (turn) => {
+          stop();
+          this.#waiting[entry.rank]!.delete(entry);
+          resolve(turn === "run" ? this.#run(exchange, request) : turn);
+        },
+      };
+      const stop = afterFunc(entry.ctx, () => entry.settle(endOf(entry.ctx)));
+      this.#waiting[entry.rank]!.add(entry);
+    });
+  }
+
+  #run(exchange: Exchange, request: IncomingRequest): Turn {
+    const from = performance.now();
+    this.#running.add(exchange);
+    exchange.observe({
+      end: (outcome) => {
+        // Only what a router says is learnt: paths are without number, and of strangers.
+        if (this.#settings.rejectHopeless && isSuccess(outcome) && outcome.route !== undefined) {
+          this.#times.add(request.method, outcome.route, performance.now() - from);
+        }
+      },
+    });
+    exchange.onEnd(() => {
+      this.#running.delete(exchange);
+      this.#next();
+    });
+    return "run";
+  }
+
+  /** Has those run whose turn it is. */
+  #next(): void {
+    while (this.#running.size < this.#settings.concurrency) {
+      const next = this.#first();
+      if (next === undefined) return;
+      if (next.ctx.err() !== undefined) next.settle(endOf(next.ctx));
+      else if (next.isHopeless()) next.settle(overloaded("too little time is left for requests like this one"));
+      else next.settle("run");
+    }
+  }
+
+  /** Of the most critical that wait, the one that waits longest. */
+  #first(): Waiting | undefined {
+    for (const waiting of this.#waiting.toReversed()) for (const first of waiting) return first;
+    return undefined;
+  }
+
+  /**
+   * What a request may be: not before one that came over the same connection, of HTTP/1, and still waits. Its response would wait for the other's,
+   * and keep its place while it does.
+   */
+  #order(connection: object | undefined, own: number): number {
+    if (connection === undefined) return own;
+    return this.#waiting.findIndex((waiting, order) => order === own || has(waiting, connection));
+  }
+
+  /** Makes room for one of this rank, if there is one that matters less: of those the least, and the last to come. */
+  #shed(order: number): boolean {
+    for (const waiting of this.#waiting.slice(0, order)) {
+      let last: Waiting | undefined;
+      for (const each of waiting) last = each;
+      if (last === undefined) continue;
+      last.settle(overloaded("more critical requests have come"));
+      return true;
+    }
+    return false;
+  }
+
+  #count(): number {
+    let count = 0;
+    for (const waiting of this.#waiting) count += waiting.size;
+    return count;
+  }
+}
+
+function has(waiting: ReadonlySet<Waiting>, connection: object): boolean {
+  for (const each of waiting) if (each.connection === connection) return true;
+  return false;
+}
+
+function isSuccess({ isDelivered, status }: Outcome): boolean {
+  return isDelivered && (status ?? 0) < 500;
+}
+
+/** What is answered to one whose context has ended while it waited. */
+function endOf(ctx: Context): Turn {
+  return problemOf(ctx.err()) ?? "gone";
+}
+
+function overloaded(why: string): Problem {
+  return problemOf(new ServerOverloaded(`server overloaded: ${why}`))!;
+}

@@ -1,0 +1,52 @@
+import { DeadlineExceeded } from "@throughline/context";
+import { expect, it } from "vitest";
+
+import { ServerDraining, ServerOverloaded } from "../errors.ts";
+import { answerOf, isRepresentationHeader } from "./answer.ts";
+import { problemOf } from "./problem.ts";
+
+const deadline = problemOf(new DeadlineExceeded())!;
+
+it("takes the place of the body that was to come, and leaves what is not about it", () => {
+  const headers = [
+    "Content-Length",
+    "content-encoding",
+    "ETag",
+    "cache-control",
+    "access-control-allow-origin",
+    "content-security-policy",
+    "set-cookie",
+    "vary",
+  ];
+  expect(headers.filter(isRepresentationHeader)).toEqual([
+    "Content-Length",
+    "content-encoding",
+    "ETag",
+    "cache-control",
+  ]);
+});
+
+it("lets a caller tell our expiry from a proxy's, and whether anything had been started", () => {
+  expect(answerOf(deadline, false).headers["throughline-outcome"]).toBe("deadline-exceeded;started=?0");
+  expect(answerOf(deadline, true).headers["throughline-outcome"]).toBe("deadline-exceeded;started=?1");
+});
+
+it.each([
+  [undefined, "application/problem+json"],
+  ["*/*", "application/problem+json"],
+  ["application/problem+json, application/json;q=0.5", "application/problem+json"],
+  ["application/json", "application/json"],
+  ["text/html, application/xhtml+xml, */*;q=0.8", "text/plain; charset=utf-8"],
+  ["text/plain", "text/plain; charset=utf-8"],
+  ["image/png", "application/problem+json"],
+])("for a client that accepts %s it is %s", (accept, type) => {
+  const { headers, body } = answerOf(deadline, false, accept);
+  expect(headers["content-type"]).toBe(type);
+  expect(body).toBe(type.startsWith("text") ? "Deadline exceeded\n" : JSON.stringify(deadline.document));
+});
+
+it("says when to try again: at once elsewhere, or in a while here", () => {
+  expect(answerOf(problemOf(new ServerDraining())!, false).headers["retry-after"]).toBe("0");
+  expect(answerOf(problemOf(new ServerOverloaded())!, false).headers["retry-after"]).toBe("1");
+  expect(answerOf(deadline, false).headers["retry-after"]).toBeUndefined();
+});

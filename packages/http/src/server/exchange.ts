@@ -1,0 +1,187 @@
+import {
+  type CancelFunc,
+  type Context,
+  createKey,
+  current,
+  DeadlineExceeded,
+  isAttached,
+  withoutStack,
+  withValue,
+} from "@throughline/context";
+
+import { causes } from "../causes.ts";
+import { ClientDisconnected, ResponseSent } from "../errors.ts";
+import type { Traffic } from "../node/node-traffic.ts";
+import type { EndedBy } from "../telemetry/attributes.ts";
+import type { HeldBack } from "../values/inbound-values.ts";
+import { type Problem, problemOf } from "./problem.ts";
+
+/** One for all: it is made for every request, and says the same each time. */
+const RESPONSE_SENT = new ResponseSent();
+
+const exchangeKey = createKey<Exchange>("exchange");
+
+type Route = string | (() => string | undefined) | undefined;
+
+/** How a response ended, as the host saw it. */
+export interface ResponseEnd {
+  /** Whether it went out in full. */
+  readonly isDelivered: boolean;
+  /** Absent where no head went out: none is made up. */
+  readonly status?: number | undefined;
+}
+
+/** How a request went. */
+export interface Outcome extends ResponseEnd {
+  readonly endedBy: EndedBy;
+  /** The first error that a handler failed with. */
+  readonly error: unknown;
+  /** The route that matched, if any has. */
+  readonly route: string | undefined;
+}
+
+/** The response of an exchange, whatever the host. */
+export interface ExchangeResponse {
+  readonly isBegun: boolean;
+  /** A number that changes as it moves. */
+  readonly progress: number;
+  /** Answers for a handler that has not, for an error that is ours to explain, or breaks off what has begun. */
+  answerFor(error: unknown, exchange: Exchange): void;
+}
+
+/** One that is told how a request went. */
+export interface Observer {
+  end(outcome: Outcome, exchange: Exchange): void;
+}
+
+/** One request being served, from its arrival to the end of its response. */
+export class Exchange {
+  /** What the request runs in. */
+  readonly ctx: Context;
+  /** What to answer instead of running any handler. */
+  refusal: Problem | undefined;
+  /** Set by the host; gone when it is over. */
+  response: ExchangeResponse | undefined = undefined;
+  /** When the time is up for the services that are called from here, on the monotonic clock. It ends nothing here. */
+  declaredAt: number = Infinity;
+  /** The route that has matched, or whom to ask at the end, when routers have done their work. */
+  route: Route = undefined;
+  /** Headers that were taken away, for whoever verifies what they say. */
+  heldBack: HeldBack | undefined = undefined;
+  /** What its response waits on, with those of other requests, in the order in which they came: a connection of HTTP/1. */
+  connection: object | undefined = undefined;
+  traffic: Traffic | undefined = undefined;
+  place = 0;
+  readonly #cancel: CancelFunc | undefined;
+  #endings: (() => unknown)[] | undefined;
+  #observers: Observer[] | undefined;
+  #error: unknown;
+  #isOver = false;
+
+  constructor(ctx: Context, cancel?: CancelFunc, refusal?: Problem) {
+    this.ctx = withValue(ctx, exchangeKey, this);
+    this.#cancel = cancel;
+    this.refusal = refusal;
+  }
+
+  /** Has something called first thing when the response is over; at once if it is. */
+  onEnd(ending: () => unknown): void {
+    if (this.#isOver) ending();
+    else (this.#endings ??= []).push(ending);
+  }
+
+  /** Has one told how the request went. One that comes when it is over is told nothing. */
+  observe(observer: Observer | undefined): void {
+    if (observer !== undefined && !this.#isOver) (this.#observers ??= []).push(observer);
+  }
+
+  /** What to derive from further in: the context that is current there, unless ours has been lost on the way. */
+  innermost(ctx: Context): Context {
+    return ctx.value(exchangeKey) === this ? ctx : this.ctx;
+  }
+
+  /** Ends the context before the response is out. */
+  cancel(cause: unknown): void {
+    this.#cancel?.(cause);
+  }
+
+  /** Answers for a handler that has not, if the error is ours to explain and there is still something to answer on. */
+  answerFor(error: unknown): void {
+    this.response?.answerFor(error, this);
+  }
+
+  /** Remembers why the response is what it is. The first error counts. */
+  fail(error: unknown): void {
+    this.#error ??= error;
+  }
+
+  /** The response is over. Ends the context, and tells who observes; a second call does nothing. */
+  end({ isDelivered, status }: ResponseEnd): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    const [endings, observers, route, error] = [this.#endings, this.#observers, this.route, this.#error];
+    // The context may be held on to for long, by a pooled connection for one: what it holds must be light.
+    this.#endings = this.#observers = this.route = this.response = this.connection = undefined;
+    for (const ending of endings ?? []) ending();
+    // A deadline is looked at before the context ends otherwise.
+    const endedBy = observers === undefined ? undefined : this.#endedBy(isDelivered, status);
+    this.#cancel?.(isDelivered ? RESPONSE_SENT : (error ?? withoutStack(() => new ClientDisconnected())));
+    if (endedBy === undefined) return;
+    tellAll(observers!, { isDelivered, status, endedBy, error, route: routeOf(route) }, this);
+  }
+
+  #endedBy(isDelivered: boolean, status: number | undefined): EndedBy {
+    if (isDelivered && (status ?? 0) < 500) return this.refusal === undefined ? "response" : "refusal";
+    const problem = this.refusal ?? problemOf(this.#error);
+    if (problem?.document.status === 504 && (status === 504 || !isDelivered)) return "deadline";
+    if (this.refusal !== undefined && isDelivered) return "refusal";
+    // Whoever answers for a handler may have made another error of it.
+    if (isDeadline(this.ctx.err())) return "deadline";
+    if (isDelivered) return "response";
+    return this.#error === undefined ? "client" : "error";
+  }
+}
+
+/** One that throws keeps none of the others from being told. */
+function tellAll(observers: readonly Observer[], outcome: Outcome, exchange: Exchange): void {
+  for (const observer of observers) {
+    try {
+      observer.end(outcome, exchange);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+}
+
+/** A router that cannot be asked has no route to tell. */
+function routeOf(route: Route): string | undefined {
+  if (typeof route !== "function") return route;
+  try {
+    return route();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a deadline is what an error is about: the context's own, or a limit on its response. */
+export function isDeadline(error: unknown): boolean {
+  for (const each of causes(error)) if (each instanceof DeadlineExceeded) return true;
+  return false;
+}
+
+/** The exchange that the context belongs to: none for what was detached from it. */
+export function exchangeIn(ctx: Context): Exchange | undefined {
+  const exchange = ctx.value(exchangeKey);
+  return exchange !== undefined && isAttached(ctx, exchange.ctx) ? exchange : undefined;
+}
+
+/**
+ * Says which route the request of this context has matched, for its span and its metrics: for routers that we cannot ask, such as those
+ * of fetch handlers. Does nothing outside of a request.
+ */
+export function setRoute(route: string, ctx: Context = current()): void {
+  const exchange = exchangeIn(ctx);
+  if (exchange !== undefined) exchange.route = route;
+}

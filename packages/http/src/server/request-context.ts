@@ -1,0 +1,89 @@
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+
+import { carry } from "@throughline/context";
+
+import { replyOf } from "../node/node-reply.ts";
+import type { NodeRequest, NodeResponse } from "../node/node-types.ts";
+import { type Handling, judge, receiveNode, receiveStream, sendProblem } from "../node/node.ts";
+import { StreamReply } from "../node/stream-reply.ts";
+import { acceptor, exchangeOf } from "./acceptor.ts";
+import { answerOf } from "./answer.ts";
+import { problemOf } from "./problem.ts";
+import type { ServerOptions } from "./server-options.ts";
+
+type Done = void | Promise<void>;
+
+/**
+ * Wraps a listener of `node:http`, or of the compatibility API of `node:http2`: each request gets its Context, which is `current()` in the
+ * listener. It ends at the caller's deadline or the server's limit, when the client goes away, and when the response is out. A
+ * request whose time is up on arrival is answered 504, one with a malformed deadline 400, without calling the listener.
+ *
+ * An error of this library's that the listener throws, or rejects with, is answered; any other is thrown on.
+ *
+ * @throws TypeError, RangeError if an option is wrong: here, not at the first request
+ */
+export function requestContext<Req extends NodeRequest, Res extends NodeResponse>(
+  listener: (req: Req, res: Res) => Done,
+  options?: ServerOptions,
+): (req: Req, res: Res) => Done {
+  const accept = acceptor(options);
+  return function requestContext(req, res) {
+    const fail = (error: unknown): void => {
+      const verdict = judge(error, req, res);
+      if (verdict !== "pass" && verdict !== "gone") return sendProblem(req, res, verdict, true);
+      if (verdict === "gone") return;
+      // A response that has begun cannot say what was wrong: it is not left open.
+      if (problemOf(error) === undefined) throw error;
+      replyOf(req, res).breakOff();
+    };
+    return receiveNode<Done>(accept, req, res, noRoute, {
+      ...leaving,
+      run: (ctx) => attempt(() => carry(ctx, listener, req, res), fail),
+      refuse: (problem, started) => sendProblem(req, res, problem, started),
+    });
+  };
+}
+
+/** As {@link requestContext}, for a listener of the event `stream` of `node:http2`. */
+export function streamContext(
+  listener: (
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    ...rest: [flags: number, rawHeaders: string[]]
+  ) => Done,
+  options?: ServerOptions,
+): (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ...rest: [flags: number, rawHeaders: string[]]) => Done {
+  const accept = acceptor(options);
+  return function streamContext(stream, headers, ...rest) {
+    const reply = new StreamReply(stream, headers);
+    const fail = (error: unknown): void => {
+      exchangeOf(stream)?.fail(error);
+      const problem = problemOf(error);
+      // It may have been answered for the listener already.
+      if (reply.isClosed || stream.writableEnded) return;
+      if (problem === undefined) throw error;
+      if (reply.isBegun) reply.breakOff();
+      else reply.send(answerOf(problem, true, reply.accept));
+    };
+    return receiveStream<Done>(accept, stream, headers, {
+      ...leaving,
+      run: (ctx) => attempt(() => carry(ctx, listener, stream, headers, ...rest), fail),
+      refuse: (problem, started) => reply.send(answerOf(problem, started, reply.accept)),
+    });
+  };
+}
+
+const leaving: Pick<Handling<Done>, "leave"> = { leave: () => {} };
+
+/** There is no router. */
+function noRoute(): undefined {}
+
+/** Calls a function that may throw, or return a promise that rejects. */
+function attempt(call: () => Done, fail: (error: unknown) => void): Done {
+  try {
+    const done = call();
+    return done instanceof Promise ? done.catch(fail) : done;
+  } catch (error) {
+    fail(error);
+  }
+}

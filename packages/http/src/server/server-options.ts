@@ -1,0 +1,112 @@
+import { describe, type Duration, milliseconds, oneOf, refuseUnknown } from "@throughline/context";
+
+import { type DeadlineDialect, defaultDialects, isDialect } from "../deadline/dialects.ts";
+import type { AcceptCriticality } from "../values/criticality.ts";
+import { type Trust, trustOf, type TrustOptions } from "../values/trust.ts";
+import type { AdmissionOptions } from "./admission-options.ts";
+import { Admission } from "./admission.ts";
+import type { StreamLimits } from "./stream-limits.ts";
+
+/** How a server receives a request. All is optional, and checked once, when the middleware is made. */
+export interface ServerOptions {
+  /** The longest that any request may take. A caller's deadline can make it shorter, never longer. @default no limit */
+  maxTimeout?: Duration;
+  /** For a request that brings no deadline. @default no limit */
+  defaultTimeout?: Duration;
+  /** A request with less time left on arrival is answered 504 before any handler runs. @default 1 (millisecond) */
+  minBudget?: Duration;
+  /** Headers that a caller's deadline is read from; of several the least counts. @default grpc-timeout, connect-timeout-ms, x-envoy-expected-rq-timeout-ms */
+  accept?: readonly DeadlineDialect[];
+  /**
+   * How far a deadline goes, for a rollout in steps. `"observe"`: it is told in spans, and nothing else. `"propagate"`: it is sent on to
+   * other services too. `"enforce"`: it ends the context here, and requests are refused for it. @default "enforce"
+   */
+  mode?: "observe" | "propagate" | "enforce";
+  /** A deadline header that does not follow its grammar, or was sent twice: answer 400, or count it and go on without. @default "reject" */
+  invalidDeadline?: "reject" | "ignore";
+  /** Until the head of the response must be out, or it is answered 504. For streams, which may go on for long once they have begun. @default no limit */
+  firstByteTimeout?: Duration;
+  /** How long a response that has begun may stand still, be it the handler or the client, before it is broken off. @default no limit */
+  idleTimeout?: Duration;
+  /** How many requests are taken on at a time, and what is refused. @default all are */
+  admission?: AdmissionOptions;
+  /**
+   * Whose word is taken for how critical a request is (header `throughline-criticality`). `"lower"`: of trusted peers, and of those who ask
+   * for less than the default. `"any"`: of everybody, for a service that only trusted ones can reach. `"none"`: of nobody. @default "lower"
+   */
+  acceptCriticality?: AcceptCriticality;
+  /** Whose word on declared values is taken. What others say is taken away from the request. @default nobody's */
+  trust?: TrustOptions;
+  /** Headers of the request that its span tells, as `http.request.header.<name>`. Mind what is secret. @default none */
+  captureHeaders?: readonly string[];
+}
+
+export interface ServerSettings extends StreamLimits {
+  readonly maxTimeout: number | undefined;
+  readonly defaultTimeout: number | undefined;
+  readonly minBudget: number;
+  readonly accept: readonly DeadlineDialect[];
+  readonly invalidDeadline: "reject" | "ignore";
+  readonly mode: "observe" | "propagate" | "enforce";
+  readonly admission: Admission | undefined;
+  readonly acceptCriticality: AcceptCriticality;
+  readonly trust: Trust | undefined;
+  /** In lower case. */
+  readonly captureHeaders: readonly string[];
+}
+
+const ACTION = "make a request context";
+
+/**
+ * @throws TypeError if an option is not of its type, or is not known
+ * @throws RangeError if a duration is none
+ */
+export function serverSettings(options: ServerOptions): ServerSettings {
+  const {
+    maxTimeout,
+    defaultTimeout,
+    minBudget = 1,
+    accept = defaultDialects,
+    invalidDeadline = "reject",
+    mode = "enforce",
+    firstByteTimeout,
+    idleTimeout,
+    admission,
+    acceptCriticality = "lower",
+    trust,
+    captureHeaders = [],
+    ...others
+  } = options;
+  refuseUnknown(others, ACTION);
+  if (!Array.isArray(accept) || !accept.every(isDialect)) {
+    throw new TypeError(
+      `Cannot ${ACTION}: 'accept' must be a list of deadline dialects, such as [grpcTimeout]: current value is ${describe(accept)}`,
+    );
+  }
+  if (!Array.isArray(captureHeaders) || !captureHeaders.every((name) => typeof name === "string")) {
+    throw new TypeError(
+      `Cannot ${ACTION}: 'captureHeaders' must be a list of names of headers: current value is ${describe(captureHeaders)}`,
+    );
+  }
+  oneOf("acceptCriticality", acceptCriticality, ["lower", "any", "none"], ACTION);
+  oneOf("mode", mode, ["observe", "propagate", "enforce"], ACTION);
+  oneOf("invalidDeadline", invalidDeadline, ["reject", "ignore"], ACTION);
+  return {
+    maxTimeout: optional(maxTimeout, "maxTimeout"),
+    defaultTimeout: optional(defaultTimeout, "defaultTimeout"),
+    minBudget: milliseconds(minBudget, ACTION, "minBudget"),
+    firstByteTimeout: optional(firstByteTimeout, "firstByteTimeout"),
+    idleTimeout: optional(idleTimeout, "idleTimeout"),
+    accept,
+    invalidDeadline,
+    mode,
+    admission: admission === undefined ? undefined : new Admission(admission),
+    acceptCriticality,
+    trust: trust === undefined ? undefined : trustOf(trust),
+    captureHeaders: captureHeaders.map((name) => name.toLowerCase()),
+  };
+}
+
+function optional(duration: Duration | undefined, name: string): number | undefined {
+  return duration === undefined ? undefined : milliseconds(duration, ACTION, name);
+}

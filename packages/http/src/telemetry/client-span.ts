@@ -1,0 +1,79 @@
+import { type Attributes, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import {
+  ATTR_ERROR_TYPE,
+  ATTR_HTTP_REQUEST_METHOD,
+  ATTR_HTTP_REQUEST_RESEND_COUNT,
+  ATTR_HTTP_RESPONSE_STATUS_CODE,
+  ATTR_SERVER_ADDRESS,
+  ATTR_SERVER_PORT,
+  ATTR_URL_FULL,
+} from "@opentelemetry/semantic-conventions";
+import type { Context } from "@throughline/context";
+
+import type { CallPhase } from "../client/call-details.ts";
+import type { CallEnding } from "../client/call-ending.ts";
+import type { OutgoingRequest } from "../client/outbound-call.ts";
+import { ATTR, knownMethod, portOf, redactUrl } from "./attributes.ts";
+import { type Rpc, rpcAttributes } from "./rpc.ts";
+import { tracer } from "./tracer.ts";
+
+/** The CLIENT span of one attempt. It ends once: with the body, or with what kept it from arriving. */
+export class ClientSpan {
+  readonly ctx: Context;
+  readonly #span: Span;
+
+  readonly #rpc: Rpc | undefined;
+
+  private constructor(ctx: Context, span: Span, rpc: Rpc | undefined) {
+    this.ctx = ctx;
+    this.#span = span;
+    this.#rpc = rpc;
+  }
+
+  /** @returns `undefined` where nobody traces */
+  static start(ctx: Context, request: OutgoingRequest): ClientSpan | undefined {
+    const spans = tracer();
+    if (spans === undefined) return undefined;
+    const { rpc } = request;
+    const name = rpc?.method ?? knownMethod(request.method);
+    const remaining = ctx.remaining();
+    const attributes = {
+      ...attributesOf(request),
+      [ATTR.BUDGET]: remaining === Infinity ? undefined : Math.floor(remaining),
+    };
+    const span = spans.startSpan(name, { kind: SpanKind.CLIENT, attributes }, ctx);
+    return new ClientSpan(trace.setSpan(ctx, span) as Context, span, rpc);
+  }
+
+  /** The head of the response is here. */
+  response(status: number): void {
+    // A call of a procedure has a code of its own, which comes later.
+    if (this.#rpc === undefined) this.#span.setAttribute(ATTR_HTTP_RESPONSE_STATUS_CODE, status);
+  }
+
+  /** @param phase how far it had come */
+  end({ endedBy, errorType }: CallEnding, phase: CallPhase): void {
+    const span = this.#span;
+    if (!span.isRecording()) return;
+    span.setAttribute(ATTR.ENDED_BY, endedBy);
+    if (endedBy !== "response") span.setAttribute(ATTR.PHASE, phase);
+    if (this.#rpc !== undefined) span.setAttributes(rpcAttributes(this.#rpc));
+    if (errorType !== undefined) {
+      span.setAttribute(ATTR_ERROR_TYPE, errorType);
+      span.setStatus({ code: SpanStatusCode.ERROR });
+    }
+    span.end();
+  }
+}
+
+function attributesOf({ method, url, attempt, rpc }: OutgoingRequest): Attributes {
+  const server =
+    url === undefined ? undefined : { [ATTR_SERVER_ADDRESS]: url.hostname, [ATTR_SERVER_PORT]: portOf(url) };
+  if (rpc !== undefined) return { ...rpcAttributes(rpc), ...server };
+  return {
+    [ATTR_HTTP_REQUEST_METHOD]: knownMethod(method),
+    [ATTR_URL_FULL]: url && redactUrl(url),
+    ...server,
+    [ATTR_HTTP_REQUEST_RESEND_COUNT]: attempt > 1 ? attempt - 1 : undefined,
+  };
+}

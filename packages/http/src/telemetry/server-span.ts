@@ -1,0 +1,188 @@
+import { type Context as OtelContext, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import {
+  ATTR_CLIENT_ADDRESS,
+  ATTR_ERROR_TYPE,
+  ATTR_HTTP_REQUEST_HEADER,
+  ATTR_HTTP_REQUEST_METHOD,
+  ATTR_HTTP_RESPONSE_STATUS_CODE,
+  ATTR_HTTP_ROUTE,
+  ATTR_NETWORK_PROTOCOL_VERSION,
+  ATTR_SERVER_ADDRESS,
+  ATTR_SERVER_PORT,
+  ATTR_URL_PATH,
+  ATTR_URL_QUERY,
+  ATTR_URL_SCHEME,
+  ATTR_USER_AGENT_ORIGINAL,
+} from "@opentelemetry/semantic-conventions";
+import type { Context } from "@throughline/context";
+
+import type { Budget } from "../deadline/inbound-deadline.ts";
+import { single } from "../headers.ts";
+import type { Observer, Outcome } from "../server/exchange.ts";
+import type { IncomingRequest } from "../server/incoming-request.ts";
+import { ATTR, DEADLINE_EXCEEDED, type EndedBy, knownMethod, redactQuery } from "./attributes.ts";
+import { httpMetadata, setHttpMetadata } from "./otel-keys.ts";
+import { type Rpc, rpcAttributes, serverFault } from "./rpc.ts";
+import { tracer } from "./tracer.ts";
+
+/** Spans of ours: one that is found where a request arrives is another request's, of a server that is called from inside it. */
+const made = new WeakSet<Span>();
+
+/** The SERVER span of a request: ours, or one that an instrumentation has made, which we only add to. There are never two. */
+export class ServerSpan implements Observer {
+  readonly ctx: Context;
+  readonly #span: Span;
+  readonly #ours: boolean;
+  readonly #method: string;
+  readonly #rpc: Rpc | undefined;
+
+  private constructor(ctx: Context, span: Span, ours: boolean, method: string, rpc?: Rpc) {
+    this.ctx = ctx;
+    this.#span = span;
+    this.#ours = ours;
+    this.#method = method;
+    this.#rpc = rpc;
+  }
+
+  /**
+   * @param parent what the request's context stands on, with its caller's trace
+   * @param capture headers to tell of, in lower case
+   * @returns `undefined` where nobody traces
+   */
+  static start(parent: Context, request: IncomingRequest, capture: readonly string[]): ServerSpan | undefined {
+    const tracing = tracer();
+    if (tracing === undefined) return undefined;
+    const { rpc } = request;
+    const method = rpc?.method ?? knownMethod(request.method);
+    const span = tracing.startSpan(method, { kind: SpanKind.SERVER, attributes: attributes(request, method) }, parent);
+    made.add(span);
+    captureHeaders(span, request, capture);
+    const ctx = trace.setSpan(parent, span) as Context;
+    return new ServerSpan(setHttpMetadata(ctx, { type: "http", span }), span, true, method, rpc);
+  }
+
+  /** One that an instrumentation has made for the request: it stays with what made it. */
+  static enrich(ctx: Context, span: Span, request: IncomingRequest, capture: readonly string[]): ServerSpan {
+    captureHeaders(span, request, capture);
+    return new ServerSpan(ctx, span, false, "");
+  }
+
+  budget(budget: Budget): void {
+    if (!Number.isFinite(budget.ms)) return;
+    this.#span.setAttribute(ATTR.BUDGET, budget.ms);
+    this.#span.setAttribute(ATTR.SOURCE, budget.source);
+  }
+
+  end({ endedBy, status, route, error }: Outcome): void {
+    const span = this.#span;
+    const metadata = httpMetadata(this.ctx);
+    const matched = route ?? metadata?.route;
+    // An instrumentation that was told no route reads it here when it ends the span, a moment from now; for its metrics too.
+    if (!this.#ours && metadata !== undefined && matched !== undefined) metadata.route ??= matched;
+    if (!span.isRecording()) return;
+    span.setAttribute(ATTR.ENDED_BY, endedBy);
+    if (endedBy === "deadline") {
+      if (this.#ours) exceeded(span);
+      else beforeEnd(span, exceeded);
+    }
+    if (matched !== undefined && (this.#ours || metadata === undefined)) span.setAttribute(ATTR_HTTP_ROUTE, matched);
+    if (!this.#ours) return;
+    if (this.#rpc !== undefined) return this.#endRpc(this.#rpc);
+    if (matched !== undefined) span.updateName(`${this.#method} ${matched}`);
+    if (status !== undefined) span.setAttribute(ATTR_HTTP_RESPONSE_STATUS_CODE, status);
+    if (endedBy === "error" || (isAnswer(endedBy) && (status ?? 0) >= 500)) {
+      span.setAttribute(ATTR_ERROR_TYPE, errorTypeOf(error, status));
+      span.setStatus({ code: SpanStatusCode.ERROR });
+    }
+    span.end();
+  }
+
+  #endRpc(rpc: Rpc): void {
+    const span = this.#span;
+    span.setAttributes(rpcAttributes(rpc));
+    const fault = serverFault(rpc);
+    if (fault !== undefined) {
+      span.setAttribute(ATTR_ERROR_TYPE, fault);
+      span.setStatus({ code: SpanStatusCode.ERROR });
+    }
+    span.end();
+  }
+}
+
+function exceeded(span: Span): void {
+  span.setAttribute(ATTR_ERROR_TYPE, DEADLINE_EXCEEDED);
+  span.setStatus({ code: SpanStatusCode.ERROR });
+}
+
+/** Has the last word on a span that others end: they write the status, 504, over what we would say now. */
+function beforeEnd(span: Span, change: (span: Span) => void): void {
+  const end = span.end.bind(span);
+  const endChanged: Span["end"] = (time) => {
+    change(span);
+    end(time);
+  };
+  span.end = endChanged;
+}
+
+/** What `error.type` says: the name of the error, else the status. */
+export function errorTypeOf(error: unknown, status: number | undefined): string {
+  return error instanceof Error ? error.name : String(status ?? "_OTHER");
+}
+
+function isAnswer(endedBy: EndedBy): boolean {
+  return endedBy === "response" || endedBy === "refusal";
+}
+
+function captureHeaders(span: Span, { headers }: IncomingRequest, capture: readonly string[]): void {
+  for (const name of capture) {
+    const value = headers.get(name);
+    if (value !== undefined)
+      span.setAttribute(ATTR_HTTP_REQUEST_HEADER(name), typeof value === "string" ? [value] : [...value]);
+  }
+}
+
+/** The span that an instrumentation has made for this request, if one has. */
+export function serverSpanOf(ctx: OtelContext): Span | undefined {
+  const metadata = httpMetadata(ctx);
+  if (metadata !== undefined) return made.has(metadata.span) ? undefined : metadata.span;
+  const active = trace.getSpan(ctx) as MarkedSpan | undefined;
+  if (active === undefined) return undefined;
+  // Some leave no metadata, Sentry among them. Sentry's spans lead to the first of the service.
+  const span = active._sentryRootSpan ?? active;
+  // Only spans that are recorded tell their kind.
+  const isServer = span.kind === SpanKind.SERVER || span.attributes?.["sentry.kind"] === "server";
+  return isServer && span.isRecording() && !made.has(span) ? span : undefined;
+}
+
+/** What spans of SDKs have besides what the API says. */
+type MarkedSpan = Span & {
+  readonly kind?: SpanKind;
+  readonly attributes?: Readonly<Record<string, unknown>>;
+  readonly _sentryRootSpan?: MarkedSpan;
+};
+
+function attributes(request: IncomingRequest, method: string): Record<string, string | number | undefined> {
+  const mark = request.target.indexOf("?");
+  const [host, port] = splitAuthority(request.authority);
+  if (request.rpc !== undefined) {
+    const server = { [ATTR_SERVER_ADDRESS]: host, [ATTR_SERVER_PORT]: port };
+    return { ...rpcAttributes(request.rpc), ...server, [ATTR_CLIENT_ADDRESS]: request.clientAddress };
+  }
+  return {
+    [ATTR_HTTP_REQUEST_METHOD]: method,
+    [ATTR_URL_SCHEME]: request.scheme,
+    [ATTR_URL_PATH]: mark === -1 ? request.target : request.target.slice(0, mark),
+    [ATTR_URL_QUERY]: mark === -1 ? undefined : redactQuery(request.target.slice(mark)).slice(1),
+    [ATTR_SERVER_ADDRESS]: host,
+    [ATTR_SERVER_PORT]: port,
+    [ATTR_CLIENT_ADDRESS]: request.clientAddress,
+    [ATTR_NETWORK_PROTOCOL_VERSION]: request.protocolVersion,
+    [ATTR_USER_AGENT_ORIGINAL]: single(request.headers, "user-agent"),
+  };
+}
+
+function splitAuthority(authority: string | undefined): [string | undefined, number | undefined] {
+  if (authority === undefined) return [undefined, undefined];
+  const match = /^(.*):(\d+)$/.exec(authority);
+  return match === null ? [authority, undefined] : [match[1], Number(match[2])];
+}

@@ -1,0 +1,70 @@
+import { type BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+
+import type { Attributes, AttributeValue } from "../span.ts";
+import { MOST_LEVELS, unreadable } from "./otlp.ts";
+import { type Fields, readMessage } from "./protobuf-message.ts";
+
+const { Bit64, LengthDelimited, Varint } = WireType;
+
+/** Messages of which we read no more than the first field. */
+export const FIRST: Fields = { 1: LengthDelimited };
+
+/** Of a message whose first field they are, such as a resource. */
+export function readAttributesOf(reader: BinaryReader): Attributes {
+  const attributes: Record<string, AttributeValue> = {};
+  readMessage(reader, FIRST, () => readAttribute(reader, attributes, 0));
+  return attributes;
+}
+
+const KEY_VALUE: Fields = { 1: LengthDelimited, 2: LengthDelimited };
+
+/** Reads one, with its key, into others. */
+export function readAttribute(reader: BinaryReader, into: Record<string, AttributeValue>, level: number): void {
+  let key = "";
+  let value: AttributeValue = "null";
+  readMessage(reader, KEY_VALUE, (field) => {
+    if (field === 1) key = reader.string();
+    else value = readValue(reader, level);
+  });
+  if (key !== "__proto__") into[key] = value;
+  // A name like any other.
+  else Object.defineProperty(into, key, { value, enumerable: true, configurable: true, writable: true });
+}
+
+const VALUE: Fields = {
+  1: LengthDelimited,
+  2: Varint,
+  3: Varint,
+  4: Bit64,
+  5: LengthDelimited,
+  6: LengthDelimited,
+  7: LengthDelimited,
+};
+
+function readValue(reader: BinaryReader, level: number): AttributeValue {
+  if (level >= MOST_LEVELS) throw unreadable(`a value must have ${MOST_LEVELS} levels at most`);
+  let value: AttributeValue = "null";
+  readMessage(reader, VALUE, (field) => {
+    if (field === 1) value = reader.string();
+    else if (field === 2) value = reader.bool();
+    else if (field === 3) value = Number(reader.int64());
+    else if (field === 4) value = reader.double();
+    else if (field === 5) value = readList(reader, level + 1);
+    else if (field === 6) value = readMap(reader, level + 1);
+    else value = Buffer.from(reader.bytes()).toString("base64");
+  });
+  return value;
+}
+
+function readList(reader: BinaryReader, level: number): AttributeValue[] {
+  const values: AttributeValue[] = [];
+  readMessage(reader, FIRST, () => values.push(readValue(reader, level)));
+  return values;
+}
+
+/** As text: what is drawn is a line. */
+function readMap(reader: BinaryReader, level: number): string {
+  const entries: Record<string, AttributeValue> = {};
+  readMessage(reader, FIRST, () => readAttribute(reader, entries, level));
+  return JSON.stringify(entries);
+}

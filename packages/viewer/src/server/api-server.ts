@@ -1,0 +1,65 @@
+import type { ServerResponse } from "node:http";
+
+import type { Trace, TraceQuery } from "../api.ts";
+import { formatTraces } from "../otlp/otlp-export.ts";
+import { serviceGraph } from "../store/service-graph.ts";
+import { searchTraces } from "../store/trace-search.ts";
+import type { TraceStore } from "../store/trace-store.ts";
+import type { Changes } from "./changes.ts";
+import { Refused } from "./refused.ts";
+
+const TRACE = /^\/api\/traces\/([\da-f]{32})(\/otlp)?$/;
+
+/** Answers what the page asks. Returns whether it was anything of this. */
+export function answerApi(url: URL, res: ServerResponse, store: TraceStore, changes: Changes): boolean {
+  const { pathname, searchParams } = url;
+  if (pathname === "/api/traces") answer(res, searchTraces(store, queryOf(searchParams)));
+  else if (pathname === "/api/graph") answer(res, serviceGraph(store));
+  else if (pathname === "/api/changes") changes.listen(res);
+  else {
+    const match = TRACE.exec(pathname);
+    if (match === null) return false;
+    answerTrace(res, store, match[1]!, match[2] !== undefined);
+  }
+  return true;
+}
+
+function answerTrace(res: ServerResponse, store: TraceStore, traceId: string, isExport: boolean): void {
+  const spans = store.trace(traceId);
+  if (spans.length === 0) {
+    throw new Refused(
+      404,
+      `Cannot show trace ${traceId}: it is not here: it has not come yet, or has left to make room`,
+    );
+  }
+  if (!isExport) return answer(res, { traceId, spans } satisfies Trace);
+  res.setHeader("content-disposition", `attachment; filename="trace-${traceId}.json"`);
+  answer(res, formatTraces(spans));
+}
+
+function answer(res: ServerResponse, body: object): void {
+  res.writeHead(200, { "content-type": "application/json", "cache-control": "no-store" });
+  res.end(JSON.stringify(body));
+}
+
+function queryOf(params: URLSearchParams): TraceQuery {
+  const text = (name: string): string | undefined => params.get(name) || undefined;
+  const number = (name: string): number | undefined => {
+    const given = text(name);
+    if (given === undefined) return undefined;
+    const value = Number(given);
+    if (!(value >= 0)) {
+      throw new Refused(400, `Cannot search: '${name}' must be a number, zero or more: current value is "${given}"`);
+    }
+    return value;
+  };
+  return {
+    service: text("service"),
+    status: text("status"),
+    endedBy: text("endedBy"),
+    min: number("min"),
+    max: number("max"),
+    text: text("text"),
+    limit: number("limit"),
+  };
+}

@@ -1,0 +1,144 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import { gzipSync } from "node:zlib";
+
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+import type { TraceStore } from "../store/trace-store.ts";
+import { startViewer, type Viewer } from "./viewer.ts";
+
+const TRACE = "0af7651916cd43dd8448eb211c80319c";
+
+const request = {
+  resourceSpans: [
+    {
+      resource: { attributes: [{ key: "service.name", value: { stringValue: "shop" } }] },
+      scopeSpans: [
+        {
+          spans: [
+            {
+              traceId: TRACE,
+              spanId: "b7ad6b7169203331",
+              name: "GET /",
+              kind: 2,
+              startTimeUnixNano: "1700000000000500000",
+              endTimeUnixNano: "1700000000010500000",
+              attributes: [
+                { key: "http.response.status_code", value: { intValue: "504" } },
+                { key: "throughline.ended_by", value: { stringValue: "deadline" } },
+              ],
+              status: { code: 2 },
+            },
+          ],
+        },
+      ],
+    },
+  ],
+};
+
+describe("the receiver", () => {
+  let store: TraceStore;
+  let receiver: Viewer;
+  beforeEach(async () => {
+    receiver = await startViewer({ port: 0, maxRequestBytes: 10_000 });
+    ({ store } = receiver);
+  });
+  afterEach(() => receiver.close());
+
+  async function post(
+    body: string | Uint8Array<ArrayBuffer>,
+    headers: Record<string, string> = {},
+    path = "/v1/traces",
+  ): Promise<[number, string]> {
+    const response = await fetch(receiver.url + path, {
+      method: "POST",
+      body,
+      headers: { "content-type": "application/json", ...headers },
+    });
+    return [response.status, await response.text()];
+  }
+
+  it("takes traces in JSON", async () => {
+    expect(await post(JSON.stringify(request))).toEqual([200, "{}"]);
+    expect(store.trace(TRACE)).toEqual([
+      {
+        traceId: TRACE,
+        spanId: "b7ad6b7169203331",
+        parentSpanId: undefined,
+        service: "shop",
+        name: "GET /",
+        kind: "server",
+        start: 1_700_000_000_000.5,
+        end: 1_700_000_000_010.5,
+        attributes: { "http.response.status_code": 504, "throughline.ended_by": "deadline" },
+        failed: true,
+        resource: { "service.name": "shop" },
+      },
+    ]);
+  });
+
+  it("takes them packed", async () => {
+    expect((await post(new Uint8Array(gzipSync(JSON.stringify(request))), { "content-encoding": "gzip" }))[0]).toBe(
+      200,
+    );
+    expect(store.size.spans).toBe(1);
+  });
+
+  it.each([
+    ["what is not JSON", "{", {}, 400, /JSON/],
+    [
+      "a span without an id",
+      JSON.stringify(request).replace("b7ad6b7169203331", "b7"),
+      {},
+      400,
+      /'spanId' must be 16 hexadecimal digits/,
+    ],
+    [
+      "a span without a time",
+      JSON.stringify(request).replace("1700000000000500000", "soon"),
+      {},
+      400,
+      /'startTimeUnixNano' must be nanoseconds/,
+    ],
+    [
+      "another encoding",
+      "x",
+      { "content-type": "application/grpc" },
+      415,
+      /OTEL_EXPORTER_OTLP_PROTOCOL=http\/protobuf or http\/json\): current value is application\/grpc/,
+    ],
+    ["what is not protobuf", "x", { "content-type": "application/x-protobuf" }, 400, /no OTLP in protobuf/],
+    ["another packing", "x", { "content-encoding": "br" }, 415, /content-encoding must be gzip or none/],
+    ["what is not packed as it says", "x", { "content-encoding": "gzip" }, 400, /unexpected end of file/],
+    ["more than it may be", JSON.stringify({ x: "x".repeat(20_000) }), {}, 413, /10000 bytes at most/],
+  ])("refuses %s, and says why", async (_name, body, headers, status, message) => {
+    const [actual, text] = await post(body, headers as Record<string, string>);
+    expect(actual).toBe(status);
+    expect(text).toMatch(message);
+    expect(store.size.spans).toBe(0);
+  });
+
+  it("refuses what unpacks to more than it may be", async () => {
+    const bomb = new Uint8Array(gzipSync(Buffer.alloc(1_000_000)));
+    expect((await post(bomb, { "content-encoding": "gzip" }))[0]).toBe(413);
+  });
+
+  it("goes on after an upload that is broken off", async () => {
+    const socket = connect(Number(new URL(receiver.url).port), "127.0.0.1");
+    socket.write(
+      "POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: Application/JSON\r\nContent-Encoding: gzip\r\nContent-Length: 100\r\n\r\n",
+    );
+    socket.write(gzipSync("{").subarray(0, 12), () => socket.destroy());
+    await once(socket, "close");
+    expect((await post(JSON.stringify(request)))[0]).toBe(200);
+  });
+
+  it("takes metrics and logs, whose senders would complain, and drops them", async () => {
+    expect(await post("{}", {}, "/v1/metrics")).toEqual([200, "{}"]);
+    expect(await post("{}", {}, "/v1/logs")).toEqual([200, "{}"]);
+  });
+
+  it("refuses other methods", async () => {
+    expect((await fetch(`${receiver.url}/v1/traces`)).status).toBe(405);
+  });
+});

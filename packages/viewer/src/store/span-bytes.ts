@@ -1,0 +1,23 @@
+import type { Attributes, AttributeValue, ViewedSpan } from "../span.ts";
+
+/** An object of V8 with its fields, and the names and numbers in it: measured with a million spans, not known. */
+const SPAN = 320;
+const PAIR = 32;
+
+/** About how many bytes a span takes in memory. What it shares with others is not counted. */
+export function spanBytes({ name, attributes, events = [], links = [], statusMessage = "" }: ViewedSpan): number {
+  let bytes = SPAN + name.length + statusMessage.length + links.length * 2 * PAIR + bytesOf(attributes);
+  for (const event of events) bytes += SPAN / 2 + event.name.length + bytesOf(event.attributes);
+  return bytes;
+}
+
+function bytesOf(attributes: Attributes): number {
+  let bytes = 0;
+  for (const value of Object.values(attributes)) bytes += PAIR + lengthOf(value);
+  return bytes;
+}
+
+function lengthOf(value: AttributeValue): number {
+  if (typeof value === "string") return value.length;
+  return typeof value === "object" ? value.reduce<number>((sum, each) => sum + PAIR + lengthOf(each), 0) : 0;
+}

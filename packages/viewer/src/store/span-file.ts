@@ -1,0 +1,63 @@
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+
+import type { ViewedSpan } from "../span.ts";
+import type { StoreObserver, TraceStore } from "./trace-store.ts";
+
+/** Spans in a file of SQLite, so that they are still there when the viewer is started again. What leaves the store leaves the file. */
+export class SpanFile implements StoreObserver {
+  readonly #db: DatabaseSync;
+  readonly #insert: StatementSync;
+  readonly #delete: StatementSync;
+  #isRestoring = false;
+
+  /** @throws Error if the file cannot be opened, or is something else */
+  constructor(path: string) {
+    try {
+      this.#db = new DatabaseSync(path);
+      this.#db.exec(`
+        PRAGMA journal_mode = WAL;
+        PRAGMA synchronous = NORMAL;
+        CREATE TABLE IF NOT EXISTS spans (
+          trace_id TEXT NOT NULL, span_id TEXT NOT NULL, span TEXT NOT NULL, PRIMARY KEY (trace_id, span_id)
+        );
+      `);
+      this.#insert = this.#db.prepare("INSERT OR REPLACE INTO spans (trace_id, span_id, span) VALUES (?, ?, ?)");
+      this.#delete = this.#db.prepare("DELETE FROM spans WHERE trace_id = ?");
+    } catch (error) {
+      throw new Error(
+        `Cannot keep spans in ${path}: it must be a file of this viewer, or one that it can make: ${(error as Error).message}`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** Gives the store what is kept, in the order in which it came, and follows it from then on. */
+  restore(store: TraceStore): void {
+    // Before the store is read into: a smaller one than the last lets go of some, which leaves the file too.
+    store.observe(this);
+    this.#isRestoring = true;
+    const spans = this.#db.prepare("SELECT span FROM spans ORDER BY rowid").all();
+    store.add(spans.map(({ span }) => JSON.parse(span as string) as ViewedSpan));
+    this.#isRestoring = false;
+  }
+
+  added(spans: readonly ViewedSpan[]): void {
+    if (this.#isRestoring) return;
+    this.#db.exec("BEGIN");
+    try {
+      for (const span of spans) this.#insert.run(span.traceId, span.spanId, JSON.stringify(span));
+      this.#db.exec("COMMIT");
+    } catch (error) {
+      this.#db.exec("ROLLBACK");
+      throw error;
+    }
+  }
+
+  dropped(traceId: string): void {
+    this.#delete.run(traceId);
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+}

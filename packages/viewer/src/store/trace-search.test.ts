@@ -1,0 +1,49 @@
+import { expect, it } from "vitest";
+
+import type { TraceQuery } from "../api.ts";
+import { span } from "../span.fixture.ts";
+import { searchTraces } from "./trace-search.ts";
+import { TraceStore } from "./trace-store.ts";
+
+const ended = (endedBy: string, status?: number): object => ({
+  attributes: {
+    "throughline.ended_by": endedBy,
+    ...(status === undefined ? undefined : { "http.response.status_code": status }),
+  },
+});
+
+const store = new TraceStore();
+store.add([
+  span("ok00", "1", { name: "GET /search", service: "gateway", end: 20, ...ended("response", 200) }),
+  span("ok00", "2", { name: "SELECT goods", service: "catalog", parentSpanId: "1" }),
+  span("late", "3", { name: "GET /search", service: "gateway", end: 300, failed: true, ...ended("deadline", 504) }),
+  span("left", "4", { name: "GET /cart", service: "gateway", end: 80, ...ended("client") }),
+]);
+
+it.each<[string, TraceQuery, string[]]>([
+  ["nothing", {}, ["left", "late", "ok00"]],
+  ["a service that has any part in it", { service: "catalog" }, ["ok00"]],
+  ["a status", { status: "504" }, ["late"]],
+  ["a class of status", { status: "2xx" }, ["ok00"]],
+  ["failure", { status: "error" }, ["late"]],
+  ["what ended it", { endedBy: "client" }, ["left"]],
+  ["its duration", { min: 50, max: 100 }, ["left"]],
+  ["text in the name of any span, in any case", { text: "select" }, ["ok00"]],
+  ["the beginning of its id", { text: "LAT" }, ["late"]],
+  ["several things at once", { text: "search", min: 100, endedBy: "deadline" }, ["late"]],
+  ["what there is not", { text: "lamp" }, []],
+])("finds traces by %s, newest first", (_what, query, ids) => {
+  const { traces, matching } = searchTraces(store, query);
+  expect(traces.map(({ traceId }) => traceId)).toEqual(ids);
+  expect(matching).toBe(ids.length);
+});
+
+it("tells how many match beyond the limit, and what there is to choose from", () => {
+  const { traces, matching, services, endings, stored } = searchTraces(store, { limit: 1 });
+  expect([traces.length, matching]).toEqual([1, 3]);
+  expect([services, endings]).toEqual([
+    ["catalog", "gateway"],
+    ["client", "deadline", "response"],
+  ]);
+  expect(stored).toMatchObject({ traces: 3, spans: 4 });
+});
