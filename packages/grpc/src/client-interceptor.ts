@@ -15,7 +15,8 @@ export interface GrpcClientOptions extends Omit<ClientOptions, "dialect"> {
  * what may go there. When the context ends, so does the call, at once: its error has the context's own error object as its `cause`, and code
  * 4 or 1. With less than a millisecond to give it is not sent.
  *
- * A call's own `deadline` holds if it is earlier. Under suppressed tracing, as in exports of telemetry, it does nothing.
+ * A call's own `deadline` holds if it is earlier. grpc-js has one clock for what it sends and for itself: with a large `margin` the call ends that much
+ * earlier here too. Under suppressed tracing, as in exports of telemetry, it does nothing.
  *
  * @throws TypeError, RangeError if an option is wrong: here, not at the first call
  */

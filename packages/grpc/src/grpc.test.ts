@@ -13,7 +13,7 @@ import {
   withTimeout,
   withValue,
 } from "@throughline/context";
-import { ClientDisconnected, declare, ServerDraining, textCodec, Unauthenticated } from "@throughline/http";
+import { ClientDisconnected, declare, type Guard, ServerDraining, textCodec, Unauthenticated } from "@throughline/http";
 import { describe, expect, it, vi } from "vitest";
 
 import { drain } from "./drain.ts";
@@ -236,6 +236,37 @@ describe("a server", () => {
     metadata.set("authorization", "Bearer ada");
     expect(await client.unary("question", {}, metadata)).toBe("answer");
     expect(seen).toEqual(["ada"]);
+  });
+
+  it("runs no handler for a call that was answered, or whose client left, while a guard took its time", async () => {
+    const handler = vi.fn();
+    const passing = Promise.withResolvers<void>();
+    const refusing = Promise.withResolvers<void>();
+    const contexts: Context[] = [];
+    const guarded: Guard = async ({ ctx, headers }) => {
+      contexts.push(ctx);
+      await passing.promise;
+      if (headers.get("refuse") === "yes") {
+        refusing.resolve();
+        throw new Unauthenticated();
+      }
+    };
+    await using served = await serveEcho({ Unary: handler }, { maxTimeout: 60, guards: [guarded] });
+    using client = clientOf(served.address);
+    const refused = new Metadata();
+    refused.set("refuse", "yes");
+    await expect(client.unary("question")).rejects.toMatchObject({ code: 4 });
+    await expect(client.unary("question", {}, refused)).rejects.toMatchObject({ code: 4 });
+    const [ctx, cancel] = withCancel(background);
+    const left = run(ctx, () => client.unary("question")).catch((error: unknown) => error);
+    await vi.waitUntil(() => contexts.length === 3);
+    cancel();
+    expect(await left).toMatchObject({ code: 1 });
+    await vi.waitUntil(() => contexts.every((each) => each.err() !== undefined));
+    passing.resolve();
+    await refusing.promise;
+    await new Promise(setImmediate);
+    expect(handler).not.toHaveBeenCalled();
   });
 
   it("in mode observe holds nobody to a deadline but as grpc-js does by itself", async () => {

@@ -41,6 +41,7 @@ export class ServedCall implements ExchangeResponse {
   #status: number | undefined;
   /** Whether we have answered for the handler, whose answer then counts for nothing. */
   #isAnswered = false;
+  #isClosed = false;
   /** Counts the messages that came and went. */
   progress = 0;
   isBegun = false;
@@ -114,6 +115,8 @@ export class ServedCall implements ExchangeResponse {
     answerAtDeadline(exchange, ctx);
     limitStream(exchange, settings);
     const go = (within: Context): void => {
+      // While a guard took its time, the call may have been answered, or its client have gone.
+      if (this.#isAnswered || this.#isClosed) return;
       this.#ctx = within;
       this.#inContext(next, metadata);
     };
@@ -145,6 +148,7 @@ export class ServedCall implements ExchangeResponse {
   }
 
   #answer(answer: CallStatus): void {
+    if (this.#status !== undefined || this.#isClosed) return;
     this.#end(statusObject(answer), (status) => this.#call.sendStatus(status));
     this.#isAnswered = true;
   }
@@ -164,6 +168,7 @@ export class ServedCall implements ExchangeResponse {
 
   /** The stream is closed: the status is out, or nobody is there to send it to. */
   #closed(): void {
+    this.#isClosed = true;
     const exchange = this.#exchange;
     if (exchange === undefined) return;
     leaveTraffic(exchange);

@@ -31,7 +31,8 @@ export class Changes implements StoreObserver {
 
   #tell(): void {
     this.#timer = undefined;
-    for (const res of this.#listening) res.write(this.#event());
+    // To one that does not read it is no news that there is some.
+    for (const res of this.#listening) if (!res.writableNeedDrain) res.write(this.#event());
   }
 
   #event(): string {

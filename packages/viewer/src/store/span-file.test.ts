@@ -1,8 +1,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { startViewer } from "../server/viewer.ts";
 import { span } from "../span.fixture.ts";
@@ -44,6 +45,19 @@ describe("a file of spans", () => {
     await (await startViewer({ port: 0, db, maxSpans: 1 })).close();
     await using viewer = await startViewer({ port: 0, db });
     expect(viewer.store.size.spans).toBe(1);
+  });
+
+  it("that cannot be written to keeps nothing from being shown, and says so once", async () => {
+    const said = vi.spyOn(console, "error").mockImplementation(() => {});
+    const db = join(folder, "spans.db");
+    await using viewer = await startViewer({ port: 0, db, maxSpans: 2 });
+    const other = new DatabaseSync(db);
+    other.exec("DROP TABLE spans");
+    for (const letter of ["a", "b", "c"]) viewer.store.add([span(...ids(letter))]);
+    other.close();
+    expect([...viewer.store.summaries()].map(({ traceId }) => traceId[0])).toEqual(["c", "b"]);
+    expect(said.mock.calls).toEqual([[expect.stringMatching(/^Cannot keep spans in .*spans.db: no such table/)]]);
+    said.mockRestore();
   });
 
   it("is refused if it is something else, which stays as it is", async () => {

@@ -8,10 +8,13 @@ export class SpanFile implements StoreObserver {
   readonly #db: DatabaseSync;
   readonly #insert: StatementSync;
   readonly #delete: StatementSync;
+  readonly #path: string;
   #isRestoring = false;
+  #isFailing = false;
 
   /** @throws Error if the file cannot be opened, or is something else */
   constructor(path: string) {
+    this.#path = path;
     try {
       this.#db = new DatabaseSync(path);
       this.#db.exec(`
@@ -43,18 +46,27 @@ export class SpanFile implements StoreObserver {
 
   added(spans: readonly ViewedSpan[]): void {
     if (this.#isRestoring) return;
-    this.#db.exec("BEGIN");
-    try {
+    this.#attempt(() => {
+      this.#db.exec("BEGIN");
       for (const span of spans) this.#insert.run(span.traceId, span.spanId, JSON.stringify(span));
       this.#db.exec("COMMIT");
-    } catch (error) {
-      this.#db.exec("ROLLBACK");
-      throw error;
-    }
+    });
   }
 
   dropped(traceId: string): void {
-    this.#delete.run(traceId);
+    this.#attempt(() => this.#delete.run(traceId));
+  }
+
+  /** Who sends spans can do nothing about a disk that is full: they are shown, though they cannot be kept, and that is said once. */
+  #attempt(work: () => void): void {
+    try {
+      work();
+      this.#isFailing = false;
+    } catch (error) {
+      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      if (!this.#isFailing) console.error(`Cannot keep spans in ${this.#path}: ${(error as Error).message}`);
+      this.#isFailing = true;
+    }
   }
 
   close(): void {
