@@ -53,7 +53,7 @@ func echo(ctx context.Context, req *request) (*reply, error) {
 	}
 	<-ctx.Done()
 	ended.Store(req.ID, now())
-	return nil, ctx.Err()
+	return nil, status.FromContextError(ctx.Err()).Err()
 }
 
 func handle(_ interface{}, ctx context.Context, decode func(interface{}) error, _ grpc.UnaryServerInterceptor) (interface{}, error) {

@@ -50,12 +50,14 @@ describeInBrowser("without a mouse", (look) => {
     const { page } = opened;
     await page.getByText("4 traces").waitFor();
     await page.keyboard.press("j");
-    const focused = "document.activeElement.closest('tr').rowIndex";
-    expect(await page.evaluate(focused)).toBe(1);
+    // The page draws first, and moves the focus then.
+    const isOn = (row: number): Promise<unknown> =>
+      page.waitForFunction(`document.activeElement.closest("tr")?.rowIndex === ${row}`);
+    await isOn(1);
     await page.keyboard.press("End");
-    expect(await page.evaluate(focused)).toBe(4);
+    await isOn(4);
     await page.keyboard.press("k");
-    expect(await page.evaluate(focused)).toBe(3);
+    await isOn(3);
     const outline = await page.evaluate("getComputedStyle(document.activeElement).outlineStyle");
     expect(outline).toBe("solid");
   });

@@ -1,4 +1,4 @@
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 
 import type { ViewedSpan } from "../span.ts";
 import type { StoreObserver, TraceStore } from "./trace-store.ts";
@@ -16,7 +16,8 @@ export class SpanFile implements StoreObserver {
   constructor(path: string) {
     this.#path = path;
     try {
-      this.#db = new DatabaseSync(path);
+      // Not imported: Node 22 warns of it, also those who keep nothing.
+      this.#db = new (process.getBuiltinModule("node:sqlite").DatabaseSync)(path);
       this.#db.exec(`
         PRAGMA journal_mode = WAL;
         PRAGMA synchronous = NORMAL;
@@ -63,9 +64,17 @@ export class SpanFile implements StoreObserver {
       work();
       this.#isFailing = false;
     } catch (error) {
-      if (this.#db.isTransaction) this.#db.exec("ROLLBACK");
+      this.#rollBack();
       if (!this.#isFailing) console.error(`Cannot keep spans in ${this.#path}: ${(error as Error).message}`);
       this.#isFailing = true;
+    }
+  }
+
+  #rollBack(): void {
+    try {
+      this.#db.exec("ROLLBACK");
+    } catch {
+      // There is none: it failed before, or SQLite has rolled it back.
     }
   }
 
