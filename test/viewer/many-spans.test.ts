@@ -40,7 +40,7 @@ describeInBrowser("many spans", (look) => {
     })()`)) as number;
     await page.locator(".waterfall-row.is-current[aria-rowindex='601']").waitFor();
     expect(changes).toBeGreaterThan(0);
-    expect(changes / steps).toBeLessThan(1000);
+    expect(changes / steps).toBeLessThan(300);
   });
 
   it("are looked at closely by zooming to the time of one, and from afar again", async () => {
