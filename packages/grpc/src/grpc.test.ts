@@ -1,6 +1,3 @@
-import { once } from "node:events";
-import http2 from "node:http2";
-
 import { Metadata, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
 import {
   background,
@@ -13,53 +10,11 @@ import {
   withTimeout,
   withValue,
 } from "@throughline/context";
-import { ClientDisconnected, declare, type Guard, ServerDraining, textCodec, Unauthenticated } from "@throughline/http";
+import { ClientDisconnected, declare, type Guard, textCodec, Unauthenticated } from "@throughline/http";
 import { describe, expect, it, vi } from "vitest";
 
-import { drain } from "./drain.ts";
 import { clientOf, type EchoCalls, type Handlers, serveEcho } from "./echo.fixture.ts";
-
-interface Seen {
-  ctx: Context;
-  remaining: number;
-  ended: Promise<unknown>;
-}
-
-/** Handlers that tell what they ran in, and answer unless they are to wait for the end. */
-function telling(waits = false): { handlers: Handlers; seen: Promise<Seen> } {
-  const { promise, resolve } = Promise.withResolvers<Seen>();
-  const tell = (): void => {
-    const ctx = current();
-    const ended = new Promise((end) => ctx.signal.addEventListener("abort", () => end(ctx.cause())));
-    resolve({ ctx, remaining: ctx.remaining(), ended });
-  };
-  const answer = (_call: unknown, callback: (error: null, reply: unknown) => void): void => {
-    tell();
-    if (!waits) callback(null, "answer");
-  };
-  return {
-    seen: promise,
-    handlers: {
-      Unary: answer as never,
-      ServerStream(call) {
-        tell();
-        call.write("first");
-        if (!waits) call.end();
-      },
-      ClientStream(call, callback) {
-        call.on("data", () => {});
-        call.once("end", () => answer(call, callback as never));
-      },
-      Bidi(call) {
-        call.on("data", (message) => call.write(message));
-        call.once("end", () => {
-          tell();
-          if (!waits) call.end();
-        });
-      },
-    },
-  };
-}
+import { telling } from "./telling.fixture.ts";
 
 const KINDS: readonly [string, (client: EchoCalls) => Promise<unknown>][] = [
   ["a unary call", (client) => client.unary("question")],
@@ -163,45 +118,6 @@ describe("a server", () => {
     await vi.waitUntil(() => late.mock.calls.length > 0);
   });
 
-  it.each(["0S", "00000000S"])("refuses a call whose time is up on arrival: %s", async (timeout) => {
-    const { status, ran } = await sendRaw(timeout);
-    expect([status, ran]).toEqual(["4", false]);
-  });
-
-  it.each([
-    "-1S",
-    "1234x",
-    "1234s",
-    "1234",
-    "1",
-    "9a1S",
-    "000000000S",
-    "18f6n",
-    "tomorrow",
-    "123456789m",
-    "1SS",
-    "1S,2S",
-    "+1S",
-    "1.5S",
-  ])("refuses a deadline that is none, before any handler: %s", async (timeout) => {
-    const { status, message, ran } = await sendRaw(timeout);
-    expect([status, ran]).toEqual(["13", false]);
-    expect(message).toMatch(/grpc-timeout/);
-  });
-
-  it.each([
-    ["200m", 200],
-    ["1234S", 1_234_000],
-    ["597H", 597 * 3_600_000],
-    ["00000010S", 10_000],
-    ["99999999M", 99_999_999 * 60_000],
-  ])("reads %s as it was meant", async (timeout, ms) => {
-    const { status, remaining } = await sendRaw(timeout);
-    expect(status).toBe("0");
-    expect(remaining).toBeLessThanOrEqual(ms);
-    expect(remaining).toBeGreaterThan(ms - 150);
-  });
-
   it("maps the end of its context to its code, though the handler gives any error for it", async () => {
     await using served = await serveEcho({
       Unary: (_call, callback) => {
@@ -278,47 +194,6 @@ describe("a server", () => {
   });
 });
 
-describe("a server that is drained", () => {
-  it("lets what runs come to its end, and takes nothing new", async () => {
-    const running = Promise.withResolvers<void>();
-    const go = Promise.withResolvers<void>();
-    await using served = await serveEcho({
-      Unary: (_call, callback) => {
-        running.resolve();
-        void go.promise.then(() => callback(null, "answer"));
-      },
-    });
-    using client = clientOf(served.address);
-    const answer = client.unary("question");
-    await running.promise;
-    const drained = drain(served.server, { within: "10s" });
-    expect(drain(served.server, { within: "1s" })).toBe(drained);
-    using late = clientOf(served.address);
-    await expect(late.unary("question")).rejects.toMatchObject({ code: 14 });
-    go.resolve();
-    expect(await answer).toBe("answer");
-    await drained;
-  });
-
-  it("tells what is left why it ends, and answers for what does not", async () => {
-    const { handlers, seen } = telling(true);
-    await using served = await serveEcho(handlers);
-    using client = clientOf(served.address);
-    const failed = client.unary("question").catch((error: unknown) => error);
-    const { ended } = await seen;
-    const drained = drain(served.server, { within: 30 });
-    expect(await ended).toBeInstanceOf(ServerDraining);
-    expect(await failed).toMatchObject({ code: 14, details: "Server draining" });
-    await drained;
-  });
-
-  it("must be one, for a time that is one", async () => {
-    expect(() => drain({} as never, { within: "1s" })).toThrow(/it must be one of @grpc\/grpc-js/);
-    await using served = await serveEcho({});
-    expect(() => drain(served.server, { within: "soon" as never })).toThrow(/'within' must be/);
-  });
-});
-
 describe("a client", () => {
   it("keeps to a call's own deadline if that is earlier", async () => {
     const { handlers, seen } = telling();
@@ -373,37 +248,3 @@ describe("a client", () => {
     ]);
   });
 });
-
-/** Sends a unary call by hand, with a header that no client would write. */
-async function sendRaw(
-  timeout: string,
-): Promise<{ status: string; message: string; ran: boolean; remaining: number | undefined }> {
-  let remaining: number | undefined;
-  await using served = await serveEcho({
-    Unary: (_call, callback) => ((remaining = current().remaining()), callback(null, "answer")),
-  });
-  const session = http2.connect(`http://${served.address}`);
-  const stream = session.request({
-    ":method": "POST",
-    ":path": "/test.Echo/Unary",
-    "content-type": "application/grpc",
-    te: "trailers",
-    "grpc-timeout": timeout,
-  });
-  const body = Buffer.from('"question"');
-  const frame = Buffer.alloc(5);
-  frame.writeUInt32BE(body.length, 1);
-  stream.end(Buffer.concat([frame, body]));
-  const told: Record<string, unknown> = {};
-  stream.on("response", (headers) => Object.assign(told, headers));
-  stream.on("trailers", (headers) => Object.assign(told, headers));
-  stream.resume();
-  await once(stream, "close");
-  session.close();
-  return {
-    status: String(told["grpc-status"]),
-    message: decodeURIComponent(String(told["grpc-message"] ?? "")),
-    ran: remaining !== undefined,
-    remaining,
-  };
-}

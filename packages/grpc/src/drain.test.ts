@@ -1,0 +1,47 @@
+import { ServerDraining } from "@throughline/http";
+import { describe, expect, it } from "vitest";
+
+import { drain } from "./drain.ts";
+import { clientOf, serveEcho } from "./echo.fixture.ts";
+import { telling } from "./telling.fixture.ts";
+
+describe("a server that is drained", () => {
+  it("lets what runs come to its end, and takes nothing new", async () => {
+    const running = Promise.withResolvers<void>();
+    const go = Promise.withResolvers<void>();
+    await using served = await serveEcho({
+      Unary: (_call, callback) => {
+        running.resolve();
+        void go.promise.then(() => callback(null, "answer"));
+      },
+    });
+    using client = clientOf(served.address);
+    const answer = client.unary("question");
+    await running.promise;
+    const drained = drain(served.server, { within: "10s" });
+    expect(drain(served.server, { within: "1s" })).toBe(drained);
+    using late = clientOf(served.address);
+    await expect(late.unary("question")).rejects.toMatchObject({ code: 14 });
+    go.resolve();
+    expect(await answer).toBe("answer");
+    await drained;
+  });
+
+  it("tells what is left why it ends, and answers for what does not", async () => {
+    const { handlers, seen } = telling(true);
+    await using served = await serveEcho(handlers);
+    using client = clientOf(served.address);
+    const failed = client.unary("question").catch((error: unknown) => error);
+    const { ended } = await seen;
+    const drained = drain(served.server, { within: 30 });
+    expect(await ended).toBeInstanceOf(ServerDraining);
+    expect(await failed).toMatchObject({ code: 14, details: "Server draining" });
+    await drained;
+  });
+
+  it("must be one, for a time that is one", async () => {
+    expect(() => drain({} as never, { within: "1s" })).toThrow(/it must be one of @grpc\/grpc-js/);
+    await using served = await serveEcho({});
+    expect(() => drain(served.server, { within: "soon" as never })).toThrow(/'within' must be/);
+  });
+});
