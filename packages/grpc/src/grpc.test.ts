@@ -10,7 +10,15 @@ import {
   withTimeout,
   withValue,
 } from "@throughline/context";
-import { ClientDisconnected, declare, type Guard, textCodec, Unauthenticated } from "@throughline/http";
+import {
+  ClientDisconnected,
+  declare,
+  type Guard,
+  textCodec,
+  Unauthenticated,
+  criticality,
+  withCriticality,
+} from "@throughline/http";
 import { describe, expect, it, vi } from "vitest";
 
 import { clientOf, type EchoCalls, type Handlers, serveEcho } from "./echo.fixture.ts";
@@ -195,6 +203,46 @@ describe("a server", () => {
 });
 
 describe("a client", () => {
+  it("writes nothing into the caller's own metadata, which the next call may use in another context", async () => {
+    const seen: unknown[] = [];
+    await using served = await serveEcho({
+      Unary(call, callback) {
+        seen.push([criticality(), call.metadata.get("throughline-criticality")]);
+        callback(null, "answer");
+      },
+    });
+    using client = clientOf(served.address);
+    const shared = new Metadata();
+    shared.set("own", "kept");
+    await run(withCriticality(background, "sheddable"), () => client.unary("question", {}, shared));
+    await client.unary("question", {}, shared);
+    expect(seen[1]).toEqual(["default", []]);
+    expect(shared.getMap()).toEqual({ own: "kept" });
+  });
+
+  it("that refuses a call leaves no clock of grpc-js running", async () => {
+    await using served = await serveEcho({});
+    using client = clientOf(served.address);
+    const [ctx, cancel] = withTimeout(background, "1h");
+    cancel();
+    const timers = (): number => process.getActiveResourcesInfo().filter((each) => each === "Timeout").length;
+    const before = timers();
+    for (let times = 0; times < 20; times++) await run(ctx, () => client.unary("question")).catch(() => {});
+    expect(timers() - before).toBeLessThan(5);
+  });
+
+  it("with a large margin has that much time left when its call ends", async () => {
+    await using served = await serveEcho({ Unary: () => {} });
+    using client = clientOf(served.address, { margin: 300 });
+    const [ctx, cancel] = withTimeout(background, 500);
+    using _ = cancel;
+    await expect(run(ctx, () => client.unary("question"))).rejects.toMatchObject({
+      code: 4,
+      cause: expect.any(DeadlineExceeded),
+    });
+    expect(ctx.remaining()).toBeGreaterThan(150);
+  });
+
   it("keeps to a call's own deadline if that is earlier", async () => {
     const { handlers, seen } = telling();
     await using served = await serveEcho(handlers);

@@ -10,7 +10,7 @@ type InterceptingCallInterface = ReturnType<Parameters<Interceptor>[1]>;
 /** A status as grpc-js makes an error of it: it takes over what is there, the cause too. */
 type ExplainedStatus = StatusObject & { cause?: unknown };
 
-/** How long after grpc-js's own clock ours may say the same, in milliseconds: it counts on the wall clock, and we keep a margin back. */
+/** How long after grpc-js's own clock ours may say the same, in milliseconds: it counts on the wall clock, and keeps the usual margin. */
 const APART = 5;
 
 /** One call by a client of grpc-js, from before it is sent to its status. */
@@ -53,16 +53,18 @@ export class MadeCall {
       return this.#refuse(error, listener);
     }
     this.#outbound = outbound;
+    // The caller's own may be used for the next call too, in somebody else's context.
+    const sent = metadata.clone();
     for (const [name, value] of outbound.headers) {
       // grpc-js writes it itself, from the deadline that it was given, when the call leaves: it may wait for a connection.
-      if (name !== "grpc-timeout") metadata.set(name, value);
+      if (name !== "grpc-timeout") sent.set(name, value);
     }
     outbound.sent();
     this.#stop = afterFunc(this.#ctx, () => {
       const { code, details } = statusOfEnd(this.#ctx.err()!);
       this.#call.cancelWithStatus(code, details);
     });
-    next(metadata, {
+    next(sent, {
       onReceiveMetadata: (received, pass) => {
         outbound.response(200);
         pass(received);
@@ -76,6 +78,8 @@ export class MadeCall {
     if (!(error instanceof ContextError)) throw error;
     const { code, details } = statusOfEnd(error);
     const status: ExplainedStatus = { code, details, metadata: new Metadata(), cause: error };
+    // It has a clock already, which would go on.
+    this.#call.cancelWithStatus(code, details);
     // Whoever calls must have its call before it is told of its end.
     process.nextTick(() => listener.onReceiveStatus?.(status, () => {}));
   }
@@ -83,7 +87,7 @@ export class MadeCall {
   #ended(status: StatusObject, pass: (status: StatusObject) => void): void {
     const { code }: { readonly code: number } = status;
     const isDeadline = code === CODE.DEADLINE_EXCEEDED;
-    if (isDeadline && this.#ctx.err() === undefined && this.#ctx.remaining() <= this.#settings.margin + APART) {
+    if (isDeadline && this.#ctx.err() === undefined && this.#ctx.remaining() <= APART) {
       // The same clock, read a moment before: all that ends with the context ends with the one error.
       this.#stop?.();
       afterFunc(this.#ctx, () => this.#settle(status, pass));

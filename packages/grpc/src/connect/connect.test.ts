@@ -29,7 +29,7 @@ import {
   withValue,
 } from "@throughline/context";
 import { requestContext, Unauthenticated } from "@throughline/http";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 
 import { type ConnectClientOptions, clientInterceptor, type ConnectServerOptions, serverInterceptor } from "./index.ts";
 
@@ -76,6 +76,8 @@ afterEach(() => {
 
 interface Served {
   readonly url: string;
+  /** How many requests are over, as the server has noticed. */
+  over(): number;
 }
 
 async function serve(
@@ -89,6 +91,10 @@ async function serve(
     interceptors: [serverInterceptor(options)],
   });
   const server = isHttp2 ? http2.createServer(listener as never) : http.createServer(around(listener as never));
+  let over = 0;
+  server.prependListener("request", (_req: unknown, res: http.ServerResponse) =>
+    res.once("close", () => setImmediate(() => (over += 1))),
+  );
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const sessions = new Set<http2.Http2Session>();
@@ -98,7 +104,7 @@ async function serve(
     server.close();
     if ("closeAllConnections" in server) server.closeAllConnections();
   });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, over: () => over };
 }
 
 const PROTOCOLS = [
@@ -253,6 +259,77 @@ describe.each(PROTOCOLS)("%s", (_name, isHttp2, transport) => {
     const client = clientOf(await serve(handlers, {}, isHttp2));
     await run(withTimeout(background, "1h")[0], () => client["unary"]!({ value: "question" }, { timeoutMs: 500 }));
     expect((await seen).remaining).toBeLessThanOrEqual(500);
+  });
+
+  it("has a stream let go of what it holds when its client leaves", async () => {
+    const finished = Promise.withResolvers<void>();
+    const handlers = {
+      async *serverStream() {
+        try {
+          for (;;) {
+            yield say("more");
+            await new Promise((resolve) => setTimeout(resolve, 2));
+          }
+        } finally {
+          finished.resolve();
+        }
+      },
+    };
+    const client = clientOf(await serve(handlers, {}, isHttp2));
+    const controller = new AbortController();
+    await expect(async () => {
+      for await (const _ of client["serverStream"]!({}, { signal: controller.signal })) controller.abort();
+    }).rejects.toMatchObject({ code: Code.Canceled });
+    await finished.promise;
+  });
+
+  it("runs no handler for a call that ended while a guard took its time", async () => {
+    const ran: string[] = [];
+    const passed = Promise.withResolvers<void>();
+    const contexts: Context[] = [];
+    const options: ConnectServerOptions = {
+      maxTimeout: 50,
+      guards: [
+        async ({ ctx }) => {
+          contexts.push(ctx);
+          await passed.promise;
+        },
+      ],
+    };
+    const client = clientOf(await serve({ unary: () => (ran.push("handler"), say("late")) }, options, isHttp2));
+    await expect(client["unary"]!({})).rejects.toMatchObject({ code: Code.DeadlineExceeded });
+    expect(contexts[0]!.err()).toBeDefined();
+    passed.resolve();
+    await new Promise(setImmediate);
+    expect(ran).toEqual([]);
+  });
+
+  it("runs no handler for a call whose client left while it was queued", async () => {
+    const ran: number[] = [];
+    const go = Promise.withResolvers<void>();
+    const first = Promise.withResolvers<void>();
+    const handlers = {
+      async unary() {
+        ran.push(ran.length);
+        first.resolve();
+        await go.promise;
+        return say("answer");
+      },
+    };
+    const served = await serve(handlers, { admission: { concurrency: 1, queue: 5 } }, isHttp2);
+    const client = clientOf(served);
+    const answer = client["unary"]!({});
+    await first.promise;
+    const controller = new AbortController();
+    const left = client["unary"]!({}, { signal: controller.signal });
+    setTimeout(() => controller.abort(), 30);
+    await expect(left).rejects.toMatchObject({ code: Code.Canceled });
+    await vi.waitUntil(() => served.over() === 1);
+    // What comes after it is served after it: then its turn has been.
+    const last = client["unary"]!({});
+    go.resolve();
+    await Promise.all([answer, last]);
+    expect(ran).toEqual([0, 1]);
   });
 
   it("runs guards before any handler, in the context that they give", async () => {

@@ -57,6 +57,12 @@ export class Messages<T> implements AsyncIterableIterator<T> {
     return { done: true, value: undefined };
   }
 
+  /** As Connect has the maker of messages told that the call was aborted: what it holds is to be let go of. */
+  async throw(error: unknown): Promise<IteratorResult<T>> {
+    this.fail(error);
+    throw error;
+  }
+
   #over(error?: unknown): void {
     if (this.#isOver) return;
     this.#isOver = true;

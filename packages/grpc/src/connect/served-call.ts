@@ -68,6 +68,7 @@ export class ServedCall implements ExchangeResponse {
   #aborted({ reason }: AbortSignal): void {
     if (reason instanceof ConnectError && reason.code === Code.DeadlineExceeded) return;
     this.#end(CODE.CANCELLED, false);
+    this.#messages?.fail(reason);
   }
 
   #end(code: number, isDelivered: boolean): void {

@@ -37,8 +37,13 @@ export function serverInterceptor({ guards = [], ...options }: ConnectServerOpti
   const accept = acceptor(options);
   return (next) => async (request) => {
     const handle = async (ctx: Context): Promise<ConnectResponse> => {
+      // While it waited for its turn, or a guard took its time, it may have ended: then there is nobody to run for.
+      ctx.throwIfDone();
       let within = ctx;
-      for (const guard of guards) within = await passGuard(guard, webHeaders(request.header), within);
+      for (const guard of guards) {
+        within = await passGuard(guard, webHeaders(request.header), within);
+        ctx.throwIfDone();
+      }
       return run(within, next, request);
     };
     const outer = current();
