@@ -1,5 +1,5 @@
-import type { Attributes, AttributeValue, SpanEvent, SpanLink, ViewedSpan } from "../span.ts";
-import { FAILED, kindOf, MOST_LEVELS, serviceOf, unreadable } from "./otlp.ts";
+import type { Attributes, SpanEvent, SpanLink, ViewedSpan } from "../span.ts";
+import { FAILED, flattened, kindOf, MOST_LEVELS, numberOrText, type Part, serviceOf, unreadable } from "./otlp.ts";
 
 /** A value of OTLP's JSON encoding, of which any part may be missing or wrong. */
 type Json = { readonly [name: string]: Json } | readonly Json[] | string | number | boolean | null | undefined;
@@ -111,7 +111,7 @@ function time(span: Json, name: string): number {
 function attributes(pairs: Json): Attributes {
   const entries = Array.isArray(pairs) ? pairs : [];
   return Object.fromEntries(
-    entries.map((pair: Json) => [asText(field(pair, "key")), attributeValue(field(pair, "value"))]),
+    entries.map((pair: Json) => [asText(field(pair, "key")), flattened(partOf(field(pair, "value")))]),
   );
 }
 
@@ -119,12 +119,15 @@ function number(value: Json): number {
   return typeof value === "object" ? NaN : Number(value);
 }
 
-function attributeValue(value: Json): AttributeValue {
+function partOf(value: Json): Part {
   const [kind, content] = Object.entries((value ?? {}) as Record<string, Json>)[0] ?? [];
-  if (kind === "intValue" || kind === "doubleValue") return number(content);
+  if (kind === "intValue" || kind === "doubleValue") return numberOrText(number(content));
   if (kind === "boolValue") return content === true;
-  if (kind === "arrayValue") return list(content, "values").map(attributeValue);
-  // As text: what is drawn is a line.
-  if (kind === "kvlistValue") return JSON.stringify(attributes(list(content, "values")));
+  if (kind === "arrayValue") return list(content, "values").map(partOf);
+  if (kind === "kvlistValue") {
+    return Object.fromEntries(
+      list(content, "values").map((pair) => [asText(field(pair, "key")), partOf(field(pair, "value"))]),
+    );
+  }
   return typeof content === "string" ? content : JSON.stringify(content ?? null);
 }

@@ -1,4 +1,4 @@
-import type { Attributes, SpanKind } from "../span.ts";
+import type { Attributes, AttributeValue, SpanKind } from "../span.ts";
 
 /** What both encodings of OTLP have in common. */
 
@@ -26,4 +26,22 @@ export function serviceOf(resource: Attributes): string {
 /** What could not be read, and why: nothing of it is taken. */
 export function unreadable(why: string): SyntaxError {
   return new SyntaxError(`Cannot read traces: ${why}`);
+}
+
+/** A value as it is read, in which maps are still maps. */
+export type Part = string | number | boolean | readonly Part[] | { readonly [key: string]: Part };
+
+/** Maps have become text, as what is drawn is a line: once, for what is text already would be quoted anew at each level. */
+export function flattened(part: Part): AttributeValue {
+  if (typeof part !== "object") return part;
+  return isList(part) ? part.map(flattened) : JSON.stringify(part);
+}
+
+function isList(part: Part): part is readonly Part[] {
+  return Array.isArray(part);
+}
+
+/** JSON, in which spans are kept and shown, has no number for what is none, or has no end. */
+export function numberOrText(value: number): number | string {
+  return Number.isFinite(value) ? value : String(value);
 }

@@ -1,7 +1,7 @@
 import { type BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 
 import type { Attributes, AttributeValue } from "../span.ts";
-import { MOST_LEVELS, unreadable } from "./otlp.ts";
+import { flattened, MOST_LEVELS, numberOrText, type Part, unreadable } from "./otlp.ts";
 import { type Fields, readMessage } from "./protobuf-message.ts";
 
 const { Bit64, LengthDelimited, Varint } = WireType;
@@ -42,13 +42,18 @@ const VALUE: Fields = {
 };
 
 function readValue(reader: BinaryReader, level: number): AttributeValue {
+  return flattened(readPart(reader, level));
+}
+
+/** A value, in which maps are still maps. */
+function readPart(reader: BinaryReader, level: number): Part {
   if (level >= MOST_LEVELS) throw unreadable(`a value must have ${MOST_LEVELS} levels at most`);
-  let value: AttributeValue = "null";
+  let value: Part = "null";
   readMessage(reader, VALUE, (field) => {
     if (field === 1) value = reader.string();
     else if (field === 2) value = reader.bool();
     else if (field === 3) value = Number(reader.int64());
-    else if (field === 4) value = reader.double();
+    else if (field === 4) value = numberOrText(reader.double());
     else if (field === 5) value = readList(reader, level + 1);
     else if (field === 6) value = readMap(reader, level + 1);
     else value = Buffer.from(reader.bytes()).toString("base64");
@@ -56,15 +61,22 @@ function readValue(reader: BinaryReader, level: number): AttributeValue {
   return value;
 }
 
-function readList(reader: BinaryReader, level: number): AttributeValue[] {
-  const values: AttributeValue[] = [];
-  readMessage(reader, FIRST, () => values.push(readValue(reader, level)));
+function readList(reader: BinaryReader, level: number): Part[] {
+  const values: Part[] = [];
+  readMessage(reader, FIRST, () => values.push(readPart(reader, level)));
   return values;
 }
 
-/** As text: what is drawn is a line. */
-function readMap(reader: BinaryReader, level: number): string {
-  const entries: Record<string, AttributeValue> = {};
-  readMessage(reader, FIRST, () => readAttribute(reader, entries, level));
-  return JSON.stringify(entries);
+function readMap(reader: BinaryReader, level: number): Part {
+  const entries: [string, Part][] = [];
+  readMessage(reader, FIRST, () => {
+    let key = "";
+    let value: Part = "null";
+    readMessage(reader, KEY_VALUE, (field) => {
+      if (field === 1) key = reader.string();
+      else value = readPart(reader, level);
+    });
+    entries.push([key, value]);
+  });
+  return Object.fromEntries(entries);
 }

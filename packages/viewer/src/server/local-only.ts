@@ -1,4 +1,5 @@
 import type { IncomingMessage } from "node:http";
+import { isIPv6 } from "node:net";
 
 import { Refused } from "./refused.ts";
 
@@ -28,6 +29,21 @@ export function refuseStrangers({ headers }: IncomingMessage, hosts: readonly st
   if (!isNavigation && (site === "cross-site" || site === "same-site")) {
     throw new Refused(403, "Cannot answer another site: only the viewer's own page may ask");
   }
+}
+
+/**
+ * A name or an address as `Host` has it: in lower case, IPv6 in brackets.
+ *
+ * @throws TypeError if it is neither
+ */
+export function hostName(given: string): string {
+  const name = hostOf(`http://${isIPv6(given) ? `[${given}]` : given}`);
+  if (name === undefined || name === "" || (!isIPv6(given) && !/^[\w.-]+$/.test(given))) {
+    throw new TypeError(
+      `Cannot start the viewer: a host must be a name or an address, without a port: current value is "${given}"`,
+    );
+  }
+  return name;
 }
 
 function hostOf(url: string): string | undefined {

@@ -77,6 +77,10 @@ describe("the viewer", () => {
     expect([actual, JSON.parse(body).message]).toEqual([status, expect.stringMatching(message)]);
   });
 
+  it("answers a question for a head alone", async () => {
+    for (const path of ["/", "/api/traces", "/api/changes"]) expect(await ask(path, {}, "HEAD")).toEqual([200, ""]);
+  });
+
   it("refuses to change anything", async () => {
     expect((await ask("/api/traces", {}, "DELETE"))[0]).toBe(405);
   });
@@ -133,6 +137,23 @@ it("may be reached by a name that it was given", async () => {
   const [response] = (await once(request, "response")) as [http.IncomingMessage];
   response.resume();
   expect(response.statusCode).toBe(200);
+});
+
+it.each([
+  ["fd00::1", "[fd00::1]:4318"],
+  ["MyBox", "mybox:4318"],
+])("may be reached by %s, as a browser writes it", async (allowed, host) => {
+  await using viewer = await startViewer({ port: 0, allowHosts: [allowed] });
+  const request = http.get(`${viewer.url}/api/traces`, { headers: { host } });
+  const [response] = (await once(request, "response")) as [http.IncomingMessage];
+  response.resume();
+  expect(response.statusCode).toBe(200);
+});
+
+it.each(["viewer:4318", "a/b", "http://viewer", ""])("refuses %j as a host", async (host) => {
+  await expect(startViewer({ port: 0, allowHosts: [host] })).rejects.toThrow(
+    /a host must be a name or an address, without a port/,
+  );
 });
 
 it("a port that is taken is told at once", async () => {

@@ -8,7 +8,7 @@ import { SpanFile } from "../store/span-file.ts";
 import { type StoreLimits, TraceStore } from "../store/trace-store.ts";
 import { answerApi } from "./api-server.ts";
 import { Changes } from "./changes.ts";
-import { refuseStrangers } from "./local-only.ts";
+import { hostName, refuseStrangers } from "./local-only.ts";
 import { receiveOtlp } from "./otlp-receiver.ts";
 import { Page } from "./page.ts";
 import { Refused } from "./refused.ts";
@@ -54,7 +54,7 @@ export async function startViewer(options: ViewerOptions = {}): Promise<Viewer> 
   });
   const page = existsSync(folder) ? new Page(folder) : undefined;
   const changes = new Changes();
-  const hosts = [host, ...allowHosts];
+  const hosts = [host, ...allowHosts].map(hostName);
 
   async function serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
     refuseStrangers(req, hosts);
@@ -65,6 +65,8 @@ export async function startViewer(options: ViewerOptions = {}): Promise<Viewer> 
     if (req.method !== "GET" && req.method !== "HEAD") {
       throw new Refused(405, `Cannot answer ${url.pathname}: the method must be GET: current value is ${req.method}`);
     }
+    // A stream of events has no head alone.
+    if (req.method === "HEAD" && url.pathname === "/api/changes") return void res.end();
     if (answerApi(url, res, store, changes) || page?.serve(url.pathname, res) === true) return;
     throw new Refused(404, `Cannot find ${url.pathname}: traces are received at /v1/traces, and shown at /`);
   }

@@ -1,0 +1,69 @@
+import { BinaryWriter } from "@bufbuild/protobuf/wire";
+import { describe, expect, it } from "vitest";
+
+import type { AttributeValue } from "../span.ts";
+import { parseTracesJson } from "./otlp-json.ts";
+import { parseTracesProtobuf } from "./otlp-protobuf.ts";
+
+/** A value of OTLP, in either encoding. */
+type Value = { readonly map: Readonly<Record<string, Value>> } | number | string;
+
+function inJson(value: Value): object {
+  if (typeof value === "string") return { stringValue: value };
+  if (typeof value === "number") return { doubleValue: Number.isFinite(value) ? value : String(value) };
+  return { kvlistValue: { values: Object.entries(value.map).map(([key, each]) => ({ key, value: inJson(each) })) } };
+}
+
+function inProtobuf(value: Value): Uint8Array {
+  const writer = new BinaryWriter();
+  if (typeof value === "string") return writer.tag(1, 2).string(value).finish();
+  if (typeof value === "number") return writer.tag(4, 1).double(value).finish();
+  const map = new BinaryWriter();
+  for (const [key, each] of Object.entries(value.map)) map.tag(1, 2).bytes(pair(key, each));
+  return writer.tag(6, 2).bytes(map.finish()).finish();
+}
+
+function pair(key: string, value: Value): Uint8Array {
+  return new BinaryWriter().tag(1, 2).string(key).tag(2, 2).bytes(inProtobuf(value)).finish();
+}
+
+const within = (field: number, bytes: Uint8Array): Uint8Array => new BinaryWriter().tag(field, 2).bytes(bytes).finish();
+
+const ENCODINGS: readonly [string, (value: Value) => AttributeValue | undefined][] = [
+  [
+    "JSON",
+    (value) => {
+      const span = { traceId: "a".repeat(32), spanId: "b".repeat(16), startTimeUnixNano: "1", endTimeUnixNano: "2" };
+      const spans = [{ ...span, attributes: [{ key: "key", value: inJson(value) }] }];
+      return parseTracesJson(JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans }] }] }))[0]!.attributes["key"];
+    },
+  ],
+  [
+    "protobuf",
+    (value) => {
+      const span = new BinaryWriter()
+        .tag(1, 2)
+        .bytes(new Uint8Array(16).fill(1))
+        .tag(2, 2)
+        .bytes(new Uint8Array(8).fill(1));
+      const body = within(1, within(2, within(2, span.tag(9, 2).bytes(pair("key", value)).finish())));
+      return parseTracesProtobuf(body)[0]!.attributes["key"];
+    },
+  ],
+];
+
+describe.each(ENCODINGS)("a value in %s", (_name, read) => {
+  it("that is no number, or has no end, is text: JSON would make nothing of it", () => {
+    expect([NaN, Infinity, -Infinity, 0.5].map(read)).toEqual(["NaN", "Infinity", "-Infinity", 0.5]);
+  });
+
+  it("that is a map of maps is text, quoted once", () => {
+    expect(read({ map: { a: { map: { b: "c" } }, n: 0.5 } })).toBe('{"a":{"b":"c"},"n":0.5}');
+  });
+
+  it("that is deep takes no more room than it has levels", () => {
+    let value: Value = "x";
+    for (let level = 0; level < 20; level++) value = { map: { k: value } };
+    expect(String(read(value)).length).toBeLessThan(200);
+  });
+});
