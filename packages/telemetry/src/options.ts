@@ -25,7 +25,8 @@ export interface TelemetryOptions {
   instrumentations?: NonNullable<NodeSDKConfiguration["instrumentations"]>;
   /** Propagators besides those of OTEL_PROPAGATORS. @default [] */
   propagators?: readonly TextMapPropagator[];
-  /** How long `shutdown` waits for the last export; what it waits for before that is not counted. @default "5s" */
+  /** How long `shutdown` waits for the last export; what it waits for before that is not counted. No export takes longer,
+   * or a second if that is more. @default "5s" */
   shutdownTimeout?: Duration;
 }
 
@@ -41,6 +42,9 @@ export interface TelemetrySettings {
 const ACTION = "start telemetry";
 
 const LONGEST_TIMEOUT = 60_000;
+
+/** It holds for every export, not only the last: a service that ends at once must not lose what it sends while it runs. */
+const LEAST_EXPORT_TIMEOUT = 1_000;
 
 /** OpenTelemetry's own. */
 const DEFAULT_EXPORT_TIMEOUT = 10_000;
@@ -86,7 +90,7 @@ export function telemetrySettings(options: TelemetryOptions): TelemetrySettings 
       OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
       OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
       // An export that is under way keeps the process alive: none may last longer than shutdown does.
-      OTEL_EXPORTER_OTLP_TIMEOUT: String(Math.max(1, Math.min(timeout, DEFAULT_EXPORT_TIMEOUT))),
+      OTEL_EXPORTER_OTLP_TIMEOUT: String(Math.max(LEAST_EXPORT_TIMEOUT, Math.min(timeout, DEFAULT_EXPORT_TIMEOUT))),
       // Spans that are dropped, and exports that fail, are to be seen and counted.
       OTEL_LOG_LEVEL: "warn",
       OTEL_NODE_EXPERIMENTAL_SDK_METRICS: "true",
