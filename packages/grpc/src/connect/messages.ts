@@ -14,7 +14,8 @@ export class Messages<T> implements AsyncIterableIterator<T> {
   readonly #ctx: Context;
   readonly #iterator: AsyncIterator<T>;
   readonly #options: MessagesOptions;
-  #reject: ((error: unknown) => void) | undefined;
+  /** Fails whoever waits. One may ask again, or stop, before it has been answered. */
+  readonly #waiting = new Set<(error: unknown) => void>();
   #failure: { readonly error: unknown } | undefined;
   #isOver = false;
 
@@ -26,34 +27,33 @@ export class Messages<T> implements AsyncIterableIterator<T> {
 
   /** Has the reader fail, be it waiting or not, and whoever makes the messages told that nobody wants them. */
   fail(error: unknown): void {
+    for (const reject of this.#waiting) reject(error);
     if (this.#isOver) return;
     this.#failure = { error };
-    this.#reject?.(error);
-    void this.return().catch(() => {});
+    void this.return();
   }
 
   async next(): Promise<IteratorResult<T>> {
     if (this.#failure !== undefined) throw this.#failure.error;
     if (this.#isOver) return { done: true, value: undefined };
     try {
-      const result = await new Promise<IteratorResult<T>>((resolve, reject) => {
-        this.#reject = reject;
-        run(this.#ctx, () => this.#iterator.next()).then(resolve, reject);
-      });
+      const result = await this.#unlessFailed(run(this.#ctx, () => this.#iterator.next()));
       if (result.done) this.#over();
       return result;
     } catch (error) {
       const explained = this.#options.explain(error);
       this.#over(explained);
       throw explained;
-    } finally {
-      this.#reject = undefined;
     }
   }
 
   async return(): Promise<IteratorResult<T>> {
-    this.#over(this.#failure?.error);
-    await run(this.#ctx, async () => this.#iterator.return?.());
+    const failure = this.#failure;
+    this.#over(failure?.error);
+    const told = run(this.#ctx, async () => this.#iterator.return?.());
+    // Whoever makes messages may be busy with one for ever.
+    if (failure === undefined) await this.#unlessFailed(told);
+    else told.catch(() => {});
     return { done: true, value: undefined };
   }
 
@@ -61,6 +61,17 @@ export class Messages<T> implements AsyncIterableIterator<T> {
   async throw(error: unknown): Promise<IteratorResult<T>> {
     this.fail(error);
     throw error;
+  }
+
+  async #unlessFailed<R>(work: Promise<R>): Promise<R> {
+    const { promise, resolve, reject } = Promise.withResolvers<R>();
+    this.#waiting.add(reject);
+    work.then(resolve, reject);
+    try {
+      return await promise;
+    } finally {
+      this.#waiting.delete(reject);
+    }
   }
 
   #over(error?: unknown): void {
