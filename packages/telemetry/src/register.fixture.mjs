@@ -10,4 +10,6 @@ if (what === "drains") {
     clearInterval(timer);
   });
 }
+// As most do when they have drained. Here that takes until the other signal.
+if (what === "exits") process.once("SIGTERM", () => process.once("SIGUSR2", () => process.exit(4)));
 if (what !== "ends") console.log("ready");

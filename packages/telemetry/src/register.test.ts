@@ -24,6 +24,7 @@ async function play(what: string, status = 200): Promise<Played> {
     paths.push(req.url!);
     req.resume();
     res.writeHead(status).end();
+    if (what === "exits") child.kill("SIGUSR2");
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -47,6 +48,7 @@ it.each([
   ["ends of itself", "ends", { code: 0, signal: null }],
   ["is told to end, and does not listen for that", "waits", { code: null, signal: "SIGTERM" }],
   ["is told to end, and drains first", "drains", { code: 3, signal: null }],
+  ["is told to end, drains, and then exits by force", "exits", { code: 4, signal: null }],
 ])("sends the last span of an application that %s", async (_name, what, ended) => {
   expect(await play(what)).toMatchObject({ ...ended, paths: ["/v1/traces"] });
 });
