@@ -1,5 +1,16 @@
 import type { Attributes, SpanEvent, SpanLink, ViewedSpan } from "../span.ts";
-import { FAILED, flattened, kindOf, MOST_LEVELS, numberOrText, type Part, serviceOf, unreadable } from "./otlp.ts";
+import {
+  FAILED,
+  flattened,
+  integerOrText,
+  kindOf,
+  MOST_LEVELS,
+  MOST_PARTS,
+  numberOrText,
+  type Part,
+  serviceOf,
+  unreadable,
+} from "./otlp.ts";
 
 /** A value of OTLP's JSON encoding, of which any part may be missing or wrong. */
 type Json = { readonly [name: string]: Json } | readonly Json[] | string | number | boolean | null | undefined;
@@ -12,7 +23,7 @@ type Json = { readonly [name: string]: Json } | readonly Json[] | string | numbe
  */
 export function parseTracesJson(text: string): ViewedSpan[] {
   const request: Json = JSON.parse(text);
-  if (isDeeper(request, MOST_LEVELS)) throw unreadable(`a value must have ${MOST_LEVELS} levels at most`);
+  if (partsOf(request, MOST_LEVELS) > MOST_PARTS) throw unreadable(`a request must have ${MOST_PARTS} parts at most`);
   return list(request, "resourceSpans").flatMap((resourceSpans) => {
     const resource = attributes(field(field(resourceSpans, "resource"), "attributes"));
     const service = serviceOf(resource);
@@ -24,9 +35,13 @@ export function parseTracesJson(text: string): ViewedSpan[] {
   });
 }
 
-function isDeeper(value: Json, levels: number): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  return levels === 0 || Object.values(value).some((each: Json) => isDeeper(each, levels - 1));
+/** How many objects and lists there are in a value, which may have so many levels. */
+function partsOf(value: Json, levels: number): number {
+  if (typeof value !== "object" || value === null) return 0;
+  if (levels === 0) throw unreadable(`a value must have ${MOST_LEVELS} levels at most`);
+  let parts = 1;
+  for (const each of Object.values(value) as Json[]) parts += partsOf(each, levels - 1);
+  return parts;
 }
 
 function parseSpan(span: Json, origin: Pick<ViewedSpan, "service" | "resource" | "scope">): ViewedSpan {
@@ -121,7 +136,9 @@ function number(value: Json): number {
 
 function partOf(value: Json): Part {
   const [kind, content] = Object.entries((value ?? {}) as Record<string, Json>)[0] ?? [];
-  if (kind === "intValue" || kind === "doubleValue") return numberOrText(number(content));
+  if (kind === "intValue" && (typeof content === "string" || typeof content === "number"))
+    return integerOrText(content);
+  if (kind === "doubleValue") return numberOrText(number(content));
   if (kind === "boolValue") return content === true;
   if (kind === "arrayValue") return list(content, "values").map(partOf);
   if (kind === "kvlistValue") {

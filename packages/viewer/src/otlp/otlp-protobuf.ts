@@ -1,9 +1,9 @@
-import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+import { WireType } from "@bufbuild/protobuf/wire";
 
 import type { Attributes, AttributeValue, SpanEvent, SpanLink, ViewedSpan } from "../span.ts";
 import { FAILED, kindOf, serviceOf, unreadable } from "./otlp.ts";
 import { FIRST, readAttribute, readAttributesOf } from "./protobuf-attribute.ts";
-import { type Fields, readFields, readMessage } from "./protobuf-message.ts";
+import { type Fields, MessageReader, readFields, readMessage } from "./protobuf-message.ts";
 
 const { Bit64, LengthDelimited, Varint } = WireType;
 
@@ -14,7 +14,7 @@ const { Bit64, LengthDelimited, Varint } = WireType;
  * @see https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/trace/v1/trace.proto
  */
 export function parseTracesProtobuf(body: Uint8Array): ViewedSpan[] {
-  const reader = new BinaryReader(body);
+  const reader = new MessageReader(body);
   const spans: ViewedSpan[] = [];
   try {
     readFields(reader, body.length, { 1: LengthDelimited }, () => readResourceSpans(reader, spans));
@@ -26,16 +26,24 @@ export function parseTracesProtobuf(body: Uint8Array): ViewedSpan[] {
 
 const RESOURCE_SPANS: Fields = { 1: LengthDelimited, 2: LengthDelimited };
 
-function readResourceSpans(reader: BinaryReader, spans: ViewedSpan[]): void {
+function readResourceSpans(reader: MessageReader, spans: ViewedSpan[]): void {
   let resource: Attributes = {};
-  const scopes: BinaryReader[] = [];
+  const scopes: number[] = [];
   readMessage(reader, RESOURCE_SPANS, (field) => {
     if (field === 1) resource = readAttributesOf(reader);
     // Read at the end: the resource may come after what it stands for.
-    else scopes.push(new BinaryReader(reader.bytes()));
+    else {
+      scopes.push(reader.pos);
+      reader.skip(LengthDelimited);
+    }
   });
+  const { pos } = reader;
   const service = serviceOf(resource);
-  for (const scope of scopes) readScopeSpans(scope, { service, resource }, spans);
+  for (const scope of scopes) {
+    reader.pos = scope;
+    readScopeSpans(reader, { service, resource }, spans);
+  }
+  reader.pos = pos;
 }
 
 interface Origin {
@@ -43,10 +51,10 @@ interface Origin {
   readonly resource: Attributes;
 }
 
-function readScopeSpans(reader: BinaryReader, origin: Origin, spans: ViewedSpan[]): void {
+function readScopeSpans(reader: MessageReader, origin: Origin, spans: ViewedSpan[]): void {
   let scope: string | undefined;
   const first = spans.length;
-  readFields(reader, reader.len, RESOURCE_SPANS, (field) => {
+  readMessage(reader, RESOURCE_SPANS, (field) => {
     if (field === 1) readMessage(reader, FIRST, () => (scope = reader.string()));
     else spans.push(readSpan(reader, origin));
   });
@@ -68,7 +76,7 @@ const SPAN: Fields = {
   15: LengthDelimited,
 };
 
-function readSpan(reader: BinaryReader, { service, resource }: Origin): ViewedSpan {
+function readSpan(reader: MessageReader, { service, resource }: Origin): ViewedSpan {
   let traceId = "";
   let spanId = "";
   let parentSpanId: string | undefined;
@@ -112,14 +120,14 @@ function readSpan(reader: BinaryReader, { service, resource }: Origin): ViewedSp
   };
 }
 
-function readId(reader: BinaryReader, bytes: number, name: string): string {
+function readId(reader: MessageReader, bytes: number, name: string): string {
   const id = reader.bytes();
   if (id.length !== bytes) throw unreadable(`'${name}' must be ${bytes} bytes: current length is ${id.length}`);
   return Buffer.from(id.buffer, id.byteOffset, bytes).toString("hex");
 }
 
 /** Some write a parent of no bytes, some one of zeros, where there is none. */
-function readParent(reader: BinaryReader): string | undefined {
+function readParent(reader: MessageReader): string | undefined {
   const { pos } = reader;
   if (reader.uint32() === 0) return undefined;
   reader.pos = pos;
@@ -128,7 +136,7 @@ function readParent(reader: BinaryReader): string | undefined {
 }
 
 /** Nanoseconds in 64 bits, as milliseconds. A number does not hold them all: 2^32 ns are 4294 ms and 967,296 ns, and each part is whole. */
-function readTime(reader: BinaryReader): number {
+function readTime(reader: MessageReader): number {
   const low = reader.fixed32();
   const high = reader.fixed32();
   const apart = high * 967_296;
@@ -138,7 +146,7 @@ function readTime(reader: BinaryReader): number {
 
 const EVENT: Fields = { 1: Bit64, 2: LengthDelimited, 3: LengthDelimited };
 
-function readEvent(reader: BinaryReader): SpanEvent {
+function readEvent(reader: MessageReader): SpanEvent {
   let time = 0;
   let name = "";
   const attributes: Record<string, AttributeValue> = {};
@@ -152,7 +160,7 @@ function readEvent(reader: BinaryReader): SpanEvent {
 
 const LINK: Fields = { 1: LengthDelimited, 2: LengthDelimited };
 
-function readLink(reader: BinaryReader): SpanLink {
+function readLink(reader: MessageReader): SpanLink {
   let traceId = "";
   let spanId = "";
   readMessage(reader, LINK, (field) => {
@@ -170,7 +178,7 @@ interface Status {
 const NO_STATUS: Status = { code: 0, message: "" };
 const STATUS: Fields = { 2: LengthDelimited, 3: Varint };
 
-function readStatus(reader: BinaryReader): Status {
+function readStatus(reader: MessageReader): Status {
   let { code, message } = NO_STATUS;
   readMessage(reader, STATUS, (field) => {
     if (field === 2) message = reader.string();

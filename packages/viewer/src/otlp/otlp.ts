@@ -15,6 +15,9 @@ export function numberOf(kind: SpanKind): number {
 /** `STATUS_CODE_ERROR` of OTLP. */
 export const FAILED = 2;
 
+/** Far more than anybody sends at once; one of two bytes becomes an object of a hundred. */
+export const MOST_PARTS = 2_000_000;
+
 /** Far more levels than anybody sends, and less than is too deep for the stack. */
 export const MOST_LEVELS = 100;
 
@@ -39,6 +42,12 @@ export function flattened(part: Part): AttributeValue {
 
 function isList(part: Part): part is readonly Part[] {
   return Array.isArray(part);
+}
+
+/** What a number holds is one; of others it would lose digits. */
+export function integerOrText(value: bigint | number | string): number | string {
+  const number = Number(value);
+  return Number.isSafeInteger(number) ? number : String(value);
 }
 
 /** JSON, in which spans are kept and shown, has no number for what is none, or has no end. */

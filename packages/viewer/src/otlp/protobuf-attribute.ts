@@ -1,8 +1,8 @@
-import { type BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+import { WireType } from "@bufbuild/protobuf/wire";
 
 import type { Attributes, AttributeValue } from "../span.ts";
-import { flattened, MOST_LEVELS, numberOrText, type Part, unreadable } from "./otlp.ts";
-import { type Fields, readMessage } from "./protobuf-message.ts";
+import { flattened, integerOrText, MOST_LEVELS, numberOrText, type Part, unreadable } from "./otlp.ts";
+import { type Fields, type MessageReader, readMessage } from "./protobuf-message.ts";
 
 const { Bit64, LengthDelimited, Varint } = WireType;
 
@@ -10,7 +10,7 @@ const { Bit64, LengthDelimited, Varint } = WireType;
 export const FIRST: Fields = { 1: LengthDelimited };
 
 /** Of a message whose first field they are, such as a resource. */
-export function readAttributesOf(reader: BinaryReader): Attributes {
+export function readAttributesOf(reader: MessageReader): Attributes {
   const attributes: Record<string, AttributeValue> = {};
   readMessage(reader, FIRST, () => readAttribute(reader, attributes, 0));
   return attributes;
@@ -19,7 +19,7 @@ export function readAttributesOf(reader: BinaryReader): Attributes {
 const KEY_VALUE: Fields = { 1: LengthDelimited, 2: LengthDelimited };
 
 /** Reads one, with its key, into others. */
-export function readAttribute(reader: BinaryReader, into: Record<string, AttributeValue>, level: number): void {
+export function readAttribute(reader: MessageReader, into: Record<string, AttributeValue>, level: number): void {
   let key = "";
   let value: AttributeValue = "null";
   readMessage(reader, KEY_VALUE, (field) => {
@@ -41,18 +41,18 @@ const VALUE: Fields = {
   7: LengthDelimited,
 };
 
-function readValue(reader: BinaryReader, level: number): AttributeValue {
+function readValue(reader: MessageReader, level: number): AttributeValue {
   return flattened(readPart(reader, level));
 }
 
 /** A value, in which maps are still maps. */
-function readPart(reader: BinaryReader, level: number): Part {
+function readPart(reader: MessageReader, level: number): Part {
   if (level >= MOST_LEVELS) throw unreadable(`a value must have ${MOST_LEVELS} levels at most`);
   let value: Part = "null";
   readMessage(reader, VALUE, (field) => {
     if (field === 1) value = reader.string();
     else if (field === 2) value = reader.bool();
-    else if (field === 3) value = Number(reader.int64());
+    else if (field === 3) value = integerOrText(reader.int64());
     else if (field === 4) value = numberOrText(reader.double());
     else if (field === 5) value = readList(reader, level + 1);
     else if (field === 6) value = readMap(reader, level + 1);
@@ -61,13 +61,13 @@ function readPart(reader: BinaryReader, level: number): Part {
   return value;
 }
 
-function readList(reader: BinaryReader, level: number): Part[] {
+function readList(reader: MessageReader, level: number): Part[] {
   const values: Part[] = [];
   readMessage(reader, FIRST, () => values.push(readPart(reader, level)));
   return values;
 }
 
-function readMap(reader: BinaryReader, level: number): Part {
+function readMap(reader: MessageReader, level: number): Part {
   const entries: [string, Part][] = [];
   readMessage(reader, FIRST, () => {
     let key = "";

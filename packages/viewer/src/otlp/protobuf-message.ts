@@ -1,12 +1,22 @@
-import type { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+import { BinaryReader, type WireType } from "@bufbuild/protobuf/wire";
 
-import { unreadable } from "./otlp.ts";
+import { MOST_PARTS, unreadable } from "./otlp.ts";
+
+/** Reads a message, and counts the messages in it. */
+export class MessageReader extends BinaryReader {
+  #messages = 0;
+
+  count(): void {
+    if (++this.#messages > MOST_PARTS) throw unreadable(`a request must have ${MOST_PARTS} parts at most`);
+  }
+}
 
 /** How each field of a message that we read is written, by its number. */
 export type Fields = Readonly<Record<number, WireType>>;
 
 /** Reads a message that is a field of another: its length comes first. */
-export function readMessage(reader: BinaryReader, fields: Fields, read: (field: number) => void): void {
+export function readMessage(reader: MessageReader, fields: Fields, read: (field: number) => void): void {
+  reader.count();
   const length = reader.uint32();
   readFields(reader, reader.pos + length, fields, read);
 }

@@ -6,10 +6,11 @@ import { parseTracesJson } from "./otlp-json.ts";
 import { parseTracesProtobuf } from "./otlp-protobuf.ts";
 
 /** A value of OTLP, in either encoding. */
-type Value = { readonly map: Readonly<Record<string, Value>> } | number | string;
+type Value = { readonly map: Readonly<Record<string, Value>> } | bigint | number | string;
 
 function inJson(value: Value): object {
   if (typeof value === "string") return { stringValue: value };
+  if (typeof value === "bigint") return { intValue: String(value) };
   if (typeof value === "number") return { doubleValue: Number.isFinite(value) ? value : String(value) };
   return { kvlistValue: { values: Object.entries(value.map).map(([key, each]) => ({ key, value: inJson(each) })) } };
 }
@@ -17,6 +18,7 @@ function inJson(value: Value): object {
 function inProtobuf(value: Value): Uint8Array {
   const writer = new BinaryWriter();
   if (typeof value === "string") return writer.tag(1, 2).string(value).finish();
+  if (typeof value === "bigint") return writer.tag(3, 0).int64(value).finish();
   if (typeof value === "number") return writer.tag(4, 1).double(value).finish();
   const map = new BinaryWriter();
   for (const [key, each] of Object.entries(value.map)) map.tag(1, 2).bytes(pair(key, each));
@@ -57,6 +59,16 @@ describe.each(ENCODINGS)("a value in %s", (_name, read) => {
     expect([NaN, Infinity, -Infinity, 0.5].map(read)).toEqual(["NaN", "Infinity", "-Infinity", 0.5]);
   });
 
+  it("that is an integer is a number as long as that holds it", () => {
+    expect([7n, -5n, 2n ** 53n - 1n, 2n ** 53n + 1n, -(2n ** 63n)].map(read)).toEqual([
+      7,
+      -5,
+      Number.MAX_SAFE_INTEGER,
+      "9007199254740993",
+      "-9223372036854775808",
+    ]);
+  });
+
   it("that is a map of maps is text, quoted once", () => {
     expect(read({ map: { a: { map: { b: "c" } }, n: 0.5 } })).toBe('{"a":{"b":"c"},"n":0.5}');
   });
@@ -65,5 +77,21 @@ describe.each(ENCODINGS)("a value in %s", (_name, read) => {
     let value: Value = "x";
     for (let level = 0; level < 20; level++) value = { map: { k: value } };
     expect(String(read(value)).length).toBeLessThan(200);
+  });
+});
+
+describe("a request of more parts than anybody sends", () => {
+  it("is refused in protobuf, in which each may have two bytes", () => {
+    const events = Buffer.alloc(2 * 2_000_001);
+    for (let at = 0; at < events.length; at += 2) events[at] = (11 << 3) | 2;
+    const span = Buffer.concat([within(1, new Uint8Array(16).fill(1)), within(2, new Uint8Array(8).fill(1)), events]);
+    expect(() => parseTracesProtobuf(within(1, within(2, within(2, span))))).toThrow(
+      "Cannot read traces: a request must have 2000000 parts at most",
+    );
+  });
+
+  it("is refused in JSON", () => {
+    const body = `{"resourceSpans":[{"scopeSpans":[{"spans":[{"events":[${"{},".repeat(2_000_000)}{}]}]}]}]}`;
+    expect(() => parseTracesJson(body)).toThrow("Cannot read traces: a request must have 2000000 parts at most");
   });
 });

@@ -4,14 +4,14 @@ import type { Attributes, AttributeValue, ViewedSpan } from "../span.ts";
 const SPAN = 320;
 const PAIR = 32;
 
-/** About how many bytes a span takes in memory. What it shares with others is not counted. */
+/** About how many bytes a span takes in memory, without its resource. */
 export function spanBytes({ name, attributes, events = [], links = [], statusMessage = "" }: ViewedSpan): number {
-  let bytes = SPAN + name.length + statusMessage.length + links.length * 2 * PAIR + bytesOf(attributes);
-  for (const event of events) bytes += SPAN / 2 + event.name.length + bytesOf(event.attributes);
+  let bytes = SPAN + name.length + statusMessage.length + links.length * 2 * PAIR + attributeBytes(attributes);
+  for (const event of events) bytes += SPAN / 2 + event.name.length + attributeBytes(event.attributes);
   return bytes;
 }
 
-function bytesOf(attributes: Attributes): number {
+export function attributeBytes(attributes: Attributes): number {
   let bytes = 0;
   for (const value of Object.values(attributes)) bytes += PAIR + lengthOf(value);
   return bytes;

@@ -60,6 +60,25 @@ describe("a file of spans", () => {
     said.mockRestore();
   });
 
+  it("shows the others if some of it is damaged, and says so", async () => {
+    const said = vi.spyOn(console, "error").mockImplementation(() => {});
+    const db = join(folder, "spans.db");
+    {
+      await using viewer = await startViewer({ port: 0, db });
+      viewer.store.add(["a", "b", "c", "d"].map((letter) => span(...ids(letter))));
+    }
+    const file = new DatabaseSync(db);
+    const damage = file.prepare("UPDATE spans SET span = ? WHERE trace_id = ?");
+    damage.run("{", ids("a")[0]);
+    damage.run("null", ids("b")[0]);
+    damage.run(JSON.stringify(span(...ids("c"), { attributes: { none: null as never } })), ids("c")[0]);
+    file.close();
+    await using viewer = await startViewer({ port: 0, db });
+    expect([...viewer.store.summaries()].map(({ traceId }) => traceId[0])).toEqual(["d"]);
+    expect(said.mock.calls).toEqual([[expect.stringMatching(/^Cannot read 3 of the spans in .*spans.db/)]]);
+    said.mockRestore();
+  });
+
   it("is refused if it is something else, which stays as it is", async () => {
     const db = join(folder, "notes.txt");
     writeFileSync(db, "These are notes, and no database, however long they may get. ".repeat(100));

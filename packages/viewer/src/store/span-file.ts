@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 
 import type { ViewedSpan } from "../span.ts";
+import { spanBytes } from "./span-bytes.ts";
 import type { StoreObserver, TraceStore } from "./trace-store.ts";
 
 /** Spans in a file of SQLite, so that they are still there when the viewer is started again. What leaves the store leaves the file. */
@@ -40,9 +41,12 @@ export class SpanFile implements StoreObserver {
     // Before the store is read into: a smaller one than the last lets go of some, which leaves the file too.
     store.observe(this);
     this.#isRestoring = true;
-    const spans = this.#db.prepare("SELECT span FROM spans ORDER BY rowid").all();
-    store.add(spans.map(({ span }) => JSON.parse(span as string) as ViewedSpan));
+    const rows = this.#db.prepare("SELECT span FROM spans ORDER BY rowid").all();
+    const spans = rows.map(({ span }) => spanIn(String(span))).filter((span) => span !== undefined);
+    store.add(spans);
     this.#isRestoring = false;
+    const unreadable = rows.length - spans.length;
+    if (unreadable > 0) console.error(`Cannot read ${unreadable} of the spans in ${this.#path}: the others are shown`);
   }
 
   added(spans: readonly ViewedSpan[]): void {
@@ -80,5 +84,16 @@ export class SpanFile implements StoreObserver {
 
   close(): void {
     this.#db.close();
+  }
+}
+
+/** What is damaged, or from a version that wrote otherwise, keeps nobody from seeing the others. */
+function spanIn(text: string): ViewedSpan | undefined {
+  try {
+    const span = JSON.parse(text) as ViewedSpan;
+    // What has no size is no span.
+    return span.traceId && span.spanId && spanBytes(span) > 0 ? span : undefined;
+  } catch {
+    return undefined;
   }
 }

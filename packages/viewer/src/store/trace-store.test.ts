@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import { span } from "../span.fixture.ts";
 import { TraceStore } from "./trace-store.ts";
@@ -33,6 +33,36 @@ it("past its bytes lets the oldest trace go, and counts what has gone", () => {
   for (const id of ["a", "b", "c", "d"]) store.add([span(id, "1", { attributes: { text: "x".repeat(10_000) } })]);
   expect([store.trace("a"), store.trace("b"), store.size.traces, store.dropped]).toEqual([[], [], 2, 2]);
   expect(store.size.bytes).toBeLessThanOrEqual(30_000);
+});
+
+describe("resources", () => {
+  const resource = (): object => ({ resource: { "service.name": "shop", text: "x".repeat(10_000) } });
+
+  it("that are equal are kept as one, and leave with the last span of theirs", () => {
+    const store = new TraceStore();
+    store.add([span("a", "1", resource()), span("b", "2", resource())]);
+    store.add([span("b", "2", resource())]);
+    expect(store.trace("a")[0]!.resource).toBe(store.trace("b")[0]!.resource);
+    expect(store.size.bytes).toBeGreaterThan(10_000);
+    expect(store.size.bytes).toBeLessThan(40_000);
+  });
+
+  it("count among the bytes as long as a span is of them", () => {
+    const empty = new TraceStore({ maxSpans: 1 });
+    empty.add([span("z", "1")]);
+    const store = new TraceStore({ maxSpans: 1 });
+    const shared = resource();
+    for (const trace of ["a", "b", "a"]) store.add([span(trace, "1", shared)]);
+    expect(store.size.bytes).toBeGreaterThan(10_000);
+    store.add([span("z", "1")]);
+    expect(store.size.bytes).toBe(empty.size.bytes);
+  });
+
+  it("past the bytes let the oldest trace go", () => {
+    const store = new TraceStore({ maxBytes: 100_000 });
+    for (let id = 0; id < 100; id++) store.add([span(`${id}`, "1", { resource: { text: `${id}`.repeat(10_000) } })]);
+    expect(store.size.spans).toBeLessThan(10);
+  });
 });
 
 it("refuses a size that is none", () => {

@@ -1,5 +1,6 @@
 import type { TraceSummary } from "../api.ts";
 import type { ViewedSpan } from "../span.ts";
+import { Resources } from "./resources.ts";
 import { spanBytes } from "./span-bytes.ts";
 import { summarize } from "./trace-summary.ts";
 
@@ -28,6 +29,7 @@ interface StoredTrace {
 export class TraceStore {
   readonly #traces = new Map<string, StoredTrace>();
   readonly #observers: StoreObserver[] = [];
+  readonly #resources = new Resources();
   readonly #maxSpans: number;
   readonly #maxBytes: number;
   #spans = 0;
@@ -49,7 +51,7 @@ export class TraceStore {
     this.#observers.push(observer);
   }
 
-  /** A span that comes again, as after a retry of its export, replaces itself. */
+  /** Takes the spans over, their resources too: equal ones become one. A span that comes again, as after a retry of its export, replaces itself. */
   add(spans: readonly ViewedSpan[]): void {
     for (const span of spans) this.#add(span);
     for (const observer of this.#observers) observer.added(spans);
@@ -62,6 +64,7 @@ export class TraceStore {
       this.#traces.set(span.traceId, (trace = { spans: new Map(), bytes: 0, summary: undefined }));
     const before = trace.spans.get(span.spanId);
     const bytes = spanBytes(span) - (before === undefined ? 0 : spanBytes(before));
+    this.#bytes += this.#resources.share(span) - (before === undefined ? 0 : this.#resources.leave(before));
     trace.spans.set(span.spanId, span);
     trace.summary = undefined;
     trace.bytes += bytes;
@@ -74,6 +77,7 @@ export class TraceStore {
     this.#traces.delete(id);
     this.#spans -= trace.spans.size;
     this.#bytes -= trace.bytes;
+    for (const span of trace.spans.values()) this.#bytes -= this.#resources.leave(span);
     this.#dropped += trace.spans.size;
     for (const observer of this.#observers) observer.dropped(id);
   }
