@@ -6,10 +6,13 @@ import { load } from "./load.ts";
 import type { Variant } from "./server.ts";
 
 const ROUNDS = Number(process.env["ROUNDS"] ?? 5);
-const REQUESTS = 30_000;
+const REQUESTS = 60_000;
 
 /** A server in service is warm: until it is, its compilers cost as much as what they compile. */
-const WARM_UP = 60_000;
+const WARM_UP = 100_000;
+
+/** Before each round, as a server that was idle has cold caches. */
+const AWAKE = 5_000;
 
 const VARIANTS: readonly Variant[] = [
   "bare",
@@ -28,7 +31,7 @@ interface Server {
 }
 
 async function start(framework: Framework, variant: Variant): Promise<Server> {
-  const child = fork(new URL("./server.ts", import.meta.url), [framework, variant], { execArgv: ["--expose-gc"] });
+  const child = fork(new URL("./server.ts", import.meta.url), [framework, variant]);
   const [{ port }] = (await once(child, "message")) as [{ port: number }];
   await load(port, WARM_UP);
   return { child, port };
@@ -36,6 +39,7 @@ async function start(framework: Framework, variant: Variant): Promise<Server> {
 
 /** Microseconds of CPU that the server uses for a request, and megabytes that it holds. */
 async function measure({ child, port }: Server): Promise<{ cpu: number; rss: number }> {
+  await load(port, AWAKE);
   child.send("begin");
   await once(child, "message");
   await load(port, REQUESTS);
