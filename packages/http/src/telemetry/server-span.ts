@@ -21,12 +21,20 @@ import { single } from "../headers.ts";
 import type { Observer, Outcome } from "../server/exchange.ts";
 import type { IncomingRequest } from "../server/incoming-request.ts";
 import { ATTR, DEADLINE_EXCEEDED, type EndedBy, knownMethod, redactQuery } from "./attributes.ts";
-import { httpMetadata, setHttpMetadata } from "./otel-keys.ts";
+import { type HttpMetadata, httpMetadata, setHttpMetadata } from "./otel-keys.ts";
 import { type Rpc, rpcAttributes, serverFault } from "./rpc.ts";
-import { tracer } from "./tracer.ts";
+import { SCOPE, tracer } from "./tracer.ts";
 
-/** Spans of ours: one that is found where a request arrives is another request's, of a server that is called from inside it. */
-const made = new WeakSet<Span>();
+/** That of a span of ours: one that is found where a request arrives is another request's, of a server that is called from inside it. */
+class OwnMetadata implements HttpMetadata {
+  readonly type = "http";
+  readonly span: Span;
+  route?: string;
+
+  constructor(span: Span) {
+    this.span = span;
+  }
+}
 
 /** The SERVER span of a request: ours, or one that an instrumentation has made, which we only add to. There are never two. */
 export class ServerSpan implements Observer {
@@ -55,10 +63,9 @@ export class ServerSpan implements Observer {
     const { rpc } = request;
     const method = rpc?.method ?? knownMethod(request.method);
     const span = tracing.startSpan(method, { kind: SpanKind.SERVER, attributes: attributes(request, method) }, parent);
-    made.add(span);
     captureHeaders(span, request, capture);
     const ctx = trace.setSpan(parent, span) as Context;
-    return new ServerSpan(setHttpMetadata(ctx, { type: "http", span }), span, true, method, rpc);
+    return new ServerSpan(setHttpMetadata(ctx, new OwnMetadata(span)), span, true, method, rpc);
   }
 
   /** One that an instrumentation has made for the request: it stays with what made it. */
@@ -144,20 +151,22 @@ function captureHeaders(span: Span, { headers }: IncomingRequest, capture: reado
 /** The span that an instrumentation has made for this request, if one has. */
 export function serverSpanOf(ctx: OtelContext): Span | undefined {
   const metadata = httpMetadata(ctx);
-  if (metadata !== undefined) return made.has(metadata.span) ? undefined : metadata.span;
+  if (metadata !== undefined) return metadata instanceof OwnMetadata ? undefined : metadata.span;
   const active = trace.getSpan(ctx) as MarkedSpan | undefined;
   if (active === undefined) return undefined;
   // Some leave no metadata, Sentry among them. Sentry's spans lead to the first of the service.
   const span = active._sentryRootSpan ?? active;
   // Only spans that are recorded tell their kind.
   const isServer = span.kind === SpanKind.SERVER || span.attributes?.["sentry.kind"] === "server";
-  return isServer && span.isRecording() && !made.has(span) ? span : undefined;
+  const isOurs = span.instrumentationScope?.name === SCOPE;
+  return isServer && !isOurs && span.isRecording() ? span : undefined;
 }
 
 /** What spans of SDKs have besides what the API says. */
 type MarkedSpan = Span & {
   readonly kind?: SpanKind;
   readonly attributes?: Readonly<Record<string, unknown>>;
+  readonly instrumentationScope?: { readonly name: string };
   readonly _sentryRootSpan?: MarkedSpan;
 };
 
@@ -183,6 +192,7 @@ function attributes(request: IncomingRequest, method: string): Record<string, st
 
 function splitAuthority(authority: string | undefined): [string | undefined, number | undefined] {
   if (authority === undefined) return [undefined, undefined];
-  const match = /^(.*):(\d+)$/.exec(authority);
-  return match === null ? [authority, undefined] : [match[1], Number(match[2])];
+  const colon = authority.lastIndexOf(":");
+  const port = colon === -1 ? NaN : Number(authority.slice(colon + 1) || NaN);
+  return Number.isInteger(port) ? [authority.slice(0, colon), port] : [authority, undefined];
 }

@@ -3,6 +3,9 @@ import { ProxyTracerProvider, type Tracer, type TracerProvider, trace } from "@o
 /** What the API hands out where no SDK has been set up. */
 const nothing = new ProxyTracerProvider().getDelegate();
 
+/** Who makes our spans. */
+export const SCOPE = "@throughline/http";
+
 let known: { readonly provider: TracerProvider; readonly tracer: Tracer } | undefined;
 
 /**
@@ -13,6 +16,6 @@ export function tracer(): Tracer | undefined {
   const global = trace.getTracerProvider();
   const provider = global instanceof ProxyTracerProvider ? global.getDelegate() : global;
   if (provider === nothing) return undefined;
-  if (known?.provider !== provider) known = { provider, tracer: provider.getTracer("@throughline/http") };
+  if (known?.provider !== provider) known = { provider, tracer: provider.getTracer(SCOPE) };
   return known.tracer;
 }
