@@ -64,19 +64,21 @@ export function receiveStream<R>(
 }
 
 function handle<R>(accepted: Accepted, reply: Reply, handling: Handling<R>): R | Promise<Awaited<R>> {
-  const { exchange, ctx, turn, isFirst, settings } = accepted;
+  const { exchange, turn, isFirst } = accepted;
   if (isFirst) {
     exchange.response = reply;
     follow(exchange, reply);
   }
-  const take = (settled: Turn): R => {
-    if (settled === "gone") return handling.leave();
-    if (settled !== "run") return handling.refuse(settled, !isFirst);
-    if (isFirst || ctx !== exchange.ctx) answerAtDeadline(exchange, ctx);
-    limitStream(exchange, settings);
-    return handling.run(ctx);
-  };
-  return turn instanceof Promise ? (turn.then(take) as Promise<Awaited<R>>) : take(turn);
+  if (!(turn instanceof Promise)) return take(accepted, turn, handling);
+  return turn.then((settled) => take(accepted, settled, handling)) as Promise<Awaited<R>>;
+}
+
+function take<R>({ exchange, ctx, isFirst, settings }: Accepted, turn: Turn, handling: Handling<R>): R {
+  if (turn === "gone") return handling.leave();
+  if (turn !== "run") return handling.refuse(turn, !isFirst);
+  if (isFirst || ctx !== exchange.ctx) answerAtDeadline(exchange, ctx);
+  limitStream(exchange, settings);
+  return handling.run(ctx);
 }
 
 /** What becomes of an error: we answer with a problem, nobody is left to answer, or it is the application's. */

@@ -153,11 +153,7 @@ function refused(exchange: Exchange, turn: Turn | Promise<Turn>): Turn | Promise
 
 /** What holds of the caller's limit and the server's own. */
 function serverBudget(callers: Budget | undefined, { defaultTimeout, maxTimeout }: ServerSettings): Budget | undefined {
-  return lesser(callers ?? budgetOf(defaultTimeout, "defaultTimeout"), budgetOf(maxTimeout, "maxTimeout"));
-}
-
-function budgetOf(ms: number | undefined, source: string): Budget | undefined {
-  return ms === undefined ? undefined : { ms, source };
+  return lesser(callers ?? defaultTimeout, maxTimeout);
 }
 
 function refusalOf(

@@ -87,12 +87,16 @@ export class Exchange {
   /** Has something called first thing when the response is over; at once if it is. */
   onEnd(ending: () => unknown): void {
     if (this.#isOver) ending();
-    else (this.#endings ??= []).push(ending);
+    // A list that is pushed to when it is empty makes room for many: most requests have one.
+    else if (this.#endings === undefined) this.#endings = [ending];
+    else this.#endings.push(ending);
   }
 
   /** Has one told how the request went. One that comes when it is over is told nothing. */
   observe(observer: Observer | undefined): void {
-    if (observer !== undefined && !this.#isOver) (this.#observers ??= []).push(observer);
+    if (observer === undefined || this.#isOver) return;
+    if (this.#observers === undefined) this.#observers = [observer];
+    else this.#observers.push(observer);
   }
 
   /** What to derive from further in: the context that is current there, unless ours has been lost on the way. */
@@ -119,10 +123,13 @@ export class Exchange {
   end({ isDelivered, status }: ResponseEnd): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    const [endings, observers, route, error] = [this.#endings, this.#observers, this.route, this.#error];
+    const endings = this.#endings;
+    const observers = this.#observers;
+    const route = this.route;
+    const error = this.#error;
     // The context may be held on to for long, by a pooled connection for one: what it holds must be light.
     this.#endings = this.#observers = this.route = this.response = this.connection = undefined;
-    for (const ending of endings ?? []) ending();
+    if (endings !== undefined) for (const ending of endings) ending();
     // A deadline is looked at before the context ends otherwise.
     const endedBy = observers === undefined ? undefined : this.#endedBy(isDelivered, status);
     this.#cancel?.(isDelivered ? RESPONSE_SENT : (error ?? withoutStack(() => new ClientDisconnected())));

@@ -1,6 +1,7 @@
 import { describe, type Duration, milliseconds, oneOf, refuseUnknown } from "@throughline/context";
 
 import { type DeadlineDialect, defaultDialects, isDialect } from "../deadline/dialects.ts";
+import type { Budget } from "../deadline/inbound-deadline.ts";
 import type { AcceptCriticality } from "../values/criticality.ts";
 import { type Trust, trustOf, type TrustOptions } from "../values/trust.ts";
 import type { AdmissionOptions } from "./admission-options.ts";
@@ -42,8 +43,8 @@ export interface ServerOptions {
 }
 
 export interface ServerSettings extends StreamLimits {
-  readonly maxTimeout: number | undefined;
-  readonly defaultTimeout: number | undefined;
+  readonly maxTimeout: Budget | undefined;
+  readonly defaultTimeout: Budget | undefined;
   readonly minBudget: number;
   readonly accept: readonly DeadlineDialect[];
   readonly invalidDeadline: "reject" | "ignore";
@@ -92,8 +93,8 @@ export function serverSettings(options: ServerOptions): ServerSettings {
   oneOf("mode", mode, ["observe", "propagate", "enforce"], ACTION);
   oneOf("invalidDeadline", invalidDeadline, ["reject", "ignore"], ACTION);
   return {
-    maxTimeout: optional(maxTimeout, "maxTimeout"),
-    defaultTimeout: optional(defaultTimeout, "defaultTimeout"),
+    maxTimeout: budget(maxTimeout, "maxTimeout"),
+    defaultTimeout: budget(defaultTimeout, "defaultTimeout"),
     minBudget: milliseconds(minBudget, ACTION, "minBudget"),
     firstByteTimeout: optional(firstByteTimeout, "firstByteTimeout"),
     idleTimeout: optional(idleTimeout, "idleTimeout"),
@@ -105,6 +106,11 @@ export function serverSettings(options: ServerOptions): ServerSettings {
     trust: trust === undefined ? undefined : trustOf(trust),
     captureHeaders: captureHeaders.map((name) => name.toLowerCase()),
   };
+}
+
+function budget(duration: Duration | undefined, source: string): Budget | undefined {
+  const ms = optional(duration, source);
+  return ms === undefined ? undefined : { ms, source };
 }
 
 function optional(duration: Duration | undefined, name: string): number | undefined {

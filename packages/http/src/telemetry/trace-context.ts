@@ -21,7 +21,8 @@ const getter: TextMapGetter<RequestHeaders> = {
 export function extractTrace<C extends OtelContext>(ctx: C, headers: RequestHeaders): C {
   // Derived by `setValue`, a Context stays one.
   if (propagated()) return propagation.extract(ctx, headers, getter) as C;
-  const caller = parseTraceparent(single(headers, "traceparent") ?? "", single(headers, "tracestate"));
+  const value = single(headers, "traceparent");
+  const caller = value === undefined ? undefined : parseTraceparent(value, headers);
   return caller === undefined ? ctx : (trace.setSpanContext(ctx, caller) as C);
 }
 
@@ -60,7 +61,7 @@ const characters = Buffer.alloc(LENGTH + 1);
  * Version, trace, span and flags. Not by a regular expression, and not from the string itself, which take several times as long: every request
  * brings one.
  */
-function parseTraceparent(value: string, state: string | undefined): SpanContext | undefined {
+function parseTraceparent(value: string, headers: RequestHeaders): SpanContext | undefined {
   if (value.length < LENGTH) return undefined;
   characters.write(value, "latin1");
   const version = bitsOf(0, 2);
@@ -74,6 +75,7 @@ function parseTraceparent(value: string, state: string | undefined): SpanContext
     traceFlags: DIGITS[characters[LENGTH - 1]!]! & TraceFlags.SAMPLED,
     isRemote: true,
   };
+  const state = single(headers, "tracestate");
   return state === undefined ? caller : { ...caller, traceState: createTraceState(state) };
 }
 
