@@ -73,7 +73,7 @@ async function count(servers: readonly DrainableServer[]): Promise<Counts> {
   const traffics = servers.map(trafficOf);
   const connections = await Promise.all(servers.map(connectionsOf));
   return {
-    exchanges: sum(traffics.map(({ exchanges }) => exchanges.length)),
+    exchanges: sum(traffics.map(({ count }) => count)),
     sessions: sum(traffics.map(({ sessions }) => sessions.size)),
     deadlines: armedDeadlines(),
     connections: sum(connections),

@@ -12,7 +12,7 @@ export { withoutCancel } from "./without-cancel.ts";
 // For the packages beside this one.
 export { callAfter } from "./alarm.ts";
 export { isAttached } from "./attached.ts";
-export { beforeOthers } from "./before-others.ts";
+export { beforeOthers, type FirstToKnow, type Stoppable } from "./before-others.ts";
 export { carry } from "./current.ts";
 export { describe } from "./describe.ts";
 export { deadlineDetails, hasDeadline } from "./details.ts";

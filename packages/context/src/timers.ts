@@ -18,8 +18,16 @@ export interface Alarm {
  *
  * Node keeps one list of timers for each distinct duration, and with tens of thousands of distinct ones alive a single
  * `setTimeout` can take milliseconds. Deadlines are just that: many, and all different.
+ *
+ * It is not pushed to and popped from: an array that is nearly empty gives its room back at each `pop`, to ask for it again at the next `push`.
  */
-const heap: Alarm[] = [];
+const heap: (Alarm | undefined)[] = [];
+
+/** How many there are in it. */
+let size = 0;
+
+/** Room in the heap that is not worth giving back. */
+const SMALL = 1024;
 
 /** Longest delay that `setTimeout` takes; a longer one would fire at once. */
 const LONGEST_DELAY = 2 ** 31 - 1;
@@ -29,8 +37,8 @@ let armed: { at: number; timer: NodeJS.Timeout; by: typeof setTimeout } | undefi
 
 /** Has what is due called when its time has come, and never before. */
 export function arm(alarm: Alarm): void {
-  alarm.slot = heap.length;
-  heap.push(alarm);
+  alarm.slot = size;
+  heap[size++] = alarm;
   if (alarm.keepsAlive) keepAlive(1);
   up(alarm.slot);
   // A faked timer that has been taken away will never fire: what waits behind it must not wait for ever.
@@ -42,7 +50,9 @@ export function disarm(alarm: Alarm): void {
   const slot = alarm.slot;
   if (slot === -1) return;
   alarm.slot = -1;
-  const last = heap.pop()!;
+  const last = heap[--size]!;
+  heap[size] = undefined;
+  if (size === 0 && heap.length > SMALL) heap.length = 0;
   if (last !== alarm) {
     put(last, slot);
     up(slot);
@@ -53,7 +63,7 @@ export function disarm(alarm: Alarm): void {
 
 /** How many deadlines are armed. */
 export function armedDeadlines(): number {
-  return heap.length;
+  return size;
 }
 
 /** How many alarms the process must wait for. */
@@ -62,7 +72,7 @@ let waiting = 0;
 function keepAlive(change: 1 | -1): void {
   waiting += change;
   if (waiting > 0) armed?.timer.ref();
-  else if (heap.length > 0) armed?.timer.unref();
+  else if (size > 0) armed?.timer.unref();
   else stop();
 }
 
@@ -120,8 +130,8 @@ function down(slot: number): void {
   const alarm = heap[slot]!;
   for (;;) {
     let below = 2 * slot + 1;
-    if (below >= heap.length) break;
-    if (below + 1 < heap.length && heap[below + 1]!.at < heap[below]!.at) below += 1;
+    if (below >= size) break;
+    if (below + 1 < size && heap[below + 1]!.at < heap[below]!.at) below += 1;
     if (heap[below]!.at >= alarm.at) break;
     put(heap[below]!, slot);
     slot = below;

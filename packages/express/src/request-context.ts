@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-import { carry } from "@throughline/context";
-import { acceptor, receiveNode, sendProblem, type ServerOptions } from "@throughline/http";
+import { carry, type Context } from "@throughline/context";
+import { acceptor, type Handling, type Problem, receiveNode, sendProblem, type ServerOptions } from "@throughline/http";
 
 import { type Routed, routeOf } from "./route.ts";
 
@@ -24,10 +24,33 @@ export type Middleware = (
 export function requestContext(options?: ServerOptions): Middleware {
   const accept = acceptor(options);
   return function requestContext(req, res, next) {
-    return receiveNode<void>(accept, req, res, () => routeOf(req as Routed), {
-      run: (ctx) => carry(ctx, next),
-      refuse: (problem, started) => sendProblem(req, res, problem, started),
-      leave: () => {},
-    });
+    return receiveNode(accept, req, res, new Serving(req, res, next));
   };
+}
+
+/** A request in Express's hands. A class, as functions made for each request weigh more than all else that is. */
+class Serving implements Handling<void> {
+  readonly #req: IncomingMessage;
+  readonly #res: ServerResponse;
+  readonly #next: () => void;
+
+  constructor(req: IncomingMessage, res: ServerResponse, next: () => void) {
+    this.#req = req;
+    this.#res = res;
+    this.#next = next;
+  }
+
+  run(ctx: Context): void {
+    carry(ctx, this.#next);
+  }
+
+  refuse(problem: Problem, started: boolean): void {
+    sendProblem(this.#req, this.#res, problem, started);
+  }
+
+  leave(): void {}
+
+  route(): string | undefined {
+    return routeOf(this.#req as Routed);
+  }
 }

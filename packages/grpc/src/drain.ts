@@ -31,7 +31,7 @@ export function drain(server: Server, { within, ...others }: DrainOptions): Prom
 
 async function drainWithin(server: Server, ms: number): Promise<void> {
   const traffic = serversOf(server).map(trafficOf);
-  const running = (): Exchange[] => traffic.flatMap(({ exchanges }) => exchanges);
+  const running = (): Exchange[] => traffic.flatMap((each) => [...each]);
   const until = performance.now() + ms;
   for (const exchange of running()) exchange.declaredAt = Math.min(exchange.declaredAt, until);
   const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));

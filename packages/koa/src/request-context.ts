@@ -38,7 +38,7 @@ export function requestContext(options?: ServerOptions): Middleware {
   const accept = acceptor(options);
   return async function requestContext(koa, next) {
     const { req, res } = koa;
-    return receiveNode<Promise<void>>(accept, req, res, () => route(koa), {
+    return receiveNode<Promise<void>>(accept, req, res, {
       async run(ctx) {
         try {
           await carry(ctx, next);
@@ -52,6 +52,7 @@ export function requestContext(options?: ServerOptions): Middleware {
         answer(koa, problem, started);
       },
       async leave() {},
+      route: () => routeOf(koa),
     });
   };
 }
@@ -65,7 +66,7 @@ function answer(koa: KoaContext, problem: Problem, started: boolean): void {
 }
 
 /** Where @koa/router leaves the route that matched. */
-function route(koa: KoaContext): string | undefined {
+function routeOf(koa: KoaContext): string | undefined {
   const matched = (koa as { _matchedRoute?: unknown })._matchedRoute;
   return typeof matched === "string" ? matched : undefined;
 }

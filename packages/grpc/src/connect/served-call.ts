@@ -24,7 +24,7 @@ export class ServedCall implements ExchangeResponse {
     this.#answered.promise.catch(() => {});
     const aborted = (): void => this.#aborted(signal);
     signal.addEventListener("abort", aborted, { once: true });
-    exchange.onEnd(() => signal.removeEventListener("abort", aborted));
+    exchange.onEnd({ stop: () => signal.removeEventListener("abort", aborted) });
   }
 
   /** The handler's response, unless ours is first. */

@@ -6,6 +6,7 @@ import { causes } from "../causes.ts";
 import { type Accepted, type Acceptor, exchangeOf } from "../server/acceptor.ts";
 import type { Turn } from "../server/admission.ts";
 import { answerOf } from "../server/answer.ts";
+import type { Router } from "../server/exchange.ts";
 import { answerAtDeadline, follow } from "../server/follow.ts";
 import { NodeIncoming, StreamIncoming } from "../server/incoming-request.ts";
 import { type Problem, problemOf } from "../server/problem.ts";
@@ -19,7 +20,7 @@ import { StreamReply } from "./stream-reply.ts";
 const incoming = (req: NodeRequest): NodeIncoming => new NodeIncoming(req);
 
 /** What a host does with a request, once that is known. */
-export interface Handling<R> {
+export interface Handling<R> extends Router {
   /** Runs what is further in, in the context. */
   run(ctx: Context): R;
   /** Answers instead. */
@@ -31,20 +32,17 @@ export interface Handling<R> {
 /**
  * Receives a request of Node's servers, and follows its response: the context ends when the response is out, or when the
  * client goes away before. The host is told what to do with it: now, or when its turn has come.
- *
- * @param route the matched route, asked for at the end, when routers have done their work
  */
 export function receiveNode<R>(
   accept: Acceptor,
   req: NodeRequest,
   res: NodeResponse,
-  route: () => string | undefined,
   handling: Handling<R>,
 ): R | Promise<Awaited<R>> {
   const accepted = accept(req, incoming);
   const reply = replyOf(req, res);
   if (accepted.isFirst) {
-    accepted.exchange.route = route;
+    accepted.exchange.route = handling;
     joinTraffic(accepted.exchange, req.socket, "stream" in res ? res.stream.session : undefined);
   }
   return handle(accepted, reply, handling);

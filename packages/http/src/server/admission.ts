@@ -87,9 +87,11 @@ export class Admission {
         }
       },
     });
-    exchange.onEnd(() => {
-      this.#running.delete(exchange);
-      this.#next();
+    exchange.onEnd({
+      stop: () => {
+        this.#running.delete(exchange);
+        this.#next();
+      },
     });
     return "run";
   }

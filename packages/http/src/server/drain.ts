@@ -52,7 +52,7 @@ export function drain(server: DrainableServer, { within, ...others }: DrainOptio
 async function drainWithin(server: DrainableServer, traffic: Traffic, ms: number): Promise<void> {
   refuseAll(server);
   const until = performance.now() + ms;
-  for (const exchange of traffic.exchanges) exchange.declaredAt = Math.min(exchange.declaredAt, until);
+  for (const exchange of traffic) exchange.declaredAt = Math.min(exchange.declaredAt, until);
   const closed = once(server, "close");
   const idle = untilIdle(server, traffic);
   server.close();
@@ -60,7 +60,7 @@ async function drainWithin(server: DrainableServer, traffic: Traffic, ms: number
 
   const abort = new AbortController();
   const late = delay(ms, "late", { signal: abort.signal }).catch(() => undefined);
-  if ((await Promise.race([closed, idle, late])) === "late") await haveTheLastWord(() => traffic.exchanges, closed);
+  if ((await Promise.race([closed, idle, late])) === "late") await haveTheLastWord(() => [...traffic], closed);
   abort.abort();
   await closeAll(server, traffic, closed);
 }
@@ -70,7 +70,7 @@ function untilIdle(server: DrainableServer, traffic: Traffic): Promise<void> {
   return new Promise((resolve) => {
     const look = (): void => {
       if ("closeIdleConnections" in server) server.closeIdleConnections();
-      if (traffic.exchanges.length === 0) resolve();
+      if (traffic.count === 0) resolve();
     };
     // The response that has just ended leaves its connection idle a moment later.
     traffic.onLeave = () => void setImmediate(look);

@@ -4,7 +4,9 @@ import {
   createKey,
   current,
   DeadlineExceeded,
+  type FirstToKnow,
   isAttached,
+  type Stoppable,
   withoutStack,
   withValue,
 } from "@throughline/context";
@@ -21,7 +23,10 @@ const RESPONSE_SENT = new ResponseSent();
 
 const exchangeKey = createKey<Exchange>("exchange");
 
-type Route = string | (() => string | undefined) | undefined;
+/** One that can be asked for the route that has matched. */
+export interface Router {
+  route?(): string | undefined;
+}
 
 /** How a response ended, as the host saw it. */
 export interface ResponseEnd {
@@ -55,7 +60,7 @@ export interface Observer {
 }
 
 /** One request being served, from its arrival to the end of its response. */
-export class Exchange {
+export class Exchange implements FirstToKnow {
   /** What the request runs in. */
   readonly ctx: Context;
   /** What to answer instead of running any handler. */
@@ -65,15 +70,17 @@ export class Exchange {
   /** When the time is up for the services that are called from here, on the monotonic clock. It ends nothing here. */
   declaredAt: number = Infinity;
   /** The route that has matched, or whom to ask at the end, when routers have done their work. */
-  route: Route = undefined;
+  route: string | Router | undefined = undefined;
   /** Headers that were taken away, for whoever verifies what they say. */
   heldBack: HeldBack | undefined = undefined;
   /** What its response waits on, with those of other requests, in the order in which they came: a connection of HTTP/1. */
   connection: object | undefined = undefined;
+  /** What it is counted among, and those before and after it there. */
   traffic: Traffic | undefined = undefined;
-  place = 0;
+  next: Exchange | undefined = undefined;
+  previous: Exchange | undefined = undefined;
   readonly #cancel: CancelFunc | undefined;
-  #endings: (() => unknown)[] | undefined;
+  #endings: Stoppable[] | undefined;
   #observers: Observer[] | undefined;
   #error: unknown;
   #isOver = false;
@@ -84,9 +91,9 @@ export class Exchange {
     this.refusal = refusal;
   }
 
-  /** Has something called first thing when the response is over; at once if it is. */
-  onEnd(ending: () => unknown): void {
-    if (this.#isOver) ending();
+  /** Has something stopped first thing when the response is over; at once if it is. */
+  onEnd(ending: Stoppable): void {
+    if (this.#isOver) ending.stop();
     // A list that is pushed to when it is empty makes room for many: most requests have one.
     else if (this.#endings === undefined) this.#endings = [ending];
     else this.#endings.push(ending);
@@ -114,6 +121,12 @@ export class Exchange {
     this.response?.answerFor(error, this);
   }
 
+  /** A deadline is answered without the handler, of this context or of one that is earlier further in. */
+  contextEnded(ctx: Context): void {
+    const error = ctx.err();
+    if (isDeadline(error)) this.answerFor(error);
+  }
+
   /** Remembers why the response is what it is. The first error counts. */
   fail(error: unknown): void {
     this.#error ??= error;
@@ -129,7 +142,7 @@ export class Exchange {
     const error = this.#error;
     // The context may be held on to for long, by a pooled connection for one: what it holds must be light.
     this.#endings = this.#observers = this.route = this.response = this.connection = undefined;
-    if (endings !== undefined) for (const ending of endings) ending();
+    if (endings !== undefined) for (const ending of endings) ending.stop();
     // A deadline is looked at before the context ends otherwise.
     const endedBy = observers === undefined ? undefined : this.#endedBy(isDelivered, status);
     this.#cancel?.(isDelivered ? RESPONSE_SENT : (error ?? withoutStack(() => new ClientDisconnected())));
@@ -163,10 +176,10 @@ function tellAll(observers: readonly Observer[], outcome: Outcome, exchange: Exc
 }
 
 /** A router that cannot be asked has no route to tell. */
-function routeOf(route: Route): string | undefined {
-  if (typeof route !== "function") return route;
+function routeOf(route: string | Router | undefined): string | undefined {
+  if (typeof route !== "object") return route;
   try {
-    return route();
+    return route.route?.();
   } catch {
     return undefined;
   }

@@ -1,7 +1,7 @@
 import { beforeOthers, type Context, hasDeadline } from "@throughline/context";
 
 import { leaveTraffic } from "../node/node-traffic.ts";
-import { type Exchange, isDeadline } from "./exchange.ts";
+import type { Exchange } from "./exchange.ts";
 import type { Reply } from "./reply.ts";
 
 /** Has the exchange end with its response: it is out, or the client has gone away before. */
@@ -19,10 +19,5 @@ export function follow(exchange: Exchange, reply: Reply): void {
  * @param ctx the exchange's own context, or one with an earlier deadline
  */
 export function answerAtDeadline(exchange: Exchange, ctx: Context): void {
-  if (!hasDeadline(ctx)) return;
-  const stop = beforeOthers(ctx, () => {
-    const error = ctx.err();
-    if (isDeadline(error)) exchange.answerFor(error);
-  });
-  exchange.onEnd(stop);
+  if (hasDeadline(ctx)) exchange.onEnd(beforeOthers(ctx, exchange));
 }

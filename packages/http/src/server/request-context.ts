@@ -36,7 +36,7 @@ export function requestContext<Req extends NodeRequest, Res extends NodeResponse
       if (problemOf(error) === undefined) throw error;
       replyOf(req, res).breakOff();
     };
-    return receiveNode<Done>(accept, req, res, noRoute, {
+    return receiveNode<Done>(accept, req, res, {
       ...leaving,
       run: (ctx) => attempt(() => carry(ctx, listener, req, res), fail),
       refuse: (problem, started) => sendProblem(req, res, problem, started),
@@ -74,9 +74,6 @@ export function streamContext(
 }
 
 const leaving: Pick<Handling<Done>, "leave"> = { leave: () => {} };
-
-/** There is no router. */
-function noRoute(): undefined {}
 
 /** Calls a function that may throw, or return a promise that rejects. */
 function attempt(call: () => Done, fail: (error: unknown) => void): Done {

@@ -21,7 +21,7 @@ export function limitStream(exchange: Exchange, { firstByteTimeout, idleTimeout 
     const stop = callAfter(firstByteTimeout, () => {
       if (!response.isBegun) exceed(exchange, firstByteTimeout, "firstByteTimeout");
     });
-    exchange.onEnd(stop);
+    exchange.onEnd({ stop });
   }
   if (idleTimeout !== undefined) watchMovement(exchange, response, idleTimeout);
 }
@@ -39,7 +39,7 @@ function watchMovement(exchange: Exchange, response: ExchangeResponse, idleTimeo
     else stop = callAfter(Math.max(1, idleTimeout / LOOKS), look);
   };
   look();
-  exchange.onEnd(() => stop());
+  exchange.onEnd({ stop: () => stop() });
 }
 
 function exceed(exchange: Exchange, budget: number, source: string): void {

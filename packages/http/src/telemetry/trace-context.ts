@@ -68,7 +68,8 @@ function parseTraceparent(value: string, headers: RequestHeaders): SpanContext |
   const hasDashes = characters[2] === DASH && characters[35] === DASH && characters[52] === DASH;
   const [trace, span, flags] = [bitsOf(3, 35), bitsOf(36, 52), bitsOf(53, LENGTH)];
   if (!hasDashes || (version | trace | span | flags) >= 16 || trace === 0 || span === 0) return undefined;
-  if (value.startsWith("ff") || (value.length > LENGTH && (version === 0 || characters[LENGTH] !== DASH))) return undefined;
+  if (value.startsWith("ff") || (value.length > LENGTH && (version === 0 || characters[LENGTH] !== DASH)))
+    return undefined;
   const caller = {
     traceId: value.slice(3, 35),
     spanId: value.slice(36, 52),
