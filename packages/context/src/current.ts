@@ -58,12 +58,20 @@ function enter<Args extends unknown[], R>(ctx: Context, fn: (...args: Args) => R
  * Express did and some do, when the next handler is called.
  */
 export function carry<Args extends unknown[], R>(ctx: Context, fn: (...args: Args) => R, ...args: Args): R {
-  return otel.with(ctx, enterRequest<Args, R>, undefined, ctx, fn, args);
+  // Where nothing was active before, there is nothing to put back.
+  const isFirst = otel.active() === ROOT_CONTEXT && storage.getStore() === undefined;
+  return otel.with(ctx, enterRequest<Args, R>, undefined, ctx, isFirst, fn, args);
 }
 
-function enterRequest<Args extends unknown[], R>(ctx: Context, fn: (...args: Args) => R, args: Args): R {
+function enterRequest<Args extends unknown[], R>(
+  ctx: Context,
+  isFirst: boolean,
+  fn: (...args: Args) => R,
+  args: Args,
+): R {
   const active = otel.active();
   const isCarried = isContext(active) && active.scope === ctx.scope;
+  if (isCarried && isFirst) return fn(...args);
   return storage.run(isCarried ? { request: ctx } : ctx, fn, ...args);
 }
 
