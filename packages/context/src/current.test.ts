@@ -240,9 +240,12 @@ describe("a request whose context an instrumentation replaces by the one that wa
   const before = trace.setSpanContext(ROOT_CONTEXT, spanOf(TRACE, "b7ad6b7169203331"));
   const request = withValue(trace.setSpanContext(ctx, spanOf(TRACE, "b7ad6b7169203331")), key, "request");
 
+  /** A request that comes when an instrumentation has made its span. */
+  const serve = <R>(ctx: Context, fn: () => R): R => otel.with(before, () => carry(ctx, fn));
+
   it("still has its own, with the span that is active", async () => {
     const later = trace.setSpanContext(before, spanOf(TRACE, "c7ad6b7169203331"));
-    await carry(request, () =>
+    await serve(request, () =>
       otel.with(later, async () => {
         await null;
         expect(current().value(key)).toBe("request");
@@ -257,18 +260,25 @@ describe("a request whose context an instrumentation replaces by the one that wa
     ["of telemetry's own traffic", () => suppressTracing(before)],
     ["that is the root", () => ROOT_CONTEXT],
   ])("has a context %s as it is", (_what, active) => {
-    carry(request, () => otel.with(active(), () => expect(current().value(key)).toBeUndefined()));
+    serve(request, () => otel.with(active(), () => expect(current().value(key)).toBeUndefined()));
   });
 
   it("that has ended is not come back to", () => {
     const [ended, cancel] = withCancel(request);
-    carry(ended, () => {
+    serve(ended, () => {
       cancel();
       otel.with(before, () => expect(current().value(key)).toBeUndefined());
     });
   });
 
+  it("is kept once where nothing was active before, as there is nothing to be put back", () => {
+    carry(request, () => {
+      expect(current()).toBe(request);
+      otel.with(before, () => expect(current().value(key)).toBeUndefined());
+    });
+  });
+
   it("is not come back to from a context of ours that was run further in", () => {
-    carry(request, () => run(other, () => expect(current().value(key)).toBe("elsewhere")));
+    serve(request, () => run(other, () => expect(current().value(key)).toBe("elsewhere")));
   });
 });
