@@ -11,6 +11,9 @@ const REQUESTS = 60_000;
 /** A server in service is warm: until it is, its compilers cost as much as what they compile. */
 const WARM_UP = 100_000;
 
+/** Of each variant: one process may be luckier with its compilers than the next. */
+const PROCESSES = 2;
+
 /** Before each round, as a server that was idle has cold caches. */
 const AWAKE = 5_000;
 
@@ -54,8 +57,10 @@ function median(values: readonly number[]): number {
 
 /** All variants side by side, in rounds, so that what else the machine does meets each of them. */
 async function compare(framework: Framework): Promise<void> {
-  const servers = new Map<Variant, Server>();
-  for (const variant of VARIANTS) servers.set(variant, await start(framework, variant));
+  const servers: [Variant, Server][] = [];
+  for (let process = 0; process < PROCESSES; process++) {
+    for (const variant of VARIANTS) servers.push([variant, await start(framework, variant)]);
+  }
   const results = new Map(VARIANTS.map((variant) => [variant, { cpu: [] as number[], rss: [] as number[] }]));
   for (let round = 0; round < ROUNDS; round++) {
     for (const [variant, server] of servers) {
@@ -64,7 +69,7 @@ async function compare(framework: Framework): Promise<void> {
       results.get(variant)!.rss.push(rss);
     }
   }
-  for (const { child } of servers.values()) child.disconnect();
+  for (const [, { child }] of servers) child.disconnect();
 
   const floor = results.get("bare")!.cpu;
   console.log(`\n${framework}\n`);
@@ -83,5 +88,7 @@ async function compare(framework: Framework): Promise<void> {
   }
 }
 
-console.log(`Node ${process.version}, ${REQUESTS} requests a round, median of ${ROUNDS} interleaved rounds`);
+console.log(
+  `Node ${process.version}, ${REQUESTS} requests a round, median of ${ROUNDS} interleaved rounds of ${PROCESSES} processes each`,
+);
 for (const framework of ["express", "koa"] as const) await compare(framework);

@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-import { carry } from "@throughline/context";
+import { carry, type Context } from "@throughline/context";
 import {
   acceptor,
   answerOf,
+  type Handling,
   isRepresentationHeader,
   judge,
   type Problem,
@@ -36,25 +37,41 @@ export type Middleware = (koa: KoaContext, next: () => Promise<unknown>) => Prom
  */
 export function requestContext(options?: ServerOptions): Middleware {
   const accept = acceptor(options);
-  return async function requestContext(koa, next) {
-    const { req, res } = koa;
-    return receiveNode<Promise<void>>(accept, req, res, {
-      async run(ctx) {
-        try {
-          await carry(ctx, next);
-        } catch (error) {
-          const verdict = judge(error, req, res);
-          if (verdict === "pass") throw error;
-          if (verdict !== "gone") answer(koa, verdict, true);
-        }
-      },
-      async refuse(problem, started) {
-        answer(koa, problem, started);
-      },
-      async leave() {},
-      route: () => routeOf(koa),
-    });
+  return function requestContext(koa, next) {
+    return receiveNode(accept, koa.req, koa.res, new Serving(koa, next));
   };
+}
+
+/** A request in Koa's hands. A class, as functions made for each request weigh more than all else that is. */
+class Serving implements Handling<Promise<void>> {
+  readonly #koa: KoaContext;
+  readonly #next: () => Promise<unknown>;
+
+  constructor(koa: KoaContext, next: () => Promise<unknown>) {
+    this.#koa = koa;
+    this.#next = next;
+  }
+
+  async run(ctx: Context): Promise<void> {
+    try {
+      await carry(ctx, this.#next);
+    } catch (error) {
+      const { req, res } = this.#koa;
+      const verdict = judge(error, req, res);
+      if (verdict === "pass") throw error;
+      if (verdict !== "gone") answer(this.#koa, verdict, true);
+    }
+  }
+
+  async refuse(problem: Problem, started: boolean): Promise<void> {
+    answer(this.#koa, problem, started);
+  }
+
+  async leave(): Promise<void> {}
+
+  route(): string | undefined {
+    return routeOf(this.#koa);
+  }
 }
 
 function answer(koa: KoaContext, problem: Problem, started: boolean): void {

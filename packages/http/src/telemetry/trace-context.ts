@@ -64,10 +64,11 @@ const characters = Buffer.alloc(LENGTH + 1);
 function parseTraceparent(value: string, headers: RequestHeaders): SpanContext | undefined {
   if (value.length < LENGTH) return undefined;
   characters.write(value, "latin1");
+  if (characters[2] !== DASH || characters[35] !== DASH || characters[52] !== DASH) return undefined;
   const version = bitsOf(0, 2);
-  const hasDashes = characters[2] === DASH && characters[35] === DASH && characters[52] === DASH;
-  const [trace, span, flags] = [bitsOf(3, 35), bitsOf(36, 52), bitsOf(53, LENGTH)];
-  if (!hasDashes || (version | trace | span | flags) >= 16 || trace === 0 || span === 0) return undefined;
+  const trace = bitsOf(3, 35);
+  const span = bitsOf(36, 52);
+  if ((version | trace | span | bitsOf(53, LENGTH)) >= 16 || trace === 0 || span === 0) return undefined;
   if (value.startsWith("ff") || (value.length > LENGTH && (version === 0 || characters[LENGTH] !== DASH)))
     return undefined;
   const caller = {
