@@ -177,22 +177,34 @@ function attributes(request: IncomingRequest, method: string): Record<string, st
     const server = { [ATTR_SERVER_ADDRESS]: host, [ATTR_SERVER_PORT]: port };
     return { ...rpcAttributes(request.rpc), ...server, [ATTR_CLIENT_ADDRESS]: request.clientAddress };
   }
-  return {
+  const told: Record<string, string | number | undefined> = {
     [ATTR_HTTP_REQUEST_METHOD]: method,
     [ATTR_URL_SCHEME]: request.scheme,
     [ATTR_URL_PATH]: mark === -1 ? request.target : request.target.slice(0, mark),
-    [ATTR_URL_QUERY]: mark === -1 ? undefined : redactQuery(request.target.slice(mark)).slice(1),
     [ATTR_SERVER_ADDRESS]: host,
     [ATTR_SERVER_PORT]: port,
     [ATTR_CLIENT_ADDRESS]: request.clientAddress,
     [ATTR_NETWORK_PROTOCOL_VERSION]: request.protocolVersion,
-    [ATTR_USER_AGENT_ORIGINAL]: single(request.headers, "user-agent"),
   };
+  // An SDK looks at each twice, also at one that is not there.
+  if (mark !== -1) told[ATTR_URL_QUERY] = redactQuery(request.target.slice(mark)).slice(1);
+  const agent = single(request.headers, "user-agent");
+  if (agent !== undefined) told[ATTR_USER_AGENT_ORIGINAL] = agent;
+  return told;
 }
 
-function splitAuthority(authority: string | undefined): [string | undefined, number | undefined] {
+type Address = readonly [host: string | undefined, port: number | undefined];
+
+/** Most requests to a service ask for the same as the one before. */
+let last: { readonly authority: string; readonly address: Address } | undefined;
+
+function splitAuthority(authority: string | undefined): Address {
   if (authority === undefined) return [undefined, undefined];
-  const colon = authority.lastIndexOf(":");
-  const port = colon === -1 ? NaN : Number(authority.slice(colon + 1) || NaN);
-  return Number.isInteger(port) ? [authority.slice(0, colon), port] : [authority, undefined];
+  if (last?.authority !== authority) last = { authority, address: split(authority) };
+  return last.address;
+}
+
+function split(authority: string): Address {
+  const [, host, port] = /^(.*):(\d+)$/.exec(authority) ?? [];
+  return port === undefined ? [authority, undefined] : [host, Number(port)];
 }
