@@ -58,21 +58,20 @@ function enter<Args extends unknown[], R>(ctx: Context, fn: (...args: Args) => R
  * Express did and some do, when the next handler is called.
  */
 export function carry<Args extends unknown[], R>(ctx: Context, fn: (...args: Args) => R, ...args: Args): R {
-  // Where nothing was active before, there is nothing to put back.
-  const isFirst = otel.active() === ROOT_CONTEXT && storage.getStore() === undefined;
-  return otel.with(ctx, enterRequest<Args, R>, undefined, ctx, isFirst, fn, args);
+  return otel.with(ctx, enterRequest<Args, R>, undefined, ctx, otel.active(), fn, args);
 }
 
 function enterRequest<Args extends unknown[], R>(
   ctx: Context,
-  isFirst: boolean,
+  before: OtelContext,
   fn: (...args: Args) => R,
   args: Args,
 ): R {
   const active = otel.active();
-  const isCarried = isContext(active) && active.scope === ctx.scope;
-  if (isCarried && isFirst) return fn(...args);
-  return storage.run(isCarried ? { request: ctx } : ctx, fn, ...args);
+  if (!isContext(active) || active.scope !== ctx.scope) return storage.run(ctx, fn, ...args);
+  // Where nothing was active before, there is nothing to put back.
+  if (before === ROOT_CONTEXT && storage.getStore() === undefined) return fn(...args);
+  return storage.run({ request: ctx }, fn, ...args);
 }
 
 /** A function that calls `fn` with `ctx` as the current context, wherever it is called from: for event listeners, pools and queues. */
