@@ -1,3 +1,4 @@
+import { context, ROOT_CONTEXT, trace } from "@opentelemetry/api";
 import { background, type Context, current, DeadlineExceeded, run, withTimeout } from "@throughline/context";
 import { ClientDisconnected, ResponseSent } from "@throughline/http";
 import { describe, expect, it, vi } from "vitest";
@@ -139,6 +140,19 @@ describe("with an SDK", () => {
     ]);
     expect(innermost!.parentSpanContext?.spanId).toBe(call!.spanContext().spanId);
     expect(call!.parentSpanContext?.spanId).toBe(outermost!.spanContext().spanId);
+  });
+
+  it("so it has where somebody has passed on no more of the context than the span", async () => {
+    const inner = requestContext(() => new Response("inner"));
+    const outer = requestContext(() => {
+      const left = trace.setSpan(ROOT_CONTEXT, trace.getSpan(current())!);
+      return context.with(left, () => inner(new Request("http://inner.example/")));
+    });
+    await (await outer(new Request(URL_))).text();
+    expect((await spans.take(2)).map(({ attributes }) => attributes["server.address"]).sort()).toEqual([
+      "inner.example",
+      "shop.example",
+    ]);
   });
 
   it.each([
