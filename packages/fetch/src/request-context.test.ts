@@ -149,10 +149,8 @@ describe("with an SDK", () => {
       return context.with(left, () => inner(new Request("http://inner.example/")));
     });
     await (await outer(new Request(URL_))).text();
-    expect((await spans.take(2)).map(({ attributes }) => attributes["server.address"]).sort()).toEqual([
-      "inner.example",
-      "shop.example",
-    ]);
+    const addresses = (await spans.take(2)).map(({ attributes }) => attributes["server.address"]);
+    expect(new Set(addresses)).toEqual(new Set(["inner.example", "shop.example"]));
   });
 
   it.each([
