@@ -20,15 +20,21 @@ const KEY_VALUE: Fields = { 1: LengthDelimited, 2: LengthDelimited };
 
 /** Reads one, with its key, into others. */
 export function readAttribute(reader: MessageReader, into: Record<string, AttributeValue>, level: number): void {
-  let key = "";
-  let value: AttributeValue = "null";
-  readMessage(reader, KEY_VALUE, (field) => {
-    if (field === 1) key = reader.string();
-    else value = readValue(reader, level);
-  });
+  const [key, part] = readPair(reader, level);
+  const value = flattened(part);
   if (key !== "__proto__") into[key] = value;
   // A name like any other.
   else Object.defineProperty(into, key, { value, enumerable: true, configurable: true, writable: true });
+}
+
+function readPair(reader: MessageReader, level: number): [key: string, value: Part] {
+  let key = "";
+  let value: Part = "null";
+  readMessage(reader, KEY_VALUE, (field) => {
+    if (field === 1) key = reader.string();
+    else value = readPart(reader, level);
+  });
+  return [key, value];
 }
 
 const VALUE: Fields = {
@@ -40,10 +46,6 @@ const VALUE: Fields = {
   6: LengthDelimited,
   7: LengthDelimited,
 };
-
-function readValue(reader: MessageReader, level: number): AttributeValue {
-  return flattened(readPart(reader, level));
-}
 
 /** A value, in which maps are still maps. */
 function readPart(reader: MessageReader, level: number): Part {
@@ -68,15 +70,7 @@ function readList(reader: MessageReader, level: number): Part[] {
 }
 
 function readMap(reader: MessageReader, level: number): Part {
-  const entries: [string, Part][] = [];
-  readMessage(reader, FIRST, () => {
-    let key = "";
-    let value: Part = "null";
-    readMessage(reader, KEY_VALUE, (field) => {
-      if (field === 1) key = reader.string();
-      else value = readPart(reader, level);
-    });
-    entries.push([key, value]);
-  });
-  return Object.fromEntries(entries);
+  const pairs: [string, Part][] = [];
+  readMessage(reader, FIRST, () => pairs.push(readPair(reader, level)));
+  return Object.fromEntries(pairs);
 }
