@@ -228,6 +228,15 @@ describe("the clock", () => {
   });
 });
 
+describe("a timeout that was computed", () => {
+  it.each([0, -1, -0.5, -8.64e15])("of %j milliseconds has ended already, with a budget of 0", (timeout) => {
+    const [ctx] = withTimeout(background, timeout);
+    expect(ctx.err()).toBeInstanceOf(DeadlineExceeded);
+    expect(ctx.err()).toMatchObject({ budget: 0 });
+    expect(ctx.remaining()).toBe(0);
+  });
+});
+
 describe("what is not a duration or a time", () => {
   it("withTimeout refuses a number without a unit, as it comes from an environment variable", () => {
     for (const timeout of ["5", "1y", "2 hours"])
@@ -243,7 +252,7 @@ describe("what is not a duration or a time", () => {
     expect(withTimeout(background, 8.64e15)[0].deadline!.getTime()).toBe(8.64e15);
   });
 
-  it.each([Number.NaN, -1, Infinity, 8.65e15, "soon", "", "1 fortnight", "-1s", "1e3s"])(
+  it.each([Number.NaN, Infinity, -Infinity, 8.65e15, "soon", "", "1 fortnight", "-1s", "1e3s"])(
     "withTimeout refuses %j",
     (timeout) => {
       expect(() => withTimeout(background, timeout as never)).toThrow(RangeError);

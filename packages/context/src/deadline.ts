@@ -4,7 +4,7 @@ import { type CancelFunc, cancellable } from "./cancel.ts";
 import { now } from "./clock.ts";
 import type { Context } from "./context.ts";
 import { describe } from "./describe.ts";
-import { type Duration, milliseconds } from "./duration.ts";
+import { type Duration, remainingTime } from "./duration.ts";
 import { Limit } from "./limit.ts";
 import { refuseUnknown } from "./options.ts";
 import { parentOf } from "./parent.ts";
@@ -19,13 +19,14 @@ export interface DeadlineOptions {
 
 /**
  * A context that ends once `timeout` has passed (Go: `WithTimeout` and `WithTimeoutCause`). A deadline of the parent that
- * is not later stays in force. With 0 the context has ended already. A deadline alone keeps no process alive.
+ * is not later stays in force. With 0 or a negative number the context has ended already: `deadline - now` is negative when it matters
+ * most. A deadline alone keeps no process alive.
  *
- * @throws RangeError if the timeout is NaN, negative, infinite, beyond a Date's range, or a string without a known unit
+ * @throws RangeError if the timeout is NaN, infinite, beyond a Date's range, or a string without a known unit
  */
 export function withTimeout(parent: OtelContext, timeout: Duration, options?: DeadlineOptions): [Context, CancelFunc] {
   const up = parentOf(parent);
-  const budget = milliseconds(timeout, "derive a context");
+  const budget = remainingTime(timeout, "derive a context");
   return limited(up, now() + budget, budget, options, undefined);
 }
 

@@ -30,6 +30,16 @@ export function milliseconds(duration: Duration, action: string, name = "timeout
   throw new RangeError(`Cannot ${action}: ${wanted(name)}: current value is ${describe(duration)}`);
 }
 
+/**
+ * A time that is left, in milliseconds: as {@link milliseconds}, but a negative number is no time left, 0. For durations of one call, which
+ * may be computed; options that are written down once stay strict.
+ */
+export function remainingTime(duration: Duration, action: string, name = "timeout"): number {
+  return typeof duration === "number" && duration < 0 && duration >= -LONGEST
+    ? 0
+    : milliseconds(duration, action, name);
+}
+
 function wanted(name: string): string {
   return `'${name}' must be zero or more milliseconds, or a duration such as "250ms", "2s" or "1m"`;
 }

@@ -12,7 +12,22 @@ export type ContextErrorCode = "ABORT_ERR" | "DEADLINE_EXCEEDED";
  */
 export abstract class ContextError extends Error {
   abstract readonly code: ContextErrorCode;
+  /** The HTTP status that stands for this error: frameworks that know http-errors (Koa, Fastify, Nest, h3) answer with it. */
+  abstract readonly statusCode: number;
+  /** The same as `statusCode`, for frameworks that read this name. */
+  abstract readonly status: number;
+  /** Whether a framework may show the message to the client (http-errors): true below 500. */
+  abstract readonly expose: boolean;
 }
+
+/**
+ * Under this symbol an error of a sibling package says which HTTP status stands for it. A cancellation that it caused has the same: one
+ * by a server that drains is 503. Statuses of other errors are not taken over: that of an upstream's response is not ours.
+ */
+export const STATUS: unique symbol = Symbol.for("@throughline/context/status");
+
+/** Not registered, but what proxies write into their logs for a client that closed the connection (nginx). */
+const CLIENT_CLOSED_REQUEST = 499;
 
 /** The context was cancelled (Go: `context.Canceled`). Named as the platform names an abort. */
 export class Canceled extends ContextError {
@@ -21,6 +36,18 @@ export class Canceled extends ContextError {
 
   constructor(message = "context canceled", options?: ErrorOptions) {
     super(message, options);
+  }
+
+  get statusCode(): number {
+    return (this.cause as { [STATUS]?: number } | null | undefined)?.[STATUS] ?? CLIENT_CLOSED_REQUEST;
+  }
+
+  get status(): number {
+    return this.statusCode;
+  }
+
+  get expose(): boolean {
+    return this.statusCode < 500;
   }
 }
 
@@ -40,6 +67,9 @@ export class DeadlineExceeded extends ContextError implements Partial<DeadlineDe
   declare readonly code: "DEADLINE_EXCEEDED";
   /** As Go's `net.Error` has it. */
   declare readonly timeout: true;
+  declare readonly statusCode: 504;
+  declare readonly status: 504;
+  declare readonly expose: false;
   declare readonly budget?: number;
   declare readonly elapsed?: number;
   declare readonly source?: string;
@@ -54,7 +84,14 @@ export class DeadlineExceeded extends ContextError implements Partial<DeadlineDe
 
 // On the prototypes, as the platform's own errors have them: an error is made for every request that is cancelled.
 Object.assign(Canceled.prototype, { name: "AbortError", code: "ABORT_ERR" });
-Object.assign(DeadlineExceeded.prototype, { name: "TimeoutError", code: "DEADLINE_EXCEEDED", timeout: true });
+Object.assign(DeadlineExceeded.prototype, {
+  name: "TimeoutError",
+  code: "DEADLINE_EXCEEDED",
+  timeout: true,
+  statusCode: 504,
+  status: 504,
+  expose: false,
+});
 
 brand(ContextError, Symbol.for("@throughline/context/ContextError"));
 brand(Canceled, Symbol.for("@throughline/context/Canceled"));

@@ -16,7 +16,10 @@ export { beforeOthers, type FirstToKnow, type Stoppable } from "./before-others.
 export { carry } from "./current.ts";
 export { describe } from "./describe.ts";
 export { deadlineDetails, hasDeadline } from "./details.ts";
-export { milliseconds } from "./duration.ts";
+export { milliseconds, remainingTime } from "./duration.ts";
+export { brand } from "./brand.ts";
+export { STATUS } from "./errors.ts";
+export { parentOf } from "./parent.ts";
 export { callable, oneOf, refuseUnknown, wholeNumber } from "./options.ts";
 export { isSuppressed } from "./suppressed.ts";
 export { withoutStack } from "./ending.ts";

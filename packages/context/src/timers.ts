@@ -33,7 +33,7 @@ const SMALL = 1024;
 const LONGEST_DELAY = 2 ** 31 - 1;
 
 /** When the Node timer fires, on the monotonic clock, and what made it: a faked `setTimeout` that has been taken away never fires. */
-let armed: { at: number; timer: NodeJS.Timeout; by: typeof setTimeout } | undefined;
+let armed: { at: number; timer: Partial<NodeJS.Timeout>; by: typeof setTimeout } | undefined;
 
 /** Has what is due called when its time has come, and never before. */
 export function arm(alarm: Alarm): void {
@@ -71,13 +71,14 @@ let waiting = 0;
 
 function keepAlive(change: 1 | -1): void {
   waiting += change;
-  if (waiting > 0) armed?.timer.ref();
-  else if (size > 0) armed?.timer.unref();
+  // A timer of jsdom, of a browser or of a faked clock is a number, or an object without these.
+  if (waiting > 0) armed?.timer.ref?.();
+  else if (size > 0) armed?.timer.unref?.();
   else stop();
 }
 
 function stop(): void {
-  clearTimeout(armed?.timer);
+  clearTimeout(armed?.timer as NodeJS.Timeout | undefined);
   armed = undefined;
 }
 
@@ -90,9 +91,9 @@ function schedule(at: number): void {
   // Node truncates to whole milliseconds: rounded up, so that it does not wake before the time.
   const delay = Math.min(Math.max(Math.ceil(at - time), 1), LONGEST_DELAY);
   // A timer keeps the AsyncLocalStorage stores of whoever set it. This one serves everybody, so it must hold nobody's.
-  const timer = nobody.runInAsyncScope(setTimeout, undefined, expire, delay) as NodeJS.Timeout;
+  const timer = nobody.runInAsyncScope(setTimeout, undefined, expire, delay) as Partial<NodeJS.Timeout>;
   // A deadline alone keeps no process alive, as with AbortSignal.timeout.
-  if (waiting === 0) timer.unref();
+  if (waiting === 0) timer.unref?.();
   armed = { at: time + delay, timer, by: setTimeout };
 }
 

@@ -6,7 +6,10 @@ import type { Key } from "./key.ts";
 import { parentOf } from "./parent.ts";
 
 /** What a value must be, for keys of which that is known: it throws where one is not. */
-const checks = new Map<symbol, (value: never) => void>();
+const CHECKS = Symbol.for("@throughline/context/checks.1");
+const shared = globalThis as { [CHECKS]?: Map<symbol, (value: never) => void> };
+// One map for all installed copies of this package: a declaration made through one copy holds for values bound through another.
+const checks = (shared[CHECKS] ??= new Map());
 
 /** Has every value that is bound to the key checked, in the place where it is bound. */
 export function checkValues<T>(key: Key<T>, check: (value: T) => void): void {

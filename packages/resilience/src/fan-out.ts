@@ -5,6 +5,7 @@ import {
   type Duration,
   describe,
   milliseconds,
+  parentOf,
   oneOf,
   refuseUnknown,
   run,
@@ -56,6 +57,7 @@ export async function fanOut<Item, T>(
   fn: (ctx: Context, item: Item, index: number) => T | PromiseLike<T>,
   options: FanOutOptions = {},
 ): Promise<FanOut<T>> {
+  parentOf(ctx, ACTION);
   callable("fn", fn, ACTION);
   const settings = settingsOf(options);
   ctx.throwIfDone();

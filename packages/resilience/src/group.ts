@@ -1,4 +1,4 @@
-import { callable, type Context, refuseUnknown, run, wholeNumber, withCancel } from "@throughline/context";
+import { callable, type Context, parentOf, refuseUnknown, run, wholeNumber, withCancel } from "@throughline/context";
 
 import { Semaphore } from "./semaphore.ts";
 
@@ -33,6 +33,7 @@ export interface Group extends AsyncDisposable {
  * @throws TypeError, RangeError if an option is wrong
  */
 export function group(ctx: Context, { limit = Infinity, ...others }: GroupOptions = {}): Group {
+  parentOf(ctx, "make a group");
   refuseUnknown(others, "make a group");
   const slots = new Semaphore(wholeNumber("limit", limit, 1, "make a group"));
   const [scope, cancel] = withCancel(ctx);

@@ -6,6 +6,7 @@ import {
   describe,
   type Duration,
   milliseconds,
+  parentOf,
   refuseUnknown,
   run,
   wholeNumber,
@@ -49,6 +50,7 @@ export async function hedge<T>(
   fn: (ctx: Context, attempt: number) => T | PromiseLike<T>,
   policy: HedgePolicy,
 ): Promise<T> {
+  parentOf(ctx, ACTION);
   callable("fn", fn, ACTION);
   const settings = settingsOf(policy);
   ctx.throwIfDone();

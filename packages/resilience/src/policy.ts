@@ -1,4 +1,4 @@
-import { callable, type Context, describe, run, withSignal } from "@throughline/context";
+import { callable, type Context, describe, parentOf, run, withSignal } from "@throughline/context";
 
 /** A policy of `cockatiel`, or what is made of several by its `wrap`: a circuit breaker, a bulkhead. */
 export interface ExecutionPolicy {
@@ -16,6 +16,7 @@ export async function withPolicy<T>(
   policy: ExecutionPolicy,
   fn: (ctx: Context) => T | PromiseLike<T>,
 ): Promise<T> {
+  parentOf(ctx, "run under a policy");
   callable("fn", fn, "run under a policy");
   if (typeof policy?.execute !== "function") {
     throw new TypeError(

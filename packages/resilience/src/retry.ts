@@ -5,6 +5,7 @@ import {
   type Duration,
   callable,
   milliseconds,
+  parentOf,
   refuseUnknown,
   run,
   wholeNumber,
@@ -59,6 +60,7 @@ export async function retry<T>(
   fn: (ctx: Context, attempt: number) => T | PromiseLike<T>,
   policy: RetryPolicy = {},
 ): Promise<T> {
+  parentOf(ctx, ACTION);
   callable("fn", fn, ACTION);
   const settings = settingsOf(policy);
   settings.budget?.deposit();
@@ -74,7 +76,8 @@ export async function retry<T>(
     } catch (error) {
       ctx.throwIfDone();
       if (!isWorthAnother(error, scope, attempt, settings)) throw error;
-      const wait = Math.max(settings.backoff(attempt), settings.retryAfter?.(error) ?? 0);
+      // Added to what the server asks for, so that clients which were told the same time do not return together.
+      const wait = (settings.retryAfter?.(error) ?? 0) + settings.backoff(attempt);
       if (wait >= ctx.remaining() || settings.budget?.withdraw() === false) throw error;
       settings.onRetry?.({ error, attempts: attempt, wait });
       await sleep(ctx, wait);

@@ -1,4 +1,4 @@
-import { afterFunc, type Context, wholeNumber } from "@throughline/context";
+import { afterFunc, type Context, parentOf, wholeNumber } from "@throughline/context";
 
 /** Gives back what was acquired. A second call does nothing. `using _ = await semaphore.acquire(ctx)` does it at the end of the block. */
 export type Release = (() => void) & Disposable;
@@ -30,6 +30,7 @@ export class Semaphore {
    * @throws RangeError if the weight is not a whole number of at least 0
    */
   async acquire(ctx: Context, weight = 1): Promise<Release> {
+    parentOf(ctx, "acquire a semaphore");
     wholeNumber("weight", weight, 0, "acquire a semaphore");
     ctx.throwIfDone();
     const free = this.#take(weight);

@@ -1,13 +1,14 @@
-import { afterFunc, callAfter, type Context, type Duration, milliseconds } from "@throughline/context";
+import { afterFunc, callAfter, type Context, type Duration, parentOf, remainingTime } from "@throughline/context";
 
 /**
- * Resolves once the time has passed, and not before.
+ * Resolves once the time has passed, and not before. A negative number is no time: it resolves at once (Go: `time.Sleep`).
  *
  * @returns a promise that rejects with `ctx.err()`, at once, when the context ends first or has ended already
  * @throws RangeError if the duration is none
  */
 export async function sleep(ctx: Context, duration: Duration): Promise<void> {
-  const ms = milliseconds(duration, "sleep", "duration");
+  parentOf(ctx, "sleep");
+  const ms = remainingTime(duration, "sleep", "duration");
   ctx.throwIfDone();
   return new Promise((resolve, reject) => {
     const stopWaiting = afterFunc(ctx, () => {
