@@ -13,7 +13,7 @@ interface Route {
   readonly path?: unknown;
 }
 
-interface Application {
+export interface Application {
   /** Of Express 5 and 4. */
   readonly router?: { readonly stack?: readonly Layer[] };
   readonly _router?: { readonly stack?: readonly Layer[] };
@@ -58,7 +58,7 @@ function find(route: Route, app: Application): (string | undefined)[] {
   );
 }
 
-function stackOf(app: Application): readonly Layer[] {
+export function stackOf(app: Application): readonly Layer[] {
   // Express 4 throws where its application is asked for `router`.
   return (app._router ?? app.router)?.stack ?? [];
 }

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { carry, type Context } from "@throughline/context";
 import { acceptor, type Handling, type Problem, receiveNode, sendProblem, type ServerOptions } from "@throughline/http";
 
+import { observeHandlers } from "./async-handlers.ts";
 import { type Routed, routeOf } from "./route.ts";
 
 /** A handler as Express 4 and 5 take it; written with Node's types, of which theirs are made. */
@@ -24,6 +25,12 @@ export type Middleware = (
 export function requestContext(options?: ServerOptions): Middleware {
   const accept = acceptor(options);
   return function requestContext(req, res, next) {
+    if (typeof next !== "function") {
+      throw new TypeError(
+        "Cannot receive a request: this is Express middleware, called as (req, res, next); for Koa it is in @throughline/koa, for node:http in @throughline/http",
+      );
+    }
+    observeHandlers((req as Routed).app);
     return receiveNode(accept, req, res, new Serving(req, res, next));
   };
 }
