@@ -4,11 +4,14 @@ import { carry, type Context } from "@throughline/context";
 import {
   acceptor,
   answerOf,
+  exchangeOf,
   type Handling,
   isRepresentationHeader,
   judge,
   type Problem,
+  readInContext,
   receiveNode,
+  replyOf,
   type ServerOptions,
 } from "@throughline/http";
 
@@ -19,6 +22,7 @@ export interface KoaContext {
   status: number;
   body: unknown;
   set(headers: Record<string, string>): void;
+  onerror?(error: unknown): void;
 }
 
 export type Middleware = (koa: KoaContext, next: () => Promise<unknown>) => Promise<void>;
@@ -38,8 +42,21 @@ export type Middleware = (koa: KoaContext, next: () => Promise<unknown>) => Prom
 export function requestContext(options?: ServerOptions): Middleware {
   const accept = acceptor(options);
   return function requestContext(koa, next) {
+    if (koa?.req === undefined || typeof next !== "function") {
+      throw new TypeError(
+        "Cannot receive a request: this is Koa middleware, called as (ctx, next); for Express it is in @throughline/express, for node:http in @throughline/http",
+      );
+    }
+    Object.assign(koa, { onerror: reportError });
     return receiveNode(accept, koa.req, koa.res, new Serving(koa, next));
   };
+}
+
+/** Koa reports the end of each connection that is lost as an error of the application. */
+function reportError(this: KoaContext, error: unknown): void {
+  const { req, res } = this;
+  if (error != null && judge(error, req, res) === "gone") return;
+  (Object.getPrototypeOf(this) as KoaContext).onerror?.call(this, error);
 }
 
 /** A request in Koa's hands. A class, as functions made for each request weigh more than all else that is. */
@@ -55,6 +72,8 @@ class Serving implements Handling<Promise<void>> {
   async run(ctx: Context): Promise<void> {
     try {
       await carry(ctx, this.#next);
+      // Koa begins to read it when all middlewares are done, outside of them.
+      readInContext(exchangeOf(this.#koa.req)?.entered ?? ctx, this.#koa.body);
     } catch (error) {
       const { req, res } = this.#koa;
       const verdict = judge(error, req, res);
@@ -76,6 +95,8 @@ class Serving implements Handling<Promise<void>> {
 
 function answer(koa: KoaContext, problem: Problem, started: boolean): void {
   const { status, headers, body } = answerOf(problem, started, koa.req.headers.accept);
+  // As with an answer of ours by other ways: what is left of the request must not keep the next one waiting.
+  replyOf(koa.req, koa.res).leaveUnread();
   for (const name of koa.res.getHeaderNames()) if (isRepresentationHeader(name)) koa.res.removeHeader(name);
   koa.status = status;
   koa.body = body;
