@@ -8,6 +8,8 @@ export class FetchIncoming implements IncomingRequest {
   readonly #url: URL;
   /** The same as Node's server has it, which a handler may look at too. */
   readonly #node: NodeIncoming | undefined;
+  /** What a host's immutable headers should be. */
+  #changed: Headers | undefined;
 
   constructor(request: Request, host: NodeHost | undefined) {
     this.#request = request;
@@ -61,14 +63,35 @@ export class FetchIncoming implements IncomingRequest {
     this.#node?.replace(name, value);
   }
 
+  removeTrailers(isUnwanted: (name: string) => boolean): void {
+    this.#node?.removeTrailers(isUnwanted);
+  }
+
   #change(change: (headers: Headers) => void): void {
+    const request = this.#request;
     try {
-      change(this.#request.headers);
+      change(request.headers);
     } catch {
-      // Those of a host that lets nobody change them are hidden by others.
-      const headers = new Headers(this.#request.headers);
-      change(headers);
-      Object.defineProperty(this.#request, "headers", { value: headers, configurable: true });
+      this.#changed ??= new Headers(request.headers);
+      change(this.#changed);
+      Object.defineProperty(request, "headers", { value: this.#changed, configurable: true });
     }
+    // A host's own kind of request may keep a real one, of which copies are made.
+    for (const key of Reflect.ownKeys(request)) {
+      const kept: unknown = (request as unknown as Record<PropertyKey, unknown>)[key];
+      if (kept instanceof Request) change(kept.headers);
+    }
+  }
+
+  /** The request for the handler: where its headers could not be changed, another with the same body, as all copies of the first have them still. */
+  handlersRequest(): Request {
+    const request = this.#request;
+    if (this.#changed === undefined || request.bodyUsed) return request;
+    const replacement = new Request(request, { headers: this.#changed });
+    for (const key of Reflect.ownKeys(request)) {
+      const property = Object.getOwnPropertyDescriptor(request, key)!;
+      if (key !== "headers" && !Object.hasOwn(replacement, key)) Object.defineProperty(replacement, key, property);
+    }
+    return replacement;
   }
 }

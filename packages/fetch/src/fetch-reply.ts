@@ -1,39 +1,72 @@
-import { type Exchange, type ExchangeResponse, follow, joinTraffic, type Reply, replyOf } from "@throughline/http";
+import {
+  emitInContext,
+  type Exchange,
+  type ExchangeResponse,
+  follow,
+  isDisconnect,
+  joinTraffic,
+  readInContext,
+  type Reply,
+  replyOf,
+} from "@throughline/http";
 
 import { answerError } from "./answer-error.ts";
 import type { NodeHost } from "./node-host.ts";
-import { rebodied } from "./rebodied.ts";
-import { type BodyEnd, watchedBody, type WatchedBody } from "./watched-body.ts";
+import { type BodyEnd, type Breakable, watchedBody, type WatchedBody, watchInPlace } from "./watched-body.ts";
+
+/** Nginx's status for a request whose client has gone: for logs of the host, as there is nobody to read it. */
+const CLIENT_CLOSED_REQUEST = 499;
+
+/** Hosts other than Node read a response by their own native means, which see nothing that is defined on the object. */
+const isNode = process.versions["bun"] === undefined && !("Deno" in globalThis);
 
 /** The response of a fetch handler, from before there is one to the end of its body. */
 export class FetchReply implements ExchangeResponse {
   readonly #exchange: Exchange;
+  readonly #request: Request;
+  /** The host's own response, where it shows that: it reports the end of the request better than a signal and a body do. */
   readonly #reply: Reply | undefined;
   #race: Race | undefined;
-  #body: WatchedBody | undefined;
+  #body: Breakable | undefined;
   #chunks = 0;
-  isBegun = false;
+  #isReturned = false;
 
-  constructor(exchange: Exchange, host: NodeHost | undefined) {
+  constructor(exchange: Exchange, request: Request, host: NodeHost | undefined) {
     this.#exchange = exchange;
+    this.#request = request;
     exchange.response = this;
     if (host === undefined) return;
-    // It tells better than a request's signal and a body, which a host does not read for HEAD.
     const { req, res } = host;
     joinTraffic(exchange, req.socket, "stream" in res ? res.stream.session : undefined);
+    emitInContext(exchange, req, res);
     this.#reply = replyOf(req, res);
     follow(exchange, this.#reply);
   }
 
-  /** Where there is no connection to look at, it is the chunks that were read. */
+  get isBegun(): boolean {
+    return this.#reply?.isBegun ?? this.#isReturned;
+  }
+
+  get isAborted(): boolean {
+    return this.#reply?.isAborted ?? this.#request.signal.aborted;
+  }
+
+  /** Where there is no connection to look at, the number of chunks that were read. */
   get progress(): number {
     return this.#reply?.progress ?? this.#chunks;
   }
 
-  /** Gives the handler's response, or ours if that is first, and has the exchange told of its end: when the body has been read, or cannot be, or when there is nobody left to read it. */
-  async respond(request: Request, answer: () => Promise<Response>): Promise<Response> {
-    const exchange = this.#exchange;
-    const gone = (): void => exchange.end({ isDelivered: false });
+  closeConnection(): void {
+    this.#reply?.closeConnection();
+  }
+
+  /**
+   * Gives the handler's response, or ours if that is first, and reports the end of the exchange: when the body has been read, or cannot be, or when
+   * the client has gone.
+   */
+  async respond(answer: () => Promise<Response>): Promise<Response> {
+    const request = this.#request;
+    const gone = (): void => this.#exchange.end({ isDelivered: false });
     if (request.signal.aborted) gone();
     else request.signal.addEventListener("abort", gone, { once: true });
     this.#race = new Race(request, answer());
@@ -41,28 +74,60 @@ export class FetchReply implements ExchangeResponse {
     try {
       response = await this.#race.first;
     } catch (error) {
+      const isGone = this.isAborted && isDisconnect(error);
       gone();
+      // The host would report a failure of the application.
+      if (isGone) return new Response(null, { status: CLIENT_CLOSED_REQUEST });
       throw error;
     }
-    this.isBegun = true;
-    const { status } = response;
-    if (response.body === null) {
+    this.#isReturned = true;
+    return this.#reply === undefined ? this.#watched(response) : this.#readByNode(response, this.#reply);
+  }
+
+  /** The response itself: its end is that of the host's own. */
+  #readByNode(response: Response, reply: Reply): Response {
+    const exchange = this.#exchange;
+    if (this.#race!.isOurs) {
+      reply.leaveUnread();
+      return response;
+    }
+    readInContext(exchange.entered, response.body, (error) => exchange.fail(error));
+    return response;
+  }
+
+  /** The response, with a look at how its body is read. */
+  #watched(response: Response): Response {
+    const { status, body: stream } = response;
+    // A body of a foreign kind tells nothing of its end.
+    if (typeof stream?.getReader !== "function") {
       this.#ended({ how: "read" }, status);
       return response;
     }
-    const body = watchedBody(response.body, (end) => this.#ended(end, status), {
-      passed: () => void (this.#chunks += 1),
-      isDropTold: this.#reply === undefined,
-    });
+    const watch = (): WatchedBody =>
+      watchedBody(stream, (end) => this.#ended(end, status), {
+        ctx: this.#exchange.entered,
+        passed: () => void (this.#chunks += 1),
+        isDropTold: true,
+      });
     // From here on a head is out: what ends the request breaks the body off, which must not end as if it were whole. (What says that the
     // time is up may go out after it.)
-    if (exchange.refusal === undefined && exchange.ctx.err() === undefined) this.#body = body;
-    return rebodied(response, body.stream);
+    const isBreakable = this.#exchange.refusal === undefined && this.#exchange.ctx.err() === undefined;
+    if (isNode && stream instanceof ReadableStream) {
+      const body = watchInPlace(stream, watch, () => this.#ended({ how: "canceled" }, status));
+      if (isBreakable) this.#body = body;
+      return response;
+    }
+    const body = watch();
+    if (isBreakable) this.#body = body;
+    return new Response(body.stream, response);
   }
 
   answerFor(error: unknown, exchange: Exchange): void {
-    if (!this.isBegun) {
+    if (!this.#isReturned) {
       if (this.#race?.answer(error) === true) exchange.fail(error);
+    } else if (this.#reply !== undefined) {
+      // Ours is whole, and only has to leave.
+      if (!this.#race!.isOurs) this.#reply.answerFor(error, exchange);
     } else if (this.#body !== undefined) {
       exchange.fail(error);
       this.#body.breakOff(error);
@@ -71,8 +136,6 @@ export class FetchReply implements ExchangeResponse {
 
   #ended(end: BodyEnd, status: number): void {
     if (end.how === "failed") this.#exchange.fail(end.error);
-    // That the host has read it all does not say that it is out.
-    if (end.how === "read" && this.#reply !== undefined) return;
     this.#exchange.end({ isDelivered: end.how === "read", status });
   }
 }
@@ -80,6 +143,8 @@ export class FetchReply implements ExchangeResponse {
 /** The handler's answer against ours. One that comes too late is given up. */
 class Race {
   readonly first: Promise<Response>;
+  /** Whether the answer is ours. */
+  isOurs = false;
   readonly #request: Request;
   readonly #handlers: Promise<Response>;
   readonly #resolve: (response: Response) => void;
@@ -97,6 +162,7 @@ class Race {
   answer(error: unknown): boolean {
     const ours = answerError(error, this.#request);
     if (ours === undefined) return false;
+    this.isOurs = true;
     this.#resolve(ours);
     this.#handlers.then((late) => late.body?.cancel(error)).catch(() => {});
     return true;

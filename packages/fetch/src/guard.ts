@@ -12,6 +12,7 @@ import type { FetchHandler } from "./request-context.ts";
  */
 export function guard<Rest extends unknown[] = []>(guard: Guard, handler: FetchHandler<Rest>): FetchHandler<Rest> {
   callable("guard", guard, "make a guard");
+  callable("handler", handler, "make a guard");
   return async function guarded(request, ...rest) {
     let ctx;
     try {

@@ -6,12 +6,20 @@ export interface NodeHost {
   readonly res: NodeResponse;
 }
 
+/** What @hono/node-server passes on as `env`, which is also in the context that Hono makes. */
+interface HonoEnv {
+  readonly incoming?: NodeRequest;
+  readonly outgoing?: NodeResponse;
+}
+
 /**
- * Finds it where hosts leave it: @hono/node-server in the second argument, srvx (and so h3) with the request. With others the request's
- * signal and the end of the body tell what goes on, and `drain` cannot tell their requests.
+ * Finds it where hosts leave it: @hono/node-server in the second argument, or in the context that Hono hands to its middlewares; srvx (and so h3) with
+ * the request. With others the request's signal and the end of the body tell what goes on, and `drain` cannot tell their requests.
  */
 export function nodeHostOf(request: Request, rest: readonly unknown[]): NodeHost | undefined {
-  const { incoming: req, outgoing: res } = (rest[0] ?? {}) as { incoming?: NodeRequest; outgoing?: NodeResponse };
-  if (req !== undefined && res !== undefined) return { req, res };
+  const argument = (rest[0] ?? {}) as HonoEnv & { readonly env?: HonoEnv | null };
+  for (const { incoming: req, outgoing: res } of [argument, argument.env ?? {}]) {
+    if (req !== undefined && res !== undefined) return { req, res };
+  }
   return (request as { runtime?: { node?: NodeHost } }).runtime?.node;
 }

@@ -1,4 +1,4 @@
-import { carry } from "@throughline/context";
+import { callable, carry } from "@throughline/context";
 import { acceptor, answerAtDeadline, answerOf, limitStream, type ServerOptions } from "@throughline/http";
 
 import { acceptOf, answerError, responseOf } from "./answer-error.ts";
@@ -24,21 +24,25 @@ export function requestContext<Rest extends unknown[] = []>(
   handler: FetchHandler<Rest>,
   options?: ServerOptions,
 ): (request: Request, ...rest: Rest) => Promise<Response> {
+  callable("handler", handler, "make a request context");
   const accept = acceptor(options);
   return async function requestContext(request, ...rest) {
     const host = nodeHostOf(request, rest);
-    const { exchange, ctx, turn, isFirst, settings } = accept(request, () => new FetchIncoming(request, host));
-    const reply = isFirst ? new FetchReply(exchange, host) : undefined;
+    const incoming = new FetchIncoming(request, host);
+    const { exchange, ctx, turn, isFirst, settings } = accept(request, () => incoming);
+    const reply = isFirst ? new FetchReply(exchange, request, host) : undefined;
 
     async function answer(): Promise<Response> {
       const settled = turn instanceof Promise ? await turn : turn;
-      // Whatever is returned, there is nobody to read it.
-      if (settled === "gone") return new Response(null, { status: 503 });
+      // Whatever is returned, there is no client to read it.
+      if (settled === "gone") return new Response(null, { status: 499 });
       if (settled !== "run") return responseOf(answerOf(settled, !isFirst, acceptOf(request)));
       limitStream(exchange, settings);
       answerAtDeadline(exchange, ctx);
       try {
-        return await carry(ctx, handler, request, ...rest);
+        const work = carry(ctx, handler, incoming.handlersRequest(), ...rest);
+        if (work instanceof Promise) exchange.track(work);
+        return await work;
       } catch (error) {
         exchange.fail(error);
         const response = answerError(error, request);
@@ -46,6 +50,6 @@ export function requestContext<Rest extends unknown[] = []>(
         return response;
       }
     }
-    return reply === undefined ? answer() : reply.respond(request, answer);
+    return reply === undefined ? answer() : reply.respond(answer);
   };
 }

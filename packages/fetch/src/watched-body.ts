@@ -1,3 +1,5 @@
+import { type Context, run } from "@throughline/context";
+
 /** How a body ended: read in full, given up by its reader, or broken off by an error. */
 export type BodyEnd = { readonly how: "read" | "canceled" } | { readonly how: "failed"; readonly error: unknown };
 
@@ -11,15 +13,16 @@ export interface WatchedBody {
 const dropped = new FinalizationRegistry<() => void>((drop) => drop());
 
 /**
- * The same bytes, with a look at their end, which is told once. Reads no more than its reader asks for.
+ * The same bytes, with a look at their end, which is reported once. Reads no more than its reader asks for.
  *
+ * @param options.ctx what the source is read in; by default whatever is current where it is read
  * @param options.passed called for each chunk
  * @param options.isDropTold whether a body that is dropped unread counts as given up when it is collected: for where nothing else tells of that
  */
 export function watchedBody(
   body: ReadableStream<Uint8Array>,
   end: (end: BodyEnd) => void,
-  { passed, isDropTold }: { passed?: () => void; isDropTold: boolean },
+  { ctx, passed, isDropTold }: { ctx?: Context; passed?: () => void; isDropTold: boolean },
 ): WatchedBody {
   const isOfBytes = takesBuffers(body);
   const reader = body.getReader();
@@ -48,7 +51,7 @@ export function watchedBody(
     },
     async pull(controller: ReadableByteStreamController | ReadableStreamDefaultController<Uint8Array>): Promise<void> {
       try {
-        const { done, value } = await reader.read();
+        const { done, value } = await (ctx === undefined ? reader.read() : run(ctx, () => reader.read()));
         if (isOver) return;
         passed?.();
         if (!done) return controller.enqueue(value);
@@ -78,8 +81,84 @@ export function watchedBody(
   };
 }
 
-/** Whether this is a stream of bytes, which can be read into a buffer of the reader's. */
+/** Breaks a body off: see {@link WatchedBody.breakOff}. */
+export type Breakable = Pick<WatchedBody, "breakOff">;
+
+/**
+ * Has a stream read through a watched one, whoever reads it, while it stays the object that it is. The watched one is made when it is first read.
+ *
+ * @param droppedUnread called if the stream is collected before that
+ */
+export function watchInPlace(
+  stream: ReadableStream<Uint8Array>,
+  watch: () => WatchedBody,
+  droppedUnread: () => void,
+): Breakable {
+  const reading = new ReadInPlace(stream, watch);
+  for (const name of ["getReader", "values", Symbol.asyncIterator, "pipeTo", "pipeThrough", "tee", "cancel"] as const) {
+    // It may be watched already, by a request context further in.
+    const before = methodOf(stream, name);
+    const method = (...args: unknown[]): unknown => {
+      const from = reading.readable();
+      return (from === stream ? before : methodOf(from, name)).apply(from, args);
+    };
+    Object.defineProperty(stream, name, { configurable: true, writable: true, value: method });
+  }
+  // To its reader it is locked when the watched one is, not because we read it.
+  const before =
+    Object.getOwnPropertyDescriptor(stream, "locked") ??
+    Object.getOwnPropertyDescriptor(ReadableStream.prototype, "locked")!;
+  Object.defineProperty(stream, "locked", {
+    configurable: true,
+    get: () => reading.made?.locked ?? (before.get!.call(stream) as boolean),
+  });
+  dropped.register(stream, droppedUnread, reading);
+  // Weak, as what is kept for a dropped body must not keep the body.
+  const kept = new WeakRef(reading);
+  return { breakOff: (error) => kept.deref()?.watched().breakOff(error) };
+}
+
+function methodOf(stream: object, name: PropertyKey): (...args: unknown[]) => unknown {
+  return (stream as Record<PropertyKey, (...args: unknown[]) => unknown>)[name]!;
+}
+
+class ReadInPlace {
+  readonly #stream: ReadableStream<Uint8Array>;
+  readonly #watch: () => WatchedBody;
+  #watched: WatchedBody | undefined;
+  #isMaking = false;
+
+  constructor(stream: ReadableStream<Uint8Array>, watch: () => WatchedBody) {
+    this.#stream = stream;
+    this.#watch = watch;
+  }
+
+  get made(): ReadableStream | undefined {
+    return this.#watched?.stream;
+  }
+
+  watched(): WatchedBody {
+    if (this.#watched !== undefined) return this.#watched;
+    this.#isMaking = true;
+    this.#watched = this.#watch();
+    this.#isMaking = false;
+    dropped.unregister(this);
+    return this.#watched;
+  }
+
+  /** What is read in the place of the stream: itself while the watched one takes hold of it, or where somebody else has before. */
+  readable(): ReadableStream {
+    if (this.#watched === undefined && (this.#isMaking || this.#stream.locked)) return this.#stream;
+    return this.watched().stream;
+  }
+}
+
+/**
+ * Whether this is a stream of bytes, which can be read into a buffer of the reader's. Not asked of streams of other make: they may take any mode, and
+ * give chunks that cannot be transferred.
+ */
 function takesBuffers(body: ReadableStream<Uint8Array>): boolean {
+  if (!(body instanceof ReadableStream)) return false;
   try {
     body.getReader({ mode: "byob" }).releaseLock();
     return true;
