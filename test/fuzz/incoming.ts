@@ -26,6 +26,6 @@ export function receive(headers: Sent, isTrusted: boolean): Received {
     remove: (name) => void delete left[name],
     replace: (name, value) => void (left[name] = value),
   };
-  const { ctx, invalid } = receiveValues(background, request, () => isTrusted);
+  const { ctx, invalid } = receiveValues(background, request, () => isTrusted, "trusted");
   return { ctx, isInvalid: invalid !== undefined, left };
 }

@@ -91,7 +91,7 @@ export function valueHeaders(
     if (written !== undefined) (declared.as === "header" ? headers : entries).push([declared.name, written]);
   }
   // What was declared is said by the context alone.
-  const names = new Set(declarations().map(({ name }) => name));
+  const names = new Set(declarations().map(({ folded }) => folded));
   const others = baggage === undefined ? undefined : withoutEntries(baggage, names);
   if (entries.length > 0) headers.push(["baggage", withEntries(others, entries)]);
   else if (others !== undefined && isPropagated) headers.push(["baggage", others]);

@@ -23,11 +23,25 @@ export function callersBudget(
     const value = headers.get(dialect.header);
     if (value === undefined) continue;
     // Sent twice it comes as an array or joined with a comma; neither is a value of any grammar.
-    const ms = typeof value === "string" ? dialect.parse(value) : undefined;
+    const ms = typeof value === "string" ? parsed(dialect, value) : undefined;
     if (ms === undefined) onInvalid(new InvalidDeadline(dialect.header, dialect.grammar, String(value)));
     else if (ms < (least?.ms ?? Infinity)) least = { ms, source: `${dialect.header} header` };
   }
   return least;
+}
+
+/** The longest span that a timeout can have; longer is as good as no limit. */
+const LONGEST = 8.64e15;
+
+/** A dialect may be the user's own: one that throws, or gives what is no time, has not understood the value. */
+function parsed(dialect: DeadlineDialect, value: string): number | undefined {
+  try {
+    const ms: unknown = dialect.parse(value);
+    if (typeof ms !== "number" || !(ms >= 0)) return undefined;
+    return ms > LONGEST ? Infinity : ms;
+  } catch {
+    return undefined;
+  }
 }
 
 /** What holds of the caller's limit and the server's own: an inbound value only shrinks. */

@@ -1,11 +1,17 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
 
 /** Node 22 never closes the response to a second request in a pipeline whose connection is lost: only the socket tells. */
 const NEEDS_SOCKET = Number.parseInt(process.versions.node, 10) < 24;
 
+/** Whether there is a connection: serverless adapters and tests make requests without one (serverless-http, light-my-request, node-mocks-http). */
+export function hasConnection(req: IncomingMessage): boolean {
+  return req.socket instanceof Socket;
+}
+
 /** Calls back once, when the response is over. */
 export function onceClosed(req: IncomingMessage, res: ServerResponse, callback: () => void): void {
+  if (!hasConnection(req)) return onceOver(res, callback);
   // First in the list: an instrumentation that made the span ends it in a listener on the same event.
   if (!NEEDS_SOCKET) return void res.prependListener("close", callback);
 
@@ -15,6 +21,17 @@ export function onceClosed(req: IncomingMessage, res: ServerResponse, callback: 
   };
   open.add(close);
   res.prependListener("close", close);
+}
+
+/** For a response without a connection: each kind has its own notion of an end, and not each has all methods of an emitter. */
+function onceOver(res: ServerResponse, callback: () => void): void {
+  let isOver = false;
+  const over = (): void => {
+    if (isOver) return;
+    isOver = true;
+    callback();
+  };
+  for (const event of ["finish", "end", "close"]) res.on(event, over);
 }
 
 /** What is open on a connection: one listener for all, as thousands of requests may come over it. */

@@ -1,6 +1,9 @@
+import type { IncomingMessage } from "node:http";
+import type { ServerHttp2Stream } from "node:http2";
+
 import type { NodeRequest } from "./node-types.ts";
 
-/** Takes a header away from a request, in all the ways that Node tells of it. */
+/** Removes a header from a request, from all the places where Node keeps it. */
 export function removeHeader(req: NodeRequest, name: string): void {
   rewrite(req, name, undefined);
 }
@@ -14,13 +17,53 @@ function rewrite(req: NodeRequest, name: string, value: string | undefined): voi
   // Node makes the others of `rawHeaders` when they are first asked for, and counts on its length: they come first.
   const distinct = (req as { headersDistinct?: NodeJS.Dict<string[]> }).headersDistinct;
   const { headers, rawHeaders } = req;
-  for (let index = rawHeaders.length - 2; index >= 0; index -= 2) {
-    if (rawHeaders[index]!.toLowerCase() === name) rawHeaders.splice(index, 2);
-  }
+  removePairs(rawHeaders, (each) => each.toLowerCase() === name);
   delete headers[name];
   if (distinct !== undefined) delete distinct[name];
   if (value === undefined) return;
   rawHeaders.push(name, value);
   headers[name] = value;
   if (distinct !== undefined) distinct[name] = [value];
+}
+
+/** Removes names with their values from a list in which they take turns. */
+export function removePairs(raw: string[] | undefined, isUnwanted: (name: string) => boolean): void {
+  if (raw === undefined) return;
+  for (let index = raw.length - 2; index >= 0; index -= 2) if (isUnwanted(raw[index]!)) raw.splice(index, 2);
+}
+
+/** Removes trailers of HTTP/1, which Node sets when it has parsed the end of the body. */
+export function removeTrailers(req: IncomingMessage, isUnwanted: (name: string) => boolean): void {
+  // Only a chunked body can have any.
+  if (req.headers["transfer-encoding"] === undefined) return;
+  let kept: string[] = req.rawTrailers ?? [];
+  const distinct = (): Record<string, string[]> => {
+    const values: Record<string, string[]> = Object.create(null) as Record<string, string[]>;
+    for (let index = 0; index < kept.length; index += 2)
+      (values[kept[index]!.toLowerCase()] ??= []).push(kept[index + 1]!);
+    return values;
+  };
+  const joined = (): Record<string, string> =>
+    Object.fromEntries(Object.entries(distinct()).map(([name, values]) => [name, values.join(", ")]));
+  const rawTrailers = {
+    get: () => kept,
+    set(raw: string[]) {
+      kept = [...raw];
+      removePairs(kept, isUnwanted);
+    },
+  };
+  // Node makes the others of as many raw ones as it has received: here they are made of those that are kept.
+  const made = { rawTrailers, trailers: { get: joined }, trailersDistinct: { get: distinct } };
+  for (const [name, accessors] of Object.entries(made)) {
+    Object.defineProperty(req, name, { ...accessors, configurable: true, enumerable: true });
+  }
+}
+
+/** The same for HTTP/2: heard before any other listener, the compatibility API among them. */
+export function removeStreamTrailers(stream: ServerHttp2Stream, isUnwanted: (name: string) => boolean): void {
+  if (stream.endAfterHeaders) return;
+  stream.prependListener("trailers", (trailers, _flags, ...rest: unknown[]) => {
+    for (const name of Object.keys(trailers)) if (isUnwanted(name)) delete trailers[name];
+    removePairs(rest[0] as string[] | undefined, isUnwanted);
+  });
 }

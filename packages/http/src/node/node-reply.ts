@@ -4,10 +4,10 @@ import type { Socket } from "node:net";
 
 import { type Answer, isRepresentationHeader } from "../server/answer.ts";
 import { onceOut, Reply } from "../server/reply.ts";
-import { onceClosed } from "./node-close.ts";
+import { hasConnection, onceClosed } from "./node-close.ts";
 import type { NodeRequest, NodeResponse } from "./node-types.ts";
 import { callBack, silenced } from "./silenced.ts";
-import { streamProgress } from "./stream-progress.ts";
+import { isStreamAborted, resetUnread, streamProgress } from "./stream-state.ts";
 
 /** The response of a request to `node:http`, or to the compatibility API of `node:http2`. */
 export function replyOf(req: NodeRequest, res: NodeResponse): Reply {
@@ -29,50 +29,58 @@ abstract class NodeReply<Req extends NodeRequest, Res extends NodeResponse> exte
     return this.req.headers.accept;
   }
 
-  get isBegun(): boolean {
-    return this.res.headersSent;
-  }
-
   get status(): number | undefined {
     const { res } = this;
-    return res.headersSent || res.writableEnded ? res.statusCode : undefined;
+    return this.isBegun || res.writableEnded ? res.statusCode : undefined;
   }
 
   send({ status, headers, body }: Answer): void {
-    const { res } = this;
+    const { req, res } = this;
     if (this.isClosed) return;
+    this.takeBackHead();
     for (const name of res.getHeaderNames()) if (isRepresentationHeader(name)) res.removeHeader(name);
     for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
     res.setHeader("content-length", Buffer.byteLength(body));
     res.statusCode = status;
-    this.resetReason();
-    res.end(body);
+    this.leaveUnread();
+    // A server with `rejectNonStandardBodyWrites` throws where a HEAD is given a body.
+    if (req.method === "HEAD") res.end();
+    else res.end(body);
     // Where somebody has wrapped `end` to end it later, its head goes now, while it still can.
     if (!res.headersSent) (res as ServerResponse).flushHeaders();
   }
 
-  /** The reason phrase, if there is one, is that of the status. */
-  protected abstract resetReason(): void;
+  /** Makes a head that was written, and is still in the process, as if it had not been. */
+  protected abstract takeBackHead(): void;
 
   silence(): void {
     const { res } = this;
     const self = (): Res => res;
+    const nothing = (): void => {};
+    const writes = (...args: unknown[]): boolean => (callBack(args), true);
     const methods = {
       setHeader: self,
       setHeaders: self,
       appendHeader: self,
-      removeHeader: () => {},
+      removeHeader: nothing,
+      addTrailers: nothing,
+      setTrailer: nothing,
       writeHead: self,
-      flushHeaders: () => {},
-      write: (...args: unknown[]) => (callBack(args), true),
+      flushHeaders: nothing,
+      write: writes,
       end: (...args: unknown[]) => (callBack(args), res),
+      writeContinue: (...args: unknown[]) => callBack(args),
+      writeProcessing: (...args: unknown[]) => callBack(args),
+      writeEarlyHints: (...args: unknown[]) => (callBack(args), false),
+      writeInformation: (...args: unknown[]) => (callBack(args), false),
+      createPushResponse: (...args: unknown[]) => callBack(args, new Error("the response is over")),
       // By which a pipeline that fails would cut off the answer.
       destroy: self,
     };
     // Frameworks that find headers sent after an error destroy the connection. Whoever writes a log of what is over is told the truth.
     let isTold = false;
     for (const event of ["finish", "close"]) {
-      res.prependListener(event, () => void (isTold = true));
+      res.prependListener?.(event, () => void (isTold = true));
       res.once(event, () => void (isTold = false));
     }
     silenced(res, methods, { headersSent: () => isTold, statusCode: constant(res.statusCode) });
@@ -83,9 +91,58 @@ function constant<T>(value: T): () => T {
   return () => value;
 }
 
+/** Fields of Node's that are not part of its API, the same in every version since 10: a head that `writeHead` made, and whether it has been sent. */
+interface HeldHead {
+  _header?: string | null;
+  _headerSent?: boolean;
+  _contentLength?: number | null;
+  _hasBody?: boolean;
+  chunkedEncoding?: boolean;
+}
+
+/** What a connection, and so a request, fails with when its client is lost. */
+const LOST = new Set(["ECONNRESET", "ECONNABORTED", "EPIPE", "ETIMEDOUT"]);
+
+function isLost(emitter: { readonly errored: Error | null } | null | undefined): boolean {
+  return LOST.has((emitter?.errored as NodeJS.ErrnoException | null | undefined)?.code ?? "");
+}
+
 class Http1Reply extends NodeReply<IncomingMessage, ServerResponse> {
-  protected resetReason(): void {
-    this.res.statusMessage = undefined as unknown as string;
+  get isBegun(): boolean {
+    // Node keeps what `writeHead` made until there is something to send with it.
+    return this.res.headersSent && (this.res as HeldHead)._headerSent !== false;
+  }
+
+  protected takeBackHead(): void {
+    const { req, res } = this;
+    // The reason phrase, if there is one, is that of the status.
+    res.statusMessage = undefined as unknown as string;
+    if (!res.headersSent) return;
+    Object.assign(res as HeldHead, {
+      _header: null,
+      _contentLength: null,
+      _hasBody: req.method !== "HEAD",
+      chunkedEncoding: false,
+    });
+  }
+
+  /**
+   * A body that nobody has begun to read Node discards. Of one that a handler has begun, and reads on without haste, the handler must not be told that
+   * it has ended: the connection is closed, by which reading fails. One that is all here, but not read, has Node not look at the connection any more.
+   */
+  leaveUnread(): void {
+    const { req, res } = this;
+    if (!hasConnection(req) || !isBeingRead(req)) return;
+    if (req.complete) res.once("finish", () => void req.socket?.resume());
+    else this.closeConnection();
+  }
+
+  override closeConnection(): void {
+    const { res } = this;
+    if (this.isBegun) return;
+    res.shouldKeepAlive = false;
+    // A head that is held back says otherwise.
+    if (!res.headersSent) res.setHeader("connection", "close");
   }
 
   /** What has come and gone over the connection, and what of it has left for the network. */
@@ -99,8 +156,17 @@ class Http1Reply extends NodeReply<IncomingMessage, ServerResponse> {
     return this.res.destroyed || this.res.closed;
   }
 
+  /** Code of the application that destroys the response, or the request, does so with an error of its own. */
+  get isAborted(): boolean {
+    const { req, res } = this;
+    if (!hasConnection(req)) return false;
+    if (isLost(req) || isLost(req.socket)) return true;
+    return this.isClosed && !res.writableFinished && res.errored == null && req.errored == null;
+  }
+
   get isDelivered(): boolean {
-    return this.res.writableFinished;
+    const { req, res } = this;
+    return res.writableFinished || (!hasConnection(req) && res.writableEnded);
   }
 
   onceClosed(callback: () => void): void {
@@ -113,8 +179,21 @@ class Http1Reply extends NodeReply<IncomingMessage, ServerResponse> {
   }
 }
 
+function isBeingRead(req: IncomingMessage): boolean {
+  return (req.readableFlowing !== null || req.listenerCount?.("readable") > 0) && !req.readableEnded;
+}
+
 class Http2Reply extends NodeReply<Http2ServerRequest, Http2ServerResponse> {
-  protected resetReason(): void {}
+  get isBegun(): boolean {
+    return this.res.headersSent;
+  }
+
+  /** It has left: HTTP/2 sends it at once. */
+  protected takeBackHead(): void {}
+
+  leaveUnread(): void {
+    resetUnread(this.res.stream);
+  }
 
   get progress(): number {
     return streamProgress(this.res.stream);
@@ -122,6 +201,10 @@ class Http2Reply extends NodeReply<Http2ServerRequest, Http2ServerResponse> {
 
   get isClosed(): boolean {
     return this.res.stream.destroyed || this.res.stream.closed;
+  }
+
+  get isAborted(): boolean {
+    return isStreamAborted(this.res.stream);
   }
 
   /** HTTP/2 reports an aborted response as finished: it takes more to tell. */

@@ -1,4 +1,5 @@
-import type { Http2Session } from "node:http2";
+import type { Http2Session, ServerHttp2Session } from "node:http2";
+import type { Duplex } from "node:stream";
 
 import type { Exchange } from "../server/exchange.ts";
 
@@ -6,14 +7,15 @@ import type { Exchange } from "../server/exchange.ts";
 export class Traffic implements Iterable<Exchange> {
   /** Connections of HTTP/2 that requests have come over. */
   readonly sessions: Set<Http2Session> = new Set();
+  /** Connections that were upgraded to another protocol, as to WebSocket. */
+  readonly upgraded: Set<Duplex> = new Set();
   /** Set once the server is being drained. */
   drained: Promise<void> | undefined = undefined;
-  /** Called when an exchange is over. */
-  onLeave: (() => void) | undefined = undefined;
   /** How many exchanges there are. */
   count = 0;
   /** They lead to each other, so that to add and to take away one costs a few writes and allocates nothing. */
   #first: Exchange | undefined = undefined;
+  #onLeave: (() => void) | undefined = undefined;
 
   add(exchange: Exchange): void {
     const next = this.#first;
@@ -31,7 +33,37 @@ export class Traffic implements Iterable<Exchange> {
     else previous.next = next;
     exchange.traffic = exchange.next = exchange.previous = undefined;
     this.count -= 1;
-    this.onLeave?.();
+    this.#onLeave?.();
+  }
+
+  /** Adds a connection to one of the sets until it is closed. */
+  keep<C extends Http2Session | Duplex>(connections: Set<C>, connection: C): void {
+    if (connections.has(connection)) return;
+    connections.add(connection);
+    connection.once("close", () => {
+      connections.delete(connection);
+      this.#onLeave?.();
+    });
+  }
+
+  /** Resolves when no request runs. */
+  untilIdle(): Promise<void> {
+    return this.#until(() => this.count === 0);
+  }
+
+  /** Resolves when the connections of HTTP/2, and those that were upgraded, are closed. */
+  untilClosed(): Promise<void> {
+    return this.#until(() => this.sessions.size + this.upgraded.size === 0);
+  }
+
+  #until(condition: () => boolean): Promise<void> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (condition()) resolve();
+      };
+      this.#onLeave = look;
+      look();
+    });
   }
 
   /** Those that there are, the last to come first. None must be added or taken away meanwhile. */
@@ -50,15 +82,13 @@ export function trafficOf(server: object): Traffic {
 
 /** Counts an exchange among what goes on at the server of its connection, until {@link leaveTraffic}. */
 export function joinTraffic(exchange: Exchange, socket: object | null | undefined, session?: Http2Session): void {
-  const server = (socket as { server?: object } | null | undefined)?.server;
+  // A connection that another server has handed over still names that one; its session knows better. HTTP/1 corrects the name itself.
+  const server =
+    (session as ServerHttp2Session & { server?: object })?.server ?? (socket as { server?: object } | null)?.server;
   if (server === undefined) return;
   const traffic = trafficOf(server);
   traffic.add(exchange);
-  const { sessions } = traffic;
-  if (session !== undefined && !sessions.has(session)) {
-    sessions.add(session);
-    session.once("close", () => sessions.delete(session));
-  }
+  if (session !== undefined) traffic.keep(traffic.sessions, session);
 }
 
 export function leaveTraffic(exchange: Exchange): void {

@@ -2,16 +2,17 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 
 import type { Context } from "@throughline/context";
 
-import { causes } from "../causes.ts";
 import { type Accepted, type Acceptor, exchangeOf } from "../server/acceptor.ts";
 import type { Turn } from "../server/admission.ts";
 import { answerOf } from "../server/answer.ts";
+import { isCancellation, isDisconnect } from "../server/disconnect.ts";
 import type { Router } from "../server/exchange.ts";
 import { answerAtDeadline, follow } from "../server/follow.ts";
 import { NodeIncoming, StreamIncoming } from "../server/incoming-request.ts";
 import { type Problem, problemOf } from "../server/problem.ts";
 import type { Reply } from "../server/reply.ts";
 import { limitStream } from "../server/stream-limits.ts";
+import { emitInContext, emitStreamInContext } from "./emit-in-context.ts";
 import { replyOf } from "./node-reply.ts";
 import { joinTraffic } from "./node-traffic.ts";
 import type { NodeRequest, NodeResponse } from "./node-types.ts";
@@ -41,9 +42,12 @@ export function receiveNode<R>(
 ): R | Promise<Awaited<R>> {
   const accepted = accept(req, incoming);
   const reply = replyOf(req, res);
-  if (accepted.isFirst) {
-    accepted.exchange.route = handling;
-    joinTraffic(accepted.exchange, req.socket, "stream" in res ? res.stream.session : undefined);
+  const { exchange, isFirst } = accepted;
+  // The innermost router knows: that of a framework whose requestContext is behind one of node:http.
+  if (typeof exchange.route !== "string" && (isFirst || handling.route !== undefined)) exchange.route = handling;
+  if (isFirst) {
+    joinTraffic(exchange, req.socket, "stream" in res ? res.stream.session : undefined);
+    emitInContext(exchange, req, res);
   }
   return handle(accepted, reply, handling);
 }
@@ -53,11 +57,15 @@ export function receiveStream<R>(
   accept: Acceptor,
   stream: ServerHttp2Stream,
   headers: IncomingHttpHeaders,
+  rawHeaders: string[] | undefined,
   handling: Handling<R>,
 ): R | Promise<Awaited<R>> {
-  const accepted = accept(stream, () => new StreamIncoming(stream, headers));
+  const accepted = accept(stream, () => new StreamIncoming(stream, headers, rawHeaders));
   const reply = new StreamReply(stream, headers);
-  if (accepted.isFirst) joinTraffic(accepted.exchange, stream.session?.socket, stream.session);
+  if (accepted.isFirst) {
+    joinTraffic(accepted.exchange, stream.session?.socket, stream.session);
+    emitStreamInContext(accepted.exchange, stream);
+  }
   return handle(accepted, reply, handling);
 }
 
@@ -76,18 +84,25 @@ function take<R>({ exchange, ctx, isFirst, settings }: Accepted, turn: Turn, han
   if (turn !== "run") return handling.refuse(turn, !isFirst);
   if (isFirst || ctx !== exchange.ctx) answerAtDeadline(exchange, ctx);
   limitStream(exchange, settings);
-  return handling.run(ctx);
+  const work = handling.run(ctx);
+  if (exchange.isTracked && work instanceof Promise) exchange.track(work);
+  return work;
 }
 
-/** What becomes of an error: we answer with a problem, nobody is left to answer, or it is the application's. */
+/** What becomes of an error: we answer with a problem, there is no client to answer, or it is the application's. */
 export type Verdict = Problem | "gone" | "pass";
 
 /** Judges an error that a handler of this request has thrown, and has the exchange remember it. */
 export function judge(error: unknown, req: NodeRequest, res: NodeResponse): Verdict {
+  const reply = replyOf(req, res);
   exchangeOf(req)?.fail(error);
+  return judgeReply(error, reply);
+}
+
+export function judgeReply(error: unknown, reply: Reply): Verdict {
   const problem = problemOf(error);
-  if (replyOf(req, res).isClosed && (problem !== undefined || isCancellation(error))) return "gone";
-  return problem === undefined || res.headersSent ? "pass" : problem;
+  if (reply.isAborted ? isDisconnect(error) : reply.isClosed && isCancellation(error)) return "gone";
+  return problem === undefined || reply.isBegun ? "pass" : problem;
 }
 
 /**
@@ -98,9 +113,4 @@ export function judge(error: unknown, req: NodeRequest, res: NodeResponse): Verd
 export function sendProblem(req: NodeRequest, res: NodeResponse, problem: Problem, started: boolean): void {
   const reply = replyOf(req, res);
   reply.send(answerOf(problem, started, reply.accept));
-}
-
-function isCancellation(error: unknown): boolean {
-  for (const each of causes(error)) if (each.name === "AbortError") return true;
-  return false;
 }

@@ -12,8 +12,8 @@ export function silenced(
   }
 }
 
-/** What `write` and `end` do then: the callback that they may be given is called, as of something that went well. */
-export function callBack(args: readonly unknown[]): void {
+/** What such a method does: the callback that it may be given is called, without an error unless the caller would use a result. */
+export function callBack(args: readonly unknown[], error?: Error): void {
   const callback = args.at(-1);
-  if (typeof callback === "function") process.nextTick(callback as () => void);
+  if (typeof callback === "function") process.nextTick(callback as (error?: Error) => void, ...(error ? [error] : []));
 }

@@ -3,7 +3,7 @@ import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "nod
 import type { Answer } from "../server/answer.ts";
 import { onceOut, Reply } from "../server/reply.ts";
 import { callBack, silenced } from "./silenced.ts";
-import { streamProgress } from "./stream-progress.ts";
+import { isStreamAborted, resetUnread, streamProgress } from "./stream-state.ts";
 
 /** The response on a stream of `node:http2`, without its compatibility API. */
 export class StreamReply extends Reply {
@@ -27,6 +27,10 @@ export class StreamReply extends Reply {
     return this.#stream.destroyed || this.#stream.closed;
   }
 
+  get isAborted(): boolean {
+    return isStreamAborted(this.#stream);
+  }
+
   get isDelivered(): boolean {
     // A stream whose request was read closes without having finished.
     const stream = this.#stream;
@@ -48,10 +52,16 @@ export class StreamReply extends Reply {
   }
 
   send({ status, headers, body }: Answer): void {
+    const stream = this.#stream;
     if (this.isClosed) return;
-    this.#stream.respond({ ":status": status, ...headers });
+    this.leaveUnread();
+    stream.respond({ ":status": status, ...headers });
     // The answer to a HEAD is ended with its head.
-    if (!this.#isHead) this.#stream.end(body);
+    if (!this.#isHead) stream.end(body);
+  }
+
+  leaveUnread(): void {
+    resetUnread(this.#stream);
   }
 
   silence(): void {
@@ -63,6 +73,7 @@ export class StreamReply extends Reply {
       respondWithFD: nothing,
       additionalHeaders: nothing,
       sendTrailers: nothing,
+      pushStream: (...args: unknown[]) => callBack(args, new Error("the response is over")),
       write: (...args: unknown[]) => (callBack(args), true),
       end: (...args: unknown[]) => (callBack(args), stream),
     };

@@ -1,4 +1,4 @@
-import type { ServerHttp2Stream } from "node:http2";
+import { constants, type ServerHttp2Stream } from "node:http2";
 
 /** How much a stream has been given to write: HTTP/2 does not tell of one stream what has left. */
 const given = new WeakMap<ServerHttp2Stream, { count: number }>();
@@ -22,4 +22,24 @@ export function streamProgress(stream: ServerHttp2Stream): number {
   const { writableLength } = stream;
   const sent = writableLength > LARGE ? (stream.session?.socket.bytesWritten ?? 0) : 0;
   return counted.count * LARGE * LARGE - writableLength + sent;
+}
+
+/** Errors that a stream has when its client has reset it, or the connection is lost. */
+const BY_CLIENT = new Set(["ERR_HTTP2_STREAM_ERROR", "ERR_HTTP2_SESSION_ERROR", "ECONNRESET", "EPIPE"]);
+
+/** Whether the client has reset a stream, or has gone: code of the application that destroys it does so with an error of its own. */
+export function isStreamAborted(stream: ServerHttp2Stream): boolean {
+  const { aborted, errored } = stream as ServerHttp2Stream & { readonly errored: NodeJS.ErrnoException | null };
+  return aborted && (errored === null || BY_CLIENT.has(errored.code ?? ""));
+}
+
+/**
+ * Ends a stream once its response is out, if its request is not read to the end: what is not read would take up the window of the whole connection.
+ * Without an error the response counts as complete (RFC 9113, 8.1).
+ */
+export function resetUnread(stream: ServerHttp2Stream): void {
+  if (stream.endAfterHeaders) return;
+  stream.once("finish", () => {
+    if (!stream.readableEnded && !stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
+  });
 }

@@ -12,11 +12,12 @@ import {
 
 import { type Budget, callersBudget, lesser } from "../deadline/inbound-deadline.ts";
 import type { InvalidDeadline } from "../errors.ts";
+import { watchUpgrades } from "../node/upgrades.ts";
 import { httpMetadata } from "../telemetry/otel-keys.ts";
 import { countInvalid, ServerMeasurement } from "../telemetry/server-metrics.ts";
 import { ServerSpan, serverSpanOf } from "../telemetry/server-span.ts";
 import { extractTrace } from "../telemetry/trace-context.ts";
-import { criticality, inboundCriticality, withCriticality } from "../values/criticality.ts";
+import { criticality, CRITICALITY_HEADER, inboundCriticality, withCriticality } from "../values/criticality.ts";
 import { receiveValues } from "../values/inbound-values.ts";
 import type { Turn } from "./admission.ts";
 import { Exchange } from "./exchange.ts";
@@ -56,6 +57,10 @@ export function exchangeOf(request: object): Exchange | undefined {
 /** Checks the options once; what it returns is called for every request. */
 export function acceptor(options: ServerOptions = {}): Acceptor {
   const settings = serverSettings(options);
+  watchUpgrades(
+    (request, mayTrust) => stripUntrusted(request, mayTrust ? settings : { ...settings, trust: undefined }),
+    settings.trust !== undefined,
+  );
   return function accept(request, describe) {
     const known = exchangeOf(request);
     if (known !== undefined) return narrow(known, describe(request), settings);
@@ -82,21 +87,22 @@ function open(request: IncomingRequest, settings: ServerSettings): Exchange {
   const instrumented = isSilent ? undefined : serverSpanOf(base);
   const span = isSilent ? undefined : spanOf(instrumented, base, request, settings);
   if (budget !== undefined) span?.budget(budget);
+  const isTrusted = trustIn(request, settings);
   const {
     ctx,
     heldBack,
     invalid: twice,
   } = receiveValues(
-    withCallersCriticality(span?.ctx ?? parentOf(base, request), request, settings),
+    withCallersCriticality(span?.ctx ?? parentOf(base, request), request, settings, isTrusted),
     request,
-    settings.trust,
+    isTrusted,
+    settings.acceptBaggage,
   );
 
   const isEnforced = settings.mode === "enforce";
   const [limited, cancel] = isEnforced ? limit(ctx, budget) : withCancel(ctx);
   const refusal = isEnforced ? refusalOf(budget, invalid, settings) : undefined;
-  const exchange = new Exchange(limited, cancel, twice === undefined ? refusal : problemOf(twice));
-  exchange.heldBack = heldBack;
+  const exchange = new Exchange(limited, cancel, twice === undefined ? refusal : problemOf(twice), heldBack);
   exchange.connection = request.connection;
   if (settings.mode === "propagate" && budget !== undefined) exchange.declaredAt = performance.now() + budget.ms;
   exchange.observe(span);
@@ -129,6 +135,7 @@ function narrow(exchange: Exchange, request: IncomingRequest, settings: ServerSe
   const callers = left === Infinity ? undefined : { ms: left, source: "the deadline" };
   const budget = serverBudget(callers, settings);
   const ctx = limit(outer, budget)[0];
+  exchange.entered = ctx;
   const refusal = refusalOf(budget, undefined, settings);
   const turn = refusal === undefined ? admit(exchange, ctx, request, settings) : refused(exchange, refusal);
   return { ...rest, ctx, turn };
@@ -184,15 +191,32 @@ function parentOf(base: Context, { headers }: IncomingRequest): Context {
   return extractTrace(trace.deleteSpan(base) as Context, headers);
 }
 
+/** Removes what the request's peer may not say, for a request that gets no context. */
+function stripUntrusted(request: IncomingRequest, settings: ServerSettings): void {
+  const isTrusted = trustIn(request, settings);
+  withCallersCriticality(background, request, settings, isTrusted);
+  receiveValues(background, request, isTrusted, settings.acceptBaggage);
+}
+
+/** Whether the request's peer is trusted. To verify a signature may cost: it is asked when it matters, and once. */
+function trustIn(request: IncomingRequest, { trust }: ServerSettings): () => boolean {
+  if (trust === undefined) return isNobodyTrusted;
+  let known: boolean | undefined;
+  return () => (known ??= trust(request.peer, request.headers));
+}
+
+const isNobodyTrusted = (): boolean => false;
+
 function withCallersCriticality(
   ctx: Context,
   request: IncomingRequest,
-  { acceptCriticality, trust }: ServerSettings,
+  { acceptCriticality }: ServerSettings,
+  isTrusted: () => boolean,
 ): Context {
-  const told = inboundCriticality(
-    request.headers,
-    acceptCriticality,
-    () => trust?.(request.peer, request.headers) === true,
-  );
-  return told === undefined ? ctx : withCriticality(ctx, told);
+  if (request.headers.get(CRITICALITY_HEADER) === undefined) return ctx;
+  const asked = inboundCriticality(request.headers, acceptCriticality, isTrusted);
+  if (asked !== undefined) return withCriticality(ctx, asked);
+  // A handler, or a proxy behind us, would believe it.
+  request.remove(CRITICALITY_HEADER);
+  return ctx;
 }

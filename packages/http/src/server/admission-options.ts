@@ -2,7 +2,10 @@ import { describe, refuseUnknown, wholeNumber } from "@throughline/context";
 
 /** How many requests a server takes on at a time, and what it refuses. */
 export interface AdmissionOptions {
-  /** How many requests run at a time; others wait for their turn. @default no limit */
+  /**
+   * How many requests run at a time; others wait for their turn. A request runs until its response is over and its handler is done: its promise
+   * has settled. (Of an Express handler that returns none, only the response tells.) @default no limit
+   */
   concurrency?: number;
   /**
    * How many requests wait at most. One more is refused (503), or takes the place of one that is less critical. @default as many as
@@ -10,8 +13,8 @@ export interface AdmissionOptions {
    */
   queue?: number;
   /**
-   * Refuses what cannot finish: requests with less time left than half of all requests to their route take. At most a fifth of
-   * all requests over ten seconds are. Routes are what routers tell, or `setRoute`. @default false
+   * Refuses what cannot finish: requests with less time left than the handlers of half of all requests to their route take. At most a fifth of
+   * the requests of one client address over ten seconds are. Routes are what routers report, or `setRoute`. @default false
    */
   rejectHopeless?: boolean;
 }

@@ -1,13 +1,14 @@
 import { afterFunc, type Context } from "@throughline/context";
 
 import { ServerOverloaded } from "../errors.ts";
+import { knownMethod } from "../telemetry/attributes.ts";
 import { type Criticality, rank } from "../values/criticality.ts";
 import { type AdmissionOptions, type AdmissionSettings, admissionSettings } from "./admission-options.ts";
 import type { Exchange, Outcome } from "./exchange.ts";
 import type { IncomingRequest } from "./incoming-request.ts";
 import { type Problem, problemOf } from "./problem.ts";
 import { RouteTimes } from "./route-times.ts";
-import { Share } from "./share.ts";
+import { SharePerCaller } from "./share.ts";
 
 /** What a request is let do: run, or be answered with a problem, or nothing, as there is nobody to answer. */
 export type Turn = "run" | "gone" | Problem;
@@ -23,7 +24,7 @@ interface Waiting {
   readonly settle: (turn: Turn) => void;
 }
 
-/** How much of all requests may be refused for having too little time, so that a caller's wrong clock cannot close a server (as in Finagle). */
+/** How much of a caller's requests may be refused for having too little time, so that its wrong clock cannot close a server (as in Finagle). */
 const MOST_HOPELESS = 0.2;
 
 /**
@@ -33,7 +34,7 @@ const MOST_HOPELESS = 0.2;
 export class Admission {
   readonly #settings: AdmissionSettings;
   readonly #times = new RouteTimes();
-  readonly #hopeless = new Share(MOST_HOPELESS);
+  readonly #hopeless = new SharePerCaller(MOST_HOPELESS);
   /** By criticality, the oldest first. */
   readonly #waiting: readonly Set<Waiting>[] = [new Set(), new Set(), new Set()];
   readonly #running = new Set<Exchange>();
@@ -50,10 +51,10 @@ export class Admission {
     const { rejectHopeless, concurrency, queue } = this.#settings;
     const isHopeless = (): boolean => {
       if (!rejectHopeless || ctx.remaining() === Infinity) return false;
-      const median = this.#times.median(request.method, request.target);
-      return median !== undefined && ctx.remaining() < median && this.#hopeless.take();
+      const median = this.#times.median(knownMethod(request.method), request.target);
+      return median !== undefined && ctx.remaining() < median && this.#hopeless.of(request.clientAddress).take();
     };
-    if (rejectHopeless) this.#hopeless.see();
+    if (rejectHopeless) this.#hopeless.of(request.clientAddress).see();
     if (isHopeless()) return overloaded("too little time is left for requests like this one");
     if (this.#running.size < concurrency) return this.#run(exchange, request);
     const order = this.#order(exchange.connection, rank(criticality));
@@ -77,23 +78,30 @@ export class Admission {
   }
 
   #run(exchange: Exchange, request: IncomingRequest): Turn {
-    const from = performance.now();
+    if (this.#settings.rejectHopeless) this.#learn(exchange, request);
     this.#running.add(exchange);
-    exchange.observe({
-      end: (outcome) => {
-        // Only what a router says is learnt: paths are without number, and of strangers.
-        if (this.#settings.rejectHopeless && isSuccess(outcome) && outcome.route !== undefined) {
-          this.#times.add(request.method, outcome.route, performance.now() - from);
-        }
-      },
-    });
-    exchange.onEnd({
+    // Not when the response is over: a stranger ends that at will, by leaving or by a short deadline, and the handler runs on.
+    exchange.onSettled({
       stop: () => {
         this.#running.delete(exchange);
         this.#next();
       },
     });
     return "run";
+  }
+
+  /** Learns how long the handler takes: without the time that the client takes to send its request, and to take the response. */
+  #learn(exchange: Exchange, request: IncomingRequest): void {
+    const from = performance.now();
+    exchange.observe({
+      end: (outcome) => {
+        // Only what a router says is learnt: paths are without number, and of strangers.
+        if (!isSuccess(outcome) || outcome.route === undefined) return;
+        const { receivedAt, handledAt } = exchange;
+        const took = (handledAt === 0 ? performance.now() : handledAt) - Math.max(from, receivedAt);
+        this.#times.add(knownMethod(request.method), outcome.route, Math.max(0, took));
+      },
+    });
   }
 
   /** Has those run whose turn it is. */

@@ -36,9 +36,23 @@ export function answerOf({ document, headers, outcome }: Problem, started: boole
   };
 }
 
-/** Whether a header speaks of the body that a failed handler was about to send; others, as those of CORS, stay with the response. */
+/**
+ * Headers that describe the body which a failed handler was about to send: its form (RFC 9110, 8), digests and signatures of it, where it is
+ * (`Location`, and the files that a proxy sends for `X-Accel-Redirect` or `X-Sendfile`), and how long shared caches may keep it (RFC 9213 and what
+ * content delivery networks have in its place).
+ */
+const REPRESENTATION = new RegExp(
+  `^(?:${[
+    "content-(?!security-policy).*",
+    "transfer-encoding|trailer|etag|last-modified|accept-ranges",
+    "location|refresh|x-accel-.*|x-(?:lighttpd-)?send-?file.*",
+    "(?:repr-)?digest|signature(?:-input)?",
+    "(?:.+-)?cache-control|edge-control|surrogate-(?:control|key)|(?:.+-)?cache-tags?|expires|age|pragma",
+  ].join("|")})$`,
+  "i",
+);
+
+/** Whether a header describes the body that a failed handler was about to send; others, as those of CORS, stay with the response. */
 export function isRepresentationHeader(name: string): boolean {
-  return /^(?:content-(?!security-policy).*|transfer-encoding|trailer|etag|last-modified|accept-ranges|cache-control|expires|age)$/i.test(
-    name,
-  );
+  return REPRESENTATION.test(name);
 }

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
 import type { Http2SecureServer, Http2Server, IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import { Server as NetServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { describe, type Duration, milliseconds, refuseUnknown } from "@throughline/context";
@@ -25,15 +26,22 @@ export interface DrainOptions {
 /** How long a request may take to answer that it was cancelled, in milliseconds. */
 export const LAST_WORD = 500;
 
+/**
+ * How long connections that are idle stay open, in milliseconds. A request may be on its way over one of them; those that are in use learn meanwhile,
+ * by `Connection: close` on their next response, that there will be no other.
+ */
+const IDLE_GRACE = 500;
+
 const REFUSAL = problemOf(new ServerDraining())!;
 
 /**
- * Ends a server without losing a request: it takes no more connections; requests that still come over those there are get 503 with
- * `Retry-After`, and nothing of them is run; those that run go on until they are done, or for as long as `within` says, and what they
- * call is told that there is no more time than that. Their contexts are then cancelled, with `ServerDraining` as the cause; they have a moment to
- * answer that, and are answered for if they do not.
+ * Ends a server without losing a request: it accepts no more connections; requests that still come over open ones get 503 with `Retry-After`, and
+ * nothing of them is run; those that run go on until they are done, or for as long as `within` says, and services that they call are given no more
+ * time than that. Each response closes its connection, and idle connections are closed a little later. Contexts of requests that are left at the end
+ * are cancelled, with `ServerDraining` as the cause; they have a moment to answer that, and are answered for if they do not. Then connections that were
+ * upgraded are ended too: close them yourself before, if their protocol has a word for it.
  *
- * @returns a promise that resolves when the last connection is closed, but for those that were upgraded; a second call gives the first one's
+ * @returns a promise that resolves when the last connection is closed; a second call gives the first one's
  * @throws TypeError, RangeError if an argument is wrong
  */
 export function drain(server: DrainableServer, { within, ...others }: DrainOptions): Promise<void> {
@@ -45,53 +53,56 @@ export function drain(server: DrainableServer, { within, ...others }: DrainOptio
     );
   }
   const traffic = trafficOf(server);
-  if (traffic.drained === undefined && !server.listening) return Promise.resolve();
+  // One that does not listen may still serve connections that another server hands over.
+  const isUnused = !server.listening && traffic.count === 0 && traffic.sessions.size === 0;
+  if (traffic.drained === undefined && isUnused) return Promise.resolve();
   return (traffic.drained ??= drainWithin(server, traffic, ms));
 }
 
 async function drainWithin(server: DrainableServer, traffic: Traffic, ms: number): Promise<void> {
   refuseAll(server);
   const until = performance.now() + ms;
-  for (const exchange of traffic) exchange.declaredAt = Math.min(exchange.declaredAt, until);
-  const closed = once(server, "close");
-  const idle = untilIdle(server, traffic);
-  server.close();
+  const closing = new Set<object>();
+  for (const exchange of traffic) {
+    exchange.declaredAt = Math.min(exchange.declaredAt, until);
+    // Of several responses that one connection waits for, the last closes it, which is listed first.
+    const { connection = exchange } = exchange;
+    if (!closing.has(connection)) exchange.response?.closeConnection?.();
+    closing.add(connection);
+  }
+  const isListening = server.listening;
+  const closed = isListening ? once(server, "close") : Promise.resolve();
+  // Not by its own `close`, which has idle connections closed at once, and with them the requests that are on their way.
+  if (isListening) NetServer.prototype.close.call(server);
   for (const session of traffic.sessions) session.close();
 
+  const idle = traffic.untilIdle();
   const abort = new AbortController();
   const late = delay(ms, "late", { signal: abort.signal }).catch(() => undefined);
-  if ((await Promise.race([closed, idle, late])) === "late") await haveTheLastWord(() => [...traffic], closed);
+  // Connections that another server hands over are not among those that are closed: they show by what runs.
+  const done = Promise.all([idle, isListening ? Promise.race([closed, delay(IDLE_GRACE)]) : delay(IDLE_GRACE)]);
+  if ((await Promise.race([done, late])) === "late") await haveTheLastWord(() => [...traffic], done);
   abort.abort();
   await closeAll(server, traffic, closed);
 }
 
-/** Resolves when nothing runs any more. Until then connections are closed as they fall idle: some clients would keep them for minutes. */
-function untilIdle(server: DrainableServer, traffic: Traffic): Promise<void> {
-  return new Promise((resolve) => {
-    const look = (): void => {
-      if ("closeIdleConnections" in server) server.closeIdleConnections();
-      if (traffic.count === 0) resolve();
-    };
-    // The response that has just ended leaves its connection idle a moment later.
-    traffic.onLeave = () => void setImmediate(look);
-    look();
-  });
-}
-
 /** Cancels what still runs, which has a moment to answer that, and answers for what does not. */
-export async function haveTheLastWord(running: () => readonly Exchange[], closed: Promise<unknown>): Promise<void> {
+export async function haveTheLastWord(running: () => readonly Exchange[], done: Promise<unknown>): Promise<void> {
   const draining = new ServerDraining();
   for (const exchange of running()) exchange.cancel(draining);
-  await Promise.race([closed, delay(LAST_WORD)]);
+  await Promise.race([done, delay(LAST_WORD)]);
   for (const exchange of running()) exchange.answerFor(draining);
 }
 
 /** Closes what connections there are, once what was answered on them has had a moment to be sent. */
 async function closeAll(server: DrainableServer, traffic: Traffic, closed: Promise<unknown>): Promise<void> {
-  await Promise.race([closed, delay(LAST_WORD)]);
+  server.close();
+  for (const socket of traffic.upgraded) socket.end();
+  await Promise.race([Promise.all([closed, traffic.untilClosed()]), delay(LAST_WORD)]);
   if ("closeAllConnections" in server) server.closeAllConnections();
   for (const session of traffic.sessions) session.destroy();
-  // A connection that was upgraded is nobody's to close but its owner's: it must not keep this from ending.
+  for (const socket of traffic.upgraded) socket.destroy();
+  // One that was upgraded where we did not see it must not keep this from ending.
   await Promise.race([closed, delay(LAST_WORD)]);
 }
 

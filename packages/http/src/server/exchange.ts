@@ -1,3 +1,5 @@
+import { inspect } from "node:util";
+
 import {
   type CancelFunc,
   type Context,
@@ -47,7 +49,12 @@ export interface Outcome extends ResponseEnd {
 
 /** The response of an exchange, whatever the host. */
 export interface ExchangeResponse {
+  /** Whether bytes of it have left the process, so that nothing else can be answered. */
   readonly isBegun: boolean;
+  /** Whether the client went away in the middle of its request, or before the response was out. */
+  readonly isAborted?: boolean;
+  /** Has the connection closed once the response is out, where responses of one connection follow each other. */
+  closeConnection?(): void;
   /** A number that changes as it moves. */
   readonly progress: number;
   /** Answers for a handler that has not, for an error that is ours to explain, or breaks off what has begun. */
@@ -71,8 +78,12 @@ export class Exchange implements FirstToKnow {
   declaredAt: number = Infinity;
   /** The route that has matched, or whom to ask at the end, when routers have done their work. */
   route: string | Router | undefined = undefined;
-  /** Headers that were taken away, for whoever verifies what they say. */
-  heldBack: HeldBack | undefined = undefined;
+  /** The context that a guard or a requestContext has entered last: listeners on the request run in it. */
+  entered: Context;
+  /** When the body of the request was received in full, on the monotonic clock; 0 where that was not observed. */
+  receivedAt = 0;
+  /** When the handler had done its work, on the monotonic clock, as far as that is known; 0 where it is not. */
+  handledAt = 0;
   /** What its response waits on, with those of other requests, in the order in which they came: a connection of HTTP/1. */
   connection: object | undefined = undefined;
   /** What it is counted among, and those before and after it there. */
@@ -82,13 +93,53 @@ export class Exchange implements FirstToKnow {
   readonly #cancel: CancelFunc | undefined;
   #endings: Stoppable[] | undefined;
   #observers: Observer[] | undefined;
+  #settlements: Stoppable[] | undefined;
+  /** How many tracked promises of handlers have not settled. */
+  #unsettled = 0;
+  #heldBack: HeldBack | undefined;
   #error: unknown;
   #isOver = false;
 
-  constructor(ctx: Context, cancel?: CancelFunc, refusal?: Problem) {
-    this.ctx = withValue(ctx, exchangeKey, this);
+  constructor(ctx: Context, cancel?: CancelFunc, refusal?: Problem, heldBack?: HeldBack) {
+    this.ctx = this.entered = withValue(ctx, exchangeKey, this);
     this.#cancel = cancel;
     this.refusal = refusal;
+    this.#heldBack = heldBack;
+  }
+
+  /** Headers that were removed from the request until their content is verified. A method, so that printing a request prints no token. */
+  unverifiedHeaders(): HeldBack | undefined {
+    return this.#heldBack;
+  }
+
+  /** Whether the settlement of handlers matters: admission counts them until then. */
+  get isTracked(): boolean {
+    return this.#settlements !== undefined;
+  }
+
+  /** Counts a handler as running until its promise settles. Does nothing unless {@link isTracked}. */
+  track(work: PromiseLike<unknown>): void {
+    if (this.#settlements === undefined) return;
+    this.#unsettled += 1;
+    const settled = (): void => {
+      this.#unsettled -= 1;
+      if (this.#unsettled > 0) return;
+      this.handledAt = performance.now();
+      if (this.#isOver) this.#settled();
+    };
+    work.then(settled, settled);
+  }
+
+  /** Stops something once the response is over and all tracked handlers have settled. A handler may run on long after its response. */
+  onSettled(ending: Stoppable): void {
+    if (this.#isOver && this.#unsettled === 0) return ending.stop();
+    (this.#settlements ??= []).push(ending);
+  }
+
+  #settled(): void {
+    const settlements = this.#settlements;
+    this.#settlements = undefined;
+    for (const ending of settlements ?? []) ending.stop();
   }
 
   /** Has something stopped first thing when the response is over; at once if it is. */
@@ -127,9 +178,9 @@ export class Exchange implements FirstToKnow {
     if (isDeadline(error)) this.answerFor(error);
   }
 
-  /** Remembers why the response is what it is. The first error counts. */
+  /** Remembers why the response is what it is. The first error counts; errors of code that fails because the client has gone do not. */
   fail(error: unknown): void {
-    this.#error ??= error;
+    if (this.response?.isAborted !== true) this.#error ??= error;
   }
 
   /** The response is over. Ends the context, and tells who observes; a second call does nothing. */
@@ -146,8 +197,14 @@ export class Exchange implements FirstToKnow {
     // A deadline is looked at before the context ends otherwise.
     const endedBy = observers === undefined ? undefined : this.#endedBy(isDelivered, status);
     this.#cancel?.(isDelivered ? RESPONSE_SENT : (error ?? withoutStack(() => new ClientDisconnected())));
-    if (endedBy === undefined) return;
-    tellAll(observers!, { isDelivered, status, endedBy, error, route: routeOf(route) }, this);
+    if (endedBy !== undefined)
+      tellAll(observers!, { isDelivered, status, endedBy, error, route: routeOf(route) }, this);
+    if (this.#unsettled === 0) this.#settled();
+  }
+
+  /** Printed with every request, by its symbol: not a word of what is in it. */
+  toString(): string {
+    return this.#isOver ? "Exchange (over)" : "Exchange";
   }
 
   #endedBy(isDelivered: boolean, status: number | undefined): EndedBy {
@@ -161,6 +218,12 @@ export class Exchange implements FirstToKnow {
     return this.#error === undefined ? "client" : "error";
   }
 }
+
+Object.defineProperty(Exchange.prototype, inspect.custom, {
+  value(this: Exchange): string {
+    return this.toString();
+  },
+});
 
 /** One that throws keeps none of the others from being told. */
 function tellAll(observers: readonly Observer[], outcome: Outcome, exchange: Exchange): void {

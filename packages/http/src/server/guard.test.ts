@@ -11,9 +11,7 @@ const headers = new NodeHeaders({ "x-other": "1" });
 
 /** A context of a request of which headers were held back. */
 function holdingBack(...heldBack: [string, string][]): Exchange["ctx"] {
-  const exchange = new Exchange(background);
-  exchange.heldBack = new Map(heldBack);
-  return exchange.ctx;
+  return new Exchange(background, undefined, undefined, new Map(heldBack)).ctx;
 }
 
 it("gives the context that the guard gives, at once or later", async () => {

@@ -1,4 +1,4 @@
-import type { Context } from "@throughline/context";
+import { type Context, describe, isContext } from "@throughline/context";
 
 import { NodeHeaders, type RequestHeaders } from "../headers.ts";
 import { exchangeIn } from "./exchange.ts";
@@ -15,13 +15,29 @@ export interface GuardedRequest {
  */
 export type Guard = (request: GuardedRequest) => Context | void | Promise<Context | void>;
 
-/** What to go on in. The guard also sees the headers that were taken away from the request until somebody verifies what they say. */
+/**
+ * The context to go on in. The guard also sees the headers that were removed from the request until their content is verified.
+ *
+ * @throws ContextError that of the context, if it ended while the guard decided: the handler must not run for a request that is over
+ * @throws TypeError if the guard returns anything but a Context or `undefined`: `false` is not taken for consent
+ */
 export async function passGuard(guard: Guard, headers: RequestHeaders, ctx: Context): Promise<Context> {
-  return (await guard({ ctx, headers: withHeldBack(headers, ctx) })) ?? ctx;
+  const answer: unknown = await guard({ ctx, headers: withHeldBack(headers, ctx) });
+  if (answer !== undefined && !isContext(answer)) {
+    throw new TypeError(
+      `Cannot pass a guard: it must return a Context or undefined, or throw, as with new Forbidden(); received ${describe(answer)}`,
+    );
+  }
+  const within = answer ?? ctx;
+  ctx.throwIfDone();
+  within.throwIfDone();
+  const exchange = exchangeIn(within);
+  if (exchange !== undefined) exchange.entered = within;
+  return within;
 }
 
 function withHeldBack(headers: RequestHeaders, ctx: Context): RequestHeaders {
-  const heldBack = exchangeIn(ctx)?.heldBack;
+  const heldBack = exchangeIn(ctx)?.unverifiedHeaders();
   if (heldBack === undefined || heldBack.size === 0) return headers;
   return {
     get: (name) => heldBack.get(name) ?? headers.get(name),

@@ -3,7 +3,13 @@ import type { Http2ServerRequest, IncomingHttpHeaders, ServerHttp2Stream } from 
 import type { TLSSocket } from "node:tls";
 
 import { NodeHeaders, type RequestHeaders } from "../headers.ts";
-import { removeHeader, replaceHeader } from "../node/node-headers.ts";
+import {
+  removeHeader,
+  removePairs,
+  removeStreamTrailers,
+  removeTrailers,
+  replaceHeader,
+} from "../node/node-headers.ts";
 import type { NodeRequest } from "../node/node-types.ts";
 import type { Rpc } from "../telemetry/rpc.ts";
 import { type Peer, peerOf } from "../values/peer.ts";
@@ -28,6 +34,8 @@ export interface IncomingRequest {
   /** Takes a header away, for whoever reads the request after us too. */
   remove(name: string): void;
   replace(name: string, value: string): void;
+  /** Removes trailers that are still to come, by their names. Absent where a host has none. */
+  removeTrailers?(isUnwanted: (name: string) => boolean): void;
 }
 
 /** A request of `node:http`, or of the compatibility API of `node:http2`. Most of it is read only where somebody traces. */
@@ -87,18 +95,25 @@ export class NodeIncoming implements IncomingRequest {
   replace(name: string, value: string): void {
     replaceHeader(this.#req, name, value);
   }
+
+  removeTrailers(isUnwanted: (name: string) => boolean): void {
+    if ("stream" in this.#req) removeStreamTrailers(this.#req.stream, isUnwanted);
+    else removeTrailers(this.#req, isUnwanted);
+  }
 }
 
 /** A request on a stream of `node:http2`, without its compatibility API. */
 export class StreamIncoming implements IncomingRequest {
   readonly #stream: ServerHttp2Stream;
   readonly #headers: IncomingHttpHeaders;
+  readonly #rawHeaders: string[];
   readonly headers: NodeHeaders;
   readonly protocolVersion = "2";
 
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
+  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders, rawHeaders: string[] = []) {
     this.#stream = stream;
     this.#headers = headers;
+    this.#rawHeaders = rawHeaders;
     this.headers = new NodeHeaders(headers);
   }
 
@@ -129,9 +144,16 @@ export class StreamIncoming implements IncomingRequest {
 
   remove(name: string): void {
     delete this.#headers[name];
+    removePairs(this.#rawHeaders, (each) => each.toLowerCase() === name);
   }
 
   replace(name: string, value: string): void {
+    this.remove(name);
     this.#headers[name] = value;
+    this.#rawHeaders.push(name, value);
+  }
+
+  removeTrailers(isUnwanted: (name: string) => boolean): void {
+    removeStreamTrailers(this.#stream, isUnwanted);
   }
 }

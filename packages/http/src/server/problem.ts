@@ -80,31 +80,20 @@ function invalidHeader(error: InvalidHeader): Problem {
   return { document: { ...basis("invalid-header", "Invalid header", 400), detail: error.message } };
 }
 
-function draining(): Problem {
-  // Another server is there at once.
-  return { document: basis("draining", "Server draining", 503), headers: { "retry-after": "0" }, outcome: "draining" };
+function draining({ headers }: ServerDraining): Problem {
+  return { document: basis("draining", "Server draining", 503), headers, outcome: "draining" };
 }
 
-function overloaded(): Problem {
-  return {
-    document: basis("overloaded", "Server overloaded", 503),
-    headers: { "retry-after": "1" },
-    outcome: "overloaded",
-  };
+function overloaded({ headers }: ServerOverloaded): Problem {
+  return { document: basis("overloaded", "Server overloaded", 503), headers, outcome: "overloaded" };
 }
 
-function unauthenticated(error: Unauthenticated): Problem {
-  return {
-    document: basis("unauthenticated", "Unauthenticated", 401),
-    headers: { "www-authenticate": error.challenge },
-  };
+function unauthenticated({ headers }: Unauthenticated): Problem {
+  return { document: basis("unauthenticated", "Unauthenticated", 401), headers };
 }
 
-function forbidden({ challenge }: Forbidden): Problem {
-  return {
-    document: basis("forbidden", "Forbidden", 403),
-    ...(challenge === undefined ? undefined : { headers: { "www-authenticate": challenge } }),
-  };
+function forbidden({ headers }: Forbidden): Problem {
+  return { document: basis("forbidden", "Forbidden", 403), headers };
 }
 
 function basis(type: string, title: string, status: number): ProblemDocument {

@@ -7,6 +7,8 @@ import { Reply } from "./reply.ts";
 
 /** A response whose client takes its time: what is sent has begun, and is not out yet. */
 class SlowReply extends Reply {
+  readonly isAborted = false;
+  leaveUnread(): void {}
   readonly accept = undefined;
   readonly isClosed = false;
   readonly isDelivered = false;

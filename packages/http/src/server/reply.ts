@@ -11,8 +11,10 @@ export abstract class Reply implements ExchangeResponse {
 
   /** The request's header `Accept`. */
   abstract readonly accept: string | undefined;
-  /** Whether a head is out, so that nothing else can be answered. */
+  /** Whether bytes have left the process, so that nothing else can be answered. */
   abstract readonly isBegun: boolean;
+  /** Whether the client went away in the middle of its request, or before the response was out. */
+  abstract readonly isAborted: boolean;
   /** Whether nothing can go out any more. */
   abstract readonly isClosed: boolean;
   /** Whether it went out in full. Asked once it is closed. */
@@ -23,6 +25,8 @@ export abstract class Reply implements ExchangeResponse {
   abstract readonly progress: number;
   /** Calls back once, when it is closed, or has been closed before. */
   abstract onceClosed(callback: () => void): void;
+  /** Sees to it that what is left of the request's body keeps no other request from being served, once the response is out. */
+  abstract leaveUnread(): void;
   /** Sends an answer as the whole response, in place of what was to be sent. */
   abstract send(answer: Answer): void;
   /**
@@ -30,6 +34,8 @@ export abstract class Reply implements ExchangeResponse {
    * looks as if nothing had. Only this response pays for it.
    */
   abstract silence(): void;
+  /** Has the connection closed once it is out, where responses of one connection follow each other. */
+  closeConnection(): void {}
   /** Ends it so that the client notices that it is not whole. */
   abstract breakOff(): void;
 

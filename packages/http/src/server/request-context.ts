@@ -1,10 +1,10 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 
-import { carry } from "@throughline/context";
+import { callable, carry } from "@throughline/context";
 
 import { replyOf } from "../node/node-reply.ts";
 import type { NodeRequest, NodeResponse } from "../node/node-types.ts";
-import { type Handling, judge, receiveNode, receiveStream, sendProblem } from "../node/node.ts";
+import { type Handling, judge, judgeReply, receiveNode, receiveStream, sendProblem } from "../node/node.ts";
 import { StreamReply } from "../node/stream-reply.ts";
 import { acceptor, exchangeOf } from "./acceptor.ts";
 import { answerOf } from "./answer.ts";
@@ -26,6 +26,7 @@ export function requestContext<Req extends NodeRequest, Res extends NodeResponse
   listener: (req: Req, res: Res) => Done,
   options?: ServerOptions,
 ): (req: Req, res: Res) => Done {
+  callable("listener", listener, "make a request context");
   const accept = acceptor(options);
   return function requestContext(req, res) {
     const fail = (error: unknown): void => {
@@ -53,19 +54,21 @@ export function streamContext(
   ) => Done,
   options?: ServerOptions,
 ): (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ...rest: [flags: number, rawHeaders: string[]]) => Done {
+  callable("listener", listener, "make a stream context");
   const accept = acceptor(options);
   return function streamContext(stream, headers, ...rest) {
     const reply = new StreamReply(stream, headers);
     const fail = (error: unknown): void => {
       exchangeOf(stream)?.fail(error);
-      const problem = problemOf(error);
       // It may have been answered for the listener already.
-      if (reply.isClosed || stream.writableEnded) return;
-      if (problem === undefined) throw error;
-      if (reply.isBegun) reply.breakOff();
-      else reply.send(answerOf(problem, true, reply.accept));
+      if (stream.writableEnded) return;
+      const verdict = judgeReply(error, reply);
+      if (verdict === "gone") return;
+      if (verdict !== "pass") return reply.send(answerOf(verdict, true, reply.accept));
+      if (problemOf(error) === undefined) throw error;
+      reply.breakOff();
     };
-    return receiveStream<Done>(accept, stream, headers, {
+    return receiveStream<Done>(accept, stream, headers, rest[1], {
       ...leaving,
       run: (ctx) => attempt(() => carry(ctx, listener, stream, headers, ...rest), fail),
       refuse: (problem, started) => reply.send(answerOf(problem, started, reply.accept)),

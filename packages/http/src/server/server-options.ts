@@ -3,6 +3,7 @@ import { describe, type Duration, milliseconds, oneOf, refuseUnknown } from "@th
 import { type DeadlineDialect, defaultDialects, isDialect } from "../deadline/dialects.ts";
 import type { Budget } from "../deadline/inbound-deadline.ts";
 import type { AcceptCriticality } from "../values/criticality.ts";
+import type { AcceptBaggage } from "../values/inbound-values.ts";
 import { type Trust, trustOf, type TrustOptions } from "../values/trust.ts";
 import type { AdmissionOptions } from "./admission-options.ts";
 import { Admission } from "./admission.ts";
@@ -36,7 +37,13 @@ export interface ServerOptions {
    * for less than the default. `"any"`: of everybody, for a service that only trusted ones can reach. `"none"`: of nobody. @default "lower"
    */
   acceptCriticality?: AcceptCriticality;
-  /** Whose word on declared values is taken. What others say is taken away from the request. @default nobody's */
+  /**
+   * From which peers W3C baggage becomes part of the context, and so goes on to the `origins` of clients. `"trusted"`: that of other peers is
+   * removed from the request, as the services behind may trust us. `"any"`: from all; declared values still go by their declarations.
+   * @default "trusted"
+   */
+  acceptBaggage?: AcceptBaggage;
+  /** Which peers may set declared values and baggage. Those of others are removed from the request. @default none */
   trust?: TrustOptions;
   /** Headers of the request that its span tells, as `http.request.header.<name>`. Mind what is secret. @default none */
   captureHeaders?: readonly string[];
@@ -51,6 +58,7 @@ export interface ServerSettings extends StreamLimits {
   readonly mode: "observe" | "propagate" | "enforce";
   readonly admission: Admission | undefined;
   readonly acceptCriticality: AcceptCriticality;
+  readonly acceptBaggage: AcceptBaggage;
   readonly trust: Trust | undefined;
   /** In lower case. */
   readonly captureHeaders: readonly string[];
@@ -63,6 +71,10 @@ const ACTION = "make a request context";
  * @throws RangeError if a duration is none
  */
 export function serverSettings(options: ServerOptions): ServerSettings {
+  if (typeof options !== "object" || options === null || isRequest(options)) {
+    const remedy = isRequest(options) ? "; call requestContext() first: app.use(requestContext())" : "";
+    throw new TypeError(`Cannot ${ACTION}: it takes an object of options; received ${describe(options)}${remedy}`);
+  }
   const {
     maxTimeout,
     defaultTimeout,
@@ -74,6 +86,7 @@ export function serverSettings(options: ServerOptions): ServerSettings {
     idleTimeout,
     admission,
     acceptCriticality = "lower",
+    acceptBaggage = "trusted",
     trust,
     captureHeaders = [],
     ...others
@@ -90,6 +103,7 @@ export function serverSettings(options: ServerOptions): ServerSettings {
     );
   }
   oneOf("acceptCriticality", acceptCriticality, ["lower", "any", "none"], ACTION);
+  oneOf("acceptBaggage", acceptBaggage, ["trusted", "any"], ACTION);
   oneOf("mode", mode, ["observe", "propagate", "enforce"], ACTION);
   oneOf("invalidDeadline", invalidDeadline, ["reject", "ignore"], ACTION);
   return {
@@ -103,9 +117,16 @@ export function serverSettings(options: ServerOptions): ServerSettings {
     mode,
     admission: admission === undefined ? undefined : new Admission(admission),
     acceptCriticality,
+    acceptBaggage,
     trust: trust === undefined ? undefined : trustOf(trust),
     captureHeaders: captureHeaders.map((name) => name.toLowerCase()),
   };
+}
+
+/** Whether a framework has called us with a request, as it calls its middleware. */
+function isRequest(value: unknown): boolean {
+  const { req, headers, method } = value as { req?: unknown; headers?: unknown; method?: unknown };
+  return req !== undefined || (headers !== undefined && method !== undefined);
 }
 
 function budget(duration: Duration | undefined, source: string): Budget | undefined {

@@ -22,14 +22,12 @@ export function parseBaggage(header: string): Member[] {
   });
 }
 
-/**
- * A `baggage` header with entries added in the place of any of the same name. Entries that would make it too long are left out, the last first.
- */
+/** A `baggage` header with entries added in the place of any of the same name. Entries that would make it too long are left out, the last first. */
 export function withEntries(
   header: string | undefined,
   entries: readonly (readonly [name: string, value: string])[],
 ): string {
-  const names = new Set(entries.map(([name]) => name));
+  const names = new Set(entries.map(([name]) => folded(name)));
   const others = (header ?? "").split(",").filter((each) => each.trim() !== "" && !names.has(foldedName(each)));
   const all = [...entries.map(([name, value]) => `${name}=${value}`), ...others.map((each) => each.trim())];
   let length = -1;
@@ -39,7 +37,11 @@ export function withEntries(
     .join(",");
 }
 
-/** The header without the entries that one who is not particular would take for one of these; `undefined` if nothing is left. */
+/**
+ * The header without the entries that a careless reader would take for one of these; `undefined` if nothing is left.
+ *
+ * @param names folded
+ */
 export function withoutEntries(header: string, names: ReadonlySet<string>): string | undefined {
   const kept = header.split(",").filter((each) => each.trim() !== "" && !names.has(foldedName(each)));
   return kept.length === 0 ? undefined : kept.map((each) => each.trim()).join(",");
@@ -55,9 +57,15 @@ export function foldedName(entry: string): string {
   return folded(name.trim());
 }
 
-/** What folds to the same name with those behind us that take `_` or `.` for a hyphen. */
+/**
+ * The name as the most careless reader behind us may see it: CGI and its kin (lighttpd, PHP, WSGI) upper-case a header, write `_` for all that
+ * is not a letter or a digit, and put `HTTP_` before it.
+ */
 export function folded(name: string): string {
-  return name.toLowerCase().replaceAll(/[_.]/g, "-");
+  return name
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, "")
+    .replace(/^http(?=.)/, "");
 }
 
 function withoutSpace(text: string): string {

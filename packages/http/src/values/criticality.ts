@@ -34,7 +34,10 @@ export function withCriticality(ctx: Context, value: Criticality): Context {
   return withValue(ctx, criticalityKey, value);
 }
 
-/** What a request says of itself, as far as its word is taken. A value that is none of the three counts as absent: it may be newer than we are. */
+/**
+ * The criticality that a request asks for, as far as its peer may. A value that is none of the three is not accepted: it may be of a newer
+ * version.
+ */
 export function inboundCriticality(
   headers: RequestHeaders,
   accept: AcceptCriticality,

@@ -1,5 +1,6 @@
 import { callable, checkValues, describe, type Key, oneOf, refuseUnknown, wholeNumber } from "@throughline/context";
 
+import { folded } from "./baggage.ts";
 import type { Codec } from "./codec.ts";
 
 /** How a value crosses to other services. */
@@ -21,6 +22,8 @@ export interface Declaration<T> {
 export interface Declared {
   readonly key: Key<unknown>;
   readonly name: string;
+  /** The name without all that careless readers do not tell apart: see {@link folded}. */
+  readonly folded: string;
   readonly codec: Codec<unknown>;
   readonly maxBytes: number;
   readonly as: "baggage" | "header";
@@ -41,8 +44,10 @@ const TAKEN = new Set(
 const ACTION = "declare a value";
 const NAME = /^[a-z][a-z0-9-]{0,63}$/;
 
-/** All that cross, for the whole process: keys are the process's too. */
-const declared: Declared[] = [];
+/** All that cross, for the whole process and all installed copies of this package: a middleware of one copy must strip what another declares. */
+const DECLARED = Symbol.for("@throughline/http/declared.1");
+const shared = globalThis as { [DECLARED]?: Declared[] };
+const declared: Declared[] = (shared[DECLARED] ??= []);
 
 /**
  * Has the values of a key cross to other services; without it they stay in this process. The other service declares a key of its own
@@ -67,8 +72,11 @@ export function declareIdentity<T>(
   register(key, { ...declaration, as: "header", to: "allowed-origins", accept: "verified", kind: "identity" });
 }
 
-function register<T>(key: Key<T>, declaration: Omit<Declared, "key" | "codec"> & { readonly codec: Codec<T> }): void {
-  const { name, codec, maxBytes } = declaration;
+function register<T>(
+  key: Key<T>,
+  declaration: Omit<Declared, "key" | "codec" | "folded"> & { readonly codec: Codec<T> },
+): void {
+  const { name, codec, maxBytes, kind } = declaration;
   if (typeof key !== "symbol") {
     throw new TypeError(`Cannot ${ACTION}: 'key' must be made by createKey(): current value is ${describe(key)}`);
   }
@@ -86,13 +94,19 @@ function register<T>(key: Key<T>, declaration: Omit<Declared, "key" | "codec"> &
       `Cannot ${ACTION}: 'name' must not be that of a header with another meaning: current value is ${describe(name)}`,
     );
   }
-  const taken = declared.find((each) => each.key === key || each.name === name);
-  if (taken !== undefined) {
-    throw new TypeError(
-      `Cannot ${ACTION}: ${taken.name === name ? `the name '${name}'` : "the key"} has been declared before`,
-    );
+  const foldedName = folded(name);
+  for (const each of declared) {
+    // Of two copies of a package that carries an identity, each declares the same header for a key of its own.
+    if (each.kind === "identity" && kind === "identity" && each.name === name && each.key !== key) continue;
+    if (each.key === key) throw new TypeError(`Cannot ${ACTION}: the key has been declared before`);
+    if (each.name === name) throw new TypeError(`Cannot ${ACTION}: the name '${name}' has been declared before`);
+    if (each.folded === foldedName) {
+      throw new TypeError(
+        `Cannot ${ACTION}: the name '${name}' cannot be told from '${each.name}', which has been declared before: gateways fold them to one`,
+      );
+    }
   }
-  const one = { ...declaration, key, codec } as unknown as Declared;
+  const one = { ...declaration, key, codec, folded: foldedName } as unknown as Declared;
   declared.push(one);
   checkValues(key as Key<unknown>, (value) => void encode(one, value));
 }

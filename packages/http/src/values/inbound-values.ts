@@ -6,14 +6,16 @@ import type { IncomingRequest } from "../server/incoming-request.ts";
 import { countRefusedValue } from "../telemetry/server-metrics.ts";
 import { folded, foldedName, parseBaggage, withoutEntries } from "./baggage.ts";
 import { declarations, type Declared, decode, encode } from "./declare.ts";
-import type { Trust } from "./trust.ts";
 
-/** Headers that were taken away from a request, by their name: what they say is nobody's word until it is verified. */
+/** Headers that were removed from a request until their content is verified, by name. */
 export type HeldBack = ReadonlyMap<string, string>;
+
+/** From which peers W3C baggage becomes part of the context, and so is sent on. */
+export type AcceptBaggage = "trusted" | "any";
 
 /** What came of the values that a request brought. */
 export interface InboundValues {
-  /** The context with those that are taken. */
+  /** The context with the accepted values. */
   readonly ctx: Context;
   readonly heldBack: HeldBack | undefined;
   /** A header of which there must be one, and were two. */
@@ -21,18 +23,46 @@ export interface InboundValues {
 }
 
 /**
- * Takes the values that a request brings from whoever may set them, and takes all others away from it, in whatever way their headers are
- * written: a handler further in that reads the headers itself must not believe them either.
+ * Binds the values that a request brings, as far as its peer may set them, and removes all others from it, in whatever way their names are
+ * written: a handler that reads the headers itself must not believe them either.
+ *
+ * @param isTrusted whether the peer is; asked at most once
  */
-export function receiveValues(ctx: Context, request: IncomingRequest, trust: Trust | undefined): InboundValues {
+export function receiveValues(
+  ctx: Context,
+  request: IncomingRequest,
+  isTrusted: () => boolean,
+  acceptBaggage: AcceptBaggage,
+): InboundValues {
   const all = declarations();
-  if (all.length === 0) return { ctx, heldBack: undefined, invalid: undefined };
-  const isTrusted = trust?.(request.peer, request.headers) === true;
-  const isTaken = ({ accept }: Declared): boolean => accept === "anyone" || (accept === "trusted" && isTrusted);
+  const isAccepted = ({ accept }: Declared): boolean => accept === "anyone" || (accept === "trusted" && isTrusted());
+  const received =
+    all.length === 0 ? { ctx, heldBack: undefined, invalid: undefined } : receiveHeaders(ctx, request, all, isAccepted);
+  return {
+    ...received,
+    ctx: receiveBaggage(
+      received.ctx,
+      request,
+      all.filter(({ as }) => as === "baggage"),
+      isAccepted,
+      () => acceptBaggage === "any" || isTrusted(),
+    ),
+  };
+}
 
+function receiveHeaders(
+  ctx: Context,
+  request: IncomingRequest,
+  all: readonly Declared[],
+  isAccepted: (declared: Declared) => boolean,
+): InboundValues {
   const { headers } = request;
-  const headerOf = new Map(all.filter(({ as }) => as === "header").map((each) => [each.name, each]));
-  const heldBack = new Map<string, string>();
+  const headerOf = new Map<string, Declared>();
+  for (const each of all) if (each.as === "header") headerOf.set(each.folded, each);
+  if (headerOf.size === 0) return { ctx, heldBack: undefined, invalid: undefined };
+  // A trailer comes after the body, when nothing is verified any more.
+  request.removeTrailers?.((name) => headerOf.has(folded(name)) || folded(name) === "baggage");
+  let heldBack: Map<string, string> | undefined;
   let invalid: InvalidHeader | undefined;
   let bound = ctx;
   for (const name of headers.names()) {
@@ -40,13 +70,13 @@ export function receiveValues(ctx: Context, request: IncomingRequest, trust: Tru
     if (known === undefined) continue;
     const value = headers.get(name)!;
     const isOnce = typeof value === "string" ? !value.includes(",") : value.length === 1;
-    if (known.name === name && isTaken(known)) {
+    if (known.name === name && isAccepted(known)) {
       if (isOnce) bound = bind(bound, known, String(value));
       else invalid ??= new InvalidHeader(name);
     } else {
-      // One that is written otherwise is no value, but a try.
+      // A misspelt declared name is treated as a spoofing attempt.
       if (known.name === name && known.accept === "verified") {
-        if (isOnce) heldBack.set(name, String(value));
+        if (isOnce) (heldBack ??= new Map()).set(name, String(value));
         else invalid ??= new InvalidHeader(name);
       } else {
         countRefusedValue(known.name, "untrusted");
@@ -54,58 +84,65 @@ export function receiveValues(ctx: Context, request: IncomingRequest, trust: Tru
       request.remove(name);
     }
   }
-  return {
-    ctx: receiveBaggage(
-      bound,
-      request,
-      all.filter(({ as }) => as === "baggage"),
-      isTaken,
-    ),
-    heldBack,
-    invalid,
-  };
+  return { ctx: bound, heldBack, invalid };
 }
 
 function receiveBaggage(
   ctx: Context,
   request: IncomingRequest,
   declared: readonly Declared[],
-  isTaken: (declared: Declared) => boolean,
+  isAccepted: (declared: Declared) => boolean,
+  isForwarded: () => boolean,
 ): Context {
-  if (declared.length === 0) return ctx;
   const value = request.headers.get("baggage");
   const header = typeof value === "string" ? value : value?.join(",");
-  const refused = new Set(declared.filter((each) => !isTaken(each)).map(({ name }) => name));
-  if (header === undefined) return withoutExtracted(ctx, refused);
+  // A propagator of OpenTelemetry's, be it an instrumentation's, has read the same before us.
+  const extracted = propagation.getBaggage(ctx);
+  if (header === undefined && extracted === undefined) return ctx;
+
+  const bound = header === undefined ? ctx : bindBaggage(ctx, header, declared, isAccepted);
+  if (!isForwarded()) {
+    // Sent on, it would come from us, whom the next service may trust.
+    if (header !== undefined) request.remove("baggage");
+    return extracted === undefined ? bound : (propagation.deleteBaggage(bound) as Context);
+  }
+  const refused = new Set(declared.filter((each) => !isAccepted(each)).map(({ folded }) => folded));
+  if (header !== undefined && refused.size > 0) {
+    const rest = withoutEntries(header, refused);
+    if (rest === undefined) request.remove("baggage");
+    else if (rest !== header) request.replace("baggage", rest);
+  }
+  // Declared values are in the context under their keys, and go where their declarations say. Instrumentations send baggage to everyone.
+  const own = new Set(declared.map(({ folded }) => folded));
+  const names = extracted?.getAllEntries().flatMap(([name]) => (own.has(foldedName(name)) ? name : [])) ?? [];
+  return names.length === 0 ? bound : (propagation.setBaggage(bound, extracted!.removeEntries(...names)) as Context);
+}
+
+/** The context with the declared values of a `baggage` header that the peer may set; counts those that it may not. */
+function bindBaggage(
+  ctx: Context,
+  header: string,
+  declared: readonly Declared[],
+  isAccepted: (declared: Declared) => boolean,
+): Context {
+  if (declared.length === 0) return ctx;
   const byName = new Map(declared.map((each) => [each.name, each]));
   let bound = ctx;
   const members = parseBaggage(header);
   for (const { name, value } of members) {
     const known = byName.get(name);
-    if (known === undefined || !isTaken(known)) continue;
-    // Of two, one may have been put there by somebody else.
+    if (known === undefined || !isAccepted(known)) continue;
+    // Of two, one may be forged.
     const isOnce = members.filter((each) => each.name === name).length === 1;
     if (isOnce) bound = bind(bound, known, value);
     else countRefusedValue(name, "invalid");
   }
-  const found = header
-    .split(",")
-    .map(foldedName)
-    .filter((name) => refused.has(name));
-  for (const name of found) countRefusedValue(name, "untrusted");
-  if (found.length > 0) {
-    const rest = withoutEntries(header, refused);
-    if (rest === undefined) request.remove("baggage");
-    else request.replace("baggage", rest);
+  const byFolded = new Map(declared.map((each) => [each.folded, each]));
+  for (const entry of header.split(",")) {
+    const known = byFolded.get(foldedName(entry));
+    if (known !== undefined && !isAccepted(known)) countRefusedValue(known.name, "untrusted");
   }
-  return withoutExtracted(bound, refused);
-}
-
-/** The same for what a propagator of OpenTelemetry's has read before us. */
-function withoutExtracted(ctx: Context, refused: ReadonlySet<string>): Context {
-  const baggage = propagation.getBaggage(ctx);
-  const names = baggage?.getAllEntries().flatMap(([name]) => (refused.has(foldedName(name)) ? name : [])) ?? [];
-  return names.length === 0 ? ctx : (propagation.setBaggage(ctx, baggage!.removeEntries(...names)) as Context);
+  return bound;
 }
 
 /** The context with the value, if it is one. */

@@ -13,7 +13,10 @@ export interface TrustOptions {
   unixSocket?: boolean;
   /** Addresses of the peer itself: `"10.0.0.0/8"`, `"::1"`. Behind a proxy that is the proxy's, for every request. */
   addresses?: readonly string[];
-  /** Whether a signature on the request holds, or whatever else the application knows. Must not throw. */
+  /**
+   * Whether a signature on the request holds, or whatever else the application knows. It must answer at once: a peer for which it throws, or
+   * returns a promise, is not trusted, and a warning says so once.
+   */
   verified?: (headers: RequestHeaders) => boolean;
 }
 
@@ -49,8 +52,37 @@ export function trustOf(options: TrustOptions): Trust {
       if (peer.address !== undefined && isKnownAddress(peer.address)) return true;
       if (peer.subjects.some((subject) => subjects.includes(subject))) return true;
     }
-    return verified?.(headers) === true;
+    return verified !== undefined && isVerified(verified, headers);
   };
+}
+
+function isVerified(verified: NonNullable<TrustOptions["verified"]>, headers: RequestHeaders): boolean {
+  let answer: unknown;
+  try {
+    answer = verified(headers);
+  } catch (error) {
+    warnOnce(verified, "it threw", error);
+    return false;
+  }
+  if (typeof (answer as PromiseLike<unknown> | undefined)?.then === "function") {
+    // What it rejects with would be an unhandled rejection otherwise.
+    (answer as PromiseLike<unknown>).then(undefined, () => {});
+    warnOnce(verified, "it returned a promise");
+  }
+  return answer === true;
+}
+
+const warned = new WeakSet<object>();
+
+/** A fault of the application's own code, which every request shows again. */
+function warnOnce(verified: object, why: string, error?: unknown): void {
+  if (warned.has(verified)) return;
+  warned.add(verified);
+  const detail = error instanceof Error ? (error.stack ?? error.message) : "";
+  process.emitWarning(
+    `Cannot verify a peer: 'trust.verified' must return true or false; ${why}. The peer is not trusted.`,
+    { type: "ThroughlineWarning", code: "THROUGHLINE_TRUST", detail },
+  );
 }
 
 function addressFilter(addresses: readonly string[]): (address: string) => boolean {

@@ -1,0 +1,74 @@
+import type { IncomingMessage } from "node:http";
+import type { Http2ServerRequest, ServerHttp2Stream } from "node:http2";
+
+import { run } from "@throughline/context";
+
+import type { Exchange } from "../server/exchange.ts";
+import type { NodeRequest, NodeResponse } from "./node-types.ts";
+
+/**
+ * Has listeners on a request find the request's context as the current one. Node emits its events in the context of the connection, in which parsers
+ * that are fed by `data`, and all routes behind them, would run.
+ */
+export function emitInContext(exchange: Exchange, req: NodeRequest, res: NodeResponse): void {
+  // Without a body there is nothing to wait for, and most requests have none.
+  if (hasBody(req)) replace(exchange, req, emitAll);
+  replace(exchange, res, emitLate);
+}
+
+/** The same for a stream of `node:http2`, without its compatibility API. */
+export function emitStreamInContext(exchange: Exchange, stream: ServerHttp2Stream): void {
+  replace(exchange, stream, stream.endAfterHeaders ? emitLate : emitAll);
+}
+
+function hasBody(req: NodeRequest): boolean {
+  if ("stream" in req) return !(req as Http2ServerRequest).stream.endAfterHeaders;
+  const { "content-length": length, "transfer-encoding": encoding } = (req as IncomingMessage).headers;
+  return (length !== undefined && length !== "0") || encoding !== undefined;
+}
+
+type Emit = (this: Emitter, event: string | symbol, ...args: unknown[]) => boolean;
+
+/** Whose events these are. */
+const EXCHANGE = Symbol("exchange");
+
+/** A request, its response, or a stream that is both. */
+interface Emitter {
+  [EXCHANGE]?: Exchange;
+  emit: Emit;
+  listenerCount(event: string): number;
+}
+
+/** What an emitter's `emit` was, where it is not that of its class: an agent of another tool may have replaced it. */
+const replaced = new WeakMap<object, Emit>();
+
+/** The functions are the same for all requests, as one made for each would cost more than all that is done here. */
+function replace(exchange: Exchange, emitter: Emitter, emit: Emit): void {
+  const isOurs = emitter[EXCHANGE] !== undefined;
+  emitter[EXCHANGE] = exchange;
+  if (isOurs) return;
+  if (Object.hasOwn(emitter, "emit")) replaced.set(emitter, emitter.emit);
+  emitter.emit = emit;
+}
+
+function emitOf(emitter: object): Emit {
+  return replaced.get(emitter) ?? (Object.getPrototypeOf(emitter) as Emitter).emit;
+}
+
+function emitAll(this: Emitter, ...args: Parameters<Emit>): boolean {
+  const exchange = this[EXCHANGE]!;
+  if (args[0] === "end") exchange.receivedAt = performance.now();
+  return run(exchange.entered, applied, emitOf(this), this, args);
+}
+
+/** Of a response only what comes late: what waits for `drain` goes on then, and what waits for `close` reports on the request. */
+function emitLate(this: Emitter, ...args: Parameters<Emit>): boolean {
+  const [event] = args;
+  const emit = emitOf(this);
+  if (event !== "drain" && !(event === "close" && this.listenerCount("close") > 1)) return emit.apply(this, args);
+  return run(this[EXCHANGE]!.entered, applied, emit, this, args);
+}
+
+function applied(emit: Emit, emitter: Emitter, args: Parameters<Emit>): boolean {
+  return emit.apply(emitter, args);
+}
