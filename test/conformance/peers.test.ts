@@ -25,10 +25,11 @@ const told = (): string => current().value(regionKey) ?? "none";
 
 cleanUpAfterEach();
 
-/** A certificate that signs itself, for a name and addresses of the web. */
-function certificate(commonName: string, ...uris: string[]): Promise<GenerateResult> {
+/** A self-signed certificate, for one common name or several, and for URIs. */
+function certificate(commonName: string | string[], ...uris: string[]): Promise<GenerateResult> {
   const altNames = uris.map((value) => ({ type: 6 as const, value }));
-  return generate([{ name: "commonName", value: commonName }], {
+  const names = [commonName].flat().map((value) => ({ name: "commonName", value }));
+  return generate(names, {
     algorithm: "sha256",
     keyType: "ec",
     extensions: altNames.length === 0 ? [] : [{ name: "subjectAltName", altNames }],
@@ -118,6 +119,13 @@ describe.each(hosts.filter(({ isSecure }) => isSecure))("$name, of a peer with a
     expect(await taken(await certificate("gateway"), [gateway], ["CN=gateway"])).toBe("none");
     expect(await taken(gateway, [], ["CN=gateway"])).toBe("none");
     expect(await taken(undefined, [gateway], ["CN=gateway"])).toBe("none");
+  });
+
+  it("that has two common names, nothing is taken for either of them", async () => {
+    const two = await certificate(["gateway", "x"], "spiffe://shop/two");
+    const subjects = ["CN=gateway", "CN=x", "CN=gateway,x"];
+    expect(await taken(two, [two], subjects)).toBe("none");
+    expect(await taken(two, [two], [...subjects, "URI:spiffe://shop/two"])).toBe("eu-1");
   });
 
   it("that has another's name within one of its own, nothing is taken", async () => {

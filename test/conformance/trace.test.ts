@@ -1,5 +1,6 @@
 import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
-import { traceId } from "@throughline/http";
+import { createKey } from "@throughline/context";
+import { declareIdentity, textCodec, traceId } from "@throughline/http";
 import { describe, expect, it } from "vitest";
 
 import { serveOn } from "../support/serving.ts";
@@ -8,6 +9,8 @@ import { hosts } from "./hosts/index.ts";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const TRACEPARENT = `00-${TRACE}-b7ad6b7169203331-01`;
+
+declareIdentity(createKey<string>("badge"), { name: "trace-badge", codec: textCodec, maxBytes: 64 });
 
 describe.each(hosts)("$name", (host) => {
   const { answer, abandon } = serveOn(host);
@@ -57,6 +60,23 @@ describe.each(hosts)("$name", (host) => {
       const [span] = await spans.take(1);
       const told = Object.entries(span!.attributes).filter(([name]) => name.startsWith("http.request.header."));
       expect(told).toEqual([["http.request.header.x-tenant", ["acme"]]]);
+    });
+
+    it.each([
+      "Authorization",
+      "Proxy-Authorization",
+      "Cookie",
+      "Set-Cookie",
+      "Txn-Token",
+      "txn_token",
+      "Trace-Badge",
+      "TRACE_BADGE",
+    ])("its span records that %s was sent, and never its value", async (name) => {
+      await answer({ [name]: "s3cret" }, { captureHeaders: [name] });
+
+      const [span] = await spans.take(1);
+      expect(span!.attributes[`http.request.header.${name.toLowerCase()}`]).toEqual(["REDACTED"]);
+      expect(JSON.stringify(span!.attributes)).not.toContain("s3cret");
     });
 
     it("a deadline that passed is an error of the span", async () => {

@@ -45,7 +45,7 @@ const text = fc.string({ unit: "grapheme", minLength: 1 });
 const valid = fc.record<Claims>(
   {
     sub: text,
-    exp: fc.integer({ min: NOW + 3600, max: NOW + 1e9 }),
+    exp: fc.oneof(fc.integer({ min: NOW + 1800, max: NOW + 3600 }), fc.integer({ min: NOW + 3600, max: NOW + 1e9 })),
     scope: fc.array(text).map((all) => all.join(" ")),
     tenant: text,
     act: fc.record({ sub: text, act: fc.record({ sub: text }) }),
@@ -67,7 +67,11 @@ function isSane({ subject, scopes, tenant, issuer, expiresAt, authTime }: Princi
 }
 
 /** Tokens that are signed as they should be, with claims as they should not: an issuer is trusted, but may be wrong. */
-function claimed(name: string, guard: (token: string) => Promise<Principal | undefined>): AnySubject {
+function claimed(
+  name: string,
+  guard: (token: string) => Promise<Principal | undefined>,
+  isRight: (claims: Claims) => boolean,
+): AnySubject {
   return subject<Claims, Promise<Principal | undefined>>({
     name,
     share: 0.1,
@@ -89,9 +93,22 @@ function claimed(name: string, guard: (token: string) => Promise<Principal | und
       if (who === undefined) return false;
       assert.ok(isSane(who), `That is nobody: ${JSON.stringify(who)}`);
       assert.equal(who.subject, { ...GOOD_CLAIMS, ...claims }["sub"]);
+      assert.ok(isRight({ ...GOOD_CLAIMS, ...claims }), "It should have been refused");
       return true;
     },
   });
+}
+
+/** Whether the claims are those of a Txn-Token: for one domain, with all that the draft requires, for an hour, and not from the future. */
+function isTransaction({ aud, scope, txn, req_wl: workload, iat, exp }: Claims): boolean {
+  const [from, to] = [Number(iat), Number(exp)];
+  return (
+    [txn, workload].every((text) => typeof text === "string" && text !== "") &&
+    [aud].flat().length === 1 &&
+    typeof scope === "string" &&
+    to - from <= 3600 &&
+    from <= Date.now() / 1000 + 5
+  );
 }
 
 const isBearer = bearer(jwtVerifier({ issuer: "issuer", audience: "shop", algorithms: ["HS256"], keys: KEY }));
@@ -103,6 +120,10 @@ async function whoIn(guard: typeof isBearer, headers: Record<string, string>): P
 }
 
 export const claims: readonly AnySubject[] = [
-  claimed("claims of a JWT", (token) => whoIn(isBearer, { authorization: `Bearer ${token}` })),
-  claimed("claims of a txn-token", (token) => whoIn(isTxn, { "txn-token": token })),
+  claimed(
+    "claims of a JWT",
+    (token) => whoIn(isBearer, { authorization: `Bearer ${token}` }),
+    () => true,
+  ),
+  claimed("claims of a txn-token", (token) => whoIn(isTxn, { "txn-token": token }), isTransaction),
 ];

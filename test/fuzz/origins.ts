@@ -27,9 +27,16 @@ function isAllowed([pattern, text]: Asked): Allowed {
 const label = fc
   .tuple(textOf(LOWER, 1, 1), textOf(`${LOWER}${DIGITS}-`, 0, 5), textOf(LOWER, 1, 1))
   .map((parts) => parts.join(""));
-const name = fc.array(label, { minLength: 2, maxLength: 4 }).map((labels) => labels.join("."));
+/** Registries, and hosts of others' pages: strangers have names directly below them. */
+const SUFFIXES = ["com", "co.uk", "github.io", "kawasaki.jp"];
+/** Top-level domains in which nobody can register a name. */
+const RESERVED = ["example", "internal", "test", "local"];
+const name = fc
+  .tuple(fc.array(label, { minLength: 1, maxLength: 3 }), fc.oneof(label, fc.constantFrom(...RESERVED)))
+  .map(([labels, last]) => [...labels, last].join("."));
 const host = fc.oneof(
   { arbitrary: name, weight: 4 },
+  fc.constantFrom(...SUFFIXES, ...RESERVED),
   ipv4,
   ipv6.map((address) => `[${address}]`),
   fc.constantFrom("localhost", "127.1", "0x7f.1", "2130706433", "017700000001", "0x7f000001", "xn--mnchen-3ya.example"),
@@ -84,14 +91,17 @@ export const origins: AnySubject = subject<Asked, Allowed>({
   long: { texts: pumped(pattern), from: (text) => [text, "https://a.example.com/"] },
   parse: isAllowed,
   judge([pattern, text], allowed) {
+    const read = readPattern(pattern);
+    const last = read.host.slice(read.host.lastIndexOf(".") + 1);
     if (allowed === "refused") {
-      assert.ok(!isPlain(pattern), "It is a pattern, and was refused");
+      // Which other names are public suffixes is known to their list alone.
+      const isOwn = !read.isWide || RESERVED.includes(last);
+      assert.ok(!isPlain(pattern) || !isOwn, "It is a pattern, and was refused");
       return false;
     }
     const url = URL.parse(text);
-    const read = readPattern(pattern);
     assert.equal(allowed, url !== null && matches(read, url));
-    assert.ok(!read.isWide || read.host.split(".").filter((each) => each !== "").length > 1, "It is too wide");
+    assert.ok(!read.isWide || (!SUFFIXES.includes(read.host) && read.host !== ""), "It is too wide");
     return allowed;
   },
 });

@@ -29,8 +29,8 @@ export interface JwtVerifierOptions extends KeyOptions {
 export type JwtVerifier = (token: string, ctx?: Context) => Promise<Principal>;
 
 /**
- * Makes a verifier of signed tokens (RFC 7519), on `jose`. A remote JWK set is asked for once for all that need it, kept, and asked for again
- * when a token names a key that is not in it; who waits for it does so no longer than its own context allows.
+ * Makes a verifier of signed tokens (RFC 7519), on `jose`. A remote JWK set is fetched once for all tokens, kept, and fetched again
+ * in the background when it is due, or when a token names a key that is not in it. A token waits for it no longer than its own context allows.
  *
  * The verifier rejects with `Unauthenticated` for a token that does not hold, with the context's error if that ends, and with an Error if no keys
  * are to be had.

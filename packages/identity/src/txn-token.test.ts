@@ -19,6 +19,9 @@ let pair: Awaited<ReturnType<typeof generateKeyPair>>;
 beforeAll(async () => void (pair = await generateKeyPair("ES256")));
 const rules = () => ({ trustDomain: "shop.example", algorithms: ["ES256"], keys: pair.publicKey });
 
+/** Seconds since the epoch. */
+const NOW = Math.floor(Date.now() / 1000);
+
 function issue(claims: Record<string, unknown> = {}, header: Record<string, unknown> = {}): Promise<string> {
   const now = Math.floor(Date.now() / 1000);
   const all = {
@@ -101,12 +104,35 @@ describe("a Txn-Token", () => {
     ["without a transaction", () => issue({ txn: undefined })],
     ["without a scope", () => issue({ scope: undefined })],
     ["without the workload that asked for it", () => issue({ req_wl: undefined })],
+    ["for two trust domains", () => issue({ aud: ["shop.example", "bank.example"] })],
+    ["with an empty transaction", () => issue({ txn: "" })],
+    ["with an empty workload", () => issue({ req_wl: "" })],
+    ["with scopes in a list", () => issue({ scope: ["inventory:read"] })],
+    ["with a number for a scope", () => issue({ scope: 7 })],
+    ["with null for a scope", () => issue({ scope: null })],
+    ["that was issued in the future", () => issue({ iat: NOW + 30, exp: NOW + 60 })],
+    ["that does not say when it was issued", () => issue({ iat: undefined })],
+    ["that says in words when it was issued", () => issue({ iat: "now" })],
+    ["that lives longer than an hour", () => issue({ iat: NOW - 1800, exp: NOW + 1801 })],
     ["that is none", () => Promise.resolve("a.b.c")],
   ])("%s is refused, and not told of", async (_what, make) => {
     const token = await make();
     const error: unknown = await bound(token).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(Unauthenticated);
     expect(inspect(error, { depth: 9 })).not.toContain(token);
+  });
+
+  it("may name its trust domain in a list, be issued by a clock that is a little ahead, and live for an hour", async () => {
+    const claims = { aud: ["shop.example"], iat: NOW + 3, exp: NOW + 3603 };
+    expect(principal(await bound(await issue(claims)))?.subject).toBe("ada");
+  });
+
+  it("lives no longer than the guard allows", async () => {
+    const guard = txnToken({ ...rules(), maxLifetime: "5m" });
+    const verified = async (exp: number) => guard(requestWith({ "txn-token": await issue({ iat: NOW, exp }) }));
+    await expect(verified(NOW + 300)).resolves.toBeDefined();
+    await expect(verified(NOW + 301)).rejects.toThrow("the token is not valid: it lives longer than 'maxLifetime'");
+    expect(() => txnToken({ ...rules(), maxLifetime: "soon" as never })).toThrow("'maxLifetime' must be zero or more");
   });
 
   it("must be there", async () => {

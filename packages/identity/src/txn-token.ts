@@ -1,11 +1,11 @@
-import { type Context, describe, type Duration } from "@throughline/context";
+import { type Context, describe, type Duration, milliseconds } from "@throughline/context";
 import { type Guard, single, Unauthenticated } from "@throughline/http";
 
 import { carryToken } from "./carried-token.ts";
 import { scopesOf } from "./claims.ts";
 import type { KeyOptions, Keys } from "./keys.ts";
 import { type Principal, withPrincipal } from "./principal.ts";
-import { tokenVerifier, type Verified } from "./verify-token.ts";
+import { invalidToken, tokenVerifier, type Verified } from "./verify-token.ts";
 
 /** What a Txn-Token of the trust domain must be. */
 export interface TxnTokenOptions extends KeyOptions {
@@ -17,7 +17,9 @@ export interface TxnTokenOptions extends KeyOptions {
   keys: Keys;
   /** @default not looked at: the audience says which domain it is */
   issuer?: string;
-  /** @default as long as it has not expired */
+  /** The longest time from `iat` to `exp`: whoever gets hold of a Txn-Token can use it until it expires. @default "1h" */
+  maxLifetime?: Duration;
+  /** How long ago it may have been issued. @default as long as it has not expired */
   maxTokenAge?: Duration;
   /** By how much clocks may differ. @default "5s" */
   clockTolerance?: Duration;
@@ -43,13 +45,35 @@ export function txnTokenVerifier(
   options: TxnTokenOptions,
   action: string,
 ): (token: string, ctx: Context) => Promise<Principal> {
-  const { trustDomain, ...rules } = options;
+  const { trustDomain, maxLifetime = "1h", ...rules } = options;
   if (typeof trustDomain !== "string" || trustDomain === "") {
     throw new TypeError(`Cannot ${action}: 'trustDomain' must be a string: current value is ${describe(trustDomain)}`);
   }
-  const requiredClaims = ["iat", "exp", "txn", "sub", "scope", "req_wl"];
-  const verify = tokenVerifier({ ...rules, audience: trustDomain, typ: "txntoken+jwt", requiredClaims }, action);
-  return async (token, ctx) => principalOf(await verify(token, ctx));
+  const longest = milliseconds(maxLifetime, action, "maxLifetime");
+  const verify = tokenVerifier(
+    {
+      ...rules,
+      audience: trustDomain,
+      typ: "txntoken+jwt",
+      requiredClaims: ["iat", "exp", "txn", "sub", "scope", "req_wl"],
+      // With a limit on the age, `iat` must not be in the future. This limit is never reached before `exp`.
+      maxTokenAge: rules.maxTokenAge ?? maxLifetime,
+    },
+    action,
+  );
+  return async (token, ctx) => {
+    const verified = await verify(token, ctx);
+    checkClaims(verified, longest);
+    return principalOf(verified);
+  };
+}
+
+/** What a Txn-Token must say besides what any token must (draft-ietf-oauth-transaction-tokens, "JWT Body Claims"). */
+function checkClaims({ claims: { aud, scope, txn, req_wl: requestedBy, iat, exp } }: Verified, longest: number): void {
+  if (Array.isArray(aud) && aud.length !== 1) throw invalidToken("'aud' is more than one trust domain");
+  if (typeof scope !== "string") throw invalidToken("'scope' is no string");
+  if (txn === "" || requestedBy === "") throw invalidToken("'txn' or 'req_wl' is empty");
+  if ((exp! - iat!) * 1000 > longest) throw invalidToken("it lives longer than 'maxLifetime'");
 }
 
 /** A context whose calls take the token along, for a principal that it proves. */

@@ -13,7 +13,7 @@ import { untilEnd } from "@throughline/resilience";
 import { errors, type JWTPayload, jwtVerify, type JWTVerifyGetKey, type JWTVerifyOptions } from "jose";
 
 import { dateOf } from "./claims.ts";
-import { keyFinder, type KeyOptions, type Keys } from "./keys.ts";
+import { keyFinder, type KeyOptions, type Keys, KeysUnavailable } from "./keys.ts";
 
 /** What a token must be, whatever it says of itself. */
 export interface TokenRules extends KeyOptions {
@@ -49,20 +49,18 @@ export function tokenVerifier(rules: TokenRules, action: string): TokenVerifier 
   const options = optionsOf(rules, action);
   const key = keyFinder(rules.keys, rules, action);
   return async function verify(token, ctx) {
-    if (token.length > LONGEST) throw invalid("too long");
+    if (token.length > LONGEST) throw invalidToken("too long");
     // More than base64url may be written in would decode too, and be sent on (RFC 7515, 2).
-    if (!/^[\w-]*\.[\w-]*\.[\w-]*$/.test(token)) throw invalid("no signed token");
+    if (!/^[\w-]*\.[\w-]*\.[\w-]*$/.test(token)) throw invalidToken("no signed token");
     try {
       // What finds the key may wait for the network: for everybody, so in nobody's context.
       const verifying = run(background, () => jwtVerify(token, key as JWTVerifyGetKey, options));
       return verifiedBy((await untilEnd(ctx, verifying)).payload, Number(options.clockTolerance));
     } catch (error) {
       ctx.throwIfDone();
-      if (error instanceof Unauthenticated) throw error;
-      // With a key that is at hand, nothing but the token can be wrong.
-      if (isOfTheToken(error) || !(rules.keys instanceof URL))
-        throw invalid((error as NodeJS.ErrnoException).code, error);
-      throw new Error("Cannot verify a token: no keys are to be had", { cause: error });
+      if (error instanceof Unauthenticated || error instanceof KeysUnavailable) throw error;
+      // The keys are there, so it is the token that is not valid, even if it names a key of the set that cannot be used.
+      throw invalidToken(error instanceof errors.JOSEError ? error.code : "its key cannot be used", error);
     }
   };
 }
@@ -70,11 +68,11 @@ export function tokenVerifier(rules: TokenRules, action: string): TokenVerifier 
 /** Claims are signed, but whoever signs may be wrong. */
 function verifiedBy(claims: JWTPayload, tolerance: number): Verified {
   for (const name of ["iss", "txn", "req_wl"]) {
-    if (claims[name] !== undefined && typeof claims[name] !== "string") throw invalid(`'${name}' is no string`);
+    if (claims[name] !== undefined && typeof claims[name] !== "string") throw invalidToken(`'${name}' is no string`);
   }
-  if (typeof claims.sub !== "string" || claims.sub === "") throw invalid("'sub' is no string");
+  if (typeof claims.sub !== "string" || claims.sub === "") throw invalidToken("'sub' is no string");
   const expiresAt = claims.exp === undefined ? undefined : dateOf(claims.exp + tolerance);
-  if (claims.exp !== undefined && expiresAt === undefined) throw invalid("'exp' is no time");
+  if (claims.exp !== undefined && expiresAt === undefined) throw invalidToken("'exp' is no time");
   return { claims, expiresAt };
 }
 
@@ -90,10 +88,10 @@ function optionsOf(rules: TokenRules, action: string): JWTVerifyOptions {
     keys,
     ...rest
   } = rules;
-  const { fetch, keysMaxAge, keysCooldown, ...others } = rest;
+  const { fetch, keysMaxAge, keysMaxStale, keysCooldown, ...others } = rest;
   refuseUnknown(others, action);
   if (fetch !== undefined) callable("fetch", fetch, action);
-  for (const [name, value] of Object.entries({ keysMaxAge, keysCooldown })) {
+  for (const [name, value] of Object.entries({ keysMaxAge, keysMaxStale, keysCooldown })) {
     if (value !== undefined) milliseconds(value, action, name);
   }
   if (typ !== undefined && typeof typ !== "string") {
@@ -133,27 +131,12 @@ function optionsOf(rules: TokenRules, action: string): JWTVerifyOptions {
   };
 }
 
-/** Errors that say something of the token; others are of the keys. */
-const OF_THE_TOKEN = [
-  errors.JWTExpired,
-  errors.JWTClaimValidationFailed,
-  errors.JWTInvalid,
-  errors.JWSInvalid,
-  errors.JWSSignatureVerificationFailed,
-  errors.JOSEAlgNotAllowed,
-  errors.JOSENotSupported,
-  errors.JWKSNoMatchingKey,
-  errors.JWKSMultipleMatchingKeys,
-];
-
-function isOfTheToken(error: unknown): error is errors.JOSEError {
-  return OF_THE_TOKEN.some((type) => error instanceof type);
-}
-
-function invalid(code: string | undefined, cause?: unknown): Unauthenticated {
-  // Its message may quote the token's claims: the code says enough to whoever reads a log, and to a stranger nothing.
-  return new Unauthenticated(`the token is not valid: ${code ?? "it does not fit the key"}`, {
+/** The error for a token that is not valid (401). @param error the error that verifying it ended with, if it did */
+export function invalidToken(reason: string, error?: unknown): Unauthenticated {
+  return new Unauthenticated(`the token is not valid: ${reason}`, {
     challenge: 'Bearer error="invalid_token"',
-    ...(cause instanceof errors.JWTExpired && { cause: new Error("it has expired") }),
+    ...(error instanceof errors.JWTExpired && { cause: new Error("it has expired") }),
+    // Errors of jose may quote the token's claims. Other errors concern the key.
+    ...(error !== undefined && !(error instanceof errors.JOSEError) && { cause: error }),
   });
 }

@@ -12,8 +12,9 @@ export interface ClientOptions {
   /** How long a call may take in all: attempts, redirects and the body. A context's deadline that is earlier holds. @default no limit */
   timeout?: Duration;
   /**
-   * Origins that declared values and identity go to: `"https://api.example.com"`, `"https://*.internal.example.com"`, `"http://localhost:*"`. Each
-   * redirect is looked at anew. @default none
+   * Origins that declared values and identity go to: `"https://api.example.com"`, `"https://*.internal.example.com"`, `"http://localhost:*"`. A
+   * wildcard directly below a public suffix, such as `"https://*.co.uk"` or `"https://*.github.io"`, is refused. Each redirect is looked at anew.
+   * @default none
    */
   origins?: readonly string[];
   /** What goes where. */

@@ -26,6 +26,15 @@ it.each([
   ["http://localhost", "http://localhost:3000/", false],
   ["http://127.0.0.1:8080", "http://127.1:8080/", true],
   ["http://[::1]:8080", "http://[0:0:0:0:0:0:0:1]:8080/", true],
+  ["https://*.internal", "https://tokens.shop.internal/", true],
+  ["https://*.svc.cluster.local", "https://stock.shop.svc.cluster.local/", true],
+  ["http://*.localhost:*", "http://shop.localhost:3000/", true],
+  ["http://*.localhost:*", "http://localhost:3000/", false],
+  ["https://*.consul", "https://stock.service.consul/", true],
+  ["https://*.shop.co.uk", "https://api.shop.co.uk/", true],
+  ["https://*.ada.github.io", "https://api.ada.github.io/", true],
+  ["https://ada.github.io", "https://ada.github.io/", true],
+  ["https://*.city.kawasaki.jp", "https://api.city.kawasaki.jp/", true],
   ["https://xn--mnchen-3ya.example", "https://m\u00FCnchen.example/", true],
 ])("%s allows %s: %s", (pattern, url, isAllowed) => {
   const parsed = URL.parse(url);
@@ -40,8 +49,11 @@ it.each([
   "api.example.com",
   "*",
   "https://*",
-  "https://*.com",
+  "https://*.*",
   "https://*.10.0.0.1",
+  "https://*.[::1]",
+  "https://*.example..com",
+  "https://*.example.com.",
   "https://api.*.com",
   "https://api.example.com/",
   "https://api.example.com/path",
@@ -54,5 +66,21 @@ it.each([
 ])("refuses %s for a pattern", (pattern) => {
   expect(() => originFilter([pattern as string], "create a fetch")).toThrow(
     /Cannot create a fetch: 'origins' must hold origins/,
+  );
+});
+
+it.each([
+  "https://*.com",
+  "HTTPS://*.COM:8443",
+  "https://*.co.uk",
+  "http://*.co.uk:*",
+  "https://*.github.io",
+  "https://*.herokuapp.com",
+  "https://*.s3.amazonaws.com",
+  "https://*.kawasaki.jp",
+  "https://*.xn--p1ai",
+])("refuses the wildcard %s, which is directly below a public suffix", (pattern) => {
+  expect(() => originFilter(["https://api.example.com", pattern], "create a fetch")).toThrow(
+    `Cannot create a fetch: 'origins' must hold origins of your own, and strangers can have names directly below a public suffix; received string "${pattern}": list the origins instead`,
   );
 });

@@ -1,4 +1,5 @@
 import { describe } from "@throughline/context";
+import { parse as parseDomain } from "tldts";
 
 /** Whether a request may take something along to this URL. */
 export type OriginFilter = (url: URL) => boolean;
@@ -12,14 +13,17 @@ interface Pattern {
   readonly port: string;
 }
 
-/** Scheme, host or `*.` and a domain of at least two labels, and perhaps a port. */
+/** Scheme, host or `*.` and a domain, and perhaps a port. */
 const GRAMMAR = /^(https?):\/\/(\*\.)?([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}|\*))?$/i;
+
+/** What may follow `*.`: a domain, not an address, so that its last label begins with a letter. */
+const DOMAIN = /(?:^|[a-z0-9]\.)[a-z][a-z0-9-]*$/i;
 
 /**
  * Origins by an allow-list: `https://api.example.com`, `https://*.internal.example.com` (its subdomains, not itself), `http://localhost:*`.
  * Scheme, host and port must all be right; nothing else of a URL counts.
  *
- * @throws TypeError if a pattern is none
+ * @throws TypeError if a pattern is none, or a wildcard directly below a public suffix
  */
 export function originFilter(patterns: readonly string[], action: string): OriginFilter {
   if (!Array.isArray(patterns)) {
@@ -35,19 +39,33 @@ function parse(value: unknown, action: string): Pattern {
   // As a URL it is normalized the way that what it is compared with is: numbers for addresses, lower case, the port of the scheme.
   const url =
     match === null ? null : URL.parse(`${scheme}://${host}${port === undefined || port === "*" ? "" : `:${port}`}`);
-  const isWide = star !== undefined && (!/[a-z0-9]\.[a-z]/i.test(host!) || /^[\d.]+$/.test(url?.hostname ?? ""));
-  if (url === null || isWide || host!.startsWith(".") || url.hostname.endsWith(".")) {
+  const isSuffix = star !== undefined;
+  if (url === null || (isSuffix && !DOMAIN.test(host!)) || host!.startsWith(".") || url.hostname.endsWith(".")) {
     throw new TypeError(
       `Cannot ${action}: 'origins' must hold origins, such as "https://api.example.com", "https://*.example.com" or "http://localhost:*": current value is ${describe(value)}`,
     );
   }
-  const isSuffix = star !== undefined;
+  if (isSuffix && isPublicSuffix(url.hostname)) {
+    throw new TypeError(
+      `Cannot ${action}: 'origins' must hold origins of your own, and strangers can have names directly below a public suffix; received ${describe(value)}: list the origins instead`,
+    );
+  }
   return {
     protocol: url.protocol,
     host: isSuffix ? `.${url.hostname}` : url.hostname,
     isSuffix,
     port: port === "*" ? "*" : url.port,
   };
+}
+
+/**
+ * Whether strangers can have names directly below the domain, by the Public Suffix List: those of registries (`co.uk`), and those of companies that
+ * give names to their customers (`github.io`).
+ */
+function isPublicSuffix(domain: string): boolean {
+  const { publicSuffix, isIcann, isPrivate } = parseDomain(domain, { allowPrivateDomains: true });
+  // Of a name that is not on the list, such as `internal`, the last label counts as a suffix too.
+  return publicSuffix === domain && (isIcann === true || isPrivate === true);
 }
 
 function matches({ protocol, host, isSuffix, port }: Pattern, url: URL): boolean {

@@ -45,7 +45,11 @@ export interface ServerOptions {
   acceptBaggage?: AcceptBaggage;
   /** Which peers may set declared values and baggage. Those of others are removed from the request. @default none */
   trust?: TrustOptions;
-  /** Headers of the request that its span tells, as `http.request.header.<name>`. Mind what is secret. @default none */
+  /**
+   * Headers of the request that its span records, as `http.request.header.<name>`. Of `authorization`, `proxy-authorization`, `cookie`, `set-cookie`,
+   * `txn-token`, and any header that is declared as an identity, it records `REDACTED` in place of the value: that it was sent, and no more. Other
+   * headers are recorded as they are, so mind what is secret. @default none
+   */
   captureHeaders?: readonly string[];
 }
 

@@ -9,6 +9,55 @@ it("a URL goes into a span without credentials, fragment and known secrets", () 
   expect(redactQuery("?AWSAccessKeyId=AKIA&x=1")).toBe("?AWSAccessKeyId=REDACTED&x=1");
 });
 
+it.each([
+  ["AWSAccessKeyId"],
+  ["Signature"],
+  ["sig"],
+  ["X-Goog-Signature"],
+  ["X-Amz-Signature"],
+  ["X-Amz-Credential"],
+  ["X-Amz-Security-Token"],
+  ["access_token"],
+  ["id_token"],
+  ["refresh_token"],
+  ["token"],
+  ["code"],
+  ["client_secret"],
+  ["password"],
+  ["api_key"],
+  ["apikey"],
+])("the value of the query parameter %s is redacted, in whatever case the name is written", (name) => {
+  for (const written of [name, name.toLowerCase(), name.toUpperCase()]) {
+    expect(redactQuery(`?a=1&${written}=s3%26cret;#x&b=2`)).toBe(`?a=1&${written}=REDACTED&b=2`);
+    expect(redactQuery(`?my${written}=1&${written}s=2&${written}`)).toBe(`?my${written}=1&${written}s=2&${written}`);
+  }
+});
+
+it.each([
+  ["?%73ig=s3cret", "?%73ig=REDACTED"],
+  ["?client%5fsecret=s3cret", "?client%5fsecret=REDACTED"],
+  ["?X%2DAmz%2DSignature=s3cret", "?X%2DAmz%2DSignature=REDACTED"],
+  ["?%2573ig=s3cret", "?%2573ig=REDACTED"],
+  ["?sig%3Ds3cret&b=2", "?sig%3DREDACTED&b=2"],
+  ["?a=1%26sig=s3cret", "?a=1%26sig=REDACTED"],
+  ["?a=1;sig=s3cret", "?a=1;sig=REDACTED"],
+  ["?a=1#access_token=s3cret", "?a=1#access_token=REDACTED"],
+  [
+    "?redirect_uri=https%3A%2F%2Fapp.example%2Fcb%3Fcode%3Ds3cret%26state%3Dx&scope=a",
+    "?redirect_uri=https%3A%2F%2Fapp.example%2Fcb%3Fcode%3DREDACTED&scope=a",
+  ],
+  ["?next=%252Fcb%253Ftoken%253Ds3cret", "?next=%252Fcb%253Ftoken%253DREDACTED"],
+])("an encoded character hides no secret parameter: %s", (query, redacted) => {
+  expect(redactQuery(query)).toBe(redacted);
+});
+
+it.each(["", "?", "?q", "?q=1&page=2", "?q=token", "?%", "?tok%65", "?key=1&codec=opus&tokenize=1&a=sig=1"])(
+  "the query %j has no secret, and stays as it is",
+  (query) => {
+    expect(redactQuery(query)).toBe(query);
+  },
+);
+
 it("a method that nobody knows is one value, not as many as callers can think of", () => {
   expect([knownMethod("GET"), knownMethod("BREW")]).toEqual(["GET", "_OTHER"]);
 });

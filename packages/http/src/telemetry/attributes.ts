@@ -16,10 +16,31 @@ export type EndedBy = "response" | "refusal" | "deadline" | "client" | "cancel" 
 /** Value of `error.type` for a deadline that passed. */
 export const DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED";
 
-/** Query parameters whose values OpenTelemetry's conventions ask to redact. */
-const SECRETS = /([?&](?:AWSAccessKeyId|Signature|sig|X-Goog-Signature)=)[^&#]*/gi;
+/** Query parameters whose values are secrets: those of OpenTelemetry's conventions (`url.query`), of OAuth 2.0, passwords and API keys. */
+const SECRET_PARAMETERS = (
+  "AWSAccessKeyId Signature sig X-Amz-Credential X-Amz-Security-Token X-Amz-Signature X-Goog-Signature " +
+  "access_token client_secret code id_token refresh_token token password api_key apikey"
+).split(" ");
 
+/** A pattern for a character, also percent-encoded, once or several times, as in a URL that is itself a parameter. */
+function encodable(character: string): string {
+  const codes = [character.toLowerCase(), character.toUpperCase()].map((each) => each.charCodeAt(0).toString(16));
+  return `(?:[${character}]|%(?:25)*(?:${codes.join("|")}))`;
+}
+
+/**
+ * A secret parameter, with what precedes its value in a group of its own. The value ends only at an `&` that is not encoded: it may contain one that
+ * is. The conventions ask for names by their exact case; servers that do not mind it would leak the others.
+ */
+const SECRETS = new RegExp(
+  `((?:${["?", "&", ";", "#"].map(encodable).join("|")})` +
+    `(?:${SECRET_PARAMETERS.map((name) => name.split("").map(encodable).join("")).join("|")})${encodable("=")})[^&]*`,
+  "gi",
+);
+
+/** A query fit for a span: the values of secret parameters are replaced by `REDACTED`. @param query with its `?` */
 export function redactQuery(query: string): string {
+  if (!query.includes("=") && !query.includes("%")) return query;
   return query.replace(SECRETS, "$1REDACTED");
 }
 

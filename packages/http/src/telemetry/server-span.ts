@@ -20,6 +20,8 @@ import type { Budget } from "../deadline/inbound-deadline.ts";
 import { single } from "../headers.ts";
 import type { Observer, Outcome } from "../server/exchange.ts";
 import type { IncomingRequest } from "../server/incoming-request.ts";
+import { folded } from "../values/baggage.ts";
+import { declarations } from "../values/declare.ts";
 import { ATTR, DEADLINE_EXCEEDED, type EndedBy, knownMethod, redactQuery } from "./attributes.ts";
 import { type HttpMetadata, httpMetadata, setHttpMetadata } from "./otel-keys.ts";
 import { type Rpc, rpcAttributes, serverFault } from "./rpc.ts";
@@ -143,9 +145,18 @@ function isAnswer(endedBy: EndedBy): boolean {
 function captureHeaders(span: Span, { headers }: IncomingRequest, capture: readonly string[]): void {
   for (const name of capture) {
     const value = headers.get(name);
-    if (value !== undefined)
-      span.setAttribute(ATTR_HTTP_REQUEST_HEADER(name), typeof value === "string" ? [value] : [...value]);
+    if (value === undefined) continue;
+    const values = typeof value === "string" ? [value] : [...value];
+    span.setAttribute(ATTR_HTTP_REQUEST_HEADER(name), isCredential(name) ? values.map(() => "REDACTED") : values);
   }
+}
+
+const CREDENTIALS = new Set(["authorization", "proxy-authorization", "cookie", "set-cookie", "txn-token"]);
+
+/** Whether a header proves an identity. Asked for each request: a header may be declared after the middleware was made. */
+function isCredential(name: string): boolean {
+  const plain = folded(name);
+  return CREDENTIALS.has(plain) || declarations().some((each) => each.kind === "identity" && each.name === plain);
 }
 
 /** The span that an instrumentation has made for this request, if one has. */

@@ -7,7 +7,10 @@ export interface Peer {
   readonly address: string | undefined;
   /** Whether it came over a unix socket, which the file system guards. */
   readonly isUnixSocket: boolean;
-  /** What the certificate is for that it has proved, as Node writes it: `"CN=gateway"`, `"DNS:gateway.internal"`, `"URI:spiffe://shop/gateway"`. */
+  /**
+   * The subjects of its verified certificate, as Node writes them: `"CN=gateway"`, `"DNS:gateway.internal"`, `"URI:spiffe://shop/gateway"`. Without
+   * `CN=` if the certificate has several common names.
+   */
   readonly subjects: readonly string[];
 }
 
@@ -41,6 +44,7 @@ function subjectsOf(socket: Socket | TLSSocket): string[] {
   const { subject, subjectaltname } = (socket.getPeerCertificate() ?? {}) as Partial<
     ReturnType<TLSSocket["getPeerCertificate"]>
   >;
-  const names = [subject?.CN].flat().filter((name) => name !== undefined);
-  return [...names.map((name) => `CN=${name}`), ...(subjectaltname?.split(", ") ?? [])];
+  // Node gives several common names as a list. Programs differ in which of them they read, so none of them counts.
+  const name = typeof subject?.CN === "string" ? [`CN=${subject.CN}`] : [];
+  return [...name, ...(subjectaltname?.split(", ") ?? [])];
 }

@@ -7,7 +7,10 @@ import type { Peer } from "./peer.ts";
 
 /** Whose word on values is taken. A peer is trusted if one of these holds. */
 export interface TrustOptions {
-  /** What its certificate is for, in a server that asks for them: `"CN=gateway"`, `"DNS:gateway.internal"`, `"URI:spiffe://shop/gateway"`. */
+  /**
+   * What its certificate is for, in a server that asks for them: `"CN=gateway"`, `"DNS:gateway.internal"`, `"URI:spiffe://shop/gateway"`. A `CN`
+   * counts only in a certificate that has no other.
+   */
   subjects?: readonly string[];
   /** Whether it came over a unix socket. */
   unixSocket?: boolean;
