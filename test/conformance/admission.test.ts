@@ -34,7 +34,8 @@ describe.each(hosts)("$name, which takes on only so much", (host) => {
   function refused({ status, headers }: Reply): unknown[] {
     return [status, headers["throughline-outcome"], headers["retry-after"]];
   }
-  const OVERLOADED = [503, "overloaded;started=?0", "1"];
+  /** Clients are told different times, so that they do not all come back at once. */
+  const OVERLOADED = [503, "overloaded;started=?0", expect.stringMatching(/^[123]$/)];
 
   it("runs no more at a time, and the rest in their turn, the more critical first", async () => {
     const { running, request, first } = await busy(3);
@@ -122,6 +123,10 @@ describe.each(hosts)("$name, which takes on only so much", (host) => {
 
   it("does the same where a handler says so itself", async () => {
     const url = await serving(() => Promise.reject(new ServerOverloaded()));
-    expect(refused(await send(host.protocol, url).reply)).toEqual([503, "overloaded;started=?1", "1"]);
+    expect(refused(await send(host.protocol, url).reply)).toEqual([
+      503,
+      "overloaded;started=?1",
+      expect.stringMatching(/^[123]$/),
+    ]);
   });
 });

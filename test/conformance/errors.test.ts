@@ -23,7 +23,7 @@ describe.each(hosts)("$name", (host) => {
       expect(reply.headers["content-type"]).toMatch("application/problem+json");
       expect(reply.json()["status"]).toBe(status);
       if (status === 401) expect(reply.headers["www-authenticate"]).toBe("Bearer");
-      if (status === 503) expect(reply.headers["retry-after"]).toBe("1");
+      if (status === 503) expect(reply.headers["retry-after"]).toMatch(/^[123]$/);
     });
 
     it.each([new Error("a bug"), new Canceled("the application's own"), "a string"])(

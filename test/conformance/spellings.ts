@@ -19,6 +19,12 @@ export function spellingsOf(name: string): Attempt[] {
     attempt("with _ for -", [under, "evil"]),
     attempt("with . for -", [dot, "evil"]),
     attempt("in capitals, with _ for -", [under.toUpperCase(), "evil"]),
+    ...["!", "#", "$", "%", "&", "'", "*", "+", "^", "`", "|", "~", "", "--", "__", "-_"].map((mark) =>
+      attempt(`with ${mark || "nothing"} for -`, [`${first}${mark}${second}`, "evil"]),
+    ),
+    attempt("with - before it", [`-${name}`, "evil"]),
+    attempt("with - behind it", [`${name}-`, "evil"]),
+    attempt("as CGI writes it", [`HTTP_${under.toUpperCase()}`, "evil"]),
     attempt("in three ways at once", [name, "evil"], [under, "evil"], [dot, "evil"]),
     attempt("with _ and with .", [under, "evil"], [dot, "evil"]),
     attempt("with _ twice", [under, "evil"], [under, "evil"]),
@@ -80,7 +86,7 @@ export function baggageWith(name: string): Attempt[] {
   ];
 }
 
-/** Whether this can be read as that name by somebody behind who is not particular. */
+/** Whether the most careless reader behind us takes this for that name: lighttpd, for one, folds all that is no letter and no digit. */
 export function isTakenFor(name: string, written: string): boolean {
   let plain = written.trim();
   try {
@@ -88,7 +94,8 @@ export function isTakenFor(name: string, written: string): boolean {
   } catch {
     // It is read as it is.
   }
-  return plain.toLowerCase().replaceAll(/[_.]/g, "-") === name;
+  const letters = (text: string): string => text.toLowerCase().replaceAll(/[^a-z0-9]/g, "");
+  return [letters(name), `http${letters(name)}`].includes(letters(plain));
 }
 
 /** The names of entries in baggage, to somebody who is not particular. */

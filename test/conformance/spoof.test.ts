@@ -2,7 +2,7 @@ import { propagation } from "@opentelemetry/api";
 import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from "@opentelemetry/core";
 import { type Context, createKey, current } from "@throughline/context";
 import { createFetch } from "@throughline/fetch";
-import { declare, textCodec } from "@throughline/http";
+import { declare, type ServerOptions, textCodec } from "@throughline/http";
 import { principal } from "@throughline/identity";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -28,8 +28,12 @@ describe.each(hosts)("$name, of a client that is not trusted,", (host) => {
   const { serving } = serveOn(host);
   const isWritable = ({ isRaw }: Attempt): boolean => host.protocol === "http/1.1" || isRaw !== true;
 
-  /** Sends it beside a header that is nobody's business, and gives what the handler finds, if it is called. */
-  async function found({ lines }: Attempt, within: () => unknown = () => {}): Promise<Found & { answer: string }> {
+  /** Sends it beside a header that nobody declared, and gives what the handler finds, if it is called. */
+  async function found(
+    { lines }: Attempt,
+    within: () => unknown = () => {},
+    options: Pick<ServerOptions, "acceptBaggage"> = {},
+  ): Promise<Found & { answer: string }> {
     let seen: Found | undefined;
     const trust = { addresses: ["10.0.0.0/8"], verified: () => false, unixSocket: true, subjects: ["CN=gateway"] };
     const url = await serving(
@@ -38,7 +42,7 @@ describe.each(hosts)("$name, of a client that is not trusted,", (host) => {
         await within();
         return "ok";
       },
-      { trust },
+      { trust, ...options },
     );
     const { status, answer } = await sendStrange(host.protocol, url, [...lines, ["x-kept", "kept"]]);
     expect(status, answer).toBe(seen === undefined ? 400 : 200);
@@ -82,14 +86,22 @@ describe.each(hosts)("$name, of a client that is not trusted,", (host) => {
     expect(names.filter((name) => isTakenFor("spoof-tenant", name))).toEqual([]);
   });
 
-  it("other entries of baggage stay, with their properties", async () => {
+  it("other entries of baggage are removed too: sent on, they would be ours", async () => {
     const { headers } = await found({ how: "", lines: [["baggage", "a=1;p=2, spoof-tenant=evil, b=%20"]] });
 
-    expect(headers["baggage"]).toBe("a=1;p=2,b=%20");
+    expect(Object.keys(headers)).not.toContain("baggage");
   });
 
-  it("baggage with nothing else in it is taken away whole", async () => {
-    const { headers } = await found({ how: "", lines: [["baggage", "spoof-tenant=evil"]] });
+  it("other entries of baggage stay, with their properties, where baggage of any peer is accepted", async () => {
+    const attempt = { how: "", lines: [["baggage", "a=1;p=2, spoof-tenant=evil, b=%20"]] } as const;
+    const { ctx, headers } = await found(attempt, undefined, { acceptBaggage: "any" });
+
+    expect([ctx.value(tenantKey), headers["baggage"]]).toEqual([undefined, "a=1;p=2,b=%20"]);
+  });
+
+  it("baggage with nothing else in it is removed whole, also where that of any peer is accepted", async () => {
+    const attempt = { how: "", lines: [["baggage", "spoof-tenant=evil"]] } as const;
+    const { headers } = await found(attempt, undefined, { acceptBaggage: "any" });
 
     expect(Object.keys(headers)).not.toContain("baggage");
   });
@@ -116,17 +128,20 @@ describe.each(hosts)("$name, of a client that is not trusted,", (host) => {
       },
     );
 
-    it("other entries are in it, and sent on", async () => {
+    it.each([
+      ["not in it, nor sent on", "trusted", undefined],
+      ["in it, and sent on, where baggage of any peer is accepted", "any", "kept"],
+    ] as const)("other entries are %s", async (_what, acceptBaggage, note) => {
       let sent: string | null = null;
       const fetch = createFetch({
         origins: ["http://next.example"],
         fetch: async (_input, init) => ((sent = new Headers(init?.headers).get("baggage")), new Response()),
       });
       const lines: Attempt["lines"] = [["baggage", "note=kept,spoof-tenant=evil"]];
-      const { ctx } = await found({ how: "", lines }, () => fetch("http://next.example/"));
+      const { ctx } = await found({ how: "", lines }, () => fetch("http://next.example/"), { acceptBaggage });
 
-      expect(propagation.getBaggage(ctx)?.getEntry("note")?.value).toBe("kept");
-      expect(namesIn(sent ?? "")).toContain("note");
+      expect(propagation.getBaggage(ctx)?.getEntry("note")?.value).toBe(note);
+      expect(namesIn(sent ?? "").includes("note")).toBe(note !== undefined);
     });
   });
 });

@@ -1,6 +1,6 @@
 import fc, { type Arbitrary } from "fast-check";
 
-import { isMadeOf, LOWER, span, textOf, TOKEN } from "./alphabet.ts";
+import { DIGITS, isMadeOf, LOWER, span, textOf, TOKEN } from "./alphabet.ts";
 
 /** W3C Baggage, 3.3.1, and its limits, 3.3.2. */
 export const OCTETS = `!${span(0x23, 0x2b)}${span(0x2d, 0x3a)}${span(0x3c, 0x5b)}${span(0x5d, 0x7e)}`;
@@ -29,10 +29,16 @@ export function readMember(written: string): Read | undefined {
   return isField(properties ?? "") ? { name, value, text } : undefined;
 }
 
-/** What somebody may take for a member's name who is not particular about grammar, space, percent signs, case and what parts words. */
+/** A member's name as the most careless reader sees it: see {@link loose}. */
 export function looseName(written: string): string {
   const name = cut(cut(written, ";")[0], "=")[0];
-  return ["_", "."].reduce((text, mark) => text.split(mark).join("-"), decoded(name.trim()).trim().toLowerCase());
+  return loose(decoded(name));
+}
+
+/** A name without case, without all that is no letter and no digit, and without the `HTTP_` that CGI puts before headers. */
+export function loose(name: string): string {
+  const plain = [...name.toLowerCase()].filter((each) => `${LOWER}${DIGITS}`.includes(each)).join("");
+  return plain.startsWith("http") && plain !== "http" ? plain.slice("http".length) : plain;
 }
 
 function decoded(text: string): string {

@@ -9,6 +9,7 @@ import {
   baggage,
   entries,
   isField,
+  loose,
   looseName,
   MOST_BYTES,
   MOST_MEMBERS,
@@ -62,7 +63,7 @@ const adding = subject<Addition, string>({
     const members = result === "" ? [] : result.split(",");
     assert.ok(result.length <= MOST_BYTES && members.length <= MOST_MEMBERS, "It is longer than it may be");
 
-    const names = new Set(added.map(([name]) => name));
+    const names = new Set(added.map(([name]) => loose(name)));
     const others = header.split(",").map((each) => each.trim());
     const kept = others.filter((each) => each !== "" && !names.has(looseName(each)));
     const wanted = [...added.map((entry) => entry.join("=")), ...kept].slice(0, MOST_MEMBERS);

@@ -51,7 +51,15 @@ export { formatGrpcTimeout, parseGrpcTimeout } from "./deadline/grpc-timeout.ts"
 export { headersOf, passGuard } from "./server/guard.ts";
 export { type RequestHeaders, single, webHeaders } from "./headers.ts";
 export { type IncomingRequest, NodeIncoming } from "./server/incoming-request.ts";
-export { type Handling, judge, receiveNode, receiveStream, sendProblem, type Verdict } from "./node/node.ts";
+export {
+  type Handling,
+  judge,
+  judgeReply,
+  receiveNode,
+  receiveStream,
+  sendProblem,
+  type Verdict,
+} from "./node/node.ts";
 export { emitInContext } from "./node/emit-in-context.ts";
 export { replyOf } from "./node/node-reply.ts";
 export { haveTheLastWord, LAST_WORD } from "./server/drain.ts";

@@ -8,6 +8,7 @@ import {
   type Handling,
   isRepresentationHeader,
   judge,
+  judgeReply,
   type Problem,
   readInContext,
   receiveNode,
@@ -55,7 +56,7 @@ export function requestContext(options?: ServerOptions): Middleware {
 /** Koa reports the end of each connection that is lost as an error of the application. */
 function reportError(this: KoaContext, error: unknown): void {
   const { req, res } = this;
-  if (error != null && judge(error, req, res) === "gone") return;
+  if (error != null && judgeReply(error, replyOf(req, res)) === "gone") return;
   (Object.getPrototypeOf(this) as KoaContext).onerror?.call(this, error);
 }
 

@@ -101,7 +101,7 @@ interface HeldHead {
 }
 
 /** What a connection, and so a request, fails with when its client is lost. */
-const LOST = new Set(["ECONNRESET", "ECONNABORTED", "EPIPE", "ETIMEDOUT"]);
+const LOST = new Set(["ECONNRESET", "ECONNABORTED", "EPIPE", "ETIMEDOUT", "HPE_INVALID_EOF_STATE"]);
 
 function isLost(emitter: { readonly errored: Error | null } | null | undefined): boolean {
   return LOST.has((emitter?.errored as NodeJS.ErrnoException | null | undefined)?.code ?? "");

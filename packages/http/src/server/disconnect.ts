@@ -9,7 +9,7 @@ export function isCancellation(error: unknown): boolean {
 
 /** Codes of errors that reading a request, or writing a response, fails with when the connection is lost. */
 const LOST =
-  /^(?:ECONNRESET|ECONNABORTED|EPIPE|ERR_STREAM_(?:PREMATURE_CLOSE|DESTROYED|UNABLE_TO_PIPE)|ERR_HTTP2_\w+)$/;
+  /^(?:ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT|HPE_INVALID_EOF_STATE|ERR_STREAM_(?:PREMATURE_CLOSE|DESTROYED|UNABLE_TO_PIPE)|ERR_HTTP2_\w+)$/;
 
 /** Body parsers have words of their own: raw-body and multer "request aborted", busboy "Unexpected end of form"; and undici "terminated". */
 const LOST_IN_WORDS = /\baborted\b|\bunexpected end of\b|\bpremature close\b|^terminated$/i;

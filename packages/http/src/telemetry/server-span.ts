@@ -151,12 +151,12 @@ function captureHeaders(span: Span, { headers }: IncomingRequest, capture: reado
   }
 }
 
-const CREDENTIALS = new Set(["authorization", "proxy-authorization", "cookie", "set-cookie", "txn-token"]);
+const CREDENTIALS = new Set(["authorization", "proxy-authorization", "cookie", "set-cookie", "txn-token"].map(folded));
 
 /** Whether a header proves an identity. Asked for each request: a header may be declared after the middleware was made. */
 function isCredential(name: string): boolean {
   const plain = folded(name);
-  return CREDENTIALS.has(plain) || declarations().some((each) => each.kind === "identity" && each.name === plain);
+  return CREDENTIALS.has(plain) || declarations().some((each) => each.kind === "identity" && each.folded === plain);
 }
 
 /** The span that an instrumentation has made for this request, if one has. */

@@ -47,6 +47,13 @@ export function withoutEntries(header: string, names: ReadonlySet<string>): stri
   return kept.length === 0 ? undefined : kept.map((each) => each.trim()).join(",");
 }
 
+/** The members of the header that have one of these names, as it is written; `undefined` if there are none. */
+export function onlyEntries(header: string, named: readonly { readonly name: string }[]): string | undefined {
+  if (named.length === 0) return undefined;
+  const kept = parseBaggage(header).filter((member) => named.some(({ name }) => name === member.name));
+  return kept.length === 0 ? undefined : kept.map(({ text }) => text).join(",");
+}
+
 /** What an entry may be taken for, whether it follows the grammar or not: OpenTelemetry, for one, decodes names. */
 export function foldedName(entry: string): string {
   const written = entry.split(/[=;]/, 1)[0]!;

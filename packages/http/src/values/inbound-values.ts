@@ -4,7 +4,7 @@ import type { Context } from "@throughline/context";
 import { InvalidHeader } from "../errors.ts";
 import type { IncomingRequest } from "../server/incoming-request.ts";
 import { countRefusedValue } from "../telemetry/server-metrics.ts";
-import { folded, foldedName, parseBaggage, withoutEntries } from "./baggage.ts";
+import { folded, foldedName, onlyEntries, parseBaggage, withoutEntries } from "./baggage.ts";
 import { declarations, type Declared, decode, encode } from "./declare.ts";
 
 /** Headers that were removed from a request until their content is verified, by name. */
@@ -103,19 +103,22 @@ function receiveBaggage(
   const bound = header === undefined ? ctx : bindBaggage(ctx, header, declared, isAccepted);
   if (!isForwarded()) {
     // Sent on, it would come from us, whom the next service may trust.
-    if (header !== undefined) request.remove("baggage");
+    if (header !== undefined) rewriteBaggage(request, header, onlyEntries(header, declared.filter(isAccepted)));
     return extracted === undefined ? bound : (propagation.deleteBaggage(bound) as Context);
   }
   const refused = new Set(declared.filter((each) => !isAccepted(each)).map(({ folded }) => folded));
   if (header !== undefined && refused.size > 0) {
-    const rest = withoutEntries(header, refused);
-    if (rest === undefined) request.remove("baggage");
-    else if (rest !== header) request.replace("baggage", rest);
+    rewriteBaggage(request, header, withoutEntries(header, refused));
   }
   // Declared values are in the context under their keys, and go where their declarations say. Instrumentations send baggage to everyone.
   const own = new Set(declared.map(({ folded }) => folded));
   const names = extracted?.getAllEntries().flatMap(([name]) => (own.has(foldedName(name)) ? name : [])) ?? [];
   return names.length === 0 ? bound : (propagation.setBaggage(bound, extracted!.removeEntries(...names)) as Context);
+}
+
+function rewriteBaggage(request: IncomingRequest, header: string, kept: string | undefined): void {
+  if (kept === undefined) request.remove("baggage");
+  else if (kept !== header) request.replace("baggage", kept);
 }
 
 /** The context with the declared values of a `baggage` header that the peer may set; counts those that it may not. */
