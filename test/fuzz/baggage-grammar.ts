@@ -37,7 +37,9 @@ export function looseName(written: string): string {
 
 /** A name without case, without all that is no letter and no digit, and without the `HTTP_` that CGI puts before headers. */
 export function loose(name: string): string {
-  const plain = [...name.toLowerCase()].filter((each) => `${LOWER}${DIGITS}`.includes(each)).join("");
+  const plain = Array.from(name.toLowerCase())
+    .filter((each) => `${LOWER}${DIGITS}`.includes(each))
+    .join("");
   return plain.startsWith("http") && plain !== "http" ? plain.slice("http".length) : plain;
 }
 
