@@ -28,8 +28,27 @@ const date = fc.oneof(
     ),
 );
 
+function asRfc850(fixdate: string): string {
+  const [day, date, month, year, time] = fixdate.split(" ") as [string, string, string, string, string];
+  const full = {
+    Sun: "Sunday",
+    Mon: "Monday",
+    Tue: "Tuesday",
+    Wed: "Wednesday",
+    Thu: "Thursday",
+    Fri: "Friday",
+    Sat: "Saturday",
+  };
+  return `${full[day.slice(0, 3) as keyof typeof full]}, ${date}-${month}-${year.slice(-2)} ${time} GMT`;
+}
+
+function asAsctime(fixdate: string): string {
+  const [day, date, month, year, time] = fixdate.split(" ") as [string, string, string, string, string];
+  return `${day.slice(0, 3)} ${month} ${date.replace(/^0/, " ")} ${time} ${year}`;
+}
+
 /** RFC 9110, 5.6.7: IMF-fixdate. Milliseconds since the epoch. */
-function readDate(value: string): number | undefined {
+function readDate(value: string, hasDayName = true): number | undefined {
   const [dayName, date, monthName, year, time, zone, ...more] = value.split(" ");
   const clock = time?.split(":") ?? [];
   const numbers = [date, year, ...clock];
@@ -45,20 +64,42 @@ function readDate(value: string): number | undefined {
   // Days since 1 January of the year 0, a Saturday, of the calendar that is reckoned back.
   const past = 1 + Math.floor((fullYear - 1) / 4) - Math.floor((fullYear - 1) / 100) + Math.floor((fullYear - 1) / 400);
   const days = fullYear * 365 + past + lengths.slice(0, month).reduce((sum, each) => sum + each, 0) + day - 1;
-  if (dayName !== `${DAYS[(days + 6) % 7]},`) return undefined;
+  if (hasDayName && dayName !== `${DAYS[(days + 6) % 7]},`) return undefined;
   const TO_1970 = 719_528;
   return (((days - TO_1970) * 24 + hour) * 60 + minute) * 60_000 + second * 1000;
+}
+
+/** A date in one of the obsolete forms of RFC 850 and of asctime (RFC 9110, 5.6.7), in today's. */
+function asFixdate(value: string): string | undefined {
+  const parts = value.split(" ");
+  if (parts.length === 4 && parts[1]!.split("-").length === 3) {
+    const [day, rest, time, zone] = parts as [string, string, string, string];
+    const [date, month, year] = rest.split("-") as [string, string, string];
+    const full = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
+    if (!full.includes(day.slice(0, -1)) || !day.endsWith(",") || year.length !== 2) return undefined;
+    const ahead = Number(`20${year}`);
+    return `${day.slice(0, 3)}, ${date} ${month} ${ahead > 2076 ? ahead - 100 : ahead} ${time} ${zone}`;
+  }
+  const [day, month, date, time, year, ...more] = parts.filter((each) => each !== "");
+  if (year === undefined || more.length > 0 || date!.length > 2 || day!.length !== 3) return undefined;
+  const isPadded = value === `${day} ${month} ${date!.padStart(2, " ")} ${time} ${year}`;
+  return isPadded ? `${day}, ${date!.padStart(2, "0")} ${month} ${year} ${time} GMT` : undefined;
 }
 
 export const retryAfter: AnySubject = textSubject({
   name: "retry-after",
   share: 2,
-  valid: fc.oneof(textOf(DIGITS, 1, 9), date),
+  valid: fc.oneof(textOf(DIGITS, 1, 20), date, date.map(asRfc850), date.map(asAsctime)),
   parse: (value) => parseRetryAfter(value, NOW),
   judge(value, ms) {
-    const isNumber = value !== "" && value.length <= 9 && isMadeOf(value, DIGITS);
-    const at = readDate(value);
-    const own = isNumber ? Number(value) * 1000 : at === undefined ? undefined : Math.max(0, at - NOW);
+    const isNumber = value !== "" && value.length <= 20 && isMadeOf(value, DIGITS);
+    const obsolete = asFixdate(value);
+    const at = obsolete === undefined ? readDate(value) : readDate(obsolete, false);
+    const own = isNumber
+      ? Math.min(Number(value) * 1000, 8.64e15)
+      : at === undefined
+        ? undefined
+        : Math.max(0, at - NOW);
     assert.equal(ms, own);
     return ms !== undefined;
   },

@@ -2,6 +2,15 @@ import { now } from "./clock.ts";
 import { Canceled, type ContextError, DeadlineExceeded } from "./errors.ts";
 import type { Limit } from "./limit.ts";
 
+/** In the place of frames, which would be those of a timer or of whatever cancelled. */
+const NO_FRAMES = "\n    (ended by its context; callsOf(error) lists the calls that this cut short)";
+
+/** Says so on the stack of an error that has no frames: tools that print or group errors by it take one of a single line for none. */
+export function markStack<E extends Error>(error: E): E {
+  if (Object.isExtensible(error) && error.stack?.includes("\n") === false) error.stack += NO_FRAMES;
+  return error;
+}
+
 /**
  * The end of a subtree: when it came, and why. All scopes that ended together hold the same one, so they share one
  * error object, which is made when somebody first asks for it.
@@ -37,7 +46,11 @@ export class Ending {
   }
 
   get error(): ContextError {
-    return (this.#error ??= withoutStack(() => (this.#limit ? this.#deadlineExceeded(this.#limit) : this.#canceled())));
+    return (this.#error ??= this.#made());
+  }
+
+  #made(): ContextError {
+    return markStack(withoutStack(() => (this.#limit ? this.#deadlineExceeded(this.#limit) : this.#canceled())));
   }
 
   /** What the canceller gave, else the error itself (Go: `context.Cause`). */

@@ -12,7 +12,7 @@ export { withoutCancel } from "./without-cancel.ts";
 // For the packages beside this one.
 export { callAfter } from "./alarm.ts";
 export { isAttached } from "./attached.ts";
-export { beforeOthers, type FirstToKnow, type Stoppable } from "./before-others.ts";
+export { canEnd, type EndObserver, onEnd, onEndFirst, type Stoppable } from "./on-end.ts";
 export { carry } from "./current.ts";
 export { describe } from "./describe.ts";
 export { deadlineDetails, hasDeadline } from "./details.ts";
@@ -22,5 +22,5 @@ export { STATUS } from "./errors.ts";
 export { parentOf } from "./parent.ts";
 export { callable, oneOf, refuseUnknown, wholeNumber } from "./options.ts";
 export { isSuppressed } from "./suppressed.ts";
-export { withoutStack } from "./ending.ts";
+export { markStack, withoutStack } from "./ending.ts";
 export { checkValues } from "./value.ts";

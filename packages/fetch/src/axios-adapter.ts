@@ -1,19 +1,19 @@
 import { finished, type Readable } from "node:stream";
 
-import { callable, current, isSuppressed, run } from "@throughline/context";
+import { callable, type Context, current, isSuppressed, run } from "@throughline/context";
 import {
   type ClientOptions,
   type ClientSettings,
   clientSettings,
+  OUTCOME_HEADER,
   OutboundCall,
   type OutgoingRequest,
 } from "@throughline/http";
 
-import { limitedBy } from "./limited-by.ts";
-import { linkSignals } from "./linked-signal.ts";
-import { isHttpTraced, isTracedElsewhere } from "./traced-elsewhere.ts";
-import { watchProgress } from "./undici-progress.ts";
-import { watchedBody } from "./watched-body.ts";
+import { type LinkedSignal, linkSignals } from "./linked-signal.ts";
+import { isHttpTraced } from "./traced-elsewhere.ts";
+import { type CallObserver, UndiciCall } from "./undici-call.ts";
+import { withOptionalTimeout } from "./with-optional-timeout.ts";
 
 /** What an adapter of axios is given, as far as we look at it. */
 interface Config {
@@ -28,7 +28,6 @@ interface Config {
   readonly allowAbsoluteUrls?: boolean;
   readonly signal?: unknown;
   readonly beforeRedirect?: (options: Redirection, response: unknown, request: unknown) => void;
-  readonly fetchOptions?: object;
 }
 
 /** Where axios's adapter for `node:http` is redirected to, before it goes there. */
@@ -39,6 +38,7 @@ interface Redirection {
 
 interface AxiosResponse {
   readonly status: number;
+  readonly headers?: { delete?(name: string): unknown };
   config?: unknown;
   data: unknown;
 }
@@ -59,35 +59,37 @@ export function contextAdapter<A extends (config: never) => Promise<unknown>>(
   const send = callable("adapter", adapter, "make an adapter") as unknown as Adapter;
   const settings = clientSettings(options, "make an adapter");
   // Of axios's own adapters one is over `node:http`, the others over `fetch`.
-  const isTraced = adapter.name === "httpAdapter" ? isHttpTraced : isTracedElsewhere;
+  const begin = adapter.name === "httpAdapter" ? overHttp : overFetch;
 
   const adapted: Adapter = async (config) => {
     const ctx = current();
     if (isSuppressed(ctx)) return send(config);
-    watchProgress();
-    const [whole, cancel] = limitedBy(ctx, settings.timeout);
-    const call = OutboundCall.begin(whole, outgoingOf(config, isTraced()), settings);
-    // Whoever sends a config again, perhaps elsewhere, must not send ours.
-    const headers = config.headers.concat();
-    for (const [name, value] of call.headers) headers.set(name, value);
-
+    const [callCtx, cancel] = withOptionalTimeout(ctx, settings.timeout);
     const own = config.signal instanceof AbortSignal ? config.signal : undefined;
-    const end = (error?: unknown): void => {
-      link.release();
-      call.end(error === undefined ? undefined : (whole.err() ?? error), own?.aborted || isCanceled(error));
+    const over = (): void => {
+      link?.release();
       cancel();
     };
-    const link = linkSignals(whole, own, end);
+    let link: LinkedSignal | undefined;
+    const sent = begin(callCtx, config, settings, { over, refuse: (error) => link?.abort(error) });
+    const end = (error?: unknown): void => {
+      sent.end(error === undefined ? undefined : (callCtx.err() ?? error), own?.aborted || isCanceled(error));
+      over();
+    };
+    link = linkSignals(callCtx, own, end);
+    // The config may be sent again, perhaps elsewhere: without what is ours.
+    const headers = config.headers.concat();
+    for (const [name, value] of sent.outbound.headers) headers.set(name, value);
     try {
-      const response = await run(call.ctx, () =>
-        send({ ...config, headers, ...redirecting(config, call, settings), signal: link.signal }),
+      const response = await sent.send(() =>
+        send({ ...config, headers, ...redirecting(config, sent.outbound, settings), signal: link.signal }),
       );
-      return received(response, config, call, end);
+      return received(response, config, sent, end);
     } catch (error) {
       // axios makes an error of its own of a signal's, and of a status that is not taken for good.
-      const ended = whole.err();
+      const ended = callCtx.err();
       const { response } = (error ?? {}) as { response?: AxiosResponse };
-      if (ended === undefined && response !== undefined) received(response, config, call, end);
+      if (ended === undefined && response !== undefined) received(response, config, sent, end);
       else end(error);
       if (typeof error === "object" && error !== null && "config" in error) error.config = config;
       throw ended ?? error;
@@ -96,16 +98,52 @@ export function contextAdapter<A extends (config: never) => Promise<unknown>>(
   return adapted as unknown as A;
 }
 
-/** The head of a response is here. Whoever sends its config again sends what the caller gave. */
-function received(
-  response: AxiosResponse,
-  config: Config,
-  call: OutboundCall,
-  end: (error?: unknown) => void,
-): AxiosResponse {
-  call.response(response.status);
+/** A request of an adapter that is being sent. */
+interface Sent {
+  readonly outbound: OutboundCall;
+  /** Whether its end is seen by other means than its body. */
+  readonly isObserved: boolean;
+  send<T>(fn: () => T): T;
+  end(error?: unknown, isGivenUp?: boolean): void;
+}
+
+type Begin = (ctx: Context, config: Config, settings: ClientSettings, observer: CallObserver) => Sent;
+
+const overHttp: Begin = (ctx, config, settings) => {
+  const outbound = OutboundCall.begin(ctx, outgoingOf(config, isHttpTraced()), settings);
+  return {
+    outbound,
+    isObserved: false,
+    send: (fn) => run(outbound.ctx, fn),
+    end: (error, isGivenUp) => outbound.end(error, isGivenUp),
+  };
+};
+
+const overFetch: Begin = (ctx, config, settings, observer) => {
+  const call = new UndiciCall(ctx, outgoingOf(config, false), settings, observer, true, true);
+  return {
+    get outbound() {
+      return call.outbound;
+    },
+    get isObserved() {
+      return call.isObserved;
+    },
+    send(fn) {
+      const result = call.send(fn);
+      if (!call.isObserved) call.notYetObserved();
+      return result;
+    },
+    end: (error, isGivenUp) => call.over(error, isGivenUp),
+  };
+};
+
+/** The head of a response is here. Its config is what the caller gave, for whoever sends it again. */
+function received(response: AxiosResponse, config: Config, sent: Sent, end: (error?: unknown) => void): AxiosResponse {
+  sent.outbound.response(response.status);
   response.config = config;
-  followBody(response, end);
+  // A gateway that passes the response on would report the upstream's outcome as its own.
+  response.headers?.delete?.(OUTCOME_HEADER);
+  if (!sent.isObserved) followBody(response, end);
   return response;
 }
 
@@ -124,10 +162,7 @@ function outgoingOf(config: Config, isTracedElsewhere: boolean): OutgoingRequest
   };
 }
 
-/**
- * Has each redirect told what may go there, and no more. axios's adapter for `fetch` cannot be asked for that: where it matters it follows
- * none.
- */
+/** Has each redirect that axios follows over `node:http` carry what may go there, and no more. Over `fetch` undici's channels show where each leads. */
 function redirecting(config: Config, call: OutboundCall, settings: ClientSettings): Partial<Config> {
   let ours = new Set(call.headers.map(([name]) => name));
   return {
@@ -138,7 +173,6 @@ function redirecting(config: Config, call: OutboundCall, settings: ClientSetting
       ours = new Set(next.map(([name]) => name));
       config.beforeRedirect?.(options, ...rest);
     },
-    ...(settings.isSelective && { fetchOptions: { ...config.fetchOptions, redirect: "manual" } }),
   };
 }
 
@@ -148,14 +182,10 @@ function urlOf({ url = "", baseURL, allowAbsoluteUrls }: Config): URL | undefine
   return URL.parse(isWhole ? url : `${baseURL.replace(/\/+$/, "")}/${url.replace(/^\/+/, "")}`) ?? undefined;
 }
 
-/** Tells when the body is over: at once, unless it was asked for as a stream. */
+/** Ends the call when its body is over: at once, unless it was asked for as a stream of Node's. */
 function followBody(response: AxiosResponse, end: (error?: unknown) => void): void {
   const { data } = response;
-  if (data instanceof ReadableStream) {
-    response.data = watchedBody(data, (ended) => end(ended.how === "failed" ? ended.error : undefined), {
-      isDropTold: true,
-    }).stream;
-  } else if (typeof (data as Readable | null | undefined)?.pipe === "function") {
+  if (typeof (data as Readable | null | undefined)?.pipe === "function") {
     finished(data as Readable, (error) => end(error ?? undefined));
   } else {
     end();

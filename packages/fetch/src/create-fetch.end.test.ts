@@ -79,7 +79,8 @@ describe("a call's own signal", () => {
     const { signal } = new AbortController();
     const remove = vi.spyOn(signal, "removeEventListener");
     const add = vi.spyOn(signal, "addEventListener");
-    await (await fetch(url, { signal })).text();
+    const [ctx] = withCancel(background);
+    await (await fetch(url, { ctx, signal })).text();
 
     expect(add).toHaveBeenCalledOnce();
     expect(remove).toHaveBeenCalledOnce();

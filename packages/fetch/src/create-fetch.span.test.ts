@@ -35,9 +35,15 @@ describe("with an SDK", () => {
   });
 
   it("the span ends with the body, not with the head", async () => {
-    const { url } = await serve((_req, res) => void res.end("body"));
+    const finish = Promise.withResolvers<void>();
+    const { url } = await serve(async (_req, res) => {
+      res.write("be");
+      await finish.promise;
+      res.end("gun");
+    });
     const response = await fetch(url);
     expect(spans.ended()).toEqual([]);
+    finish.resolve();
     await response.text();
 
     expect(await spans.take(1)).toHaveLength(1);

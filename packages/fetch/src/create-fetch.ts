@@ -1,20 +1,19 @@
 import {
+  type CancelFunc,
   type Context,
   current,
   describe,
-  type Duration,
-  milliseconds,
-  withTimeout,
   isSuppressed,
+  remainingTime,
+  withTimeout,
 } from "@throughline/context";
 import { type ClientOptions, clientSettings } from "@throughline/http";
 
-import type { Attempt } from "./attempt.ts";
-import { type FetchArguments, readCall } from "./call.ts";
-import { attemptFollowing } from "./follow-redirects.ts";
-import { type FetchRetry, type Retrying, retryingWith } from "./retrying.ts";
+import { attempt } from "./attempt.ts";
+import { Call, type FetchArguments } from "./call.ts";
+import { type FetchRetry, type Sending, sendingWith } from "./retrying.ts";
 
-/** A `fetch`, which also takes a `timeout` for one call. */
+/** A `fetch`, which also takes a `timeout` and a `ctx` for one call. */
 export type ContextFetch = (...call: FetchArguments) => Promise<Response>;
 
 export interface FetchOptions extends ClientOptions {
@@ -29,12 +28,12 @@ export interface FetchOptions extends ClientOptions {
 }
 
 /**
- * Makes a `fetch` that carries the current Context to the next service: the time that is left, the trace, and the end. When the
- * context ends while it connects, waits or reads the body, it rejects with the context's own error object; with less than a
- * millisecond to give it does not dial. A call's own `signal` works as ever. Outside of any request it behaves as the `fetch` it
- * wraps.
+ * Makes a `fetch` that carries the current Context, or that of `init.ctx`, to the next service: the time that is left, the trace, and the end. When
+ * the context ends while it connects, waits or reads the body, it rejects with the context's own error object; with less than a millisecond to give it
+ * does not dial. A call's own `signal` works as ever. Outside of any request it behaves as the `fetch` it wraps.
  *
- * Under a deadline it follows redirects itself, as the fetch standard does, so that each hop is told what is left by then.
+ * The response is the object that the wrapped `fetch` gave. Redirects are followed by that `fetch`: each hop is told what is left by then, and what may
+ * go to its own origin.
  *
  * @throws TypeError, RangeError if an option is wrong
  */
@@ -43,43 +42,33 @@ export function createFetch({ fetch: given, retry = false, ...options }: FetchOp
     throw new TypeError(`Cannot create a fetch: 'fetch' must be a function: current value is ${describe(given)}`);
   }
   const settings = clientSettings(options, "create a fetch");
-  const make = makingWith(retry);
+  const send = sendingOf(retry);
 
   return async function fetch(...args: FetchArguments): Promise<Response> {
-    const send = given ?? globalThis.fetch;
-    const ctx = current();
+    const bare = given ?? globalThis.fetch;
+    const call = new Call(...(args as Required<FetchArguments>));
+    const ctx = call.ctx ?? current();
     // Telemetry's own traffic is not to be cut short by the deadline of whoever happened to trigger it.
-    if (isSuppressed(ctx)) return send(...(args as Parameters<typeof send>));
-    const call = readCall(...args);
-    return callWithin(ctx, call.timeout ?? settings.timeout, (whole) =>
-      make({ whole, head: whole, fetch: send, settings, number: 1 }, call),
-    );
+    if (isSuppressed(ctx)) return bare(...(args as Parameters<typeof bare>));
+    const timeout = call.timeout === undefined ? settings.timeout : remainingTime(call.timeout, "fetch");
+    const [callCtx, cancel] = limitedTo(ctx, timeout);
+    const options = { callCtx, headCtx: callCtx, fetch: bare, settings, number: 1 };
+    return send(options, call, cancel);
   };
 }
 
-function makingWith(retry: boolean | FetchRetry): Retrying {
-  if (retry === false) return attemptFollowing;
-  if (retry === true) return retryingWith({});
-  if (typeof retry === "object" && retry !== null) return retryingWith(retry);
+function sendingOf(retry: boolean | FetchRetry): Sending {
+  if (retry === false) return attempt;
+  if (retry === true) return sendingWith({});
+  if (typeof retry === "object" && retry !== null) return sendingWith(retry);
   throw new TypeError(
     `Cannot create a fetch: 'retry' must be true, false or an object: current value is ${describe(retry)}`,
   );
 }
 
-/** Makes a call under a limit of its own, if it has one, until its body is over. */
-async function callWithin(
-  ctx: Context,
-  timeout: Duration | undefined,
-  make: (whole: Context) => Promise<Attempt>,
-): Promise<Response> {
-  if (timeout === undefined) return (await make(ctx)).response;
-  const [whole, cancel] = withTimeout(ctx, milliseconds(timeout, "fetch"), { source: "timeout" });
-  try {
-    const { response, onceOver } = await make(whole);
-    onceOver(cancel);
-    return response;
-  } catch (error) {
-    cancel();
-    throw error;
-  }
+const nothing = (): void => {};
+
+/** The context that a call is made under, until its body is over, and what ends it then. */
+function limitedTo(ctx: Context, timeout: number | undefined): [Context, CancelFunc | (() => void)] {
+  return timeout === undefined ? [ctx, nothing] : withTimeout(ctx, timeout, { source: "timeout" });
 }

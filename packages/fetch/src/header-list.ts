@@ -31,7 +31,7 @@ export function headerIn(headers: HeaderList, wanted: string): string | undefine
 }
 
 function pairs(headers: HeaderList): Iterable<readonly [string, string | string[] | undefined]> {
-  if (headers === null || headers === undefined) return [];
+  if (typeof headers !== "object" || headers === null) return [];
   if (Array.isArray(headers) && headers.every((each) => typeof each === "string")) {
     return Array.from({ length: headers.length / 2 }, (_, index) => [headers[2 * index]!, headers[2 * index + 1]!]);
   }

@@ -9,10 +9,9 @@ import {
 } from "@throughline/context";
 import { type BackoffOptions, checkRetryPolicy, retry, RetryBudget, type RetryPolicy } from "@throughline/resilience";
 
-import type { Attempt, Under } from "./attempt.ts";
-import { type Call, replayableBody } from "./call.ts";
-import { attemptFollowing } from "./follow-redirects.ts";
-import { isPassing, isUnsatisfying, Unsatisfying } from "./retry-rules.ts";
+import { attempt, type AttemptOptions } from "./attempt.ts";
+import type { Call } from "./call.ts";
+import { isTransient, isTransientResponse, RetryableResponse } from "./retry-rules.ts";
 
 /** How a `fetch` tries again. What may be tried again it knows by itself: see {@link FetchOptions.retry}. */
 export interface FetchRetry {
@@ -28,15 +27,15 @@ export interface FetchRetry {
   budget?: "none" | ((origin: string) => RetryBudget);
 }
 
-/** Makes a call, again if need be. */
-export type Retrying = (under: Under, call: Call) => Promise<Attempt>;
+/** Makes a call, again if need be; `over` is called once when the last attempt is over. */
+export type Sending = (options: AttemptOptions, call: Call, over: () => void) => Promise<Response>;
 
 /**
  * Checks the options once.
  *
  * @throws TypeError, RangeError if one is wrong
  */
-export function retryingWith(options: FetchRetry): Retrying {
+export function sendingWith(options: FetchRetry): Sending {
   const { budget, maxRetryAfter = "30s", attempts, backoff, attemptTimeout, ...others } = options;
   const action = "create a fetch";
   refuseUnknown(others, action);
@@ -49,48 +48,71 @@ export function retryingWith(options: FetchRetry): Retrying {
   };
   checkRetryPolicy(policy, action);
   const budgetOf = typeof budget === "function" ? budget : budget === "none" ? () => undefined : budgetPerOrigin();
-  return (under, call) => {
+  return (options, call, over) => {
     // What cannot be sent again is sent once.
-    if (replayableBody(call) === undefined) return attemptFollowing(under, call);
-    const budget = budgetOf(originOf(call));
-    return retrying(under, call, { ...policy, ...(budget && { budget }) }, longest);
+    if (!call.isReplayable) return attempt(options, call, over);
+    const budget = budgetOf(call.url?.origin ?? String(call.input));
+    return retrying(options, call, over, { ...policy, ...(budget && { budget }) }, longest);
   };
 }
 
-async function retrying(under: Under, call: Call, policy: RetryPolicy, longest: number): Promise<Attempt> {
+async function retrying(
+  options: AttemptOptions,
+  call: Call,
+  over: () => void,
+  policy: RetryPolicy,
+  longest: number,
+): Promise<Response> {
+  const { callCtx } = options;
   const isHeadLimited = policy.attemptTimeout !== undefined;
-  // How many heads have come: of the last answer, and of those that redirected before.
-  let heads = 0;
-  const once = async (head: Context, number: number): Promise<Attempt> => {
-    heads = 0;
-    const arrived = (): void => void (heads += 1);
-    const made = await attemptFollowing({ ...under, head: isHeadLimited ? head : under.whole, number, arrived }, call);
-    if (isUnsatisfying(made.response, call, heads > 1)) throw new Unsatisfying(made);
-    return made;
+  // How many heads have come in the last attempt: of its response, and of those that redirected before.
+  let arrivals = 0;
+  let isLastOver = false;
+  let isDone = false;
+  const done = (): void => {
+    isDone = true;
+    if (isLastOver) over();
+  };
+  const once = async (headCtx: Context, number: number): Promise<Response> => {
+    arrivals = 0;
+    isLastOver = false;
+    const arrived = (): void => void (arrivals += 1);
+    const response = await attempt(
+      { ...options, headCtx: isHeadLimited ? headCtx : callCtx, number, arrived },
+      call,
+      () => {
+        isLastOver = true;
+        if (isDone) over();
+      },
+    );
+    if (isTransientResponse(response, call, arrivals > 1)) throw new RetryableResponse(response);
+    return response;
   };
   // The caller's own signal ends the waits as well.
-  const [ctx, cancel] = call.signal ? withSignal(under.whole, call.signal) : withCancel(under.whole);
+  const [ctx, cancel] = call.signal ? withSignal(callCtx, call.signal) : withCancel(callCtx);
   using _ = cancel;
   try {
     return await retry(ctx, once, {
       ...policy,
-      retryIf: (error) => isPassing(error, call, heads > 0) && (waitAskedBy(error) ?? 0) <= longest,
+      retryIf: (error) => isTransient(error, call, arrivals > 0) && (waitAskedBy(error) ?? 0) <= longest,
       retryAfter: waitAskedBy,
       onRetry: ({ error }) => {
-        if (error instanceof Unsatisfying) void error.attempt.response.body?.cancel();
+        if (error instanceof RetryableResponse) error.response.body?.cancel().catch(() => {});
       },
     });
   } catch (error) {
-    under.whole.throwIfDone();
+    callCtx.throwIfDone();
     call.signal?.throwIfAborted();
     // There is no other attempt: what was answered is the answer.
-    if (error instanceof Unsatisfying) return error.attempt;
+    if (error instanceof RetryableResponse) return error.response;
     throw error;
+  } finally {
+    done();
   }
 }
 
 function waitAskedBy(error: unknown): number | undefined {
-  return error instanceof Unsatisfying ? error.retryAfter : undefined;
+  return error instanceof RetryableResponse ? error.retryAfter : undefined;
 }
 
 /** How many origins are told apart: a client of more forgets those that it has not called for longest. */
@@ -105,8 +127,4 @@ function budgetPerOrigin(): (origin: string) => RetryBudget {
     if (budgets.size > MOST_ORIGINS) budgets.delete(budgets.keys().next().value!);
     return budget;
   };
-}
-
-function originOf({ url }: Call): string {
-  return URL.parse(url)?.origin ?? url;
 }

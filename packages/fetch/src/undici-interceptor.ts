@@ -1,9 +1,9 @@
 import { afterFunc, type CancelFunc, type Context, current, isSuppressed } from "@throughline/context";
-import { type ClientOptions, type ClientSettings, clientSettings, OutboundCall } from "@throughline/http";
+import { type ClientOptions, type ClientSettings, clientSettings, OUTCOME_HEADER } from "@throughline/http";
 
 import { headerIn, type HeaderList, withHeaders } from "./header-list.ts";
-import { limitedBy } from "./limited-by.ts";
-import { isTracedElsewhere } from "./traced-elsewhere.ts";
+import { type CallObserver, UndiciCall } from "./undici-call.ts";
+import { withOptionalTimeout } from "./with-optional-timeout.ts";
 
 /** What a dispatcher of undici 7 and 8 is asked for, as far as we look at it. */
 interface DispatchOptions {
@@ -62,19 +62,22 @@ function sendUnder(
   settings: ClientSettings,
   origin: string | null | undefined,
 ): boolean {
-  const [whole, cancel] = limitedBy(ctx, settings.timeout);
+  const [whole, cancel] = withOptionalTimeout(ctx, settings.timeout);
   const outgoing = {
     method: request.method,
     url: urlOf(request, origin),
     attempt: 1,
-    isTracedElsewhere: isTracedElsewhere(),
+    isTracedElsewhere: false,
     baggage: headerIn(request.headers, "baggage"),
   };
   let followed: Followed | undefined;
   try {
-    const call = OutboundCall.begin(whole, outgoing, settings);
-    followed = new Followed(whole, cancel, call, handler);
-    return send({ ...request, headers: withHeaders(request.headers, call.headers) }, followed);
+    const call = new UndiciCall(whole, outgoing, settings, NO_OBSERVER, false, true);
+    const made = (followed = new Followed(whole, cancel, call, handler));
+    const headers = withHeaders(request.headers, call.outbound.headers);
+    const isFree = call.send(() => send({ ...request, headers }, made));
+    if (!call.isObserved) call.notYetObserved();
+    return isFree;
   } catch (error) {
     // Told as everything else is: whoever has made this request out of another's callback could not hear it otherwise.
     if (followed === undefined) {
@@ -86,6 +89,9 @@ function sendUnder(
     return true;
   }
 }
+
+/** The handler hears of all that its call is told. */
+const NO_OBSERVER: CallObserver = { over() {}, refuse() {} };
 
 /** Where it goes: to the one server of a pool, whatever is asked for. A path is no more than that, even if it looks as an address. */
 function urlOf({ origin, path }: DispatchOptions, pooled: string | null | undefined): URL | undefined {
@@ -99,7 +105,7 @@ function urlOf({ origin, path }: DispatchOptions, pooled: string | null | undefi
 class Followed implements Handler {
   readonly #ctx: Context;
   readonly #cancel: CancelFunc;
-  readonly #call: OutboundCall;
+  readonly #call: UndiciCall;
   readonly #handler: Handler;
   readonly #stop: () => boolean;
   #controller: Controller | undefined;
@@ -107,7 +113,7 @@ class Followed implements Handler {
   #isOver = false;
   #hasFailed = false;
 
-  constructor(ctx: Context, cancel: CancelFunc, call: OutboundCall, handler: Handler) {
+  constructor(ctx: Context, cancel: CancelFunc, call: UndiciCall, handler: Handler) {
     this.#ctx = ctx;
     this.#cancel = cancel;
     this.#call = call;
@@ -118,7 +124,7 @@ class Followed implements Handler {
   onRequestStart(controller: Controller, context: unknown): void {
     if (this.#isOver) return controller.abort(this.#ctx.err());
     this.#controller = controller;
-    this.#call.sent();
+    this.#call.outbound.sent();
     this.#handler.onRequestStart?.(controller, context);
   }
 
@@ -128,7 +134,8 @@ class Followed implements Handler {
   }
 
   onResponseStart(controller: Controller, status: number, headers: unknown, message?: string): void {
-    if (status >= 200) this.#call.response(status);
+    if (status >= 200) this.#call.outbound.response(status);
+    removeOutcome(headers);
     this.#handler.onResponseStart?.(controller, status, headers, message);
   }
 
@@ -159,7 +166,12 @@ class Followed implements Handler {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#stop();
-    this.#call.end(error);
+    this.#call.over(error);
     this.#cancel();
   }
+}
+
+/** A gateway that passes the response on would report the upstream's outcome as its own. A response of a mock has not gone through undici's channels. */
+function removeOutcome(headers: unknown): void {
+  if (typeof headers === "object" && headers !== null) delete (headers as Record<string, unknown>)[OUTCOME_HEADER];
 }

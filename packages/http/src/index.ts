@@ -68,7 +68,7 @@ export { type Peer, peerOf } from "./values/peer.ts";
 export { type NodeRequest, type NodeResponse } from "./node/node-types.ts";
 export { causes } from "./causes.ts";
 export { callIn, OutboundCall, type OutgoingRequest } from "./client/outbound-call.ts";
-export { unmarked } from "./client/outcome.ts";
+export { markOutcome, takeOutcome, unmarked } from "./client/outcome.ts";
 export { parseRetryAfter } from "./client/retry-after.ts";
 export { problemOf } from "./server/problem.ts";
 export { readInContext } from "./server/read-in-context.ts";

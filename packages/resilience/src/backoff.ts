@@ -8,6 +8,8 @@ export interface BackoffOptions {
   max?: Duration;
 }
 
+const MOST_DOUBLINGS = 64;
+
 /** Milliseconds to wait after so many attempts. */
 export type Backoff = (attempts: number) => number;
 
@@ -23,5 +25,6 @@ export function backoffOf(options: BackoffOptions, action: string): Backoff {
   const { base = 50, max = 2000, ...others } = options;
   refuseUnknown(others, action);
   const [least, most] = [milliseconds(base, action, "base"), milliseconds(max, action, "max")];
-  return (attempts) => Math.random() * Math.min(most, least * 2 ** (attempts - 1));
+  // Doubled more often it is infinite, and nothing times infinity is no number.
+  return (attempts) => Math.random() * Math.min(most, least * 2 ** Math.min(attempts - 1, MOST_DOUBLINGS));
 }

@@ -19,7 +19,8 @@ export interface Group extends AsyncDisposable {
    * Starts a piece of work, at once or in its turn, with the group's context as `current()`. One whose turn comes after that has ended is not
    * started.
    *
-   * @returns its result. It need not be awaited: `wait` tells of its error
+   * @returns its result. It need not be awaited: `wait` rejects with its error
+   * @throws TypeError once `wait` has gone well: nothing would look at what is started then
    */
   go<T>(fn: (ctx: Context) => T | PromiseLike<T>): Promise<T>;
   /** Waits until all that was started is over, then rejects with the first error, if there was one. May be called again: the error stays. */
@@ -38,6 +39,7 @@ export function group(ctx: Context, { limit = Infinity, ...others }: GroupOption
   const slots = new Semaphore(wholeNumber("limit", limit, 1, "make a group"));
   const [scope, cancel] = withCancel(ctx);
   const running = new Set<Promise<unknown>>();
+  let isOver = false;
   let failed: { readonly reason: unknown } | undefined;
 
   async function start<T>(fn: (ctx: Context) => T | PromiseLike<T>): Promise<T> {
@@ -60,6 +62,8 @@ export function group(ctx: Context, { limit = Infinity, ...others }: GroupOption
     ctx: scope,
     go(fn) {
       callable("fn", fn, "start in a group");
+      if (isOver && failed === undefined)
+        throw new TypeError("Cannot start in a group: its wait is over; make another group");
       const work = start(fn);
       running.add(work);
       // Whoever does not look at it has not overlooked it.
@@ -68,12 +72,14 @@ export function group(ctx: Context, { limit = Infinity, ...others }: GroupOption
     },
     async wait() {
       await settle();
+      isOver = true;
       cancel();
       if (failed !== undefined) throw failed.reason;
     },
     async [Symbol.asyncDispose]() {
       cancel();
       await settle();
+      isOver = true;
     },
   };
 }

@@ -7,7 +7,9 @@ export interface ExecutionPolicy {
 
 /**
  * Runs `fn` under a policy of `cockatiel`. It is given the context's signal, and `fn` a context that ends with the policy's as well.
- * Where the context has ended, its own error is what this rejects with, whatever the policy has made of it.
+ * Where the context has ended, its own error is what this rejects with, whatever the policy has made of it. To the policy such an execution counts as
+ * one that went well, never as a failure: a caller that leaves, or that brings too short a deadline, says nothing of the service, and must not open its
+ * breaker. A limit that does is the policy's own, or `withTimeout` inside of `fn`.
  *
  * For retries and timeouts use this package's own, which know of the deadline.
  */
@@ -25,13 +27,23 @@ export async function withPolicy<T>(
   }
   ctx.throwIfDone();
   try {
-    return await policy.execute(async ({ signal }) => {
+    const outcome = await policy.execute<T | typeof ENDED>(async ({ signal }) => {
       const [scope, cancel] = withSignal(ctx, signal);
       using _ = cancel;
-      return await run(scope, async () => fn(scope));
+      try {
+        return await run(scope, async () => fn(scope));
+      } catch (error) {
+        if (ctx.err() !== undefined) return ENDED;
+        throw error;
+      }
     }, ctx.signal);
+    if (outcome !== ENDED) return outcome;
   } catch (error) {
     ctx.throwIfDone();
     throw error;
   }
+  throw ctx.err()!;
 }
+
+/** What an execution gives whose caller has gone. */
+const ENDED = Symbol("ended");

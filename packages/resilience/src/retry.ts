@@ -77,7 +77,7 @@ export async function retry<T>(
       ctx.throwIfDone();
       if (!isWorthAnother(error, scope, attempt, settings)) throw error;
       // Added to what the server asks for, so that clients which were told the same time do not return together.
-      const wait = (settings.retryAfter?.(error) ?? 0) + settings.backoff(attempt);
+      const wait = askedWait(settings.retryAfter?.(error)) + settings.backoff(attempt);
       if (wait >= ctx.remaining() || settings.budget?.withdraw() === false) throw error;
       settings.onRetry?.({ error, attempts: attempt, wait });
       await sleep(ctx, wait);
@@ -120,6 +120,11 @@ function settingsOf(policy: RetryPolicy, action = ACTION): Settings {
     ...(retryAfter && { retryAfter }),
     ...(onRetry && { onRetry }),
   };
+}
+
+/** A callback of the user's may have read a header that is no number. */
+function askedWait(ms: number | undefined): number {
+  return ms !== undefined && ms > 0 ? ms : 0;
 }
 
 function attemptContext(ctx: Context, timeout: number | undefined): ReturnType<typeof withCancel> {

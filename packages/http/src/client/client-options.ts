@@ -27,7 +27,7 @@ export interface ClientSettings {
   readonly timeout: number | undefined;
   /** What may go to an address. */
   readonly policy: OutboundPolicy;
-  /** Whether that depends on the address. */
+  /** Whether that depends on the address: where it does not, it need not be known. */
   readonly isSelective: boolean;
 }
 
@@ -48,6 +48,6 @@ export function clientSettings(options: ClientOptions, action: string): ClientSe
     dialect,
     timeout: timeout === undefined ? undefined : milliseconds(timeout, action, "timeout"),
     policy: outboundPolicy(origins, send, action),
-    isSelective: origins.length > 0 || Object.values(send).includes("origins"),
+    isSelective: origins.length > 0,
   };
 }

@@ -1,6 +1,7 @@
+import { propagation } from "@opentelemetry/api";
 import { type Context, createKey, withValue } from "@throughline/context";
 
-import { measureCall } from "../telemetry/client-metrics.ts";
+import { isMeasured, measureCall } from "../telemetry/client-metrics.ts";
 import { ClientSpan } from "../telemetry/client-span.ts";
 import type { Rpc } from "../telemetry/rpc.ts";
 import { injectTrace } from "../telemetry/trace-context.ts";
@@ -8,7 +9,7 @@ import { criticality, CRITICALITY_HEADER } from "../values/criticality.ts";
 import { type CallPhase, noteCall } from "./call-details.ts";
 import { callEnding } from "./call-ending.ts";
 import type { ClientSettings } from "./client-options.ts";
-import { valueHeaders } from "./outbound-policy.ts";
+import { type Allowed, valueHeaders } from "./outbound-policy.ts";
 import { outboundDeadline } from "./outbound.ts";
 
 /** A request that is about to be sent. */
@@ -34,27 +35,39 @@ const BAGGAGE_ELSEWHERE = /^(?:uberctx-|ot-baggage-)/i;
 
 const callKey = createKey<OutboundCall>("call");
 
-/** One attempt to call another service, from before it is sent to the end of its response, whatever sends it. */
+/** When the CLIENT span of a call is made: before it is sent, or when it is known whether an instrumentation makes one. */
+export type SpanTime = "now" | "deferred";
+
+/** One request to another service, from before it is sent to the end of its response, whatever sends it. */
 export class OutboundCall {
   /** What it is sent under. */
   readonly ctx: Context;
   /** To be set on the request, in the place of any of the same name. */
-  readonly headers: readonly (readonly [name: string, value: string])[];
+  headers: Headers;
   phase: CallPhase = "queue";
+  /** The object that stands for the call in the client that sends it. */
+  owner: object | undefined = undefined;
+  readonly #base: Context;
   readonly #request: OutgoingRequest;
-  readonly #span: ClientSpan | undefined;
+  readonly #settings: ClientSettings;
   readonly #from = performance.now();
+  #isTracedElsewhere: boolean;
+  #span: ClientSpan | undefined;
   #status: number | undefined;
   #isOver = false;
 
   private constructor(
     ctx: Context,
     request: OutgoingRequest,
-    headers: [string, string][],
+    settings: ClientSettings,
+    headers: Headers,
     span: ClientSpan | undefined,
   ) {
     this.ctx = withValue(span?.ctx ?? ctx, callKey, this);
+    this.#base = ctx;
     this.#request = request;
+    this.#settings = settings;
+    this.#isTracedElsewhere = request.isTracedElsewhere;
     this.headers = headers;
     this.#span = span;
   }
@@ -63,21 +76,57 @@ export class OutboundCall {
    * @param ctx what it must be over with
    * @throws ContextError that of the context if it has ended; `DeadlineExceeded` if too little time is left to call
    */
-  static begin(ctx: Context, request: OutgoingRequest, settings: ClientSettings): OutboundCall {
-    const { url, rpc, isTracedElsewhere } = request;
-    const span =
-      isTracedElsewhere || (url === undefined && rpc === undefined) ? undefined : ClientSpan.start(ctx, request);
+  static begin(
+    ctx: Context,
+    request: OutgoingRequest,
+    settings: ClientSettings,
+    spanTime: SpanTime = "now",
+  ): OutboundCall {
+    const { isTracedElsewhere } = request;
+    const span = isTracedElsewhere || spanTime === "deferred" ? undefined : ClientSpan.start(ctx, request);
     try {
-      return new OutboundCall(ctx, request, headersFor(span?.ctx ?? ctx, request, settings), span);
+      const headers = headersFor(span?.ctx ?? ctx, request, settings, isTracedElsewhere);
+      return new OutboundCall(ctx, request, settings, headers, span);
     } catch (error) {
       span?.end(callEnding(error, false, undefined), "queue");
       throw error;
     }
   }
 
+  /** Makes the span that was deferred, and renews the headers, which name it. The request is about to leave: time is not checked again. */
+  startSpan(): void {
+    this.#span ??= ClientSpan.start(this.#base, this.#request, this.#from);
+    const { ctx } = this.#span ?? {};
+    if (ctx === undefined) return;
+    const trace: [string, string][] = [];
+    propagate(ctx, allowedFor(this.#request, this.#settings), trace);
+    this.headers = [...this.headers.filter(([name]) => !isTraceHeader(name)), ...trace];
+  }
+
+  /** An instrumentation has made the span, and written its headers: we do neither. */
+  leaveTrace(): void {
+    this.#isTracedElsewhere = true;
+    const to = allowedFor(this.#request, this.#settings);
+    const others = this.headers.filter(([name]) => !isTraceHeader(name) && name !== "baggage");
+    this.headers = [...others, ...valueHeaders(this.#base, to, this.#request.baggage, false)];
+  }
+
   /** The headers for where it is redirected to, in the place of those that it had. */
-  headersFor(url: URL, settings: ClientSettings): [string, string][] {
-    return headersFor(this.#span?.ctx ?? this.ctx, { ...this.#request, url }, settings);
+  headersFor(url: URL, settings: ClientSettings): Headers {
+    const request = { ...outgoing(this.#request), url };
+    return headersFor(this.#span?.ctx ?? this.#base, request, settings, this.#isTracedElsewhere);
+  }
+
+  /**
+   * The request that a redirect leads to, with a span and headers of its own. This one must have ended.
+   *
+   * @throws ContextError as {@link OutboundCall.begin} does
+   */
+  redirected(method: string, url: URL): OutboundCall {
+    const request = { ...outgoing(this.#request), method, url, isTracedElsewhere: this.#isTracedElsewhere };
+    const next = OutboundCall.begin(this.#base, request, this.#settings);
+    next.owner = this.owner;
+    return next;
   }
 
   /** A connection is being made for it. */
@@ -105,7 +154,9 @@ export class OutboundCall {
   end(error?: unknown, isGivenUp = false): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    const { method, url, rpc, attempt, isTracedElsewhere } = this.#request;
+    const span = this.#span;
+    if (error === undefined && span === undefined && !isMeasured()) return;
+    const { method, url, rpc, attempt } = this.#request;
     if (url === undefined && rpc === undefined) return;
     const elapsed = performance.now() - this.#from;
     const ending = callEnding(error, isGivenUp, this.#status);
@@ -113,34 +164,62 @@ export class OutboundCall {
       const called = url === undefined ? rpc!.method : url.origin + url.pathname;
       noteCall(error, { method, url: called, attempt, phase: this.phase, elapsed });
     }
-    this.#span?.end(ending, this.phase);
-    if (!isTracedElsewhere) {
+    span?.end(ending, this.phase);
+    if (!this.#isTracedElsewhere) {
       measureCall({ method, url, rpc, status: this.#status, errorType: ending.errorType, elapsed });
     }
   }
 }
 
+type Headers = readonly (readonly [name: string, value: string])[];
+
+/** The members of a request, which may be accessors. */
+function outgoing({ method, url, attempt, isTracedElsewhere, rpc, baggage }: OutgoingRequest): OutgoingRequest {
+  return { method, url, attempt, isTracedElsewhere, rpc, baggage };
+}
+
+/** Whether a propagator writes this header, baggage apart, which others have a part in. */
+function isTraceHeader(name: string): boolean {
+  return name === "traceparent" || name === "tracestate" || (name !== "baggage" && propagation.fields().includes(name));
+}
+
 /** What goes along to where the request goes. */
-function headersFor(ctx: Context, request: OutgoingRequest, settings: ClientSettings): [string, string][] {
-  const { url, attempt, isTracedElsewhere, baggage } = request;
-  const to = settings.policy(url);
+function headersFor(
+  ctx: Context,
+  request: OutgoingRequest,
+  settings: ClientSettings,
+  isTracedElsewhere: boolean,
+): Headers {
+  const to = allowedFor(request, settings);
   const headers: [string, string][] = [];
   const deadline = outboundDeadline(ctx, settings);
   if (deadline !== undefined && to.deadline) headers.push([deadline.header, deadline.value]);
   const which = criticality(ctx);
   if (which !== "default" && to.criticality) headers.push([CRITICALITY_HEADER, which]);
-  if (attempt > 1) headers.push([ATTEMPTS_HEADER, String(attempt - 1)]);
+  if (request.attempt > 1) headers.push([ATTEMPTS_HEADER, String(request.attempt - 1)]);
   let propagated: string | undefined;
+  if (!isTracedElsewhere) propagated = propagate(ctx, to, headers);
+  headers.push(...valueHeaders(ctx, to, propagated ?? request.baggage, propagated !== undefined));
+  return headers;
+}
+
+function allowedFor(request: OutgoingRequest, settings: ClientSettings): Allowed {
+  // To know the address may take longer than all the rest.
+  return settings.policy(settings.isSelective ? request.url : undefined);
+}
+
+/** Adds what propagators write, as far as it may go; gives their baggage, which is joined with ours. */
+function propagate(ctx: Context, to: Allowed, headers: [string, string][]): string | undefined {
+  let baggage: string | undefined;
   const setter = {
     set(_carrier: unknown, name: string, value: string): void {
       if (name.toLowerCase() === "baggage") {
-        if (to.values) propagated = value;
+        if (to.values) baggage = value;
       } else if (BAGGAGE_ELSEWHERE.test(name) ? to.values : to.trace) headers.push([name, value]);
     },
   };
-  if (!isTracedElsewhere) injectTrace(ctx, headers, setter);
-  headers.push(...valueHeaders(ctx, to, propagated ?? baggage, propagated !== undefined));
-  return headers;
+  injectTrace(ctx, headers, setter);
+  return baggage;
 }
 
 /** The attempt that is being sent here. */

@@ -3,7 +3,7 @@ import { describe, oneOf, refuseUnknown } from "@throughline/context";
 
 import { withEntries, withoutEntries } from "../values/baggage.ts";
 import { declarations, encode } from "../values/declare.ts";
-import { originFilter, type OriginFilter } from "./origins.ts";
+import { originFilter } from "./origins.ts";
 
 /** Where something of a context goes: everywhere, to the client's `origins`, or nowhere. */
 export type Reach = "everywhere" | "origins" | "nowhere";
@@ -61,12 +61,12 @@ export function outboundPolicy(origins: readonly string[], send: SendOptions, ac
       kind === "values" || kind === "identity" ? ["origins", "nowhere"] : ["everywhere", "origins", "nowhere"];
     oneOf(`send.${kind}`, reach[kind], known, action);
   }
-  return (url) => allowed(reach, isOwn, url);
+  const [own, foreign] = [allowed(reach, true), allowed(reach, false)];
+  return (url) => (url !== undefined && isOwn(url) ? own : foreign);
 }
 
-function allowed(reach: Required<SendOptions>, isOwn: OriginFilter, url: URL | undefined): Allowed {
-  const own = url !== undefined && isOwn(url);
-  const may = (to: Reach): boolean => to === "everywhere" || (to === "origins" && own);
+function allowed(reach: Required<SendOptions>, isOwn: boolean): Allowed {
+  const may = (to: Reach): boolean => to === "everywhere" || (to === "origins" && isOwn);
   return {
     trace: may(reach.trace),
     deadline: may(reach.deadline),
@@ -85,6 +85,7 @@ export function valueHeaders(
 ): [string, string][] {
   const headers: [string, string][] = [];
   const entries: [string, string][] = [];
+  if (declarations().length === 0 && !isPropagated) return headers;
   for (const declared of declarations()) {
     if (declared.to === "never" || !to[declared.kind]) continue;
     const written = encode(declared, ctx.getValue(declared.key));

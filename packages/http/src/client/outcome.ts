@@ -10,27 +10,58 @@ export interface ServiceOutcome {
 
 const GRAMMAR = /^(deadline-exceeded|draining|overloaded);started=\?([01])$/;
 
-/** What responses have said whose header was taken away. */
-const said = new WeakMap<Response, ServiceOutcome>();
+/** What responses have said whose header was removed. */
+const said = new WeakMap<object, ServiceOutcome>();
 
-/** `undefined` for any other response, such as one of a proxy's that has the same status. */
+/** The outcome that a service with this library has marked its response with; `undefined` for any other response, such as a proxy's with the same status. */
 export function outcomeOf(response: Response): ServiceOutcome | undefined {
-  return said.get(response) ?? parse(response.headers.get(OUTCOME_HEADER));
+  return said.get(response) ?? parse(response.headers?.get?.(OUTCOME_HEADER));
 }
 
 /**
- * The response without the header: {@link outcomeOf} still tells. A service that passes a response on, headers and all, would say of its own work
- * what the one behind it has said of its.
+ * Removes the header from the raw headers of a response, names and values in turn, before anything is made of them. A gateway that passes a response
+ * on, headers and all, would report the upstream's outcome as its own.
+ *
+ * @returns what it said, for {@link markOutcome}
  */
-export function unmarked(response: Response): Response {
-  const outcome = parse(response.headers.get(OUTCOME_HEADER));
-  if (outcome === undefined) return response;
-  said.set(response, outcome);
-  response.headers.delete(OUTCOME_HEADER);
+export function takeOutcome(raw: unknown): string | undefined {
+  if (!Array.isArray(raw)) return undefined;
+  let outcome: string | undefined;
+  for (let index = raw.length - 2; index >= 0; index -= 2) {
+    if (!isOutcomeHeader(raw[index])) continue;
+    outcome = String(raw[index + 1]);
+    raw.splice(index, 2);
+  }
+  return outcome;
+}
+
+/** Most names are of another length: text is made of few. */
+function isOutcomeHeader(name: unknown): boolean {
+  return (
+    (name as { length?: number }).length === OUTCOME_HEADER.length && String(name).toLowerCase() === OUTCOME_HEADER
+  );
+}
+
+/** Has {@link outcomeOf} give the outcome of a response whose header was removed. */
+export function markOutcome(response: object, header: string | undefined): void {
+  const outcome = parse(header);
+  if (outcome !== undefined) said.set(response, outcome);
+}
+
+/** The same for a response that is whole already: its header is removed where its headers can be changed. */
+export function unmarked<R extends Response>(response: R): R {
+  const header = response.headers?.get?.(OUTCOME_HEADER);
+  if (parse(header) === undefined) return response;
+  markOutcome(response, header!);
+  try {
+    response.headers.delete(OUTCOME_HEADER);
+  } catch {
+    // Those of a response of fetch are immutable: a copy would cost it all that it is besides.
+  }
   return response;
 }
 
-function parse(header: string | null): ServiceOutcome | undefined {
+function parse(header: string | null | undefined): ServiceOutcome | undefined {
   const match = GRAMMAR.exec(header ?? "");
   return match === null ? undefined : { outcome: match[1] as ServiceOutcome["outcome"], started: match[2] === "1" };
 }

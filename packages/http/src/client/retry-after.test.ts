@@ -16,7 +16,18 @@ it.each([
   ["soon", undefined],
   ["2026-11-25T12:00:30Z", undefined],
   ["Wed, 99 Nov 2026 12:00:30 GMT", undefined],
-  ["9999999999", undefined],
+  // Some servers send a time since the epoch: longer than anybody waits.
+  ["1795608000", 1_795_608_000_000],
+  ["99999999999999999999", 8.64e15],
+  ["Wednesday, 25-Nov-26 12:00:30 GMT", 30_000],
+  ["Wednesday, 25-Nov-76 12:00:30 GMT", Date.parse("2076-11-25T12:00:30Z") - NOW],
+  ["Wednesday, 25-Nov-77 12:00:30 GMT", 0],
+  ["Friday, 25-Nov-77 12:00:30 GMT", 0],
+  ["Wed Nov 25 12:00:30 2026", 30_000],
+  ["Sun Nov  1 12:00:30 2026", 0],
+  ["Thu Nov 25 12:00:30 2026", 30_000],
+  ["Thu, 25 Nov 2026 12:00:30 GMT", undefined],
+  ["Wednesday, 31-Feb-27 12:00:30 GMT", undefined],
   [null, undefined],
 ])("%j asks to wait %s ms", (value, ms) => {
   expect(parseRetryAfter(value, NOW)).toBe(ms);

@@ -6,7 +6,7 @@ import {
   createKey,
   current,
   DeadlineExceeded,
-  type FirstToKnow,
+  type EndObserver,
   isAttached,
   type Stoppable,
   withoutStack,
@@ -67,7 +67,7 @@ export interface Observer {
 }
 
 /** One request being served, from its arrival to the end of its response. */
-export class Exchange implements FirstToKnow {
+export class Exchange implements EndObserver {
   /** What the request runs in. */
   readonly ctx: Context;
   /** What to answer instead of running any handler. */

@@ -1,4 +1,4 @@
-import { beforeOthers, type Context, hasDeadline } from "@throughline/context";
+import { type Context, hasDeadline, onEndFirst } from "@throughline/context";
 
 import { leaveTraffic } from "../node/node-traffic.ts";
 import type { Exchange } from "./exchange.ts";
@@ -19,5 +19,5 @@ export function follow(exchange: Exchange, reply: Reply): void {
  * @param ctx the exchange's own context, or one with an earlier deadline
  */
 export function answerAtDeadline(exchange: Exchange, ctx: Context): void {
-  if (hasDeadline(ctx)) exchange.onEnd(beforeOthers(ctx, exchange));
+  if (hasDeadline(ctx)) exchange.onEnd(onEndFirst(ctx, exchange));
 }

@@ -30,6 +30,11 @@ export interface MeasuredCall {
   readonly elapsed: number;
 }
 
+/** Whether calls are measured at all. */
+export function isMeasured(): boolean {
+  return clientInstruments() !== undefined;
+}
+
 /** Records how long a call took, where somebody measures. */
 export function measureCall({ method, url, rpc, status, errorType, elapsed }: MeasuredCall): void {
   const known = clientInstruments();

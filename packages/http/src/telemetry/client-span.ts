@@ -30,18 +30,23 @@ export class ClientSpan {
     this.#rpc = rpc;
   }
 
-  /** @returns `undefined` where nobody traces */
-  static start(ctx: Context, request: OutgoingRequest): ClientSpan | undefined {
+  /**
+   * @param from when the call began, on the monotonic clock, for a span that is made later
+   * @returns `undefined` where nobody traces, and for what does not go over HTTP
+   */
+  static start(ctx: Context, request: OutgoingRequest, from?: number): ClientSpan | undefined {
     const spans = tracer();
     if (spans === undefined) return undefined;
     const { rpc } = request;
+    if (rpc === undefined && request.url === undefined) return undefined;
     const name = rpc?.method ?? knownMethod(request.method);
     const remaining = ctx.remaining();
     const attributes = {
       ...attributesOf(request),
       [ATTR.BUDGET]: remaining === Infinity ? undefined : Math.floor(remaining),
     };
-    const span = spans.startSpan(name, { kind: SpanKind.CLIENT, attributes }, ctx);
+    const startTime = from === undefined ? undefined : { startTime: performance.timeOrigin + from };
+    const span = spans.startSpan(name, { kind: SpanKind.CLIENT, attributes, ...startTime }, ctx);
     return new ClientSpan(trace.setSpan(ctx, span) as Context, span, rpc);
   }
 

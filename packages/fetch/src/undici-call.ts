@@ -1,0 +1,271 @@
+import { channel, type Channel } from "node:diagnostics_channel";
+
+import { type Context, current, run } from "@throughline/context";
+import { callIn, type ClientSettings, OutboundCall, type OutgoingRequest, takeOutcome } from "@throughline/http";
+
+/** A request of undici's, as its diagnostics channels show it. */
+interface UndiciRequest {
+  readonly origin: string | URL;
+  readonly path: string;
+  readonly method: string;
+  /** Names and values in turn. */
+  readonly headers: unknown;
+  addHeader(name: string, value: string): void;
+  [CALL]?: UndiciCall;
+}
+
+interface UndiciResponse {
+  readonly statusCode: number;
+  /** Names and values in turn, as bytes. */
+  readonly headers: unknown;
+}
+
+/** The call that a request belongs to. */
+const CALL: unique symbol = Symbol("throughline.call");
+
+/** What the client that makes a call wants to know of it. */
+export interface CallObserver {
+  /** The head of a response is here, be it one that redirects. */
+  arrived?(): void;
+  /** Whether the caller's own signal has ended it. */
+  readonly isGivenUp?: boolean;
+  /** The call is over, with the error that ended it, if any did. */
+  over(error?: unknown): void;
+  /** The call must not go on: its headers may not go where it is redirected to, or its time is up. */
+  refuse(error: unknown): void;
+}
+
+/**
+ * A call that is sent by undici, which is what Node's `fetch` is made of, observed through its diagnostics channels: nothing of the request or the
+ * response is copied. Redirects that `fetch` follows are requests of their own, each with its own span, its own remaining time, and the headers that
+ * may go to its own address. A call that is sent by other means is not observed; its headers are in the `init` then.
+ */
+export class UndiciCall {
+  /** The request that is under way. */
+  outbound: OutboundCall;
+  /** Whether undici has reported it. */
+  isObserved = false;
+  /** What the last response said of itself (the header `throughline-outcome`, which was removed). */
+  outcome: string | undefined;
+  readonly #request: OutgoingRequest;
+  readonly #observer: CallObserver;
+  /** Whether it waits to see who traces. */
+  #isDeferred: boolean;
+  /** Whether `fetch` follows the response that has come. */
+  #isRedirecting = false;
+  readonly #follows: boolean;
+
+  /**
+   * @param follows whether `fetch` follows redirects
+   * @param mayBeObserved whether it is known that it will not be
+   * @throws ContextError that of the context if it has ended; `DeadlineExceeded` if too little time is left to call
+   */
+  constructor(
+    ctx: Context,
+    request: OutgoingRequest,
+    settings: ClientSettings,
+    observer: CallObserver,
+    follows: boolean,
+    mayBeObserved: boolean,
+  ) {
+    observe();
+    this.#request = request;
+    this.#observer = observer;
+    this.#follows = follows;
+    // Where others listen too, one of them may make the span, and writes its header: that is seen when the request is made.
+    this.#isDeferred = mayBeObserved && othersListen();
+    this.outbound = OutboundCall.begin(ctx, request, settings, this.#isDeferred ? "deferred" : "now");
+    this.outbound.owner = this;
+  }
+
+  /** Sends it. A request that undici makes at once belongs to it. */
+  send<T>(fn: () => T): T {
+    const before = sending;
+    sending = this;
+    try {
+      return run(this.outbound.ctx, fn);
+    } finally {
+      sending = before;
+    }
+  }
+
+  /** It has to wait for a connection, or is sent by other means: a span that was deferred is made now. */
+  notYetObserved(): void {
+    waiting.add(this);
+    if (!this.#isDeferred) return;
+    this.#isDeferred = false;
+    this.outbound.startSpan();
+  }
+
+  /** Whether this is a request for it, by its address without the query, to which a client may add. */
+  isFor({ origin, path, method }: UndiciRequest): boolean {
+    const { url } = this.#request;
+    return url?.origin === String(origin) && url.pathname === path.split("?", 1)[0] && this.#request.method === method;
+  }
+
+  /** undici has made a request: the first of the call, or one that a redirect leads to. */
+  created(request: UndiciRequest): void {
+    waiting.delete(this);
+    if (this.isObserved) this.#redirected(request);
+    else this.#first(request);
+    this.isObserved = true;
+    request[CALL] = this;
+  }
+
+  #first(request: UndiciRequest): void {
+    const { outbound } = this;
+    const before = outbound.headers;
+    if (isTracedBy(request.headers, before)) outbound.leaveTrace();
+    else if (this.#isDeferred) outbound.startSpan();
+    this.#isDeferred = false;
+    if (outbound.headers !== before) rewrite(request, before, outbound.headers);
+  }
+
+  #redirected(request: UndiciRequest): void {
+    this.#isRedirecting = false;
+    const before = this.outbound;
+    before.end();
+    const url = new URL(request.path, request.origin);
+    try {
+      this.outbound = before.redirected(request.method, url);
+    } catch (error) {
+      // The next service must not be called without a deadline because the time is up.
+      rewrite(request, before.headers, []);
+      return this.#observer.refuse(error);
+    }
+    if (isTracedBy(request.headers, before.headers)) this.outbound.leaveTrace();
+    if (!rewrite(request, before.headers, this.outbound.headers)) {
+      this.#observer.refuse(new Error("Cannot follow a redirect: headers of the request cannot be changed"));
+    }
+  }
+
+  /** Whether a request that was made in its context is the one that a redirect leads to. */
+  get isRedirecting(): boolean {
+    return this.#isRedirecting;
+  }
+
+  headed({ statusCode, headers }: UndiciResponse): void {
+    if (statusCode < 200) return;
+    this.outbound.response(statusCode);
+    this.outcome = takeOutcome(headers);
+    this.#isRedirecting = this.#follows && REDIRECTS.has(statusCode);
+    this.#observer.arrived?.();
+  }
+
+  /** The whole body has arrived. */
+  completed(): void {
+    // One that is not followed, for want of a place to go to, is over when `fetch` gives it.
+    if (!this.#isRedirecting) this.over();
+  }
+
+  /** A body that its reader has dropped, or does not want any more, is no failure. */
+  failed(error: unknown): void {
+    this.over(isDropped(error) ? undefined : error, this.#observer.isGivenUp);
+  }
+
+  over(error?: unknown, isGivenUp?: boolean): void {
+    waiting.delete(this);
+    this.outbound.end(error, isGivenUp);
+    this.#observer.over(error);
+  }
+}
+
+function isDropped(error: unknown): boolean {
+  return error instanceof Error && error.message === "Response object has been garbage collected";
+}
+
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+
+/** The call that is being sent at this moment. */
+let sending: UndiciCall | undefined;
+
+/** Calls that were sent, of which undici has reported nothing: it makes their requests when a connection is free. */
+const waiting = new Set<UndiciCall>();
+
+const created = channel("undici:request:create");
+let isObserving = false;
+
+function observe(): void {
+  if (isObserving) {
+    // Whoever comes later writes headers later: we must see them.
+    if (lastSubscriber(created) === onCreate || lastSubscriber(created) === undefined) return;
+    created.unsubscribe(onCreate);
+    created.subscribe(onCreate);
+    return;
+  }
+  isObserving = true;
+  created.subscribe(onCreate);
+  channel("undici:client:beforeConnect").subscribe(() => callIn(current())?.connecting());
+  channel("undici:client:sendHeaders").subscribe((message) => callOf(message)?.outbound.sent());
+  channel("undici:request:headers").subscribe((message) =>
+    callOf(message)?.headed((message as { response: UndiciResponse }).response),
+  );
+  channel("undici:request:trailers").subscribe((message) => callOf(message)?.completed());
+  channel("undici:request:error").subscribe((message) =>
+    callOf(message)?.failed((message as { error: unknown }).error),
+  );
+}
+
+function onCreate(message: unknown): void {
+  const { request } = message as { request: UndiciRequest };
+  if (sending !== undefined && !sending.isObserved) return sending.created(request);
+  // A redirect is followed in the context that the call was sent in, and so is a request that a client took time to make.
+  const owner = callIn(current())?.owner;
+  if (owner instanceof UndiciCall && (owner.isRedirecting || (waiting.has(owner) && owner.isFor(request)))) {
+    return owner.created(request);
+  }
+  // What has waited for a connection is made in the context of whatever has set one free, in the order in which it came.
+  for (const call of waiting) if (call.isFor(request)) return call.created(request);
+}
+
+function callOf(message: unknown): UndiciCall | undefined {
+  return (message as { request: UndiciRequest }).request[CALL];
+}
+
+/** A channel's subscribers, which Node keeps in an array of this name; `undefined` where it does not. */
+function subscribersOf(of: Channel): readonly unknown[] | undefined {
+  return (of as { _subscribers?: readonly unknown[] })._subscribers;
+}
+
+function lastSubscriber(of: Channel): unknown {
+  return subscribersOf(of)?.at(-1);
+}
+
+/** Whether anybody else listens to requests being made: an instrumentation, or one that only logs. */
+function othersListen(): boolean {
+  return (subscribersOf(created)?.length ?? 2) > 1;
+}
+
+type Pairs = readonly (readonly [name: string, value: string])[];
+
+/** Whether a trace header was written by somebody else. */
+function isTracedBy(raw: unknown, ours: Pairs): boolean {
+  if (!Array.isArray(raw)) return false;
+  for (let index = 0; index < raw.length; index += 2) {
+    const name: unknown = raw[index];
+    if (!isNamed(name, "traceparent")) continue;
+    if (!ours.some(([own, value]) => own === "traceparent" && value === String(raw[index + 1]))) return true;
+  }
+  return false;
+}
+
+function isNamed(name: unknown, wanted: string): boolean {
+  return typeof name === "string" && name.length === wanted.length && name.toLowerCase() === wanted;
+}
+
+/** Has a request carry other headers in the place of some, as far as they differ; false if it cannot be made to. */
+function rewrite(request: UndiciRequest, before: Pairs, after: Pairs): boolean {
+  const raw = request.headers;
+  if (!Array.isArray(raw)) return before.length === 0;
+  for (const [name, value] of without(before, after)) {
+    for (let index = raw.length - 2; index >= 0; index -= 2) {
+      if (isNamed(raw[index], name) && raw[index + 1] === value) raw.splice(index, 2);
+    }
+  }
+  for (const [name, value] of without(after, before)) request.addHeader(name, value);
+  return true;
+}
+
+function without(pairs: Pairs, others: Pairs): Pairs {
+  return pairs.filter(([name, value]) => !others.some(([other, same]) => other === name && same === value));
+}
