@@ -22,6 +22,7 @@ function manifest(name: string): {
   dependencies?: Record<string, string>;
   peerDependencies?: Record<string, string>;
   version: string;
+  engines: { node: string };
   exports: object;
 } {
   return JSON.parse(readFileSync(`packages/${name}/package.json`, "utf8"));
@@ -78,6 +79,14 @@ describe.each(packages)("%s", (name) => {
     expect(
       Object.entries(dependencies).filter(([each, range]) => each.startsWith("@throughline/") && range !== version),
     ).toEqual([]);
+  });
+
+  it("promises the lowest Node that the tests run on", () => {
+    const matrix = JSON.parse(readFileSync("test/matrix/package.json", "utf8")) as {
+      optionalDependencies: { "lowest-node": string };
+    };
+    const [, lowest] = /@(\d+\.\d+)\.\d+$/.exec(matrix.optionalDependencies["lowest-node"])!;
+    expect(manifest(name).engines.node).toBe(`>=${lowest}`);
   });
 
   it("has a table of contents of named exports", () => {

@@ -5,6 +5,7 @@ import { promisify } from "node:util";
 import { SpanStatusCode } from "@opentelemetry/api";
 import { beforeAll, describe, expect, it } from "vitest";
 
+import { typescript } from "../support/typescript.ts";
 import type { Report, Seen } from "./serve.ts";
 import { OURS, ROUTE, setups } from "./setups.ts";
 
@@ -15,7 +16,7 @@ const program = process.env["INSTRUMENTED_PROGRAM"] ?? fileURLToPath(new URL("se
 
 /** Runs the program in a process of its own, as instrumentations patch what is loaded after them. */
 async function reportOf(setup: string): Promise<Report> {
-  const args = [program, setup, `00-${TRACE}-b7ad6b7169203331-01`];
+  const args = [...typescript, program, setup, `00-${TRACE}-b7ad6b7169203331-01`];
   const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 10_000 });
   return JSON.parse(stdout) as Report;
 }

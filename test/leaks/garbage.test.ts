@@ -1,9 +1,11 @@
+import express from "express";
+import express4 from "express4";
 import { describe, expect, it } from "vitest";
 
-import { hosts } from "../conformance/hosts/index.ts";
+import { type Host, hosts } from "../conformance/hosts/index.ts";
 import { AnswerReader } from "../support/answer-reader.ts";
 import { dial } from "../support/dial.ts";
-import { serveOn } from "../support/serving.ts";
+import { type Serving, serveOn } from "../support/serving.ts";
 
 /** Sends requests over one connection, each when the one before has been answered. */
 function ask(url: string, requests: number): Promise<void> {
@@ -34,12 +36,34 @@ async function leftByEach(url: string, requests: number): Promise<number> {
 
 const plain = hosts.filter(({ protocol, isSecure }) => protocol === "http/1.1" && !isSecure);
 
+/** The application of the host, without a context. */
+function bare(framework: typeof express): Host["listener"] {
+  const router = framework.Router().all("/:id", (_req, res) => void res.send("ok"));
+  return () => ({ on: "request", listener: framework().use("/items", router) });
+}
+
+/**
+ * Express sets the prototype of each request and each response. V8 12 (Node 22) makes hidden classes for every object whose prototype was
+ * set, which only a full collection frees: 11.9 KiB a request in Express 5, 7.0 KiB in Express 4. V8 13 (Node 24) shares them.
+ */
+const withoutContext: Record<string, Host["listener"]> = {
+  "Express 5": bare(express),
+  "Express 4": bare(express4 as unknown as typeof express),
+};
+
+async function leftBy({ serving }: Serving): Promise<number> {
+  const url = await serving(() => "ok", { maxTimeout: "30s" });
+  await leftByEach(url, 1000);
+  return leftByEach(url, 1000);
+}
+
 describe.each(plain)("$name", (host) => {
-  const { serving } = serveOn(host);
+  const ours = serveOn(host);
+  const listener = withoutContext[host.name];
+  const framework = listener && serveOn({ ...host, listener });
 
   it("keeps nothing of a request that is over past the next small collection", async () => {
-    const url = await serving(() => "ok", { maxTimeout: "30s" });
-    console.log(host.name, await leftByEach(url, 1000));
-    expect(await leftByEach(url, 1000)).toBeLessThan(2.5);
+    const leftByFramework = framework ? await leftBy(framework) : 0;
+    expect((await leftBy(ours)) - leftByFramework).toBeLessThan(2.5);
   });
 });

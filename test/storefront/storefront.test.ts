@@ -7,6 +7,8 @@ import { fileURLToPath } from "node:url";
 
 import { describe, expect, it, vi } from "vitest";
 
+import { typescript } from "../support/typescript.ts";
+
 const MAIN = fileURLToPath(new URL("../../examples/storefront/main.ts", import.meta.url));
 
 interface Played {
@@ -20,7 +22,7 @@ async function play(sabotage?: string, environment: Record<string, string> = {})
     sabotage === undefined
       ? {}
       : { NODE_OPTIONS: `--import ${new URL(`./sabotage/${sabotage}.mjs`, import.meta.url).href}` };
-  const child = spawn(process.execPath, [MAIN, "--once"], {
+  const child = spawn(process.execPath, [...typescript, MAIN, "--once"], {
     env: { ...process.env, NODE_OPTIONS: "", ...broken, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
@@ -68,7 +70,7 @@ describe("the storefront, left running", () => {
       const taken = http.createServer().listen(0, "127.0.0.1");
       await once(taken, "listening");
       const { port } = taken.address() as AddressInfo;
-      const child = spawn(process.execPath, [MAIN], {
+      const child = spawn(process.execPath, [...typescript, MAIN], {
         env: { ...process.env, NODE_OPTIONS: "", PORT: String(port) },
         stdio: ["ignore", "pipe", "pipe"],
       });

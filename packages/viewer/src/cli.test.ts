@@ -5,13 +5,15 @@ import { promisify } from "node:util";
 
 import { afterEach, expect, it } from "vitest";
 
+import { typescript } from "../../../test/support/typescript.ts";
+
 const CLI = fileURLToPath(new URL("cli.ts", import.meta.url));
 
 let child: ChildProcess | undefined;
 afterEach(() => child?.kill("SIGKILL"));
 
 async function start(...args: string[]): Promise<string> {
-  child = spawn(process.execPath, [CLI, ...args], { stdio: ["ignore", "pipe", "inherit"] });
+  child = spawn(process.execPath, [...typescript, CLI, ...args], { stdio: ["ignore", "pipe", "inherit"] });
   const [said] = await once(child.stdout!.setEncoding("utf8"), "data");
   return said as string;
 }
@@ -29,6 +31,7 @@ it.each([
   [["--max-spans", "0"], "Cannot start: --max-spans must be a whole number, 1 or more"],
   [["--prot", "1"], "Unknown option '--prot'"],
 ])("refuses %j", async (args, message) => {
-  const failed = await promisify(execFile)(process.execPath, [CLI, ...args]).catch((error: unknown) => error);
+  const run = promisify(execFile)(process.execPath, [...typescript, CLI, ...args]);
+  const failed = await run.catch((error: unknown) => error);
   expect(failed).toMatchObject({ code: 1, stderr: expect.stringContaining(message) });
 });

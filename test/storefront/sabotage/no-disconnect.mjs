@@ -1,5 +1,6 @@
-// The end of a connection is not heard of: nobody gets to listen to a response's `close`.
-import { ServerResponse } from "node:http";
+// Services do not see that a client left: listeners on `close` of a response whose client left are not called, nor, on Node 22, those of its connection.
+import { Server, ServerResponse } from "node:http";
+import { Socket } from "node:net";
 
 for (const method of ["on", "once", "prependListener", "addListener"]) {
   const listen = ServerResponse.prototype[method];
@@ -7,3 +8,8 @@ for (const method of ["on", "once", "prependListener", "addListener"]) {
     return listen.call(this, event, event === "close" ? () => this.writableFinished && listener() : listener);
   };
 }
+
+const { once } = Socket.prototype;
+Socket.prototype.once = function (event, listener) {
+  return event === "close" && this.server instanceof Server ? this : once.call(this, event, listener);
+};

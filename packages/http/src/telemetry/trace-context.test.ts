@@ -2,7 +2,7 @@ import { trace } from "@opentelemetry/api";
 import { background } from "@throughline/context";
 import { describe, expect, it } from "vitest";
 
-import { webHeaders } from "../headers.ts";
+import { NodeHeaders, webHeaders } from "../headers.ts";
 import { extractTrace, injectTrace } from "./trace-context.ts";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
@@ -42,6 +42,20 @@ describe("without a propagator, a trace", () => {
     "nonsense",
   ])("that does not hold is dropped: %s", (traceparent) => {
     expect(extracted({ traceparent })).toBeUndefined();
+  });
+
+  // U+0661 and U+012D end in the bytes of `a` and `-`.
+  it.each([
+    `00-\u0661${TRACE.slice(1)}-${SPAN}-01`,
+    `00-${TRACE}-${SPAN}-0\u0661`,
+    `00\u012d${TRACE}-${SPAN}-01`,
+    `01-${TRACE}-${SPAN}-01\u012dmore`,
+    `01-${TRACE}-${SPAN}-01\u{1f62d}`,
+  ])("that has a character beyond latin1 is dropped: %j", (traceparent) => {
+    // Its bytes must not be read again as the end of the next one.
+    extracted({ traceparent: `01-${TRACE}-${SPAN}-01-more` });
+    const ctx = extractTrace(background, new NodeHeaders({ traceparent }));
+    expect(trace.getSpanContext(ctx)).toBeUndefined();
   });
 
   it("that is not there is not made up", () => {

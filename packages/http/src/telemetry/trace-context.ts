@@ -55,15 +55,16 @@ const DASH = "-".charCodeAt(0);
 /** The value of a lower-case hexadecimal digit, by its character; of what is none 255, as -1 is in a byte. */
 const DIGITS = Uint8Array.from({ length: 256 }, (_, code) => "0123456789abcdef".indexOf(String.fromCharCode(code)));
 
-const characters = Buffer.alloc(LENGTH + 1);
+/** Room for one character after the fields, which takes up to four bytes in UTF-8. */
+const characters = Buffer.alloc(LENGTH + 4);
 
 /**
  * Version, trace, span and flags. Not by a regular expression, and not from the string itself, which take several times as long: every request
- * brings one.
+ * brings one. In UTF-8, which is as fast as latin1: that would drop the high byte of a character, and read U+0661 as `a`.
  */
 function parseTraceparent(value: string, headers: RequestHeaders): SpanContext | undefined {
   if (value.length < LENGTH) return undefined;
-  characters.write(value, "latin1");
+  characters.write(value, "utf8");
   if (characters[2] !== DASH || characters[35] !== DASH || characters[52] !== DASH) return undefined;
   const version = bitsOf(0, 2);
   const trace = bitsOf(3, 35);
