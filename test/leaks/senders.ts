@@ -15,9 +15,7 @@ type Fetch = typeof globalThis.fetch;
 export interface Sender {
   readonly name: string;
   /** Whether it goes to no address with a user's name in it. */
-  readonly isStrict?: boolean;
-  /** Whether it gives a redirect back, instead of following it. */
-  readonly isStayingPut?: boolean;
+  readonly isStrict?: boolean | "when redirected";
   /** Calls an address, and reads the answer to its end. */
   make(options: ClientOptions): (url: string) => Promise<unknown>;
 }
@@ -70,5 +68,5 @@ export const senders: readonly Sender[] = [
   { name: "request of undici 8", make: throughRequest(undici8) },
   { name: "request of undici 7", make: throughRequest(undici7 as unknown as typeof undici8) },
   { name: "axios over node:http", make: throughAxios },
-  { name: "axios over fetch", isStayingPut: true, make: throughAxiosFetch },
+  { name: "axios over fetch", isStrict: "when redirected", make: throughAxiosFetch },
 ];

@@ -112,7 +112,6 @@ class FetchCall implements CallObserver, EndObserver, OutgoingRequest, Stoppable
     } catch (error) {
       sent = Promise.reject(error as Error);
     }
-    if (!this.#undici.isObserved && isObservable) this.#undici.notYetObserved();
     Promise.resolve(sent).then(
       (response) => this.#responded(response, isManual),
       (error: unknown) => this.#failed(error),

@@ -92,6 +92,8 @@ export function contextAdapter<A extends (config: never) => Promise<unknown>>(
       if (ended === undefined && response !== undefined) received(response, config, sent, end);
       else end(error);
       if (typeof error === "object" && error !== null && "config" in error) error.config = config;
+      // Of a signal that has aborted, as that of the context has, axios makes an error of its own that says no more than "canceled".
+      if (ended !== undefined) delete (config as { signal?: unknown }).signal;
       throw ended ?? error;
     }
   };
@@ -128,11 +130,7 @@ const overFetch: Begin = (ctx, config, settings, observer) => {
     get isObserved() {
       return call.isObserved;
     },
-    send(fn) {
-      const result = call.send(fn);
-      if (!call.isObserved) call.notYetObserved();
-      return result;
-    },
+    send: (fn) => call.send(fn),
     end: (error, isGivenUp) => call.over(error, isGivenUp),
   };
 };

@@ -54,10 +54,12 @@ export class UndiciCall {
   /** Whether `fetch` follows the response that has come. */
   #isRedirecting = false;
   readonly #follows: boolean;
+  readonly #mayBeObserved: boolean;
+  readonly #ctx: Context;
 
   /**
    * @param follows whether `fetch` follows redirects
-   * @param mayBeObserved whether it is known that it will not be
+   * @param mayBeObserved false where it is known that it will not be
    * @throws ContextError that of the context if it has ended; `DeadlineExceeded` if too little time is left to call
    */
   constructor(
@@ -72,26 +74,34 @@ export class UndiciCall {
     this.#request = request;
     this.#observer = observer;
     this.#follows = follows;
+    this.#mayBeObserved = mayBeObserved;
+    this.#ctx = ctx;
     // Where others listen too, one of them may make the span, and writes its header: that is seen when the request is made.
     this.#isDeferred = mayBeObserved && othersListen();
     this.outbound = OutboundCall.begin(ctx, request, settings, this.#isDeferred ? "deferred" : "now");
     this.outbound.owner = this;
   }
 
-  /** Sends it. A request that undici makes at once belongs to it. */
+  /** Sends it, in its own context. */
   send<T>(fn: () => T): T {
+    return run(this.outbound.ctx, () => this.dispatch(fn));
+  }
+
+  /** Sends it in whatever context is current. A request that undici makes at once belongs to it. */
+  dispatch<T>(fn: () => T): T {
     const before = sending;
     sending = this;
     try {
-      return run(this.outbound.ctx, fn);
+      return fn();
     } finally {
       sending = before;
+      if (!this.isObserved) this.#notYetObserved();
     }
   }
 
   /** It has to wait for a connection, or is sent by other means: a span that was deferred is made now. */
-  notYetObserved(): void {
-    waiting.add(this);
+  #notYetObserved(): void {
+    if (this.#mayBeObserved) waiting.add(this);
     if (!this.#isDeferred) return;
     this.#isDeferred = false;
     this.outbound.startSpan();
@@ -125,7 +135,8 @@ export class UndiciCall {
     this.#isRedirecting = false;
     const before = this.outbound;
     before.end();
-    const url = new URL(request.path, request.origin);
+    // Put together as text: a path that begins with two slashes would be read as another host.
+    const url = new URL(String(request.origin) + request.path);
     try {
       this.outbound = before.redirected(request.method, url);
     } catch (error) {
@@ -158,9 +169,11 @@ export class UndiciCall {
     if (!this.#isRedirecting) this.over();
   }
 
-  /** A body that its reader has dropped, or does not want any more, is no failure. */
   failed(error: unknown): void {
-    this.over(isDropped(error) ? undefined : error, this.#observer.isGivenUp);
+    // A client that makes an error of its own of an aborted signal has undici fail with that.
+    const ended = this.#ctx.err();
+    // A body that its reader has dropped is no failure.
+    this.over(ended ?? (isDropped(error) ? undefined : error), this.#observer.isGivenUp);
   }
 
   over(error?: unknown, isGivenUp?: boolean): void {

@@ -75,9 +75,8 @@ function sendUnder(
     const call = new UndiciCall(whole, outgoing, settings, NO_OBSERVER, false, true);
     const made = (followed = new Followed(whole, cancel, call, handler));
     const headers = withHeaders(request.headers, call.outbound.headers);
-    const isFree = call.send(() => send({ ...request, headers }, made));
-    if (!call.isObserved) call.notYetObserved();
-    return isFree;
+    // Not in the context of the call: whoever redirects or retries makes the next request here, and this one will be over by then.
+    return call.dispatch(() => send({ ...request, headers }, made));
   } catch (error) {
     // Told as everything else is: whoever has made this request out of another's callback could not hear it otherwise.
     if (followed === undefined) {

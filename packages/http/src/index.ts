@@ -27,6 +27,7 @@ export {
   serverTimeout,
 } from "./deadline/dialects.ts";
 export { setRoute } from "./server/exchange.ts";
+export { outboundHeaders } from "./client/outbound-headers.ts";
 export { outcomeOf, type ServiceOutcome } from "./client/outcome.ts";
 export { type Guard, type GuardedRequest } from "./server/guard.ts";
 export { type Problem, type ProblemDocument } from "./server/problem.ts";

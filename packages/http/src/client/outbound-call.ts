@@ -184,7 +184,7 @@ function isTraceHeader(name: string): boolean {
 }
 
 /** What goes along to where the request goes. */
-function headersFor(
+export function headersFor(
   ctx: Context,
   request: OutgoingRequest,
   settings: ClientSettings,

@@ -1,0 +1,61 @@
+import { background, createKey, DeadlineExceeded, withCancel, withTimeout, withValue } from "@throughline/context";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+
+import { contextTtl } from "../deadline/dialects.ts";
+import { textCodec } from "../values/codec.ts";
+import { withCriticality } from "../values/criticality.ts";
+import { declare } from "../values/declare.ts";
+import { outboundHeaders } from "./outbound-headers.ts";
+
+const tenantKey = createKey<string>("tenant");
+declare(tenantKey, { name: "outbound-tenant", codec: textCodec, maxBytes: 64, as: "header" });
+
+describe("the headers of a request that is sent by other means", () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ["performance", "setTimeout", "clearTimeout"] }));
+  afterEach(() => void vi.useRealTimers());
+
+  it("are none where the context has nothing to say", () => {
+    expect(outboundHeaders(background, "http://next.example/")).toEqual({});
+  });
+
+  it("have the time that is left when they are made, and how critical the request is", () => {
+    const [ctx] = withTimeout(withCriticality(background, "sheddable"), "2s");
+    vi.advanceTimersByTime(500);
+
+    expect(outboundHeaders(ctx, new URL("http://next.example/"))).toEqual({
+      "grpc-timeout": "1499m",
+      "throughline-criticality": "sheddable",
+    });
+  });
+
+  it("are written as the options say", () => {
+    const [ctx] = withTimeout(background, "2s");
+    const options = { dialect: contextTtl, margin: "100ms" } as const;
+    expect(outboundHeaders(ctx, "http://next.example/", options)).toEqual({ "context-ttl-ms": "1900" });
+    expect(outboundHeaders(ctx, "http://next.example/", options)).toEqual({ "context-ttl-ms": "1900" });
+  });
+
+  it("have declared values only for the origins of the options", () => {
+    const ctx = withValue(background, tenantKey, "acme");
+    const options = { origins: ["https://*.shop.internal"] };
+    expect(outboundHeaders(ctx, "https://stock.shop.internal/", options)).toEqual({ "outbound-tenant": "acme" });
+    expect(outboundHeaders(ctx, "https://stranger.example/", options)).toEqual({});
+  });
+
+  it("are refused once the context has ended, or when too little time is left", () => {
+    const [canceled, cancel] = withCancel(background);
+    cancel();
+    expect(() => outboundHeaders(canceled, "http://next.example/")).toThrow(canceled.err());
+    const [late] = withTimeout(background, 1);
+    expect(() => outboundHeaders(late, "http://next.example/")).toThrow(DeadlineExceeded);
+  });
+});
+
+it.each([
+  [[undefined, "http://x/"], /it needs a Context as its first argument/],
+  [[background, "/relative"], /'url' must be an absolute URL; received \/relative/],
+  [[background, "http://x/", { margin: "soon" }], /'margin' must be/],
+  [[background, "http://x/", { origin: [] }], /there is no option 'origin'/],
+])("refuses what is wrong: %#", (args, message) => {
+  expect(() => outboundHeaders(...(args as Parameters<typeof outboundHeaders>))).toThrow(message);
+});
