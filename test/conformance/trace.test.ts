@@ -1,6 +1,7 @@
 import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { createKey } from "@throughline/context";
-import { declareIdentity, textCodec, traceId } from "@throughline/http";
+import { createFetch } from "@throughline/fetch";
+import { declareIdentity, requestId, textCodec, traceId } from "@throughline/http";
 import { describe, expect, it } from "vitest";
 
 import { serveOn } from "../support/serving.ts";
@@ -20,6 +21,37 @@ describe.each(hosts)("$name", (host) => {
       const { reply } = await answer({ traceparent: TRACEPARENT }, {}, () => traceId() ?? "none");
 
       expect(reply.body).toBe(TRACE);
+    });
+
+    it("a trace begins where the caller has none, the same for all of the request", async () => {
+      const { reply } = await answer({}, {}, () => `${traceId()} ${traceId()}`);
+      const [first, second] = reply.body.split(" ");
+
+      expect(first).toMatch(/^[0-9a-f]{32}$/);
+      expect(second).toBe(first);
+    });
+
+    it.each([
+      ["the caller's", { "x-request-id": "01ARZ3NDEKTSV4RRFFQ69G5FAV" }, "01ARZ3NDEKTSV4RRFFQ69G5FAV"],
+      ["that of the trace, where the caller's is not fit for a log", { "x-request-id": "a b" }, TRACE],
+      ["that of the trace, where the caller has sent none", {}, TRACE],
+    ])("the id of a request is %s: in the handler, in the response, and in calls", async (_what, headers, id) => {
+      const sent: (string | null)[] = [];
+      const fetch = createFetch({
+        fetch: async (_input, init) => (sent.push(new Headers(init?.headers).get("x-request-id")), new Response()),
+      });
+      const { reply } = await answer(
+        { traceparent: TRACEPARENT, ...headers },
+        { requestIdHeader: "X-Request-Id" },
+        async () => {
+          await fetch("http://next.example/");
+          return requestId() ?? "none";
+        },
+      );
+
+      expect([reply.body, sent]).toEqual([id, [id]]);
+      // A stream of HTTP/2 writes its own head.
+      if (host.name !== "streams of node:http2") expect(reply.headers["x-request-id"]).toBe(id);
     });
   });
 

@@ -8,8 +8,18 @@ export { Canceled, ContextError, type ContextErrorCode, DeadlineExceeded, type D
 export { createKey, type Key } from "./key.ts";
 export { withValue } from "./value.ts";
 export { withoutCancel } from "./without-cancel.ts";
+export { traceId, TraceContextPropagator } from "./trace-context.ts";
 
 // For the packages beside this one.
+export {
+  newTraceId,
+  readTrace,
+  traceHeaders,
+  type TraceOwner,
+  traceOwnerKey,
+  withOwnSpan,
+  withTrace,
+} from "./trace-context.ts";
 export { callAfter } from "./alarm.ts";
 export { isAttached } from "./attached.ts";
 export { canEnd, type EndObserver, onEnd, onEndFirst, type Stoppable } from "./on-end.ts";

@@ -5,9 +5,11 @@ import {
   follow,
   isDisconnect,
   joinTraffic,
+  nameResponse,
   readInContext,
   type Reply,
   replyOf,
+  requestIdHeader,
 } from "@throughline/http";
 
 import { answerError } from "./answer-error.ts";
@@ -39,6 +41,7 @@ export class FetchReply implements ExchangeResponse {
     const { req, res } = host;
     joinTraffic(exchange, req.socket, "stream" in res ? res.stream.session : undefined);
     emitInContext(exchange, req, res);
+    nameResponse(exchange, res);
     this.#reply = replyOf(req, res);
     follow(exchange, this.#reply);
   }
@@ -98,6 +101,7 @@ export class FetchReply implements ExchangeResponse {
   /** The response, with a look at how its body is read. */
   #watched(response: Response): Response {
     const { status, body: stream } = response;
+    this.#name(response);
     // A body of a foreign kind tells nothing of its end.
     if (typeof stream?.getReader !== "function") {
       this.#ended({ how: "read" }, status);
@@ -120,6 +124,15 @@ export class FetchReply implements ExchangeResponse {
     const body = watch();
     if (isBreakable) this.#body = body;
     return new Response(body.stream, response);
+  }
+
+  #name(response: Response): void {
+    const header = requestIdHeader(this.#exchange.ctx);
+    try {
+      if (header !== undefined) response.headers.set(...header);
+    } catch {
+      // The headers of a response that was fetched are immutable: it is what another service said.
+    }
   }
 
   answerFor(error: unknown, exchange: Exchange): void {

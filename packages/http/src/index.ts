@@ -34,7 +34,8 @@ export { type Problem, type ProblemDocument } from "./server/problem.ts";
 export { requestContext, streamContext } from "./server/request-context.ts";
 export { type ServerOptions, type ServerSettings } from "./server/server-options.ts";
 export { type Reach, type SendOptions } from "./client/outbound-policy.ts";
-export { traceId } from "./telemetry/trace-id.ts";
+export { requestId } from "./values/request-id.ts";
+export { traceId } from "@throughline/context";
 export { type TrustOptions } from "./values/trust.ts";
 
 // For adapters.
@@ -56,6 +57,7 @@ export {
   type Handling,
   judge,
   judgeReply,
+  nameResponse,
   receiveNode,
   receiveStream,
   sendProblem,
@@ -72,6 +74,7 @@ export { callIn, OutboundCall, type OutgoingRequest } from "./client/outbound-ca
 export { markOutcome, takeOutcome, unmarked } from "./client/outcome.ts";
 export { parseRetryAfter } from "./client/retry-after.ts";
 export { problemOf } from "./server/problem.ts";
+export { requestIdHeader } from "./values/request-id.ts";
 export { readInContext } from "./server/read-in-context.ts";
 export { type Reply } from "./server/reply.ts";
 export { type Rpc } from "./telemetry/rpc.ts";

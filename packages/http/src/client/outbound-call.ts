@@ -6,6 +6,7 @@ import { ClientSpan } from "../telemetry/client-span.ts";
 import type { Rpc } from "../telemetry/rpc.ts";
 import { injectTrace } from "../telemetry/trace-context.ts";
 import { criticality, CRITICALITY_HEADER } from "../values/criticality.ts";
+import { requestIdHeader } from "../values/request-id.ts";
 import { type CallPhase, noteCall } from "./call-details.ts";
 import { callEnding } from "./call-ending.ts";
 import type { ClientSettings } from "./client-options.ts";
@@ -196,6 +197,8 @@ export function headersFor(
   if (deadline !== undefined && to.deadline) headers.push([deadline.header, deadline.value]);
   const which = criticality(ctx);
   if (which !== "default" && to.criticality) headers.push([CRITICALITY_HEADER, which]);
+  const id = to.trace ? requestIdHeader(ctx) : undefined;
+  if (id !== undefined) headers.push([...id]);
   if (request.attempt > 1) headers.push([ATTEMPTS_HEADER, String(request.attempt - 1)]);
   let propagated: string | undefined;
   if (!isTracedElsewhere) propagated = propagate(ctx, to, headers);

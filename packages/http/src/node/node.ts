@@ -6,12 +6,13 @@ import { type Accepted, type Acceptor, exchangeOf } from "../server/acceptor.ts"
 import type { Turn } from "../server/admission.ts";
 import { answerOf } from "../server/answer.ts";
 import { isCancellation, isDisconnect } from "../server/disconnect.ts";
-import type { Router } from "../server/exchange.ts";
+import type { Exchange, Router } from "../server/exchange.ts";
 import { answerAtDeadline, follow } from "../server/follow.ts";
 import { NodeIncoming, StreamIncoming } from "../server/incoming-request.ts";
 import { type Problem, problemOf } from "../server/problem.ts";
 import type { Reply } from "../server/reply.ts";
 import { limitStream } from "../server/stream-limits.ts";
+import { requestIdHeader } from "../values/request-id.ts";
 import { emitInContext, emitStreamInContext } from "./emit-in-context.ts";
 import { replyOf } from "./node-reply.ts";
 import { joinTraffic } from "./node-traffic.ts";
@@ -48,8 +49,15 @@ export function receiveNode<R>(
   if (isFirst) {
     joinTraffic(exchange, req.socket, "stream" in res ? res.stream.session : undefined);
     emitInContext(exchange, req, res);
+    nameResponse(exchange, res);
   }
   return handle(accepted, reply, handling);
+}
+
+/** Has the response say the id of its request, where a header is used for that. */
+export function nameResponse({ ctx }: Exchange, res: NodeResponse): void {
+  const header = requestIdHeader(ctx);
+  if (header !== undefined) res.setHeader(...header);
 }
 
 /** The same for a stream of `node:http2`, without its compatibility API. */

@@ -19,6 +19,7 @@ import { ServerSpan, serverSpanOf } from "../telemetry/server-span.ts";
 import { extractTrace } from "../telemetry/trace-context.ts";
 import { criticality, CRITICALITY_HEADER, inboundCriticality, withCriticality } from "../values/criticality.ts";
 import { receiveValues } from "../values/inbound-values.ts";
+import { withRequestId } from "../values/request-id.ts";
 import type { Turn } from "./admission.ts";
 import { Exchange } from "./exchange.ts";
 import type { IncomingRequest } from "./incoming-request.ts";
@@ -100,7 +101,9 @@ function open(request: IncomingRequest, settings: ServerSettings): Exchange {
   );
 
   const isEnforced = settings.mode === "enforce";
-  const [limited, cancel] = isEnforced ? limit(ctx, budget) : withCancel(ctx);
+  const { requestIdHeader } = settings;
+  const named = requestIdHeader === undefined ? ctx : withRequestId(ctx, requestIdHeader, request.headers);
+  const [limited, cancel] = isEnforced ? limit(named, budget) : withCancel(named);
   const refusal = isEnforced ? refusalOf(budget, invalid, settings) : undefined;
   const exchange = new Exchange(limited, cancel, twice === undefined ? refusal : problemOf(twice), heldBack);
   exchange.connection = request.connection;

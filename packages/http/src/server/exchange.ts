@@ -3,12 +3,15 @@ import { inspect } from "node:util";
 import {
   type CancelFunc,
   type Context,
-  createKey,
   current,
   DeadlineExceeded,
   type EndObserver,
   isAttached,
+  newTraceId,
+  type Key,
   type Stoppable,
+  type TraceOwner,
+  traceOwnerKey,
   withoutStack,
   withValue,
 } from "@throughline/context";
@@ -23,7 +26,8 @@ import { type Problem, problemOf } from "./problem.ts";
 /** One for all: it is made for every request, and says the same each time. */
 const RESPONSE_SENT = new ResponseSent();
 
-const exchangeKey = createKey<Exchange>("exchange");
+/** An exchange gives a request without a trace one of its own, so its context has it where a trace is looked for. */
+const exchangeKey = traceOwnerKey as unknown as Key<Exchange>;
 
 /** One that can be asked for the route that has matched. */
 export interface Router {
@@ -67,7 +71,7 @@ export interface Observer {
 }
 
 /** One request being served, from its arrival to the end of its response. */
-export class Exchange implements EndObserver {
+export class Exchange implements EndObserver, TraceOwner {
   /** What the request runs in. */
   readonly ctx: Context;
   /** What to answer instead of running any handler. */
@@ -98,6 +102,7 @@ export class Exchange implements EndObserver {
   #unsettled = 0;
   #heldBack: HeldBack | undefined;
   #error: unknown;
+  #ownTraceId: string | undefined;
   #isOver = false;
 
   constructor(ctx: Context, cancel?: CancelFunc, refusal?: Problem, heldBack?: HeldBack) {
@@ -105,6 +110,11 @@ export class Exchange implements EndObserver {
     this.#cancel = cancel;
     this.refusal = refusal;
     this.#heldBack = heldBack;
+  }
+
+  /** The id of the trace that begins here, for a request that brings none; made when it is first asked for. */
+  get ownTraceId(): string {
+    return (this.#ownTraceId ??= newTraceId());
   }
 
   /** Headers that were removed from the request until their content is verified. A method, so that printing a request prints no token. */

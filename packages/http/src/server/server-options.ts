@@ -46,6 +46,11 @@ export interface ServerOptions {
   /** Which peers may set declared values and baggage. Those of others are removed from the request. @default none */
   trust?: TrustOptions;
   /**
+   * A header that names the request besides its trace, such as `"x-request-id"`: read if it holds up to 128 characters of common ids, sent with the
+   * response and to other services, as `requestId()` gives it. Where the caller sent none it is the trace id. @default none
+   */
+  requestIdHeader?: string;
+  /**
    * Headers of the request that its span records, as `http.request.header.<name>`. Of `authorization`, `proxy-authorization`, `cookie`, `set-cookie`,
    * `txn-token`, and any header that is declared as an identity, it records `REDACTED` in place of the value: that it was sent, and no more. Other
    * headers are recorded as they are, so mind what is secret. @default none
@@ -64,6 +69,8 @@ export interface ServerSettings extends StreamLimits {
   readonly acceptCriticality: AcceptCriticality;
   readonly acceptBaggage: AcceptBaggage;
   readonly trust: Trust | undefined;
+  /** In lower case. */
+  readonly requestIdHeader: string | undefined;
   /** In lower case. */
   readonly captureHeaders: readonly string[];
 }
@@ -92,6 +99,7 @@ export function serverSettings(options: ServerOptions): ServerSettings {
     acceptCriticality = "lower",
     acceptBaggage = "trusted",
     trust,
+    requestIdHeader,
     captureHeaders = [],
     ...others
   } = options;
@@ -104,6 +112,11 @@ export function serverSettings(options: ServerOptions): ServerSettings {
   if (!Array.isArray(captureHeaders) || !captureHeaders.every((name) => typeof name === "string")) {
     throw new TypeError(
       `Cannot ${ACTION}: 'captureHeaders' must be a list of names of headers: current value is ${describe(captureHeaders)}`,
+    );
+  }
+  if (requestIdHeader !== undefined && !(typeof requestIdHeader === "string" && /^[a-z\d-]+$/i.test(requestIdHeader))) {
+    throw new TypeError(
+      `Cannot ${ACTION}: 'requestIdHeader' must be the name of a header, such as "x-request-id"; received ${describe(requestIdHeader)}`,
     );
   }
   oneOf("acceptCriticality", acceptCriticality, ["lower", "any", "none"], ACTION);
@@ -123,6 +136,7 @@ export function serverSettings(options: ServerOptions): ServerSettings {
     acceptCriticality,
     acceptBaggage,
     trust: trust === undefined ? undefined : trustOf(trust),
+    requestIdHeader: requestIdHeader?.toLowerCase(),
     captureHeaders: captureHeaders.map((name) => name.toLowerCase()),
   };
 }
