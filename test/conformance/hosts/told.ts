@@ -58,7 +58,7 @@ export function printed(...given: unknown[]): string {
 }
 
 /** What a request of Node's still says. */
-function toldByNode(req: IncomingMessage): Record<string, string> {
+export function toldByNode(req: IncomingMessage): Record<string, string> {
   return gathered(waysOfNode(req));
 }
 
