@@ -86,8 +86,14 @@ export class FetchIncoming implements IncomingRequest {
   /** The request for the handler: where its headers could not be changed, another with the same body, as all copies of the first have them still. */
   handlersRequest(): Request {
     const request = this.#request;
-    if (this.#changed === undefined || request.bodyUsed) return request;
-    const replacement = new Request(request, { headers: this.#changed });
+    if (this.#changed === undefined) return request;
+    const { bodyUsed } = request;
+    // One that has been read can only be replaced with another body, which is then read too.
+    const replacement = new Request(request, {
+      headers: this.#changed,
+      ...(bodyUsed ? { body: new Uint8Array() } : {}),
+    });
+    if (bodyUsed) void replacement.arrayBuffer();
     for (const key of Reflect.ownKeys(request)) {
       const property = Object.getOwnPropertyDescriptor(request, key)!;
       if (key !== "headers" && !Object.hasOwn(replacement, key)) Object.defineProperty(replacement, key, property);
