@@ -121,3 +121,10 @@ it("a request whose headers are immutable is the same request further in", async
   expect(left).toEqual([expect.any(Number)]);
   expect(left[0]).toBeLessThanOrEqual(2000);
 });
+
+it("a request whose host has made a URL of it that cannot be parsed is handled", async () => {
+  const request = Object.defineProperty(new Request(URL_), "url", { value: "http://[/items" });
+  const response = await requestContext(() => new Response("ok"))(request);
+
+  expect(await response.text()).toBe("ok");
+});

@@ -36,7 +36,7 @@ export function requestContext<Rest extends unknown[] = []>(
       const settled = turn instanceof Promise ? await turn : turn;
       // Whatever is returned, there is no client to read it.
       if (settled === "gone") return new Response(null, { status: 499 });
-      if (settled !== "run") return responseOf(answerOf(settled, !isFirst, acceptOf(request)));
+      if (settled !== "run") return responseOf(answerOf(settled, !isFirst, acceptOf(request)), request);
       limitStream(exchange, settings);
       answerAtDeadline(exchange, ctx);
       try {
