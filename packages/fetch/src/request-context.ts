@@ -24,7 +24,7 @@ export function requestContext<Rest extends unknown[] = []>(
   handler: FetchHandler<Rest>,
   options?: ServerOptions,
 ): (request: Request, ...rest: Rest) => Promise<Response> {
-  callable("handler", handler, "make a request context");
+  callable("handler", handler, "make a request context", "call requestContext(handler, options)");
   const accept = acceptor(options);
   return async function requestContext(request, ...rest) {
     const host = nodeHostOf(request, rest);
