@@ -3,7 +3,7 @@ import http2 from "node:http2";
 import { text } from "node:stream/consumers";
 import { runInNewContext } from "node:vm";
 
-import { current, DeadlineExceeded } from "@throughline/context";
+import { DeadlineExceeded } from "@throughline/context";
 import { Forbidden, Unauthenticated } from "@throughline/http";
 import { describe, expect, it } from "vitest";
 

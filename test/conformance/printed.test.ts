@@ -1,9 +1,11 @@
-import "@throughline/identity";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
 import { send } from "../support/client.ts";
 import { serveOn } from "../support/serving.ts";
 import { hosts } from "./hosts/index.ts";
+
+// It declares the header of tokens.
+beforeAll(() => import("@throughline/identity"));
 
 const TOKEN = "eyJhbGciOiJFUzI1NiJ9.c2VjcmV0.c2lnbmF0dXJl";
 

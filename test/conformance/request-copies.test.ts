@@ -4,12 +4,14 @@ import { getRequestListener } from "@hono/node-server";
 import { createKey } from "@throughline/context";
 import { requestContext } from "@throughline/fetch";
 import { declare, textCodec } from "@throughline/http";
-import "@throughline/identity";
 import { H3 } from "h3";
 import { toNodeHandler } from "h3/node";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 
 import { cleanUpAfterEach, serve } from "../support/loopback.ts";
+
+// It declares the header of tokens.
+beforeAll(() => import("@throughline/identity"));
 
 declare(createKey<string>("region"), { name: "copies-region", codec: textCodec, maxBytes: 64, as: "header" });
 

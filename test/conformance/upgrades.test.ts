@@ -2,16 +2,17 @@ import type http from "node:http";
 import { text } from "node:stream/consumers";
 
 import { createKey } from "@throughline/context";
-import { declare, textCodec, type TrustOptions } from "@throughline/http";
-import { requestContext } from "@throughline/http";
-import "@throughline/identity";
-import { describe, expect, it } from "vitest";
+import { declare, requestContext, textCodec, type TrustOptions } from "@throughline/http";
+import { beforeAll, describe, expect, it } from "vitest";
 
 import { dial } from "../support/dial.ts";
 import { cleanUpAfterEach, serve as serveUntilEnd } from "../support/loopback.ts";
 import { hosts, serve } from "./hosts/index.ts";
 import { toldByNode } from "./hosts/told.ts";
 import { isTakenFor } from "./spellings.ts";
+
+// It declares the header of tokens.
+beforeAll(() => import("@throughline/identity"));
 
 declare(createKey<string>("region"), { name: "upgrade-region", codec: textCodec, maxBytes: 64, as: "header" });
 
