@@ -27,7 +27,8 @@ export async function start(name: string, handler: RequestListener, beside?: Bes
   }
   let ending: Promise<void> | undefined;
   const end = (): Promise<void> => (ending ??= shutDown());
-  process.once("SIGTERM", end);
+  // Without a listener, a second signal would end the process in the middle of the drain.
+  process.on("SIGTERM", end);
   // Whoever started this process is gone.
   process.once("disconnect", end);
   // Ctrl-C reaches the whole group of processes; the one that was started by hand tells the others when to end.

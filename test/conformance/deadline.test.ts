@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 
 import { current, DeadlineExceeded } from "@throughline/context";
+import type { DeadlineDialect } from "@throughline/http";
 import { sleep } from "@throughline/resilience";
 import { describe, expect, it, vi } from "vitest";
 
@@ -18,6 +19,10 @@ function endless(): Readable {
       }
     })(),
   );
+}
+
+function explode(): never {
+  throw new Error("the budget is unreadable");
 }
 
 describe.each(hosts)("$name", (host) => {
@@ -150,6 +155,33 @@ describe.each(hosts)("$name", (host) => {
         expect(reply.json()).toMatchObject({ title: "Invalid deadline", status: 400 });
         expect(reply.json()["detail"]).toMatch(/grpc-timeout.*1 to 8 digits and one of the units/);
         expect(ctx).toBeUndefined();
+      },
+    );
+
+    it.each<[string, (value: string) => unknown]>([
+      ["NaN", () => Number.NaN],
+      ["a negative number", () => -5],
+      ["negative infinity", () => -Infinity],
+      ["text", () => "50"],
+      ["a promise", async () => 50],
+      ["a promise that rejects", () => Promise.reject(new Error("no"))],
+      ["an error that it throws", () => explode()],
+    ])("of which a dialect of the application makes %s is answered 400", async (_what, parse) => {
+      const dialect = { header: "x-budget", grammar: "a budget", parse, format: String } as DeadlineDialect;
+      const { reply, ctx } = await answer({ "x-budget": "50" }, { accept: [dialect], maxTimeout: "2s" });
+
+      expect([reply.status, ctx]).toEqual([400, undefined]);
+      expect(reply.json()["detail"]).toMatch(/Cannot read the header x-budget: it must be a budget/);
+    });
+
+    it.each([Infinity, 1e300, Number.MAX_SAFE_INTEGER])(
+      "of which a dialect of the application makes %d ms is cut to the server's limit, and is none without one",
+      async (ms) => {
+        const accept = [{ header: "x-budget", grammar: "a budget", parse: () => ms, format: String }];
+        expect((await answer({ "x-budget": "50" }, { accept, maxTimeout: "2s" })).remaining).toBeLessThanOrEqual(2000);
+
+        const { reply, remaining } = await answer({ "x-budget": "50" }, { accept });
+        expect([reply.status, remaining! > 1e12]).toEqual([200, true]);
       },
     );
 

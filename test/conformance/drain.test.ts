@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import http from "node:http";
 import http2 from "node:http2";
-import { type AddressInfo, connect, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { type Duplex, PassThrough } from "node:stream";
+import { text } from "node:stream/consumers";
 
 import { type Context, current } from "@throughline/context";
 import { createFetch } from "@throughline/fetch";
@@ -11,9 +12,31 @@ import { sleep } from "@throughline/resilience";
 import { describe, expect, it, vi } from "vitest";
 
 import { send } from "../support/client.ts";
-import { hosts, serve } from "./hosts/index.ts";
+import { dial } from "../support/dial.ts";
+import { hosts, serve, type Served } from "./hosts/index.ts";
 
-describe.each(hosts)("$name, drained", (host) => {
+/** A server that hands its connections over to another, as port multiplexers do; gives the address to reach that one by. */
+async function handOver({ server, url }: Pick<Served, "server" | "url">): Promise<AsyncDisposable & { url: string }> {
+  const other = createServer(
+    (socket) =>
+      void server.emit(
+        "connection",
+        socket.on("error", () => {}),
+      ),
+  );
+  other.listen(0, "127.0.0.1");
+  await once(other, "listening");
+  const to = new URL(url);
+  to.port = String((other.address() as AddressInfo).port);
+  return { url: to.href, [Symbol.asyncDispose]: async () => void other.close() };
+}
+
+const UPGRADES = {
+  upgrade: "GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n",
+  connect: "CONNECT next.example:80 HTTP/1.1\r\nhost: x\r\n\r\n",
+} as const;
+
+describe.concurrent.each(hosts)("$name, drained", (host) => {
   it("lets what runs finish, takes no new connection, and then is closed", async () => {
     const [begun, finish] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     await using served = await serve(host, async () => {
@@ -99,6 +122,85 @@ describe.each(hosts)("$name, drained", (host) => {
     await drained;
   });
 
+  it("cancels what runs on for too long over a connection that another server has handed over", async () => {
+    const begun = Promise.withResolvers<void>();
+    await using served = await serve(host, async () => (begun.resolve(), await sleep(current(), "1h"), "never"));
+    await using other = await handOver(served);
+    const { reply } = send(host.protocol, other.url);
+    await begun.promise;
+    await drain(served.server, { within: 30 });
+
+    expect((await reply).headers["throughline-outcome"]).toBe("draining;started=?1");
+  });
+
+  it("is drained at once where it has no connections, and by one drain, however often it is asked for", async () => {
+    await using served = await serve(host, () => "ok");
+    const from = performance.now();
+    const drained = drain(served.server, { within: "10s" });
+
+    expect(drain(served.server, { within: "10s" })).toBe(drained);
+    await drained;
+    expect(drain(served.server, { within: 0 })).toBe(drained);
+    expect(performance.now() - from).toBeLessThan(400);
+  });
+
+  it.runIf(host.protocol === "http/1.1")("says with the response that it closes the connection", async () => {
+    const [begun, finish] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    await using served = await serve(host, async () => (begun.resolve(), await finish.promise, "finished"));
+    const { reply } = send(host.protocol, served.url, { connection: "keep-alive" });
+    await begun.promise;
+    const drained = drain(served.server, { within: "10s" });
+    finish.resolve();
+
+    expect((await reply).headers["connection"]).toBe("close");
+    await drained;
+  });
+
+  it.runIf(host.protocol === "http/1.1").each([
+    ["that wait for their handlers, and closes the connection with the last", 3, [false, false, true]],
+    ["that wait for the first of them", 1, [false, false, false]],
+  ] as const)("sends all responses of a pipeline %s", async (_what, waiting, isClosing) => {
+    let runs = 0;
+    const finish = Promise.withResolvers<void>();
+    await using served = await serve(host, async () => {
+      runs += 1;
+      if (runs <= waiting) await finish.promise;
+      return "finished";
+    });
+    const socket = dial(served.url);
+    socket.write("GET /items/1 HTTP/1.1\r\nhost: x\r\n\r\n".repeat(3));
+    await vi.waitUntil(() => runs === 3);
+    const drained = drain(served.server, { within: "10s" });
+    finish.resolve();
+    const answers = (await text(socket)).split(/(?=HTTP\/1\.1 )/);
+
+    expect(answers.map((answer) => answer.slice(9, 12))).toEqual(["200", "200", "200"]);
+    expect(answers.map((answer) => /connection: close/i.test(answer))).toEqual(isClosing);
+    await drained;
+  });
+
+  it.runIf(host.protocol === "http/1.1").each(["upgrade", "connect"] as const)(
+    "ends connections of the event %s, also where no ordinary request has come before",
+    async (event) => {
+      await using served = await serve(host, () => "ok");
+      const upgraded = Promise.withResolvers<Duplex>();
+      const server = served.server as http.Server;
+      server.on(event, (_req, socket) => upgraded.resolve(socket));
+      const socket = dial(served.url);
+      socket.write(UPGRADES[event]);
+      const theirs = await upgraded.promise;
+      theirs.write("upgraded");
+      const from = performance.now();
+      const drained = drain(server, { within: "30s" });
+
+      expect(await text(socket)).toBe("upgraded");
+      await drained;
+      // Not cut off.
+      expect(theirs.writableEnded).toBe(true);
+      expect(performance.now() - from).toBeLessThan(2000);
+    },
+  );
+
   it.runIf(host.protocol === "http/1.1" && !host.isSecure)(
     "answers 503 to what comes over a connection that there is, without running any of it",
     async () => {
@@ -171,6 +273,29 @@ describe("drain", () => {
     await drained;
     expect(server.listening).toBe(false);
   });
+
+  it.each(["http/1.1", "http/2"] as const)(
+    "drains a server of %s that does not listen, and serves connections that another hands over",
+    async (protocol) => {
+      const [begun, finish] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const host = hosts.find((each) => each.protocol === protocol && each.name.startsWith("node:"))!;
+      const { listener } = host.listener(async () => (begun.resolve(), await finish.promise, "finished"));
+      const server = protocol === "http/2" ? http2.createServer() : http.createServer();
+      server.on("request", listener as http.RequestListener);
+      await using other = await handOver({ server, url: "http://127.0.0.1/items/1" });
+      const { reply } = send(protocol, other.url);
+      await begun.promise;
+      const drained = drain(server, { within: "10s" });
+      const isDone = vi.fn();
+      void drained.then(isDone);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+
+      expect(isDone).not.toHaveBeenCalled();
+      finish.resolve();
+      expect((await reply).body).toBe("finished");
+      await drained;
+    },
+  );
 
   it("is not kept waiting by connections that are idle, have sent nothing, or were upgraded", async () => {
     const server = http.createServer({ keepAliveTimeout: 60_000 }, (_req, res) => void res.end("ok"));

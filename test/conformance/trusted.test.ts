@@ -1,7 +1,9 @@
+import { propagation } from "@opentelemetry/api";
+import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from "@opentelemetry/core";
 import { background, type Context, createKey, current, type Key, run, withValue } from "@throughline/context";
 import { createFetch } from "@throughline/fetch";
-import { declare, jsonCodec, textCodec, type TrustOptions } from "@throughline/http";
-import { describe, expect, it } from "vitest";
+import { criticality, declare, jsonCodec, textCodec, type TrustOptions } from "@throughline/http";
+import { describe, expect, it, vi } from "vitest";
 
 import { countDuringEach } from "../support/measurements.ts";
 import { serveOn } from "../support/serving.ts";
@@ -29,6 +31,10 @@ declare(guestKey, { name: "trusted-guest", codec: textCodec, maxBytes: 64, accep
 const LOOPBACK: TrustOptions = { addresses: ["127.0.0.1/32"] };
 const SIGNED: TrustOptions = { verified: (headers) => headers.get("x-signature") === "good" };
 const NEXT = "http://next.example";
+
+function explode(): never {
+  throw new Error("the key is missing");
+}
 
 describe.each(hosts)("$name", (host) => {
   const { serving } = serveOn(host);
@@ -81,6 +87,17 @@ describe.each(hosts)("$name", (host) => {
       expect(sent.get("baggage")).toBe("trusted-tenant=caf%C3%A9%2C%20bar");
       expect(headers["baggage"]).toBe(own[1]![1]);
       expect(await refused()).toEqual([]);
+    });
+
+    it("has its values kept out of OpenTelemetry's baggage, which instrumentations send to everyone", async () => {
+      const propagators = [new W3CTraceContextPropagator(), new W3CBaggagePropagator()];
+      propagation.setGlobalPropagator(new CompositePropagator({ propagators }));
+      const { ctx } = await found([["baggage", "note=1,trusted-tenant=acme"]]);
+      propagation.disable();
+
+      expect(ctx!.value(tenantKey)).toBe("acme");
+      const entries = propagation.getBaggage(ctx!)!.getAllEntries();
+      expect(entries.map(([name, { value }]) => [name, value])).toEqual([["note", "1"]]);
     });
 
     it.each(["Trusted_Region", "trusted.region"])("has what it writes as %s taken away", async (name) => {
@@ -182,6 +199,32 @@ describe.each(hosts)("$name", (host) => {
 
       expect([ctx!.value(guestKey), ctx!.value(tenantKey)]).toEqual(["eve", undefined]);
       expect(headers["baggage"]).toBe("trusted-guest=eve");
+    });
+
+    it.each<[string, () => unknown, RegExp]>([
+      ["throws", () => explode(), /it threw/],
+      ["returns a promise", async () => true, /it returned a promise/],
+      ["returns a promise that rejects", async () => explode(), /it returned a promise/],
+    ])("is one for which 'verified' %s: a warning says so once, and the request goes on", async (_, verify, why) => {
+      const trust = { verified: verify as () => boolean };
+      const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+      const all = [await found([["trusted-region", "eu-1"]], trust), await found([["trusted-region", "eu-2"]], trust)];
+      const warnings = warned.mock.calls.map(([message]) => String(message));
+      warned.mockRestore();
+
+      expect(all.map(({ status, ctx }) => [status, ctx?.value(regionKey)])).toEqual([
+        [200, undefined],
+        [200, undefined],
+      ]);
+      expect(warnings).toEqual([expect.stringMatching(/'trust\.verified' must return true or false/)]);
+      expect(warnings[0]).toMatch(why);
+    });
+
+    it("cannot say that its requests are critical: the header is removed", async () => {
+      const { ctx, headers } = await found([["throughline-criticality", "critical"]], {});
+
+      expect(criticality(ctx)).toBe("default");
+      expect(Object.keys(headers)).not.toContain("throughline-criticality");
     });
 
     it("cannot have calls fail by what is taken from anyone", async () => {

@@ -34,7 +34,8 @@ export function wholeNumber(name: string, value: number, least: number, action: 
 }
 
 /** @throws TypeError if the value is no function */
-export function callable<F>(name: string, value: F, action: string): F {
+export function callable<F>(name: string, value: F, action: string, remedy?: string): F {
   if (typeof value === "function") return value;
-  throw new TypeError(`Cannot ${action}: '${name}' must be a function: current value is ${describe(value)}`);
+  const hint = remedy === undefined ? "" : `; ${remedy}`;
+  throw new TypeError(`Cannot ${action}: '${name}' must be a function: current value is ${describe(value)}${hint}`);
 }

@@ -44,6 +44,25 @@ describe("many deadlines", () => {
 });
 
 describe("the timer", () => {
+  it("may be a number without unref, as that of jsdom is", async () => {
+    const { setTimeout: real, clearTimeout: clear } = globalThis;
+    const timers: NodeJS.Timeout[] = [];
+    vi.stubGlobal("setTimeout", (...args: Parameters<typeof real>) => timers.push(real(...args)));
+    vi.stubGlobal("clearTimeout", (timer: number | undefined) => clear(timers[(timer ?? 0) - 1]));
+    try {
+      // It is made, set anew for an earlier one, kept alive for a callback, and taken away.
+      const signals = [withTimeout(background, "1h"), withTimeout(background, 5)].map(([{ signal }]) => signal);
+      const stop = callAfter(60_000, () => {});
+      await vi.waitUntil(() => signals[1]!.aborted);
+      stop();
+
+      expect(signals[0]!.aborted).toBe(false);
+      expect(timers.length).toBeGreaterThan(1);
+    } finally {
+      vi.unstubAllGlobals();
+    }
+  });
+
   it("that wakes too early ends nothing early", () => {
     vi.useFakeTimers();
     const { signal } = withTimeout(background, 10)[0];

@@ -1,12 +1,14 @@
 import { EventEmitter } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 
 import { SpanStatusCode } from "@opentelemetry/api";
 import { background, Canceled, type Context, current, DeadlineExceeded, run, withTimeout } from "@throughline/context";
-import { ClientDisconnected } from "@throughline/http";
+import { ClientDisconnected, requestContext as requestContextOfNode } from "@throughline/http";
 import express from "express";
 import request from "supertest";
 import { describe, expect, it } from "vitest";
 
+import { measureDuringEach } from "../../../test/support/measurements.ts";
 import { recordSpans } from "../../../test/support/spans.ts";
 import { errorHandler, requestContext } from "./index.ts";
 
@@ -161,6 +163,7 @@ it("ends at once for a request whose client left before it came to us", async ()
 
 describe("with an SDK", () => {
   const spans = recordSpans();
+  const measured = measureDuringEach();
 
   it("the route keeps the path of its router also where the request fails", async () => {
     const app = express();
@@ -227,6 +230,21 @@ describe("with an SDK", () => {
     const [span] = await spans.take(1);
     expect(span!.name).toBe("GET /items/:id");
     expect(span!.attributes["http.route"]).toBe("/items/:id");
+  });
+
+  it("the route is that of Express also behind a requestContext of node:http, for the span and the metric", async () => {
+    const app = express();
+    const router = express.Router();
+    router.get("/:id", (_req, res) => void res.end());
+    app.use(requestContext());
+    app.use("/items", router);
+    const server = createServer(requestContextOfNode<IncomingMessage, ServerResponse>(app));
+    await request(server).get("/items/7");
+
+    const [span, ...others] = await spans.take(1);
+    expect([span!.name, span!.attributes["http.route"], others]).toEqual(["GET /items/:id", "/items/:id", []]);
+    const [duration] = await measured("http.server.request.duration");
+    expect(duration!.attributes["http.route"]).toBe("/items/:id");
   });
 
   it("used twice makes one span", async () => {

@@ -5,7 +5,8 @@ import type { NodeHost } from "./node-host.ts";
 /** A request as a fetch handler has it, on whatever host. */
 export class FetchIncoming implements IncomingRequest {
   readonly #request: Request;
-  readonly #url: URL;
+  /** `null` where a host has made a URL that is none, of a header `Host` that is none. */
+  readonly #url: URL | null;
   /** The same as Node's server has it, which a handler may look at too. */
   readonly #node: NodeIncoming | undefined;
   /** What a host's immutable headers should be. */
@@ -13,7 +14,7 @@ export class FetchIncoming implements IncomingRequest {
 
   constructor(request: Request, host: NodeHost | undefined) {
     this.#request = request;
-    this.#url = new URL(request.url);
+    this.#url = URL.parse(request.url);
     this.#node = host === undefined ? undefined : new NodeIncoming(host.req);
   }
 
@@ -22,15 +23,15 @@ export class FetchIncoming implements IncomingRequest {
   }
 
   get target(): string {
-    return this.#url.pathname + this.#url.search;
+    return this.#url === null ? this.#request.url : this.#url.pathname + this.#url.search;
   }
 
   get scheme(): string {
-    return this.#url.protocol.slice(0, -1);
+    return this.#url?.protocol.slice(0, -1) ?? "http";
   }
 
-  get authority(): string {
-    return this.#url.host;
+  get authority(): string | undefined {
+    return this.#url?.host;
   }
 
   get protocolVersion(): string | undefined {
@@ -86,8 +87,14 @@ export class FetchIncoming implements IncomingRequest {
   /** The request for the handler: where its headers could not be changed, another with the same body, as all copies of the first have them still. */
   handlersRequest(): Request {
     const request = this.#request;
-    if (this.#changed === undefined || request.bodyUsed) return request;
-    const replacement = new Request(request, { headers: this.#changed });
+    if (this.#changed === undefined) return request;
+    const { bodyUsed } = request;
+    // One that has been read can only be replaced with another body, which is then read too.
+    const replacement = new Request(request, {
+      headers: this.#changed,
+      ...(bodyUsed ? { body: new Uint8Array() } : {}),
+    });
+    if (bodyUsed) void replacement.arrayBuffer();
     for (const key of Reflect.ownKeys(request)) {
       const property = Object.getOwnPropertyDescriptor(request, key)!;
       if (key !== "headers" && !Object.hasOwn(replacement, key)) Object.defineProperty(replacement, key, property);

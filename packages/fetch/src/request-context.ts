@@ -24,7 +24,7 @@ export function requestContext<Rest extends unknown[] = []>(
   handler: FetchHandler<Rest>,
   options?: ServerOptions,
 ): (request: Request, ...rest: Rest) => Promise<Response> {
-  callable("handler", handler, "make a request context");
+  callable("handler", handler, "make a request context", "call requestContext(handler, options)");
   const accept = acceptor(options);
   return async function requestContext(request, ...rest) {
     const host = nodeHostOf(request, rest);
@@ -36,7 +36,7 @@ export function requestContext<Rest extends unknown[] = []>(
       const settled = turn instanceof Promise ? await turn : turn;
       // Whatever is returned, there is no client to read it.
       if (settled === "gone") return new Response(null, { status: 499 });
-      if (settled !== "run") return responseOf(answerOf(settled, !isFirst, acceptOf(request)));
+      if (settled !== "run") return responseOf(answerOf(settled, !isFirst, acceptOf(request)), request);
       limitStream(exchange, settings);
       answerAtDeadline(exchange, ctx);
       try {

@@ -1,9 +1,13 @@
+import { createServer } from "node:http";
+
 import Router from "@koa/router";
 import { Canceled, current, DeadlineExceeded } from "@throughline/context";
+import { requestContext as requestContextOfNode } from "@throughline/http";
 import Koa from "koa";
 import request from "supertest";
 import { describe, expect, it } from "vitest";
 
+import { measureDuringEach } from "../../../test/support/measurements.ts";
 import { recordSpans } from "../../../test/support/spans.ts";
 import { requestContext } from "./index.ts";
 
@@ -66,6 +70,7 @@ describe("requestContext", () => {
 
 describe("with an SDK", () => {
   const spans = recordSpans();
+  const measured = measureDuringEach();
 
   it("the span is named after the route", async () => {
     const app = new Koa();
@@ -76,5 +81,18 @@ describe("with an SDK", () => {
 
     const [span] = await spans.take(1);
     expect(span!.name).toBe("GET /items/:id");
+  });
+
+  it("the route is that of Koa's router also behind a requestContext of node:http, for the span and the metric", async () => {
+    const app = new Koa();
+    const router = new Router({ prefix: "/items" });
+    router.get("/:id", (koa) => void (koa.body = "ok"));
+    app.use(requestContext()).use(router.routes());
+    await request(createServer(requestContextOfNode(app.callback()))).get("/items/7");
+
+    const [span, ...others] = await spans.take(1);
+    expect([span!.name, span!.attributes["http.route"], others]).toEqual(["GET /items/:id", "/items/:id", []]);
+    const [duration] = await measured("http.server.request.duration");
+    expect(duration!.attributes["http.route"]).toBe("/items/:id");
   });
 });

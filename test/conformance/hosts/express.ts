@@ -1,6 +1,4 @@
-import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
-import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 
 import { errorHandler, requestContext } from "@throughline/express";
@@ -8,7 +6,7 @@ import express from "express";
 import express4 from "express4";
 
 import { APPLICATIONS_OWN, type Handler, type Host } from "./host.ts";
-import { toldByNode } from "./told.ts";
+import { receivedByNode } from "./told.ts";
 
 /** The route is in a router of its own, as in any application that has grown. */
 function listenerWith(framework: typeof express): Host["listener"] {
@@ -28,8 +26,8 @@ function listenerWith(framework: typeof express): Host["listener"] {
   };
 }
 
-async function answer(handler: Handler, req: IncomingMessage, res: express.Response): Promise<void> {
-  const body = await handler({ text: () => text(req), headers: () => toldByNode(req) });
+async function answer(handler: Handler, req: express.Request, res: express.Response): Promise<void> {
+  const body = await handler(receivedByNode(req, res));
   if (typeof body === "string") res.send(body);
   else await pipeline(body as Readable, res);
 }

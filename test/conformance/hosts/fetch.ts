@@ -8,10 +8,10 @@ import { H3 } from "h3";
 import { Hono } from "hono";
 
 import { APPLICATIONS_OWN, type Handler, type Host, type Listener } from "./host.ts";
-import { toldByRequest } from "./told.ts";
+import { receivedByFetch } from "./told.ts";
 
 async function respond(handler: Handler, request: Request, env?: unknown): Promise<Response> {
-  const body = await handler({ text: () => request.text(), headers: () => toldByRequest(request, env) });
+  const body = await handler(receivedByFetch(request, env));
   return new Response(typeof body === "string" ? body : (Readable.toWeb(body) as ReadableStream));
 }
 

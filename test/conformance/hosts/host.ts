@@ -10,6 +10,12 @@ export interface Received {
   text(): Promise<string>;
   /** What a handler can still read of the request's headers, in any of the ways in which its host tells of them. */
   headers(): Record<string, string>;
+  /** What a handler can read of the trailers, in any of these ways, once it has read the body. */
+  trailers(): Record<string, string>;
+  /** All that a handler is given of the request, as `util.inspect` prints it. */
+  printed(): string;
+  /** Sets a header of the response before the handler returns, where there is one by then. */
+  setHeader?(name: string, value: string): void;
 }
 
 /** What a test wants done with a request; what it returns is the body of a 200, as a whole or as a stream. */

@@ -1,12 +1,10 @@
-import { text } from "node:stream/consumers";
-
 import Router from "@koa/router";
 import { requestContext } from "@throughline/koa";
 import Koa from "koa";
 import Koa2 from "koa2";
 
 import { APPLICATIONS_OWN, type Host } from "./host.ts";
-import { toldByNode } from "./told.ts";
+import { receivedByNode } from "./told.ts";
 
 function listenerWith(Framework: typeof Koa): Host["listener"] {
   return (handler, options, inner) => {
@@ -24,7 +22,7 @@ function listenerWith(Framework: typeof Koa): Host["listener"] {
     const [items, item] = [new Router({ prefix: "/items" }), new Router()];
     if (inner !== undefined) item.use(requestContext(inner));
     item.all("/:id", async (koa) => {
-      koa.body = await handler({ text: () => text(koa.req), headers: () => toldByNode(koa.req) });
+      koa.body = await handler(receivedByNode(koa.req, koa.res, koa));
     });
     items.use(item.routes());
     app.use(items.routes());

@@ -7,12 +7,12 @@ import { pipeline } from "node:stream/promises";
 import { requestContext, streamContext } from "@throughline/http";
 
 import { APPLICATIONS_OWN, type Host } from "./host.ts";
-import { toldByNode } from "./told.ts";
+import { gathered, pairsOf, printed, receivedByNode, trailersOfStream } from "./told.ts";
 
 /** Without any framework. What throws is answered by whoever called. */
 export const onNode: Host["listener"] = (handler, options, inner) => {
   async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    await send(await handler({ text: () => text(req), headers: () => toldByNode(req) }), res);
+    await send(await handler(receivedByNode(req, res)), res);
   }
   const received = requestContext(inner === undefined ? handle : requestContext(handle, inner), options);
   return {
@@ -30,9 +30,19 @@ export const onNode: Host["listener"] = (handler, options, inner) => {
 
 /** HTTP/2 without the compatibility API. */
 export const onStream: Host["listener"] = (handler, options, inner) => {
-  async function handle(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): Promise<void> {
-    const told = { ...headers } as Record<string, string>;
-    const body = await handler({ text: () => text(stream), headers: () => told });
+  async function handle(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    ...rest: [flags: number, rawHeaders: string[]]
+  ): Promise<void> {
+    const told = gathered(Object.entries(headers), pairsOf(rest[1]));
+    const trailers = trailersOfStream(stream);
+    const body = await handler({
+      text: () => text(stream),
+      headers: () => told,
+      trailers: () => gathered(trailers),
+      printed: () => printed(stream, headers, ...rest),
+    });
     stream.respond({ ":status": 200 });
     await send(body, stream);
   }

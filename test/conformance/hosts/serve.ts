@@ -22,16 +22,16 @@ const identity = generate([{ name: "commonName", value: "localhost" }]).then(({ 
   cert,
 }));
 
-/** Serves on a socket of loopback. Over TLS, it may ask for certificates. */
+/** Serves on a socket of loopback, with options of Node's server: over TLS, it may ask for certificates. */
 export async function serve(
   host: Host,
   handler: Handler,
   options?: ServerOptions,
   inner?: ServerOptions,
-  tls: TlsOptions = {},
+  nodes: TlsOptions & http.ServerOptions = {},
 ): Promise<Served> {
   const { on, listener } = host.listener(handler, options, inner);
-  const server = await serverOf(host, tls);
+  const server = await serverOf(host, nodes);
   server.on(on, listener as never);
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -49,8 +49,11 @@ export async function serve(
   return { url: `${scheme}://127.0.0.1:${port}/items/7?q=1`, server, close, [Symbol.asyncDispose]: close };
 }
 
-async function serverOf({ protocol, isSecure }: Host, tls: TlsOptions): Promise<DrainableServer> {
-  if (!isSecure) return protocol === "http/2" ? http2.createServer() : http.createServer();
-  const options = { ...(await identity), ...tls };
+async function serverOf(
+  { protocol, isSecure }: Host,
+  nodes: TlsOptions & http.ServerOptions,
+): Promise<DrainableServer> {
+  if (!isSecure) return protocol === "http/2" ? http2.createServer() : http.createServer(nodes);
+  const options = { ...(await identity), ...nodes };
   return protocol === "http/2" ? http2.createSecureServer(options) : https.createServer(options);
 }

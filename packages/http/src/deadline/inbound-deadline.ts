@@ -37,6 +37,8 @@ const LONGEST = 8.64e15;
 function parsed(dialect: DeadlineDialect, value: string): number | undefined {
   try {
     const ms: unknown = dialect.parse(value);
+    // Of a promise, what it rejects with would be an unhandled rejection.
+    if (ms instanceof Promise) ms.catch(() => {});
     if (typeof ms !== "number" || !(ms >= 0)) return undefined;
     return ms > LONGEST ? Infinity : ms;
   } catch {

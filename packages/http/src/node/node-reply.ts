@@ -66,6 +66,7 @@ abstract class NodeReply<Req extends NodeRequest, Res extends NodeResponse> exte
       addTrailers: nothing,
       setTrailer: nothing,
       writeHead: self,
+      writeHeader: self,
       flushHeaders: nothing,
       write: writes,
       end: (...args: unknown[]) => (callBack(args), res),

@@ -67,6 +67,9 @@ export class StreamReply extends Reply {
   silence(): void {
     const stream = this.#stream;
     const nothing = (): void => {};
+    const [close, destroy] = [stream.close.bind(stream), stream.destroy.bind(stream)];
+    // Node itself calls these once the answer is out, or cannot go out any more.
+    const isOver = (): boolean => stream.writableFinished || stream.closed || stream.session?.destroyed !== false;
     const methods = {
       respond: nothing,
       respondWithFile: nothing,
@@ -76,6 +79,12 @@ export class StreamReply extends Reply {
       pushStream: (...args: unknown[]) => callBack(args, new Error("the response is over")),
       write: (...args: unknown[]) => (callBack(args), true),
       end: (...args: unknown[]) => (callBack(args), stream),
+      // By which a pipeline that fails would cut off the answer.
+      destroy: (error?: Error) => (isOver() ? destroy(stream.writableFinished ? undefined : error) : stream),
+      close(...args: unknown[]) {
+        if (isOver()) close(constants.NGHTTP2_NO_ERROR);
+        callBack(args);
+      },
     };
     silenced(stream, methods, { headersSent: () => false });
   }

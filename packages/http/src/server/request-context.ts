@@ -26,7 +26,12 @@ export function requestContext<Req extends NodeRequest, Res extends NodeResponse
   listener: (req: Req, res: Res) => Done,
   options?: ServerOptions,
 ): (req: Req, res: Res) => Done {
-  callable("listener", listener, "make a request context");
+  callable(
+    "listener",
+    listener,
+    "make a request context",
+    "call requestContext(listener, options); the middleware for Express is in @throughline/express, that for Koa in @throughline/koa",
+  );
   const accept = acceptor(options);
   return function requestContext(req, res) {
     const fail = (error: unknown): void => {
@@ -54,7 +59,7 @@ export function streamContext(
   ) => Done,
   options?: ServerOptions,
 ): (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ...rest: [flags: number, rawHeaders: string[]]) => Done {
-  callable("listener", listener, "make a stream context");
+  callable("listener", listener, "make a stream context", "call streamContext(listener, options)");
   const accept = acceptor(options);
   return function streamContext(stream, headers, ...rest) {
     const reply = new StreamReply(stream, headers);

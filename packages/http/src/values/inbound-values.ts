@@ -36,6 +36,8 @@ export function receiveValues(
 ): InboundValues {
   const all = declarations();
   const isAccepted = ({ accept }: Declared): boolean => accept === "anyone" || (accept === "trusted" && isTrusted());
+  // A trailer comes after the body, when nothing is verified any more.
+  request.removeTrailers?.((name) => isTakenForHeader(folded(name), all));
   const received =
     all.length === 0 ? { ctx, heldBack: undefined, invalid: undefined } : receiveHeaders(ctx, request, all, isAccepted);
   return {
@@ -50,6 +52,11 @@ export function receiveValues(
   };
 }
 
+/** Whether a folded name is that of baggage or of a declared header. */
+function isTakenForHeader(name: string, all: readonly Declared[]): boolean {
+  return name === "baggage" || all.some(({ as, folded }) => as === "header" && folded === name);
+}
+
 function receiveHeaders(
   ctx: Context,
   request: IncomingRequest,
@@ -60,8 +67,6 @@ function receiveHeaders(
   const headerOf = new Map<string, Declared>();
   for (const each of all) if (each.as === "header") headerOf.set(each.folded, each);
   if (headerOf.size === 0) return { ctx, heldBack: undefined, invalid: undefined };
-  // A trailer comes after the body, when nothing is verified any more.
-  request.removeTrailers?.((name) => headerOf.has(folded(name)) || folded(name) === "baggage");
   let heldBack: Map<string, string> | undefined;
   let invalid: InvalidHeader | undefined;
   let bound = ctx;

@@ -1,0 +1,130 @@
+import { createKey, current } from "@throughline/context";
+import { declare, textCodec } from "@throughline/http";
+import { describe, expect, it } from "vitest";
+
+import { requestContext } from "./request-context.ts";
+
+declare(createKey<string>("region"), { name: "incoming-region", codec: textCodec, maxBytes: 64, as: "header" });
+declare(createKey<string>("tenant"), { name: "incoming-tenant", codec: textCodec, maxBytes: 64 });
+
+const URL_ = "http://shop.example/items";
+const INIT = {
+  method: "POST",
+  body: "body",
+  headers: {
+    "incoming-region": "evil",
+    "incoming.region": "evil",
+    baggage: "note=kept,incoming-tenant=evil",
+    "throughline-criticality": "critical",
+    "x-kept": "1",
+  },
+};
+const KEPT = { baggage: "note=kept", "content-type": "text/plain;charset=UTF-8", "x-kept": "1" };
+
+/** The request that a handler is given in the place of this one. */
+async function handled<R extends Request>(request: R): Promise<R> {
+  const { promise, resolve } = Promise.withResolvers<Request>();
+  const handler = requestContext((given) => (resolve(given), new Response("ok")), { acceptBaggage: "any" });
+  await handler(request);
+  return (await promise) as R;
+}
+
+const entries = ({ headers }: Request): Record<string, string> => Object.fromEntries(headers);
+
+interface LazyRequest extends Request {
+  real: Request | undefined;
+}
+
+/** As hosts make them whose requests make a real one only when it is needed, which has headers of its own. */
+function lazyRequest(): LazyRequest {
+  const headers = new Headers({ ...INIT.headers, "content-type": KEPT["content-type"] });
+  const realOf = (lazy: LazyRequest): Request => (lazy.real ??= new Request(URL_, { ...INIT, headers }));
+  return Object.create(Request.prototype, {
+    url: { value: URL_ },
+    method: { value: INIT.method },
+    headers: { value: headers },
+    signal: { value: new AbortController().signal },
+    real: { value: undefined, writable: true },
+    body: {
+      get(this: LazyRequest) {
+        return realOf(this).body;
+      },
+    },
+    clone: {
+      value(this: LazyRequest) {
+        return realOf(this).clone();
+      },
+    },
+  }) as LazyRequest;
+}
+
+/** As hosts make them where the headers of a request cannot be changed, such as Cloudflare's. */
+function immutableRequest(): Request & { readonly cf: object } {
+  const request = Object.assign(new Request(URL_, INIT), { cf: { country: "NZ" } });
+  const refuse = (): never => {
+    throw new TypeError("Can't modify immutable headers.");
+  };
+  Object.assign(request.headers, { set: refuse, delete: refuse, append: refuse });
+  return request;
+}
+
+describe("headers that a client may not set are removed", () => {
+  it("from a request of the platform, and its copies", async () => {
+    const request = await handled(new Request(URL_, INIT));
+
+    for (const each of [request, request.clone(), new Request(request)]) expect(entries(each)).toEqual(KEPT);
+  });
+
+  it.each<[string, (request: Request) => unknown]>([
+    ["nothing has touched", () => {}],
+    ["something has looked at the body", (request) => request.body],
+    ["something has cloned", (request) => request.clone()],
+  ])("from a request that keeps a real one behind it, and that one, where %s before", async (_what, touch) => {
+    const lazy = lazyRequest();
+    touch(lazy);
+    const request = await handled(lazy);
+
+    expect(request).toBe(lazy);
+    for (const each of [request, request.clone()]) expect(entries(each)).toEqual(KEPT);
+  });
+
+  it.each<[string, (request: Request) => unknown]>([
+    ["nothing has touched", () => {}],
+    ["something has looked at the body", (request) => request.body],
+    ["something has cloned", (request) => request.clone().text()],
+  ])("from a request whose headers are immutable, by another with its body, where %s before", async (_what, touch) => {
+    const immutable = immutableRequest();
+    await touch(immutable);
+    const request = await handled(immutable);
+
+    for (const each of [request, request.clone()]) expect(entries(each)).toEqual(KEPT);
+    expect(request.cf).toBe(immutable.cf);
+    const copy = new Request(request);
+    expect([entries(copy), await copy.text()]).toEqual([KEPT, "body"]);
+  });
+
+  it("from one whose body has been read, which stays read", async () => {
+    const immutable = immutableRequest();
+    await immutable.text();
+    const request = await handled(immutable);
+
+    expect([entries(request), request.bodyUsed]).toEqual([KEPT, true]);
+    expect(entries(new Request(request, { method: "POST", body: "another" }))).toEqual(KEPT);
+  });
+});
+
+it("a request whose headers are immutable is the same request further in", async () => {
+  const left: number[] = [];
+  const inner = requestContext(() => new Response(String(left.push(current().remaining()))), { maxTimeout: "9s" });
+  await requestContext((request) => inner(request), { maxTimeout: "2s" })(immutableRequest());
+
+  expect(left).toEqual([expect.any(Number)]);
+  expect(left[0]).toBeLessThanOrEqual(2000);
+});
+
+it("a request whose host has made a URL of it that cannot be parsed is handled", async () => {
+  const request = Object.defineProperty(new Request(URL_), "url", { value: "http://[/items" });
+  const response = await requestContext(() => new Response("ok"))(request);
+
+  expect(await response.text()).toBe("ok");
+});

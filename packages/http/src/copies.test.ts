@@ -1,0 +1,100 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
+
+import { createKey, current, DeadlineExceeded } from "@throughline/context";
+import { beforeAll, describe, expect, it, vi } from "vitest";
+
+import { cleanUpAfterEach, serve } from "../../../test/support/loopback.ts";
+import * as ours from "./index.ts";
+
+cleanUpAfterEach();
+
+// npm leaves two copies of a package behind when two others ask for different versions of it.
+describe("a second copy of this package in the process", () => {
+  let theirs: typeof ours;
+  beforeAll(async () => {
+    vi.resetModules();
+    theirs = await import("./index.ts");
+  });
+
+  it("is one", () => {
+    expect(theirs.requestContext).not.toBe(ours.requestContext);
+  });
+
+  it.each([
+    ["ours", "theirs"],
+    ["theirs", "ours"],
+  ])("has headers and baggage that %s declares removed by the middleware that is %s", async (declaring, receiving) => {
+    const copies: Record<string, typeof ours> = { ours, theirs };
+    const [header, entry] = [`copies-header-of-${declaring}`, `copies-entry-of-${declaring}`];
+    const { declare, textCodec } = copies[declaring]!;
+    declare(createKey<string>("header"), { name: header, codec: textCodec, maxBytes: 64, as: "header" });
+    declare(createKey<string>("entry"), { name: entry, codec: textCodec, maxBytes: 64 });
+    let headers: IncomingHttpHeaders = {};
+    const listener = (req: IncomingMessage, res: ServerResponse): void => void ((headers = req.headers), res.end());
+    const { url } = await serve(copies[receiving]!.requestContext(listener, { acceptBaggage: "any" }));
+    await fetch(url, { headers: { [header]: "evil", baggage: `note=kept,${entry}=evil` } });
+
+    expect([headers[header], headers["baggage"]]).toEqual([undefined, "note=kept"]);
+  });
+
+  it.each<[status: number, make: (copy: typeof ours) => Error]>([
+    [504, () => new DeadlineExceeded()],
+    [503, (copy) => new copy.ServerDraining()],
+    [503, (copy) => new copy.ServerOverloaded()],
+    [401, (copy) => new copy.Unauthenticated()],
+    [403, (copy) => new copy.Forbidden()],
+    [400, (copy) => new copy.InvalidHeader("x-a")],
+    [400, (copy) => new copy.InvalidDeadline("grpc-timeout", "a number", "soon")],
+  ])("answers %i for an error of the other", async (status, make) => {
+    for (const [throwing, receiving] of [
+      [ours, theirs],
+      [theirs, ours],
+    ] as const) {
+      const { url } = await serve(
+        receiving.requestContext(() => {
+          throw new Error("the query failed", { cause: make(throwing) });
+        }),
+      );
+      expect((await fetch(url)).status).toBe(status);
+    }
+  });
+
+  it("further in is for the same request: it can only make the deadline earlier", async () => {
+    let left = 0;
+    const inner = theirs.requestContext((_req, res) => void ((left = current().remaining()), res.end()), {
+      maxTimeout: "9s",
+    });
+    const { url } = await serve(ours.requestContext((req, res) => inner(req, res), { maxTimeout: "2s" }));
+    await fetch(url);
+
+    expect(left).toBeGreaterThan(0);
+    expect(left).toBeLessThanOrEqual(2000);
+  });
+
+  it("may declare the same header for an identity, as each copy of a package that carries one does", async () => {
+    const declaration = { name: "copies-identity", codec: ours.textCodec, maxBytes: 64 };
+    ours.declareIdentity(createKey<string>("identity"), declaration);
+    theirs.declareIdentity(createKey<string>("identity"), declaration);
+    let headers: IncomingHttpHeaders = {};
+    const { url } = await serve(ours.requestContext((req, res) => void ((headers = req.headers), res.end())));
+    await fetch(url, { headers: { "copies-identity": "evil" } });
+
+    expect(headers["copies-identity"]).toBeUndefined();
+  });
+
+  it("refuses a name that cannot be told from one that the other has declared", () => {
+    const declaration = { codec: ours.textCodec, maxBytes: 64 };
+    ours.declare(createKey<string>("one"), { ...declaration, name: "copies-folded" });
+    ours.declareIdentity(createKey<string>("identity"), { ...declaration, name: "copies-token" });
+
+    expect(() => theirs.declare(createKey<string>("one"), { ...declaration, name: "copies-folded" })).toThrow(
+      /the name 'copies-folded' has been declared before/,
+    );
+    expect(() => theirs.declare(createKey<string>("other"), { ...declaration, name: "copiesfolded" })).toThrow(
+      /the name 'copiesfolded' cannot be told from 'copies-folded'.*gateways fold them to one/,
+    );
+    expect(() => theirs.declareIdentity(createKey<string>("other"), { ...declaration, name: "copies-to-ken" })).toThrow(
+      /cannot be told from 'copies-token'/,
+    );
+  });
+});
