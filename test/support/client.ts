@@ -17,6 +17,8 @@ export interface Sent {
   readonly body: Writable;
   /** Leaves, as a client does that has lost interest: HTTP/1 closes the connection, HTTP/2 resets the stream. */
   leave(): void;
+  /** Leaves with its connection. */
+  drop(): void;
 }
 
 type Headers = Record<string, string | string[]>;
@@ -46,7 +48,7 @@ function sendHttp1(url: string, headers: Headers, { method = "GET", certificate,
   }
   if (method === "POST") request.flushHeaders();
   else request.end();
-  return { reply: read(), body: request, leave: () => request.destroy() };
+  return { reply: read(), body: request, leave: () => request.destroy(), drop: () => request.destroy() };
 }
 
 function sendHttp2(url: string, headers: Headers, { method = "GET", certificate, ...how }: SendOptions): Sent {
@@ -54,10 +56,13 @@ function sendHttp2(url: string, headers: Headers, { method = "GET", certificate,
   const session = http2.connect(origin, { rejectUnauthorized: false, ...certificate });
   // Its streams tell of it too.
   session.on("error", () => {});
+  // By `close` the body would be ended first, as if it were whole.
+  const leaving = new AbortController();
   const stream = session.request(
     { ":path": pathname + search, ":method": method, ...headers },
-    { endStream: method !== "POST" },
+    { endStream: method !== "POST", signal: leaving.signal },
   );
+  stream.on("error", () => {});
   async function read(): Promise<Reply> {
     try {
       const closed = once(stream, "close").then(() =>
@@ -73,10 +78,10 @@ function sendHttp2(url: string, headers: Headers, { method = "GET", certificate,
     }
   }
   function leave(): void {
-    stream.close(http2.constants.NGHTTP2_CANCEL);
+    leaving.abort();
     session.close();
   }
-  return { reply: read(), body: stream, leave };
+  return { reply: read(), body: stream, leave, drop: () => session.destroy() };
 }
 
 async function replyOf(

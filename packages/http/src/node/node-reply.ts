@@ -156,12 +156,18 @@ class Http1Reply extends NodeReply<IncomingMessage, ServerResponse> {
     return this.res.destroyed || this.res.closed;
   }
 
-  /** Code of the application that destroys the response, or the request, does so with an error of its own. */
+  /** Code of the application that destroys the response, or the request, does so with an error of its own, which the connection gets too. */
   get isAborted(): boolean {
     const { req, res } = this;
     if (!hasConnection(req)) return false;
+    const { errored } = req.socket;
+    if (errored !== null && (errored === res.errored || errored === req.errored)) return false;
     if (isLost(req) || isLost(req.socket)) return true;
     return this.isClosed && !res.writableFinished && res.errored == null && req.errored == null;
+  }
+
+  get error(): unknown {
+    return this.res.errored ?? this.req.errored ?? undefined;
   }
 
   get isDelivered(): boolean {
@@ -205,6 +211,10 @@ class Http2Reply extends NodeReply<Http2ServerRequest, Http2ServerResponse> {
 
   get isAborted(): boolean {
     return isStreamAborted(this.res.stream);
+  }
+
+  get error(): unknown {
+    return this.res.stream.errored ?? undefined;
   }
 
   /** HTTP/2 reports an aborted response as finished: it takes more to tell. */

@@ -31,6 +31,10 @@ export class StreamReply extends Reply {
     return isStreamAborted(this.#stream);
   }
 
+  get error(): unknown {
+    return this.#stream.errored ?? undefined;
+  }
+
   get isDelivered(): boolean {
     // A stream whose request was read closes without having finished.
     const stream = this.#stream;

@@ -12,6 +12,7 @@ class SlowReply extends Reply {
   readonly accept = undefined;
   readonly isClosed = false;
   readonly isDelivered = false;
+  readonly error = undefined;
   readonly status = undefined;
   readonly progress = 0;
   isBegun = false;

@@ -19,6 +19,8 @@ export abstract class Reply implements ExchangeResponse {
   abstract readonly isClosed: boolean;
   /** Whether it went out in full. Asked once it is closed. */
   abstract readonly isDelivered: boolean;
+  /** What code of the application has destroyed it with, if it has: a pipeline does so where its source fails. */
+  abstract readonly error: unknown;
   /** Absent where no head is out: none is made up. */
   abstract readonly status: number | undefined;
   /** A number that changes when bytes come or go. */
