@@ -17,7 +17,7 @@ export abstract class Reply implements ExchangeResponse {
   abstract readonly isAborted: boolean;
   /** Whether nothing can go out any more. */
   abstract readonly isClosed: boolean;
-  /** Whether it went out in full. Asked once it is closed. */
+  /** Whether it went out in full. */
   abstract readonly isDelivered: boolean;
   /** What code of the application has destroyed it with, if it has: a pipeline does so where its source fails. */
   abstract readonly error: unknown;
