@@ -7,7 +7,8 @@ import { onceOut, Reply } from "../server/reply.ts";
 import { hasConnection, onceClosed } from "./node-close.ts";
 import type { NodeRequest, NodeResponse } from "./node-types.ts";
 import { callBack, silenced } from "./silenced.ts";
-import { isStreamAborted, resetUnread, streamProgress } from "./stream-state.ts";
+import { isStreamAborted, streamProgress } from "./stream-state.ts";
+import { closeUnread, resetUnread } from "./unread.ts";
 
 /** The response of a request to `node:http`, or to the compatibility API of `node:http2`. */
 export function replyOf(req: NodeRequest, res: NodeResponse): Reply {
@@ -126,15 +127,8 @@ class Http1Reply extends NodeReply<IncomingMessage, ServerResponse> {
     });
   }
 
-  /**
-   * A body that nobody has begun to read Node discards. Of one that a handler has begun, and reads on without haste, the handler must not be told that
-   * it has ended: the connection is closed, by which reading fails. One that is all here, but not read, has Node not look at the connection any more.
-   */
   leaveUnread(): void {
-    const { req, res } = this;
-    if (!hasConnection(req) || !isBeingRead(req)) return;
-    if (req.complete) res.once("finish", () => void req.socket?.resume());
-    else this.closeConnection();
+    if (hasConnection(this.req)) closeUnread(this.req, () => this.closeConnection());
   }
 
   override closeConnection(): void {
@@ -185,10 +179,6 @@ class Http1Reply extends NodeReply<IncomingMessage, ServerResponse> {
   }
 }
 
-function isBeingRead(req: IncomingMessage): boolean {
-  return (req.readableFlowing !== null || req.listenerCount?.("readable") > 0) && !req.readableEnded;
-}
-
 class Http2Reply extends NodeReply<Http2ServerRequest, Http2ServerResponse> {
   get isBegun(): boolean {
     return this.res.headersSent;
@@ -198,7 +188,7 @@ class Http2Reply extends NodeReply<Http2ServerRequest, Http2ServerResponse> {
   protected takeBackHead(): void {}
 
   leaveUnread(): void {
-    resetUnread(this.res.stream);
+    resetUnread(this.res.stream, this.req);
   }
 
   get progress(): number {

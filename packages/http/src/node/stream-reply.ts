@@ -3,7 +3,8 @@ import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "nod
 import type { Answer } from "../server/answer.ts";
 import { onceOut, Reply } from "../server/reply.ts";
 import { callBack, silenced } from "./silenced.ts";
-import { isStreamAborted, resetUnread, streamProgress } from "./stream-state.ts";
+import { isStreamAborted, streamProgress } from "./stream-state.ts";
+import { resetUnread } from "./unread.ts";
 
 /** The response on a stream of `node:http2`, without its compatibility API. */
 export class StreamReply extends Reply {
@@ -65,7 +66,7 @@ export class StreamReply extends Reply {
   }
 
   leaveUnread(): void {
-    resetUnread(this.#stream);
+    resetUnread(this.#stream, this.#stream);
   }
 
   silence(): void {

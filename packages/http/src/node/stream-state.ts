@@ -39,14 +39,3 @@ export function isStreamAborted(stream: ServerHttp2Stream): boolean {
   const { code = "" } = errored;
   return BY_CLIENT.has(code) || (code === "ERR_STREAM_PREMATURE_CLOSE" && rstCode === constants.NGHTTP2_CANCEL);
 }
-
-/**
- * Ends a stream once its response is out, if its request is not read to the end: what is not read would take up the window of the whole connection.
- * Without an error the response counts as complete (RFC 9113, 8.1).
- */
-export function resetUnread(stream: ServerHttp2Stream): void {
-  if (stream.endAfterHeaders) return;
-  stream.once("finish", () => {
-    if (!stream.readableEnded && !stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
-  });
-}
