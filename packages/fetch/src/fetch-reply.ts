@@ -43,6 +43,10 @@ export class FetchReply implements ExchangeResponse {
     return this.#reply?.isBegun ?? this.#isReturned;
   }
 
+  get isEnded(): boolean {
+    return this.#reply?.isEnded === true;
+  }
+
   get isAborted(): boolean {
     return this.#reply?.isAborted ?? this.#request.signal.aborted;
   }

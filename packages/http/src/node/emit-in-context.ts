@@ -56,7 +56,8 @@ function emitOf(emitter: object): Emit {
 
 function emitAll(this: Emitter, ...args: Parameters<Emit>): boolean {
   const exchange = this[EXCHANGE]!;
-  if (args[0] === "end") exchange.receivedAt = performance.now();
+  // What comes later is discarded.
+  if (args[0] === "end" && exchange.response?.isEnded !== true) exchange.receivedAt = performance.now();
   return run(exchange.entered, applied, emitOf(this), this, args);
 }
 

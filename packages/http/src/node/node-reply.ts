@@ -30,9 +30,13 @@ abstract class NodeReply<Req extends NodeRequest, Res extends NodeResponse> exte
     return this.req.headers.accept;
   }
 
+  get isEnded(): boolean {
+    return this.res.writableEnded;
+  }
+
   get status(): number | undefined {
     const { res } = this;
-    return this.isBegun || res.writableEnded ? res.statusCode : undefined;
+    return this.isBegun || this.isEnded ? res.statusCode : undefined;
   }
 
   send({ status, headers, body }: Answer): void {

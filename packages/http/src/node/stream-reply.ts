@@ -24,6 +24,10 @@ export class StreamReply extends Reply {
     return this.#stream.sentHeaders !== undefined;
   }
 
+  get isEnded(): boolean {
+    return this.#stream.writableEnded;
+  }
+
   get isClosed(): boolean {
     return this.#stream.destroyed || this.#stream.closed;
   }

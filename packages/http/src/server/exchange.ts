@@ -54,6 +54,8 @@ export interface ExchangeResponse {
   readonly isBegun: boolean;
   /** Whether the client went away in the middle of its request, or before the response was out. */
   readonly isAborted?: boolean;
+  /** Whether all of it has been written. */
+  readonly isEnded?: boolean;
   /** Has the connection closed once the response is out, where responses of one connection follow each other. */
   closeConnection?(): void;
   /** A number that changes as it moves. */

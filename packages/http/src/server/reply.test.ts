@@ -10,6 +10,7 @@ class SlowReply extends Reply {
   readonly isAborted = false;
   leaveUnread(): void {}
   readonly accept = undefined;
+  readonly isEnded = false;
   readonly isClosed = false;
   readonly isDelivered = false;
   readonly error = undefined;

@@ -15,6 +15,8 @@ export abstract class Reply implements ExchangeResponse {
   abstract readonly isBegun: boolean;
   /** Whether the client went away in the middle of its request, or before the response was out. */
   abstract readonly isAborted: boolean;
+  /** Whether all of it has been written. */
+  abstract readonly isEnded: boolean;
   /** Whether nothing can go out any more. */
   abstract readonly isClosed: boolean;
   /** Whether it went out in full. */
