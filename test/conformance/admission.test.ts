@@ -28,6 +28,9 @@ describe.each(hosts)("$name, which takes on only so much", (host) => {
     return { running, request, first };
   }
 
+  /** What a request that cannot finish is given. */
+  const EACH_MS = 10;
+
   /** Long enough for a request to have arrived. */
   const arrived = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 30));
 
@@ -119,6 +122,99 @@ describe.each(hosts)("$name, which takes on only so much", (host) => {
     expect(count).toBeGreaterThan(2);
     expect(count).toBeLessThanOrEqual(6);
     expect(statuses.slice(0, 3)).toEqual([503, 503, 503]);
+  });
+
+  describe("runs no more at a time, though handlers do not look at their contexts", () => {
+    /** A server of two requests at a time, whose handlers run until they may finish. */
+    async function stubborn() {
+      const finish = Promise.withResolvers<void>();
+      let [running, most, count] = [0, 0, 0];
+      const handler: Handler = async () => {
+        count += 1;
+        most = Math.max(most, (running += 1));
+        await finish.promise;
+        running -= 1;
+        return "ok";
+      };
+      const url = await serving(handler, { admission: { concurrency: 2, queue: 40 } });
+      return { url, finish: finish.resolve, most: () => most, count: () => count };
+    }
+
+    it("when 40 requests have no time left", async () => {
+      const { url, finish, most, count } = await stubborn();
+      const replies = Array.from(
+        { length: 40 },
+        () => send(host.protocol, url, { "grpc-timeout": `${EACH_MS}m` }).reply,
+      );
+      for (const { status } of await Promise.all(replies)) expect(status).toBe(504);
+      expect(most()).toBeLessThanOrEqual(2);
+      const before = count();
+      const next = send(host.protocol, url).reply;
+      await arrived();
+      expect(count()).toBe(before);
+
+      finish();
+      expect((await next).body).toBe("ok");
+      expect(most()).toBeLessThanOrEqual(2);
+    });
+
+    it("when 40 clients leave at once", async () => {
+      const { url, finish, most, count } = await stubborn();
+      for (let index = 0; index < 40; index++) {
+        const sent = send(host.protocol, url);
+        sent.reply.catch(() => {});
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        sent.leave();
+      }
+      await vi.waitUntil(() => count() > 0);
+      const next = send(host.protocol, url).reply;
+      await arrived();
+      expect(most()).toBeLessThanOrEqual(2);
+
+      finish();
+      expect((await next).body).toBe("ok");
+      expect(most()).toBeLessThanOrEqual(2);
+    });
+  });
+
+  it.each<[string, Handler]>([
+    ["an upload", async ({ text }) => `${(await text()).length}`],
+    ["an upload that the handler does not read", () => "ok"],
+  ])("learns how long a handler takes, and not how long its client takes to send %s", async (_what, handle) => {
+    const handler: Handler = (received) => {
+      if (!host.hasRoutes) setRoute("/items/:id");
+      return handle(received);
+    };
+    const url = await serving(handler, { admission: { rejectHopeless: true } });
+    const uploads = Array.from({ length: 20 }, () => send(host.protocol, url, {}, { method: "POST" }));
+    for (const { body } of uploads) body.on("error", () => {}).write("half of it");
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    for (const { body } of uploads) body.end("and the rest");
+    await Promise.allSettled(uploads.map(({ reply }) => reply));
+
+    for (let index = 0; index < 8; index++) {
+      const sent = send(host.protocol, url, { "grpc-timeout": "100m" }, { method: "POST" });
+      sent.body.end();
+      expect((await sent.reply).status).toBe(200);
+    }
+  });
+
+  it("learns how long a handler takes that does not read the body of its request", async () => {
+    let ms = 40;
+    const handler: Handler = () => {
+      if (!host.hasRoutes) setRoute("/items/:id");
+      return new Promise((resolve) => setTimeout(resolve, ms, "ok"));
+    };
+    const url = await serving(handler, { admission: { rejectHopeless: true } });
+    const post = (headers: Record<string, string> = {}): Promise<Reply> => {
+      const sent = send(host.protocol, url, headers, { method: "POST" });
+      sent.body.on("error", () => {}).end("all of it");
+      return sent.reply;
+    };
+    await Promise.all(Array.from({ length: 20 }, () => post()));
+    ms = 1;
+
+    expect((await post({ "grpc-timeout": "30m" })).status).toBe(503);
   });
 
   it("does the same where a handler says so itself", async () => {

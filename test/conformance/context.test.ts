@@ -17,7 +17,7 @@ import { serveOn } from "../support/serving.ts";
 import { hosts } from "./hosts/index.ts";
 
 describe.each(hosts)("$name", (host) => {
-  const { serving, answer } = serveOn(host);
+  const { serving, servingWith, answer } = serveOn(host);
 
   describe("the context", () => {
     it("ends when the answer to a HEAD is out, which has no body", async () => {
@@ -37,6 +37,27 @@ describe.each(hosts)("$name", (host) => {
 
       await vi.waitUntil(() => ctx?.err());
       expect(ctx?.cause()).toBeInstanceOf(ResponseSent);
+    });
+
+    it.runIf(!host.isFetch)("that has ended with the response is no error of a handler's that went on", async () => {
+      const errors: unknown[] = [];
+      const failed = Promise.withResolvers<void>();
+      const url = await servingWith(
+        async ({ node: { res } }) => {
+          const ctx = current();
+          if ("respond" in res) (res as { respond(): void }).respond();
+          res.end("ok");
+          await new Promise((resolve) => ctx.signal.addEventListener("abort", resolve));
+          failed.resolve();
+          throw ctx.err()!;
+        },
+        { onError: (error) => void errors.push(error) },
+      );
+      expect((await send(host.protocol, url).reply).body).toBe("ok");
+      await failed.promise;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+
+      expect(errors).toEqual([]);
     });
 
     it("detached from the request, lives on with its values and without its deadline", async () => {

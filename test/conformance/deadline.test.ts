@@ -26,7 +26,7 @@ function explode(): never {
 }
 
 describe.each(hosts)("$name", (host) => {
-  const { serving, answer } = serveOn(host);
+  const { serving, servingWith, answer } = serveOn(host);
 
   describe("the deadline", () => {
     it("is what the caller sent", async () => {
@@ -120,6 +120,34 @@ describe.each(hosts)("$name", (host) => {
       // The server is none the worse for it.
       expect((await send(host.protocol, url).reply).body).toBe("too late");
     });
+
+    it.each([
+      ["at once", () => Promise.resolve()],
+      ["when the answer is out", (answered: Promise<unknown>) => answered],
+    ])(
+      "that has been answered is no error of the application's: a handler may fail with it %s",
+      async (_when, until) => {
+        const [answered, failed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+        const errors: unknown[] = [];
+        const url = await servingWith(
+          async () => {
+            const ctx = current();
+            await new Promise((resolve) => ctx.signal.addEventListener("abort", resolve));
+            await until(answered.promise);
+            failed.resolve();
+            throw ctx.err()!;
+          },
+          { onError: (error) => void errors.push(error) },
+        );
+        expect((await send(host.protocol, url, { "grpc-timeout": "30m" }).reply).status).toBe(504);
+        await new Promise((resolve) => setTimeout(resolve, 10));
+        answered.resolve();
+        await failed.promise;
+        await new Promise((resolve) => setTimeout(resolve, 10));
+
+        expect(errors).toEqual([]);
+      },
+    );
 
     it("that passes in the middle of a body breaks it off: it does not end as if it were whole", async () => {
       const url = await serving(() => endless());

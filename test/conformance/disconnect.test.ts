@@ -12,7 +12,7 @@ import { serveOn } from "../support/serving.ts";
 import { type Handler, hosts } from "./hosts/index.ts";
 
 describe.each(hosts)("$name, whose client leaves", (host) => {
-  const { serving } = serveOn(host);
+  const { serving, servingWith } = serveOn(host);
   const isHttp1 = host.protocol === "http/1.1";
 
   /** A handler that waits for its context, and what became of each. */
@@ -60,6 +60,34 @@ describe.each(hosts)("$name, whose client leaves", (host) => {
 
     await expectGone(contexts);
     expect(await failed.promise).toBe(contexts[0]!.err());
+  });
+
+  it.each([
+    ["at once", () => Promise.resolve()],
+    ["later", (later: Promise<unknown>) => later],
+  ])("the application is not told of an error that its handler fails with for that, %s", async (_when, until) => {
+    const [running, later] = [Promise.withResolvers<Context>(), Promise.withResolvers<void>()];
+    const errors: unknown[] = [];
+    const url = await servingWith(
+      async () => {
+        const ctx = current();
+        running.resolve(ctx);
+        await new Promise((resolve) => ctx.signal.addEventListener("abort", resolve));
+        await until(later.promise);
+        throw ctx.err()!;
+      },
+      { onError: (error) => void errors.push(error) },
+    );
+    const sent = send(host.protocol, url);
+    sent.reply.catch(() => {});
+    const ctx = await running.promise;
+    sent.leave();
+    await expectGone([ctx]);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    later.resolve();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+
+    expect(errors).toEqual([]);
   });
 
   it("in the middle of a response that it does not read: the context ends", async () => {

@@ -279,7 +279,7 @@ describe("drain", () => {
     async (protocol) => {
       const [begun, finish] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
       const host = hosts.find((each) => each.protocol === protocol && each.name.startsWith("node:"))!;
-      const { listener } = host.listener(async () => (begun.resolve(), await finish.promise, "finished"));
+      const { listener } = host.listener(async () => (begun.resolve(), await finish.promise, "finished"), {});
       const server = protocol === "http/2" ? http2.createServer() : http.createServer();
       server.on("request", listener as http.RequestListener);
       await using other = await handOver({ server, url: "http://127.0.0.1/items/1" });

@@ -1,7 +1,15 @@
+import http from "node:http";
+import type { AddressInfo } from "node:net";
+
 import { Canceled, current, DeadlineExceeded } from "@throughline/context";
-import { ServerOverloaded, Unauthenticated } from "@throughline/http";
+import { requestContext } from "@throughline/express";
+import { Forbidden, InvalidHeader, ServerDraining, ServerOverloaded, Unauthenticated } from "@throughline/http";
 import { sleep } from "@throughline/resilience";
-import { describe, expect, it } from "vitest";
+import express from "express";
+import express4 from "express4";
+import Koa from "koa";
+import Koa2 from "koa2";
+import { afterEach, describe, expect, it } from "vitest";
 
 import { serveOn } from "../support/serving.ts";
 import { hosts } from "./hosts/index.ts";
@@ -47,5 +55,59 @@ describe.each(hosts)("$name", (host) => {
         expect(reply.headers["content-type"]).toMatch(/^text\/plain/);
       }
     });
+  });
+});
+
+/** Handlers of errors that know nothing of ours: those of the frameworks, and one of the kind that reads `statusCode`. */
+const strangers: readonly [string, (fail: () => unknown) => http.RequestListener][] = [
+  ["Express 5", (fail) => expressWith(express, fail)],
+  ["Express 4", (fail) => expressWith(express4 as typeof express, fail)],
+  ["Koa 3", (fail) => koaWith(Koa, fail)],
+  ["Koa 2", (fail) => koaWith(Koa2 as typeof Koa, fail)],
+  [
+    "a host that reads statusCode",
+    (fail) => async (_req, res) => {
+      try {
+        await fail();
+      } catch (error) {
+        const { statusCode = 500, headers = {} } = error as { statusCode?: number; headers?: Record<string, string> };
+        res.writeHead(statusCode, headers).end();
+      }
+    },
+  ],
+];
+
+function expressWith(framework: typeof express, fail: () => unknown): http.RequestListener {
+  const app = framework().set("env", "test");
+  app.use(requestContext());
+  app.get("/", fail);
+  return app;
+}
+
+function koaWith(Framework: typeof Koa, fail: () => unknown): http.RequestListener {
+  const app = new Framework();
+  app.silent = true;
+  return app.use(async () => void (await fail())).callback();
+}
+
+describe.each(strangers)("%s, without an error handler of ours", (_name, listenerOf) => {
+  let server: http.Server | undefined;
+  afterEach(() => server?.close());
+
+  it.each<[number, Error, Record<string, string | RegExp>]>([
+    [504, new DeadlineExceeded(), {}],
+    [401, new Unauthenticated(), { "www-authenticate": "Bearer" }],
+    [403, new Forbidden("no", { challenge: 'Bearer error="insufficient_scope"' }), { "www-authenticate": /scope/ }],
+    [503, new ServerOverloaded(), { "retry-after": /^[123]$/ }],
+    [503, new ServerDraining(), { "retry-after": "0" }],
+    [400, new InvalidHeader("txn-token"), {}],
+  ])("answers %i to %s", async (status, error, expected) => {
+    server = http.createServer(listenerOf(() => Promise.reject(error))).listen(0, "127.0.0.1");
+    await new Promise((resolve) => server!.once("listening", resolve));
+    const response = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    await response.text();
+
+    expect(response.status).toBe(status);
+    for (const [name, value] of Object.entries(expected)) expect(response.headers.get(name)).toMatch(value);
   });
 });

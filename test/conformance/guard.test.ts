@@ -2,15 +2,20 @@ import http from "node:http";
 import type { AddressInfo } from "node:net";
 
 import { getRequestListener } from "@hono/node-server";
-import { current } from "@throughline/context";
+import { type Context, current, withoutCancel, withTimeout } from "@throughline/context";
 import { errorHandler, guard as expressGuard, requestContext as expressContext } from "@throughline/express";
 import { guard as fetchGuard, requestContext as fetchContext } from "@throughline/fetch";
+import type { Guard } from "@throughline/http";
 import { bearer, jwtVerifier, principal, requireScope } from "@throughline/identity";
 import { guard as koaGuard, requestContext as koaContext } from "@throughline/koa";
 import express from "express";
 import { SignJWT } from "jose";
 import Koa from "koa";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
+
+import { send } from "../support/client.ts";
+import { serveOn } from "../support/serving.ts";
+import { hosts } from "./hosts/index.ts";
 
 const SECRET = new TextEncoder().encode("a secret of thirty-two bytes or more");
 const authenticated = bearer(jwtVerifier({ issuer: "shop", audience: "shop", algorithms: ["HS256"], keys: SECRET }));
@@ -102,6 +107,90 @@ describe.each(services)("on %s", (_name, listener) => {
     expect([response.status, response.headers.get("www-authenticate")]).toEqual([status, challenge]);
     expect(response.headers.get("content-type")).toBe("application/problem+json");
     expect(await response.json()).toMatchObject({ title, status });
+  });
+});
+
+describe.each(hosts.filter(({ hasGuards }) => hasGuards))("on $name", (host) => {
+  const { servingWith } = serveOn(host);
+
+  /** A service behind a guard that takes its time, and does not look at its context. */
+  async function behindSlowGuard() {
+    const [deciding, decision, decided] = [
+      Promise.withResolvers<Context>(),
+      Promise.withResolvers<void>(),
+      Promise.withResolvers<void>(),
+    ];
+    let count = 0;
+    const errors: unknown[] = [];
+    const url = await servingWith(() => `${(count += 1)}`, {
+      guard: async ({ ctx }) => {
+        deciding.resolve(ctx);
+        await decision.promise;
+        decided.resolve();
+        // It may give a context that does not end with the request.
+        return withoutCancel(ctx);
+      },
+      onError: (error) => void errors.push(error),
+    });
+    async function decide(): Promise<void> {
+      decision.resolve();
+      await decided.promise;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    return { url, errors, deciding: deciding.promise, decide, count: () => count };
+  }
+
+  it("a handler does not run when the deadline has passed while a guard decided", async () => {
+    const { url, errors, decide, count } = await behindSlowGuard();
+    const { status } = await send(host.protocol, url, { "grpc-timeout": "30m" }).reply;
+    await decide();
+
+    expect([status, count(), errors]).toEqual([504, 0, []]);
+  });
+
+  it("a handler does not run when the client has left while a guard decided", async () => {
+    const { url, errors, deciding, decide, count } = await behindSlowGuard();
+    const sent = send(host.protocol, url);
+    sent.reply.catch(() => {});
+    const ctx = await deciding;
+    sent.leave();
+    await vi.waitUntil(() => ctx.err());
+    await decide();
+
+    expect([count(), errors]).toEqual([0, []]);
+  });
+
+  it("a handler does not run when a guard takes a context of its own that has ended", async () => {
+    let count = 0;
+    const guard: Guard = ({ ctx }) => {
+      const [within, cancel] = withTimeout(ctx, "1h");
+      cancel();
+      return within;
+    };
+    const url = await servingWith(() => `${(count += 1)}`, { guard });
+
+    expect((await send(host.protocol, url).reply).status).toBe(500);
+    expect(count).toBe(0);
+  });
+
+  it.each<[unknown, RegExp]>([
+    [false, /received boolean false$/],
+    [null, /received null$/],
+    [true, /received boolean true$/],
+    ["yes", /received string "yes"$/],
+    [{ subject: "ada" }, /received an object of type Object$/],
+  ])("a guard that returns %j lets nothing in: that is an error of the application", async (answer, message) => {
+    let count = 0;
+    const errors: unknown[] = [];
+    const url = await servingWith(() => `${(count += 1)}`, {
+      guard: (() => answer) as unknown as Guard,
+      onError: (error) => void errors.push(error),
+    });
+
+    expect((await send(host.protocol, url).reply).status).toBe(500);
+    expect([count, errors]).toEqual([0, [expect.any(TypeError)]]);
+    expect(String(errors[0])).toMatch(/Cannot pass a guard: it must return a Context or undefined, or throw/);
+    expect(String(errors[0])).toMatch(message);
   });
 });
 

@@ -1,9 +1,12 @@
+import { Readable } from "node:stream";
+
 import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { createKey } from "@throughline/context";
 import { createFetch } from "@throughline/fetch";
 import { declareIdentity, requestId, textCodec, traceId } from "@throughline/http";
 import { describe, expect, it } from "vitest";
 
+import { send } from "../support/client.ts";
 import { serveOn } from "../support/serving.ts";
 import { recordSpans } from "../support/spans.ts";
 import { hosts } from "./hosts/index.ts";
@@ -13,8 +16,14 @@ const TRACEPARENT = `00-${TRACE}-b7ad6b7169203331-01`;
 
 declareIdentity(createKey<string>("badge"), { name: "trace-badge", codec: textCodec, maxBytes: 64 });
 
+async function* failing(): AsyncGenerator<Buffer> {
+  yield Buffer.from("begun");
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  throw new RangeError("a bug");
+}
+
 describe.each(hosts)("$name", (host) => {
-  const { answer, abandon } = serveOn(host);
+  const { answer, abandon, serving } = serveOn(host);
 
   describe("without an SDK", () => {
     it("the caller's trace is known", async () => {
@@ -119,6 +128,20 @@ describe.each(hosts)("$name", (host) => {
         "error.type": "DEADLINE_EXCEEDED",
         "throughline.ended_by": "deadline",
         "http.response.status_code": 504,
+      });
+      expect(span!.status.code).toBe(SpanStatusCode.ERROR);
+    });
+
+    // Koa 2 leaves such a response open.
+    it.runIf(host.name !== "Koa 2")("a body that fails in the middle is an error", async () => {
+      const url = await serving(() => Readable.from(failing()));
+      await send(host.protocol, url).reply.catch(() => {});
+
+      const [span] = await spans.take(1);
+      expect(span!.attributes).toMatchObject({
+        "throughline.ended_by": "error",
+        "error.type": "RangeError",
+        "http.response.status_code": 200,
       });
       expect(span!.status.code).toBe(SpanStatusCode.ERROR);
     });

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
 const exec = promisify(execFile);
 
@@ -74,3 +74,60 @@ it.each(["context", "http", "express", "koa", "fetch", "resilience", "identity",
     expect(await node(`import "@throughline/${name}";`)).toBe("");
   },
 );
+
+const SERVERS: readonly [name: string, program: string][] = [
+  [
+    "node:http",
+    `import { requestContext } from "@throughline/http";
+     const listener = requestContext(handle, { maxTimeout: 150 });`,
+  ],
+  [
+    "Express 4",
+    `import { errorHandler, requestContext } from "@throughline/express";
+     import express from "express4";
+     const listener = express();
+     listener.use(requestContext({ maxTimeout: 150 }));
+     listener.post("/", handle);
+     listener.use(errorHandler());`,
+  ],
+];
+
+/** How a handler reads a body that does not come. */
+const HANDLERS: readonly [how: string, program: string][] = [
+  ["with for await", `async function handle(req, res) { for await (const _ of req); res.end(); }`],
+  [
+    "in a pipeline",
+    `import { Writable } from "node:stream";
+     import { pipeline } from "node:stream/promises";
+     async function handle(req, res) { await pipeline(req, new Writable({ write: (chunk, encoding, done) => done() })); res.end(); }`,
+  ],
+];
+
+describe.each(SERVERS)("a service on %s", (_name, server) => {
+  it.each(HANDLERS)(
+    "outlives clients that break off their uploads, and that are late, read %s",
+    async (_how, handler) => {
+      const printed = await node(
+        `import http from "node:http";
+       ${handler}
+       ${server}
+       process.on("unhandledRejection", (error) => console.log("unhandled", error));
+       const server = http.createServer(listener).listen(0, "127.0.0.1", async () => {
+         const upload = () => {
+           const request = http.request({ port: server.address().port, method: "POST", headers: { "content-length": 100 } });
+           request.on("error", () => {}).write("half");
+           return request;
+         };
+         const leaving = upload();
+         setTimeout(() => leaving.destroy(), 50);
+         const late = upload();
+         late.on("response", (response) => {
+           console.log(response.statusCode);
+           setTimeout(() => { console.log("alive"); process.exit(); }, 100);
+         });
+       });`,
+      );
+      expect(printed).toBe("504\nalive\n");
+    },
+  );
+});

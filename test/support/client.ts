@@ -17,6 +17,8 @@ export interface Sent {
   readonly body: Writable;
   /** Leaves, as a client does that has lost interest: HTTP/1 closes the connection, HTTP/2 resets the stream. */
   leave(): void;
+  /** Leaves with its connection. */
+  drop(): void;
 }
 
 type Headers = Record<string, string | string[]>;
@@ -26,6 +28,8 @@ export interface SendOptions {
   readonly method?: "GET" | "HEAD" | "POST";
   /** Does not read the answer's body until it is asked to. */
   readonly isPaused?: boolean;
+  /** Does not read the answer's body before. */
+  readonly readAfter?: Promise<unknown>;
   /** What it proves itself by over TLS. */
   readonly certificate?: { readonly key: string; readonly cert: string };
 }
@@ -35,27 +39,30 @@ export function send(protocol: Protocol, url: string, headers: Headers = {}, opt
   return protocol === "http/2" ? sendHttp2(url, headers, options) : sendHttp1(url, headers, options);
 }
 
-function sendHttp1(url: string, headers: Headers, { method = "GET", isPaused, certificate }: SendOptions): Sent {
+function sendHttp1(url: string, headers: Headers, { method = "GET", certificate, ...how }: SendOptions): Sent {
   const client = url.startsWith("https:") ? https : http;
   const request = client.request(url, { method, headers, agent: false, rejectUnauthorized: false, ...certificate });
   async function read(): Promise<Reply> {
     const [response] = (await once(request, "response")) as [http.IncomingMessage];
-    return replyOf(response.statusCode!, response.headers, response, isPaused);
+    return replyOf(response.statusCode!, response.headers, response, how);
   }
   if (method === "POST") request.flushHeaders();
   else request.end();
-  return { reply: read(), body: request, leave: () => request.destroy() };
+  return { reply: read(), body: request, leave: () => request.destroy(), drop: () => request.destroy() };
 }
 
-function sendHttp2(url: string, headers: Headers, { method = "GET", isPaused, certificate }: SendOptions): Sent {
+function sendHttp2(url: string, headers: Headers, { method = "GET", certificate, ...how }: SendOptions): Sent {
   const { origin, pathname, search } = new URL(url);
   const session = http2.connect(origin, { rejectUnauthorized: false, ...certificate });
   // Its streams tell of it too.
   session.on("error", () => {});
+  // By `close` the body would be ended first, as if it were whole.
+  const leaving = new AbortController();
   const stream = session.request(
     { ":path": pathname + search, ":method": method, ...headers },
-    { endStream: method !== "POST" },
+    { endStream: method !== "POST", signal: leaving.signal },
   );
+  stream.on("error", () => {});
   async function read(): Promise<Reply> {
     try {
       const closed = once(stream, "close").then(() =>
@@ -65,25 +72,26 @@ function sendHttp2(url: string, headers: Headers, { method = "GET", isPaused, ce
         http2.IncomingHttpHeaders & http2.IncomingHttpStatusHeader,
       ];
       closed.catch(() => {});
-      return await replyOf(head[":status"]!, head, stream, isPaused);
+      return await replyOf(head[":status"]!, head, stream, how);
     } finally {
       session.close();
     }
   }
   function leave(): void {
-    stream.close(http2.constants.NGHTTP2_CANCEL);
+    leaving.abort();
     session.close();
   }
-  return { reply: read(), body: stream, leave };
+  return { reply: read(), body: stream, leave, drop: () => session.destroy() };
 }
 
 async function replyOf(
   status: number,
   headers: Reply["headers"],
   body: Readable,
-  isPaused: boolean | undefined,
+  { isPaused, readAfter }: Pick<SendOptions, "isPaused" | "readAfter">,
 ): Promise<Reply> {
   if (isPaused) await once(body, "close");
+  await readAfter;
   const chunks: Buffer[] = [];
   for await (const chunk of body) chunks.push(chunk as Buffer);
   const text = Buffer.concat(chunks).toString("utf8");

@@ -3,7 +3,7 @@ import type { ServerOptions } from "@throughline/http";
 import { sleep } from "@throughline/resilience";
 import { afterEach } from "vitest";
 
-import { type Handler, type Host, serve, type Served } from "../conformance/hosts/index.ts";
+import { type Handler, type Host, serve, type Served, type Setup } from "../conformance/hosts/index.ts";
 import { type Reply, send } from "./client.ts";
 
 /** What came of one request, and what it ran in, if it ran. */
@@ -17,6 +17,8 @@ export interface Answered {
 export interface Serving {
   /** Serves until the test is over. */
   serving(handler: Handler, options?: ServerOptions, inner?: ServerOptions): Promise<string>;
+  /** The same, with all that a server may be set up with. */
+  servingWith(handler: Handler, setup: Setup): Promise<string>;
   /** Answers one request. */
   answer(headers: Record<string, string | string[]>, options?: ServerOptions, handler?: Handler): Promise<Answered>;
   /** Has a client leave while its handler waits. */
@@ -30,10 +32,14 @@ export function serveOn(host: Host): Serving {
     for (const served of cleanups.splice(0)) await served.close();
   });
 
-  async function serving(handler: Handler, options?: ServerOptions, inner?: ServerOptions): Promise<string> {
-    const served = await serve(host, handler, options, inner);
+  async function servingWith(handler: Handler, { options, inner, ...further }: Setup): Promise<string> {
+    const served = await serve(host, handler, options, inner, undefined, further);
     cleanups.push(served);
     return served.url;
+  }
+
+  function serving(handler: Handler, options?: ServerOptions, inner?: ServerOptions): Promise<string> {
+    return servingWith(handler, { options, inner });
   }
 
   async function answer(
@@ -62,5 +68,5 @@ export function serveOn(host: Host): Serving {
     await running.promise;
     sent.leave();
   }
-  return { serving, answer, abandon };
+  return { serving, servingWith, answer, abandon };
 }

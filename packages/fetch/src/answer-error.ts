@@ -1,14 +1,30 @@
-import { type Answer, answerOf, problemOf } from "@throughline/http";
+import { type Answer, answerOf, exchangeOf, problemOf } from "@throughline/http";
+
+/** Nginx's status for a request whose client has gone: for logs of the host, as there is nobody to read it. */
+const CLIENT_CLOSED_REQUEST = 499;
 
 /**
  * The answer to an error that is this library's to explain, such as a deadline that passed: for the error hook of a framework that
- * catches errors before `requestContext` can, as Hono's `app.onError` does. `undefined` for any other error.
+ * catches errors before `requestContext` can, as Hono's `app.onError` does. An error that only results from the client's leaving is answered with an
+ * empty 499. `undefined` for any other error.
  *
- * @param request tells by its `Accept` whether a problem document is of use, and by its method whether a body is; if it is left out, they are
+ * @param request the request that failed: its span gets the error. Its `Accept` decides between a problem document, which is the default, and text;
+ * a HEAD is answered without a body
  */
 export function answerError(error: unknown, request?: Request): Response | undefined {
+  const exchange = request === undefined ? undefined : exchangeOf(request);
+  exchange?.fail(error);
+  return exchange?.isMoot(error) ? goneResponse() : problemResponse(error, request);
+}
+
+/** The answer to an error that is this library's to explain, whether or not there is still a client. */
+export function problemResponse(error: unknown, request?: Request): Response | undefined {
   const problem = problemOf(error);
   return problem === undefined ? undefined : responseOf(answerOf(problem, true, request && acceptOf(request)), request);
+}
+
+export function goneResponse(): Response {
+  return new Response(null, { status: CLIENT_CLOSED_REQUEST });
 }
 
 export function responseOf({ status, headers, body }: Answer, request?: Request): Response {

@@ -3,7 +3,6 @@ import {
   type Exchange,
   type ExchangeResponse,
   follow,
-  isDisconnect,
   joinTraffic,
   nameResponse,
   readInContext,
@@ -12,12 +11,9 @@ import {
   requestIdHeader,
 } from "@throughline/http";
 
-import { answerError } from "./answer-error.ts";
+import { problemResponse } from "./answer-error.ts";
 import type { NodeHost } from "./node-host.ts";
 import { type BodyEnd, type Breakable, watchedBody, type WatchedBody, watchInPlace } from "./watched-body.ts";
-
-/** Nginx's status for a request whose client has gone: for logs of the host, as there is nobody to read it. */
-const CLIENT_CLOSED_REQUEST = 499;
 
 /** Hosts other than Node read a response by their own native means, which see nothing that is defined on the object. */
 const isNode = process.versions["bun"] === undefined && !("Deno" in globalThis);
@@ -50,6 +46,10 @@ export class FetchReply implements ExchangeResponse {
     return this.#reply?.isBegun ?? this.#isReturned;
   }
 
+  get isEnded(): boolean {
+    return this.#reply?.isEnded === true;
+  }
+
   get isAborted(): boolean {
     return this.#reply?.isAborted ?? this.#request.signal.aborted;
   }
@@ -77,10 +77,7 @@ export class FetchReply implements ExchangeResponse {
     try {
       response = await this.#race.first;
     } catch (error) {
-      const isGone = this.isAborted && isDisconnect(error);
       gone();
-      // The host would report a failure of the application.
-      if (isGone) return new Response(null, { status: CLIENT_CLOSED_REQUEST });
       throw error;
     }
     this.#isReturned = true;
@@ -173,7 +170,7 @@ class Race {
 
   /** Whether the error is ours to answer. */
   answer(error: unknown): boolean {
-    const ours = answerError(error, this.#request);
+    const ours = problemResponse(error, this.#request);
     if (ours === undefined) return false;
     this.isOurs = true;
     this.#resolve(ours);

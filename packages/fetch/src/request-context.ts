@@ -1,7 +1,7 @@
 import { callable, carry } from "@throughline/context";
 import { acceptor, answerAtDeadline, answerOf, limitStream, type ServerOptions } from "@throughline/http";
 
-import { acceptOf, answerError, responseOf } from "./answer-error.ts";
+import { acceptOf, answerError, goneResponse, responseOf } from "./answer-error.ts";
 import { FetchIncoming } from "./fetch-incoming.ts";
 import { FetchReply } from "./fetch-reply.ts";
 import { nodeHostOf } from "./node-host.ts";
@@ -35,7 +35,7 @@ export function requestContext<Rest extends unknown[] = []>(
     async function answer(): Promise<Response> {
       const settled = turn instanceof Promise ? await turn : turn;
       // Whatever is returned, there is no client to read it.
-      if (settled === "gone") return new Response(null, { status: 499 });
+      if (settled === "gone") return goneResponse();
       if (settled !== "run") return responseOf(answerOf(settled, !isFirst, acceptOf(request)), request);
       limitStream(exchange, settings);
       answerAtDeadline(exchange, ctx);
@@ -44,7 +44,6 @@ export function requestContext<Rest extends unknown[] = []>(
         if (work instanceof Promise) exchange.track(work);
         return await work;
       } catch (error) {
-        exchange.fail(error);
         const response = answerError(error, request);
         if (response === undefined) throw error;
         return response;

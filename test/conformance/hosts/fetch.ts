@@ -2,58 +2,89 @@ import type { RequestListener } from "node:http";
 import { Readable } from "node:stream";
 
 import { getRequestListener } from "@hono/node-server";
-import { answerError, requestContext } from "@throughline/fetch";
+import { answerError, guard as guarded, requestContext } from "@throughline/fetch";
 import { setRoute } from "@throughline/http";
 import { H3 } from "h3";
 import { Hono } from "hono";
 
-import { APPLICATIONS_OWN, type Handler, type Host, type Listener } from "./host.ts";
+import { APPLICATIONS_OWN, type Handler, type Host, type Listener, type NodeExchange, type Setup } from "./host.ts";
 import { receivedByFetch } from "./told.ts";
 
-async function respond(handler: Handler, request: Request, env?: unknown): Promise<Response> {
-  const body = await handler(receivedByFetch(request, env));
-  return new Response(typeof body === "string" ? body : (Readable.toWeb(body) as ReadableStream));
+/** What @hono/node-server passes on with a request. */
+interface Env {
+  readonly incoming: NodeExchange["req"];
+  readonly outgoing: NodeExchange["res"];
 }
 
-type Fetch = (request: Request, env: object) => Response | Promise<Response>;
+type Fetch = (request: Request, env: Env) => Response | Promise<Response>;
+
+/** @param isToldOfNode whether the framework passes the host's own request on */
+async function respond(handler: Handler, request: Request, env: Env, isToldOfNode = true): Promise<Response> {
+  const body = await handler(receivedByFetch(request, env, isToldOfNode));
+  return new Response(body instanceof Readable ? (Readable.toWeb(body) as ReadableStream) : body!);
+}
 
 /** Serves a fetch handler with Node. */
-function listenerOf(fetch: Fetch): Listener {
-  const listener: RequestListener = getRequestListener(fetch, {
+function listenerOf(fetch: Fetch, onError: Setup["onError"]): Listener {
+  const listener: RequestListener = getRequestListener(fetch as never, {
     overrideGlobalObjects: false,
-    errorHandler: () => new Response(APPLICATIONS_OWN, { status: 500 }),
+    errorHandler: async (error) => {
+      await onError?.(error);
+      return new Response(APPLICATIONS_OWN, { status: 500 });
+    },
   });
   return { on: "request", listener };
 }
 
-export const onFetch: Host["listener"] = (handler, options, inner) => {
-  const handle: Fetch = (request, env) => respond(handler, request, env);
-  return listenerOf(requestContext(inner === undefined ? handle : requestContext(handle, inner), options));
+/** What is further in than the outermost request context. */
+function itemOf(handle: Fetch, { inner, guard }: Setup): Fetch {
+  const behindGuard = guard === undefined ? handle : guarded(guard, handle);
+  return inner === undefined ? behindGuard : requestContext(behindGuard, inner);
+}
+
+export const onFetch: Host["listener"] = (handler, setup) => {
+  const item = itemOf((request, env) => respond(handler, request, env), setup);
+  return listenerOf(requestContext(item, setup.options), setup.onError);
 };
 
-export const onHono: Host["listener"] = (handler, options, inner) => {
+export const onHono: Host["listener"] = (handler, setup) => {
   const app = new Hono();
-  const handle: Fetch = (request, env) => respond(handler, request, env);
-  const item = inner === undefined ? handle : requestContext(handle, inner);
+  const item = itemOf((request, env) => respond(handler, request, env), setup);
   app.all("/items/:id", (hono) => {
     setRoute(hono.req.routePath);
-    return item(hono.req.raw, hono.env as object);
+    return item(hono.req.raw, hono.env as Env);
   });
-  app.onError((error, hono) => answerError(error, hono.req.raw) ?? hono.text(APPLICATIONS_OWN, 500));
-  return listenerOf(requestContext((request: Request, env: object) => app.fetch(request, env), options));
+  app.onError(async (error, hono) => {
+    const answer = answerError(error, hono.req.raw);
+    if (answer !== undefined) return answer;
+    await setup.onError?.(error);
+    return hono.text(APPLICATIONS_OWN, 500);
+  });
+  return listenerOf(
+    requestContext((request: Request, env: Env) => app.fetch(request, env), setup.options),
+    setup.onError,
+  );
 };
 
-export const onH3: Host["listener"] = (handler, options, inner) => {
+export const onH3: Host["listener"] = (handler, setup) => {
+  const envs = new WeakMap<Request, Env>();
   const app = new H3({
     silent: true,
-    onError: (error, event) =>
-      answerError(error.cause ?? error, event.req) ?? new Response(APPLICATIONS_OWN, { status: 500 }),
+    async onError(error, event) {
+      const own = error.cause ?? error;
+      const answer = answerError(own, event.req);
+      if (answer !== undefined) return answer;
+      await setup.onError?.(own);
+      return new Response(APPLICATIONS_OWN, { status: 500 });
+    },
   });
-  const handle = (request: Request): Response | Promise<Response> => respond(handler, request);
-  const item = inner === undefined ? handle : requestContext(handle, inner);
+  const item = itemOf((request, env) => respond(handler, request, env, false), setup);
   app.all("/items/:id", (event) => {
     setRoute("/items/:id");
-    return item(event.req);
+    return item(event.req, envs.get(event.req)!);
   });
-  return listenerOf(requestContext((request: Request, _env: object) => app.fetch(request), options));
+  return listenerOf(
+    requestContext((request: Request, env: Env) => (envs.set(request, env), app.fetch(request)), setup.options),
+    setup.onError,
+  );
 };

@@ -2,7 +2,7 @@ import type http from "node:http";
 import type http2 from "node:http2";
 import type { Readable } from "node:stream";
 
-import type { ServerOptions } from "@throughline/http";
+import type { Guard, ServerOptions } from "@throughline/http";
 
 /** What a test may ask of a request that is being handled. */
 export interface Received {
@@ -16,10 +16,19 @@ export interface Received {
   printed(): string;
   /** Sets a header of the response before the handler returns, where there is one by then. */
   setHeader?(name: string, value: string): void;
+  /** The body as the host gives it: a stream of Node's, or of the web (`null` where there is none). */
+  body(): Readable | ReadableStream<Uint8Array> | null;
+  /** The request and the response of Node's server; the same object twice for a stream of HTTP/2. */
+  readonly node: NodeExchange;
 }
 
-/** What a test wants done with a request; what it returns is the body of a 200, as a whole or as a stream. */
-export type Handler = (received: Received) => string | Readable | Promise<string | Readable>;
+export type NodeExchange = { readonly req: http.IncomingMessage; readonly res: http.ServerResponse };
+
+/** The body of a 200, as a whole or as a stream; `undefined` where the handler writes to Node's response itself. */
+export type Body = string | Readable | ReadableStream<Uint8Array> | undefined;
+
+/** What a test wants done with a request. */
+export type Handler = (received: Received) => Body | Promise<Body>;
 
 /** What a server listens with. */
 export type Listener =
@@ -39,10 +48,22 @@ export interface Host {
   readonly isSecure?: boolean;
   /** Whether it tells the route by itself. */
   readonly hasRoutes?: boolean;
-  /**
-   * @param inner options of a second request context, further in
-   */
-  listener(handler: Handler, options?: ServerOptions, inner?: ServerOptions): Listener;
+  /** Whether handlers return a `Response`, and so cannot write to Node's. */
+  readonly isFetch?: boolean;
+  /** Whether the host has guards. */
+  readonly hasGuards?: boolean;
+  listener(handler: Handler, setup: Setup): Listener;
+}
+
+/** How a server is set up. */
+export interface Setup {
+  readonly options?: ServerOptions | undefined;
+  /** Options of a second request context, further in. */
+  readonly inner?: ServerOptions | undefined;
+  /** Goes after both. */
+  readonly guard?: Guard | undefined;
+  /** The application's own error handler waits for this before it answers. */
+  readonly onError?: ((error: unknown) => void | Promise<void>) | undefined;
 }
 
 /** What an application answers to errors that are its own. */

@@ -1,19 +1,22 @@
+import { Readable } from "node:stream";
+
 import Router from "@koa/router";
-import { requestContext } from "@throughline/koa";
+import { guard as guarded, requestContext } from "@throughline/koa";
 import Koa from "koa";
 import Koa2 from "koa2";
 
 import { APPLICATIONS_OWN, type Host } from "./host.ts";
 import { receivedByNode } from "./told.ts";
 
-function listenerWith(Framework: typeof Koa): Host["listener"] {
-  return (handler, options, inner) => {
+function listenerWith(Framework: typeof Koa, takesWebStreams: boolean): Host["listener"] {
+  return (handler, { options, inner, guard, onError }) => {
     const app = new Framework();
     app.silent = true;
     app.use(async (koa, next) => {
       try {
         await next();
-      } catch {
+      } catch (error) {
+        await onError?.(error);
         koa.status = 500;
         koa.body = APPLICATIONS_OWN;
       }
@@ -21,8 +24,11 @@ function listenerWith(Framework: typeof Koa): Host["listener"] {
     app.use(requestContext(options));
     const [items, item] = [new Router({ prefix: "/items" }), new Router()];
     if (inner !== undefined) item.use(requestContext(inner));
+    if (guard !== undefined) item.use(guarded(guard));
     item.all("/:id", async (koa) => {
-      koa.body = await handler(receivedByNode(koa.req, koa.res, koa));
+      const body = await handler(receivedByNode(koa.req, koa.res, koa));
+      if (body === undefined) koa.respond = false;
+      else koa.body = body instanceof ReadableStream && !takesWebStreams ? Readable.fromWeb(body as never) : body;
     });
     items.use(item.routes());
     app.use(items.routes());
@@ -30,5 +36,5 @@ function listenerWith(Framework: typeof Koa): Host["listener"] {
   };
 }
 
-export const onKoa3: Host["listener"] = listenerWith(Koa);
-export const onKoa2: Host["listener"] = listenerWith(Koa2 as unknown as typeof Koa);
+export const onKoa3: Host["listener"] = listenerWith(Koa, true);
+export const onKoa2: Host["listener"] = listenerWith(Koa2 as unknown as typeof Koa, false);

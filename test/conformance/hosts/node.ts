@@ -1,16 +1,16 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
-import type { Readable, Writable } from "node:stream";
+import { Readable, type Writable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
 
 import { requestContext, streamContext } from "@throughline/http";
 
-import { APPLICATIONS_OWN, type Host } from "./host.ts";
+import { APPLICATIONS_OWN, type Body, type Host } from "./host.ts";
 import { gathered, pairsOf, printed, receivedByNode, trailersOfStream } from "./told.ts";
 
 /** Without any framework. What throws is answered by whoever called. */
-export const onNode: Host["listener"] = (handler, options, inner) => {
+export const onNode: Host["listener"] = (handler, { options, inner, onError }) => {
   async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
     await send(await handler(receivedByNode(req, res)), res);
   }
@@ -20,7 +20,8 @@ export const onNode: Host["listener"] = (handler, options, inner) => {
     async listener(req, res) {
       try {
         await received(req, res);
-      } catch {
+      } catch (error) {
+        await onError?.(error);
         res.statusCode = 500;
         res.end(APPLICATIONS_OWN);
       }
@@ -29,7 +30,7 @@ export const onNode: Host["listener"] = (handler, options, inner) => {
 };
 
 /** HTTP/2 without the compatibility API. */
-export const onStream: Host["listener"] = (handler, options, inner) => {
+export const onStream: Host["listener"] = (handler, { options, inner, onError }) => {
   async function handle(
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
@@ -42,7 +43,10 @@ export const onStream: Host["listener"] = (handler, options, inner) => {
       headers: () => told,
       trailers: () => gathered(trailers),
       printed: () => printed(stream, headers, ...rest),
+      body: () => stream,
+      node: { req: stream, res: stream } as never,
     });
+    if (body === undefined) return;
     stream.respond({ ":status": 200 });
     await send(body, stream);
   }
@@ -54,7 +58,8 @@ export const onStream: Host["listener"] = (handler, options, inner) => {
       stream.on("error", () => {});
       try {
         await received(stream, headers, ...rest);
-      } catch {
+      } catch (error) {
+        await onError?.(error);
         if (stream.headersSent || stream.destroyed) return;
         stream.respond({ ":status": 500 });
         stream.end(APPLICATIONS_OWN);
@@ -63,7 +68,7 @@ export const onStream: Host["listener"] = (handler, options, inner) => {
   };
 };
 
-async function send(body: string | Readable, to: Writable): Promise<void> {
+async function send(body: Body, to: Writable): Promise<void> {
   if (typeof body === "string") to.end(body);
-  else await pipeline(body, to);
+  else if (body !== undefined) await pipeline(body instanceof Readable ? body : Readable.fromWeb(body as never), to);
 }

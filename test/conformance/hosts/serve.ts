@@ -8,7 +8,7 @@ import type { TlsOptions } from "node:tls";
 import type { DrainableServer, ServerOptions } from "@throughline/http";
 import { generate } from "selfsigned";
 
-import type { Handler, Host } from "./host.ts";
+import type { Handler, Host, Setup } from "./host.ts";
 
 export interface Served extends AsyncDisposable {
   readonly url: string;
@@ -29,8 +29,9 @@ export async function serve(
   options?: ServerOptions,
   inner?: ServerOptions,
   nodes: TlsOptions & http.ServerOptions = {},
+  further: Pick<Setup, "guard" | "onError"> = {},
 ): Promise<Served> {
-  const { on, listener } = host.listener(handler, options, inner);
+  const { on, listener } = host.listener(handler, { options, inner, ...further });
   const server = await serverOf(host, nodes);
   server.on(on, listener as never);
   server.listen(0, "127.0.0.1");

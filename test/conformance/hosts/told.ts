@@ -70,6 +70,8 @@ export function receivedByNode(req: IncomingMessage, res: ServerResponse, ...giv
     trailers: trailersToCome(req),
     printed: () => printed(req, res, ...given),
     setHeader: (name, value) => void res.setHeader(name, value),
+    body: () => req,
+    node: { req, res },
   };
 }
 
@@ -78,12 +80,19 @@ function toldByRequest(request: Request, incoming: IncomingMessage | undefined):
   return gathered(request.headers, request.clone().headers, incoming === undefined ? [] : waysOfNode(incoming));
 }
 
-export function receivedByFetch(request: Request, env?: unknown): Received {
-  const { incoming } = (env ?? {}) as { incoming?: IncomingMessage };
+/** @param isToldOfNode whether the framework passes the host's own request on */
+export function receivedByFetch(
+  request: Request,
+  env: { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse },
+  isToldOfNode: boolean,
+): Received {
+  const { incoming, outgoing } = env;
   return {
     text: () => request.text(),
-    headers: () => toldByRequest(request, incoming),
-    trailers: incoming === undefined ? () => ({}) : trailersToCome(incoming),
-    printed: () => printed(request, env),
+    headers: () => toldByRequest(request, isToldOfNode ? incoming : undefined),
+    trailers: isToldOfNode ? trailersToCome(incoming) : () => ({}),
+    printed: () => printed(request, isToldOfNode ? env : undefined),
+    body: () => request.body,
+    node: { req: incoming, res: outgoing },
   };
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import type { Http2ServerRequest, ServerHttp2Stream } from "node:http2";
+import type { ServerHttp2Stream } from "node:http2";
 
 import { run } from "@throughline/context";
 
@@ -11,8 +11,8 @@ import type { NodeRequest, NodeResponse } from "./node-types.ts";
  * that are fed by `data`, and all routes behind them, would run.
  */
 export function emitInContext(exchange: Exchange, req: NodeRequest, res: NodeResponse): void {
-  // Without a body there is nothing to wait for, and most requests have none.
-  if (hasBody(req)) replace(exchange, req, emitAll);
+  // Without a body there is nothing to wait for, and most requests have none. Only HTTP/2 emits their `close` in the context of the session.
+  if ("stream" in req || hasBody(req)) replace(exchange, req, emitAll);
   replace(exchange, res, emitLate);
 }
 
@@ -21,9 +21,8 @@ export function emitStreamInContext(exchange: Exchange, stream: ServerHttp2Strea
   replace(exchange, stream, stream.endAfterHeaders ? emitLate : emitAll);
 }
 
-function hasBody(req: NodeRequest): boolean {
-  if ("stream" in req) return !(req as Http2ServerRequest).stream.endAfterHeaders;
-  const { "content-length": length, "transfer-encoding": encoding } = (req as IncomingMessage).headers;
+function hasBody(req: IncomingMessage): boolean {
+  const { "content-length": length, "transfer-encoding": encoding } = req.headers;
   return (length !== undefined && length !== "0") || encoding !== undefined;
 }
 
@@ -57,7 +56,8 @@ function emitOf(emitter: object): Emit {
 
 function emitAll(this: Emitter, ...args: Parameters<Emit>): boolean {
   const exchange = this[EXCHANGE]!;
-  if (args[0] === "end") exchange.receivedAt = performance.now();
+  // What comes later is discarded.
+  if (args[0] === "end" && exchange.response?.isEnded !== true) exchange.receivedAt = performance.now();
   return run(exchange.entered, applied, emitOf(this), this, args);
 }
 

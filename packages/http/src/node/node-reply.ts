@@ -7,7 +7,8 @@ import { onceOut, Reply } from "../server/reply.ts";
 import { hasConnection, onceClosed } from "./node-close.ts";
 import type { NodeRequest, NodeResponse } from "./node-types.ts";
 import { callBack, silenced } from "./silenced.ts";
-import { isStreamAborted, resetUnread, streamProgress } from "./stream-state.ts";
+import { isStreamAborted, streamProgress } from "./stream-state.ts";
+import { closeUnread, resetUnread } from "./unread.ts";
 
 /** The response of a request to `node:http`, or to the compatibility API of `node:http2`. */
 export function replyOf(req: NodeRequest, res: NodeResponse): Reply {
@@ -29,9 +30,13 @@ abstract class NodeReply<Req extends NodeRequest, Res extends NodeResponse> exte
     return this.req.headers.accept;
   }
 
+  get isEnded(): boolean {
+    return this.res.writableEnded;
+  }
+
   get status(): number | undefined {
     const { res } = this;
-    return this.isBegun || res.writableEnded ? res.statusCode : undefined;
+    return this.isBegun || this.isEnded ? res.statusCode : undefined;
   }
 
   send({ status, headers, body }: Answer): void {
@@ -127,15 +132,8 @@ class Http1Reply extends NodeReply<IncomingMessage, ServerResponse> {
     });
   }
 
-  /**
-   * A body that nobody has begun to read Node discards. Of one that a handler has begun, and reads on without haste, the handler must not be told that
-   * it has ended: the connection is closed, by which reading fails. One that is all here, but not read, has Node not look at the connection any more.
-   */
   leaveUnread(): void {
-    const { req, res } = this;
-    if (!hasConnection(req) || !isBeingRead(req)) return;
-    if (req.complete) res.once("finish", () => void req.socket?.resume());
-    else this.closeConnection();
+    if (hasConnection(this.req)) closeUnread(this.req, () => this.closeConnection());
   }
 
   override closeConnection(): void {
@@ -157,12 +155,18 @@ class Http1Reply extends NodeReply<IncomingMessage, ServerResponse> {
     return this.res.destroyed || this.res.closed;
   }
 
-  /** Code of the application that destroys the response, or the request, does so with an error of its own. */
+  /** Code of the application that destroys the response, or the request, does so with an error of its own, which the connection gets too. */
   get isAborted(): boolean {
     const { req, res } = this;
     if (!hasConnection(req)) return false;
+    const { errored } = req.socket;
+    if (errored !== null && (errored === res.errored || errored === req.errored)) return false;
     if (isLost(req) || isLost(req.socket)) return true;
     return this.isClosed && !res.writableFinished && res.errored == null && req.errored == null;
+  }
+
+  get error(): unknown {
+    return this.res.errored ?? this.req.errored ?? undefined;
   }
 
   get isDelivered(): boolean {
@@ -180,10 +184,6 @@ class Http1Reply extends NodeReply<IncomingMessage, ServerResponse> {
   }
 }
 
-function isBeingRead(req: IncomingMessage): boolean {
-  return (req.readableFlowing !== null || req.listenerCount?.("readable") > 0) && !req.readableEnded;
-}
-
 class Http2Reply extends NodeReply<Http2ServerRequest, Http2ServerResponse> {
   get isBegun(): boolean {
     return this.res.headersSent;
@@ -193,7 +193,7 @@ class Http2Reply extends NodeReply<Http2ServerRequest, Http2ServerResponse> {
   protected takeBackHead(): void {}
 
   leaveUnread(): void {
-    resetUnread(this.res.stream);
+    resetUnread(this.res.stream, this.req);
   }
 
   get progress(): number {
@@ -206,6 +206,10 @@ class Http2Reply extends NodeReply<Http2ServerRequest, Http2ServerResponse> {
 
   get isAborted(): boolean {
     return isStreamAborted(this.res.stream);
+  }
+
+  get error(): unknown {
+    return this.res.stream.errored ?? undefined;
   }
 
   /** HTTP/2 reports an aborted response as finished: it takes more to tell. */

@@ -109,7 +109,9 @@ export function judge(error: unknown, req: NodeRequest, res: NodeResponse): Verd
 
 export function judgeReply(error: unknown, reply: Reply): Verdict {
   const problem = problemOf(error);
-  if (reply.isAborted ? isDisconnect(error) : reply.isClosed && isCancellation(error)) return "gone";
+  // Over HTTP/2 a response can be out before its stream is closed.
+  const isOver = reply.isClosed || reply.isDelivered;
+  if (reply.isAborted ? isDisconnect(error) : isOver && isCancellation(error)) return "gone";
   return problem === undefined || reply.isBegun ? "pass" : problem;
 }
 

@@ -3,7 +3,8 @@ import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "nod
 import type { Answer } from "../server/answer.ts";
 import { onceOut, Reply } from "../server/reply.ts";
 import { callBack, silenced } from "./silenced.ts";
-import { isStreamAborted, resetUnread, streamProgress } from "./stream-state.ts";
+import { isStreamAborted, streamProgress } from "./stream-state.ts";
+import { resetUnread } from "./unread.ts";
 
 /** The response on a stream of `node:http2`, without its compatibility API. */
 export class StreamReply extends Reply {
@@ -23,12 +24,20 @@ export class StreamReply extends Reply {
     return this.#stream.sentHeaders !== undefined;
   }
 
+  get isEnded(): boolean {
+    return this.#stream.writableEnded;
+  }
+
   get isClosed(): boolean {
     return this.#stream.destroyed || this.#stream.closed;
   }
 
   get isAborted(): boolean {
     return isStreamAborted(this.#stream);
+  }
+
+  get error(): unknown {
+    return this.#stream.errored ?? undefined;
   }
 
   get isDelivered(): boolean {
@@ -61,7 +70,7 @@ export class StreamReply extends Reply {
   }
 
   leaveUnread(): void {
-    resetUnread(this.#stream);
+    resetUnread(this.#stream, this.#stream);
   }
 
   silence(): void {

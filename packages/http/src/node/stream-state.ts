@@ -27,19 +27,15 @@ export function streamProgress(stream: ServerHttp2Stream): number {
 /** Errors that a stream has when its client has reset it, or the connection is lost. */
 const BY_CLIENT = new Set(["ERR_HTTP2_STREAM_ERROR", "ERR_HTTP2_SESSION_ERROR", "ECONNRESET", "EPIPE"]);
 
-/** Whether the client has reset a stream, or has gone: code of the application that destroys it does so with an error of its own. */
-export function isStreamAborted(stream: ServerHttp2Stream): boolean {
-  const { aborted, errored } = stream as ServerHttp2Stream & { readonly errored: NodeJS.ErrnoException | null };
-  return aborted && (errored === null || BY_CLIENT.has(errored.code ?? ""));
-}
-
 /**
- * Ends a stream once its response is out, if its request is not read to the end: what is not read would take up the window of the whole connection.
- * Without an error the response counts as complete (RFC 9113, 8.1).
+ * Whether the client has reset a stream, or has gone: code of the application that destroys it does so with an error of its own. (A pipeline that is
+ * reading it when the connection is lost destroys it too, but only after it was cancelled.)
  */
-export function resetUnread(stream: ServerHttp2Stream): void {
-  if (stream.endAfterHeaders) return;
-  stream.once("finish", () => {
-    if (!stream.readableEnded && !stream.destroyed) stream.close(constants.NGHTTP2_NO_ERROR);
-  });
+export function isStreamAborted(stream: ServerHttp2Stream): boolean {
+  const { aborted, errored, rstCode } = stream as ServerHttp2Stream & {
+    readonly errored: NodeJS.ErrnoException | null;
+  };
+  if (!aborted || errored === null) return aborted;
+  const { code = "" } = errored;
+  return BY_CLIENT.has(code) || (code === "ERR_STREAM_PREMATURE_CLOSE" && rstCode === constants.NGHTTP2_CANCEL);
 }

@@ -11,8 +11,11 @@ export function isCancellation(error: unknown): boolean {
 const LOST =
   /^(?:ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT|HPE_INVALID_EOF_STATE|ERR_STREAM_(?:PREMATURE_CLOSE|DESTROYED|UNABLE_TO_PIPE)|ERR_HTTP2_\w+)$/;
 
-/** Body parsers have words of their own: raw-body and multer "request aborted", busboy "Unexpected end of form"; and undici "terminated". */
-const LOST_IN_WORDS = /\baborted\b|\bunexpected end of\b|\bpremature close\b|^terminated$/i;
+/**
+ * Body parsers have words of their own: raw-body and multer "request aborted", busboy "Unexpected end of form"; and so have undici, "terminated", and
+ * @hono/node-server, "Client connection prematurely closed.".
+ */
+const LOST_IN_WORDS = /\baborted\b|\bunexpected end of\b|\bpremature close\b|\bprematurely closed\b|^terminated$/i;
 
 /** Whether an error comes of a client that has gone. Asked only where it has: of another connection errors say the same. */
 export function isDisconnect(error: unknown): boolean {

@@ -21,6 +21,7 @@ import { ClientDisconnected, ResponseSent } from "../errors.ts";
 import type { Traffic } from "../node/node-traffic.ts";
 import type { EndedBy } from "../telemetry/attributes.ts";
 import type { HeldBack } from "../values/inbound-values.ts";
+import { isCancellation, isDisconnect } from "./disconnect.ts";
 import { type Problem, problemOf } from "./problem.ts";
 
 /** One for all: it is made for every request, and says the same each time. */
@@ -57,6 +58,8 @@ export interface ExchangeResponse {
   readonly isBegun: boolean;
   /** Whether the client went away in the middle of its request, or before the response was out. */
   readonly isAborted?: boolean;
+  /** Whether all of it has been written. */
+  readonly isEnded?: boolean;
   /** Has the connection closed once the response is out, where responses of one connection follow each other. */
   closeConnection?(): void;
   /** A number that changes as it moves. */
@@ -191,6 +194,12 @@ export class Exchange implements EndObserver, TraceOwner {
   /** Remembers why the response is what it is. The first error counts; errors of code that fails because the client has gone do not. */
   fail(error: unknown): void {
     if (this.response?.isAborted !== true) this.#error ??= error;
+  }
+
+  /** Whether an error is but a result of the end of the request: its client has gone, or its response is over. Nothing is to be done about it. */
+  isMoot(error: unknown): boolean {
+    if (this.response?.isAborted ?? this.ctx.cause() instanceof ClientDisconnected) return isDisconnect(error);
+    return this.#isOver && isCancellation(error);
   }
 
   /** The response is over. Ends the context, and tells who observes; a second call does nothing. */

@@ -8,7 +8,9 @@ import type { Reply } from "./reply.ts";
 export function follow(exchange: Exchange, reply: Reply): void {
   reply.onceClosed(() => {
     leaveTraffic(exchange);
-    exchange.end({ isDelivered: reply.isDelivered, status: reply.status });
+    const { isDelivered, status } = reply;
+    if (!isDelivered) exchange.fail(reply.error);
+    exchange.end({ isDelivered, status });
   });
 }
 

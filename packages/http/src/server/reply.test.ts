@@ -10,8 +10,10 @@ class SlowReply extends Reply {
   readonly isAborted = false;
   leaveUnread(): void {}
   readonly accept = undefined;
+  readonly isEnded = false;
   readonly isClosed = false;
   readonly isDelivered = false;
+  readonly error = undefined;
   readonly status = undefined;
   readonly progress = 0;
   isBegun = false;

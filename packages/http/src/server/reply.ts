@@ -15,10 +15,14 @@ export abstract class Reply implements ExchangeResponse {
   abstract readonly isBegun: boolean;
   /** Whether the client went away in the middle of its request, or before the response was out. */
   abstract readonly isAborted: boolean;
+  /** Whether all of it has been written. */
+  abstract readonly isEnded: boolean;
   /** Whether nothing can go out any more. */
   abstract readonly isClosed: boolean;
-  /** Whether it went out in full. Asked once it is closed. */
+  /** Whether it went out in full. */
   abstract readonly isDelivered: boolean;
+  /** What code of the application has destroyed it with, if it has: a pipeline does so where its source fails. */
+  abstract readonly error: unknown;
   /** Absent where no head is out: none is made up. */
   abstract readonly status: number | undefined;
   /** A number that changes when bytes come or go. */

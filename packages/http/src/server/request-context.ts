@@ -65,13 +65,12 @@ export function streamContext(
     const reply = new StreamReply(stream, headers);
     const fail = (error: unknown): void => {
       exchangeOf(stream)?.fail(error);
-      // It may have been answered for the listener already.
-      if (stream.writableEnded) return;
       const verdict = judgeReply(error, reply);
       if (verdict === "gone") return;
       if (verdict !== "pass") return reply.send(answerOf(verdict, true, reply.accept));
       if (problemOf(error) === undefined) throw error;
-      reply.breakOff();
+      // It may have been answered for the listener already.
+      if (!stream.writableEnded) reply.breakOff();
     };
     return receiveStream<Done>(accept, stream, headers, rest[1], {
       ...leaving,

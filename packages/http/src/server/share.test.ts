@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 
-import { Share } from "./share.ts";
+import { Share, SharePerCaller } from "./share.ts";
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ["performance"] }));
 afterEach(() => void vi.useRealTimers());
@@ -50,4 +50,16 @@ it("agrees with a count of all that happened in the window", () => {
     expect(share.take()).toBe(expected);
     events.at(-1)!.isTaken = expected;
   }
+});
+
+it("is each caller's own, and is forgotten of the callers that have not called for longest", () => {
+  const shares = new SharePerCaller(0.2);
+  const first = shares.of("a");
+  expect(taken(first, 10)).toBe(2);
+  expect(shares.of("a")).toBe(first);
+  expect(taken(shares.of("b"), 10)).toBe(2);
+
+  for (let index = 0; index < 1023; index++) shares.of(String(index));
+  expect(shares.of("b")).not.toBe(first);
+  expect(shares.of("a")).not.toBe(first);
 });
