@@ -11,7 +11,7 @@ export function closeUnread(req: IncomingMessage, closeConnection: () => void): 
   if (!isBeingRead(req) || req.complete) return;
   closeConnection();
   // Node reports a lost connection to those requests only whose responses are not out.
-  req.socket.once("close", () => failReading(req));
+  req.socket.once("close", () => failReading(req, destroyOf(req)));
 }
 
 /**
@@ -22,11 +22,13 @@ export function closeUnread(req: IncomingMessage, closeConnection: () => void): 
  */
 export function resetUnread(stream: ServerHttp2Stream, readable: Readable): void {
   if (stream.endAfterHeaders) return;
+  // Before it is silenced, which takes it from the handler.
+  const destroy = destroyOf(readable);
   // Later, as a client that finds the reset together with the end of the response may take that for cut off.
   const reset = (): void => {
     if (stream.readableEnded || stream.destroyed) return;
     stream.close(constants.NGHTTP2_NO_ERROR);
-    if (isBeingRead(readable)) failReading(readable);
+    if (isBeingRead(readable)) failReading(readable, destroy);
   };
   stream.once("finish", () => setImmediate(reset));
 }
@@ -36,7 +38,7 @@ function isBeingRead(readable: Readable): boolean {
 }
 
 /** What is read fails, as if the client had gone: it must not end as if it were whole. */
-function failReading(readable: Readable): void {
+function failReading(readable: Readable, destroy: (error: Error) => void): void {
   if (readable.readableEnded) return;
   const error = Object.assign(new Error("aborted: the request was answered before its body was read"), {
     name: "AbortError",
@@ -44,5 +46,10 @@ function failReading(readable: Readable): void {
   });
   // Where nobody listens for an error there is nobody to fail.
   readable.on("error", () => {});
-  readable.destroy(error);
+  destroy(error);
+}
+
+function destroyOf(readable: Readable): (error: Error) => void {
+  const destroy = readable.destroy.bind(readable);
+  return (error) => void destroy(error);
 }
