@@ -49,11 +49,14 @@ it("writes a line for each kind of failure, and again after a minute", () => {
   const fail = (...args: [string, ...unknown[]]): void => diag.error(...args);
   fail("Dropped 3 spans because maxQueueSize reached");
   fail("Dropped 4 spans because maxQueueSize reached");
+  fail("Cannot execute the operation on ended Span {spanId: c1ff7d2e9458ac14}");
+  fail("Cannot execute the operation on ended Span {spanId: 00f067aa0ba902b7}");
   fail("Something else\n    at a stack", new Error("with an error"), { and: 1 });
   vi.advanceTimersByTime(60_000);
   fail("Dropped 5 spans because maxQueueSize reached");
   expect(written.mock.calls.flat()).toEqual([
     "OpenTelemetry: Dropped 3 spans because maxQueueSize reached",
+    "OpenTelemetry: Cannot execute the operation on ended Span {spanId: c1ff7d2e9458ac14}",
     "OpenTelemetry: Something else at a stack Error: with an error { and: 1 }",
     "OpenTelemetry: Dropped 5 spans because maxQueueSize reached",
   ]);

@@ -57,10 +57,10 @@ class FailureLog implements DiagLogger {
   }
 }
 
-/** The error itself, whichever of the signals met it, without the numbers, which may differ each time. */
+/** The error itself, whichever of the signals met it, without numbers and the ids of spans, which differ each time. */
 function kindOf(line: string): string {
   const cause = /^.*\bError: (.+?)\)?$/.exec(line)?.[1] ?? line;
-  return cause.replaceAll(/\d+/g, "0");
+  return cause.replaceAll(/\b[\da-f]{16,32}\b|\d+/g, "0");
 }
 
 function text(value: unknown): string {
