@@ -26,6 +26,7 @@ export {
   requestTimeoutMs,
   serverTimeout,
 } from "./deadline/dialects.ts";
+export { DeadlinePropagator, type DeadlinePropagatorOptions } from "./deadline/deadline-propagator.ts";
 export { setRoute } from "./server/exchange.ts";
 export { outboundHeaders } from "./client/outbound-headers.ts";
 export { outcomeOf, type ServiceOutcome } from "./client/outcome.ts";

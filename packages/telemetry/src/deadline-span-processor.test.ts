@@ -5,7 +5,7 @@ import { background, run, withCancel, withTimeout } from "@throughline/context";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { DeadlineSpanProcessor } from "./deadline-span-processor.ts";
-import { DeadlineTracerProvider } from "./deadline-tracer.ts";
+import { ProcessingTracerProvider } from "./processing-tracer.ts";
 
 const exporter = new InMemorySpanExporter();
 const simple = new SimpleSpanProcessor({ exporter });
@@ -17,7 +17,10 @@ function named(name: string): Error {
 
 describe.each([
   ["as a processor of the SDK", () => new TracerProvider({ spanProcessors: [new DeadlineSpanProcessor(), simple] })],
-  ["around a provider", () => new DeadlineTracerProvider(new TracerProvider({ spanProcessors: [simple] }))],
+  [
+    "around a provider",
+    () => new ProcessingTracerProvider(new TracerProvider({ spanProcessors: [simple] }), [new DeadlineSpanProcessor()]),
+  ],
 ])("a span under a Context, %s,", (_name, provider) => {
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ["performance", "setTimeout", "Date"] });

@@ -2,6 +2,10 @@ import type { TextMapPropagator } from "@opentelemetry/api";
 import type { NodeSDKConfiguration } from "@opentelemetry/sdk-node";
 import { describe, type Duration, milliseconds, oneOf, refuseUnknown } from "@throughline/context";
 
+import { BaggageSpanProcessor } from "./baggage-span-processor.ts";
+import { DeadlineSpanProcessor } from "./deadline-span-processor.ts";
+import type { SpanProcessor } from "./processing-tracer.ts";
+
 export type Exporter = "otlp" | "console" | "none";
 
 export interface TelemetryOptions {
@@ -15,26 +19,39 @@ export interface TelemetryOptions {
   protocol?: "http/protobuf" | "http/json" | "grpc";
   /** Base address of the collector, such as `http://localhost:4318`. @default the exporter's */
   endpoint?: string;
-  /** What is known of this process besides what detectors find; what OTEL_RESOURCE_ATTRIBUTES says counts more. */
+  /** Attributes of this process, over those of the detectors; those of OTEL_RESOURCE_ATTRIBUTES count more. */
   resourceAttributes?: Readonly<Record<string, string>>;
   /** @default OTEL_NODE_RESOURCE_DETECTORS, else all of OpenTelemetry's */
   resourceDetectors?: NonNullable<NodeSDKConfiguration["resourceDetectors"]>;
   /** Which traces are recorded. @default OTEL_TRACES_SAMPLER, else all whose callers recorded theirs */
   sampler?: NonNullable<NodeSDKConfiguration["sampler"]>;
+  /** Processors besides the one that OTEL_TRACES_EXPORTER makes, which are given the same spans. @default [] */
+  spanProcessors?: readonly SpanProcessor[];
+  /**
+   * Entries of OpenTelemetry's baggage that are copied onto spans when they start, as attributes of the same name: an allow-list, since baggage comes
+   * from callers. An attribute that a span was started with stays. @default []
+   */
+  baggageAttributes?: readonly string[];
+  /** How instruments are aggregated: their buckets, attributes, names. @default OpenTelemetry's */
+  views?: NonNullable<NodeSDKConfiguration["views"]>;
   /** Instrumentations to switch on. None is needed for what this library does. @default [] */
   instrumentations?: NonNullable<NodeSDKConfiguration["instrumentations"]>;
   /** Propagators besides those of OTEL_PROPAGATORS. @default [] */
   propagators?: readonly TextMapPropagator[];
   /** How long `shutdown` waits for the last export; what it waits for before that is not counted. No export takes longer,
-   * or a second if that is more. @default "5s" */
+   * or a second if that is more. @default "2s": a collector that refuses connections is tried twice, and given up after a second */
   shutdownTimeout?: Duration;
 }
 
 /** What the options come to. */
 export interface TelemetrySettings {
-  /** Environment variables while the SDK is made. What the operator has set stays, but for attributes, which are added to. */
+  /** Environment variables while the SDK is made. What the operator has set stays. */
   readonly environment: Readonly<Record<string, string>>;
-  readonly sdk: Pick<TelemetryOptions, "instrumentations" | "resourceDetectors" | "sampler">;
+  /** The author's attributes of the resource, the name of the service among them. */
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly sdk: Pick<TelemetryOptions, "instrumentations" | "resourceDetectors" | "sampler" | "views">;
+  /** Ours and the author's, besides those of the SDK. */
+  readonly spanProcessors: readonly SpanProcessor[];
   readonly propagators: readonly TextMapPropagator[];
   readonly shutdownTimeout: number;
 }
@@ -53,7 +70,7 @@ const DEFAULT_EXPORT_TIMEOUT = 10_000;
 export function telemetrySettings(options: TelemetryOptions): TelemetrySettings {
   const { serviceName, exporter, metrics = exporter, protocol, endpoint, ...rest } = options;
   const { resourceAttributes = {}, resourceDetectors, sampler, instrumentations, propagators = [], ...more } = rest;
-  const { shutdownTimeout = "5s", ...others } = more;
+  const { spanProcessors = [], baggageAttributes = [], views, shutdownTimeout = "2s", ...others } = more;
   refuseUnknown(others, ACTION);
   if (serviceName !== undefined && (typeof serviceName !== "string" || serviceName === "")) {
     throw wrong("serviceName", "a string that is not empty", serviceName);
@@ -70,20 +87,21 @@ export function telemetrySettings(options: TelemetryOptions): TelemetrySettings 
   for (const each of propagators) {
     if (typeof each?.inject !== "function") throw wrong("propagators", "a list of propagators", each);
   }
+  for (const [name, value] of Object.entries(resourceAttributes)) {
+    if (typeof value !== "string") throw unlike(`resourceAttributes.${name}`, "a string", value);
+  }
+  listOf("resourceDetectors", resourceDetectors, "resource detectors", (each) => typeof each.detect === "function");
+  listOf("spanProcessors", spanProcessors, "span processors", isSpanProcessor);
+  listOf("baggageAttributes", baggageAttributes, "names of baggage entries", (each) => typeof each === "string");
+  listOf("views", views, "views of metrics", (each) => typeof each === "object");
   const timeout = milliseconds(shutdownTimeout, ACTION, "shutdownTimeout");
   if (timeout > LONGEST_TIMEOUT) {
     throw new RangeError(
       `Cannot ${ACTION}: 'shutdownTimeout' must be a minute at most: current value is ${describe(shutdownTimeout)}`,
     );
   }
-  const sdk = { resourceDetectors, sampler, instrumentations };
   return {
     environment: withOperators({
-      // A service that the operator has named by its attributes has its name.
-      OTEL_SERVICE_NAME: /(?:^|,)\s*service\.name=/.test(process.env["OTEL_RESOURCE_ATTRIBUTES"] ?? "")
-        ? undefined
-        : serviceName,
-      OTEL_RESOURCE_ATTRIBUTES: listed(resourceAttributes),
       OTEL_TRACES_EXPORTER: exporter,
       OTEL_METRICS_EXPORTER: metrics,
       OTEL_LOGS_EXPORTER: exporter,
@@ -95,17 +113,33 @@ export function telemetrySettings(options: TelemetryOptions): TelemetrySettings 
       OTEL_LOG_LEVEL: "warn",
       OTEL_NODE_EXPERIMENTAL_SDK_METRICS: "true",
     }),
-    sdk: given(sdk),
+    attributes: given({ ...resourceAttributes, "service.name": serviceName ?? resourceAttributes["service.name"] }),
+    sdk: given({ resourceDetectors, sampler, views, instrumentations }),
+    spanProcessors: [
+      new DeadlineSpanProcessor(),
+      ...(baggageAttributes.length === 0 ? [] : [new BaggageSpanProcessor(baggageAttributes)]),
+      ...spanProcessors,
+    ],
     propagators,
     shutdownTimeout: timeout,
   };
 }
 
-/** Of two that have the same name the later counts: the operator's. */
-function listed(attributes: Readonly<Record<string, string>>): string | undefined {
-  const pairs = Object.entries(attributes).map(([key, value]) => `${key}=${encodeURIComponent(value)}`);
-  const operators = process.env["OTEL_RESOURCE_ATTRIBUTES"];
-  return pairs.length === 0 ? undefined : [...pairs, ...(operators ? [operators] : [])].join(",");
+function isSpanProcessor(value: SpanProcessor): boolean {
+  return (["onStart", "onEnd", "forceFlush", "shutdown"] as const).every((each) => typeof value[each] === "function");
+}
+
+/** @throws TypeError if the list is given and is none, or if an element is not what it must be */
+function listOf<T>(name: string, list: readonly T[] | undefined, wanted: string, isOne: (element: T) => boolean): void {
+  if (list === undefined) return;
+  if (!Array.isArray(list)) throw unlike(name, `a list of ${wanted}`, list);
+  for (const each of list as readonly (T | null | undefined)[]) {
+    if (each === undefined || each === null || !isOne(each)) throw unlike(name, `a list of ${wanted}`, each);
+  }
+}
+
+function unlike(name: string, wanted: string, value: unknown): TypeError {
+  return new TypeError(`Cannot ${ACTION}: '${name}' must be ${wanted}; received ${describe(value)}`);
 }
 
 function wrong(name: string, wanted: string, value: unknown): TypeError {
@@ -113,9 +147,8 @@ function wrong(name: string, wanted: string, value: unknown): TypeError {
 }
 
 function withOperators(variables: Record<string, string | undefined>): Record<string, string> {
-  const { OTEL_RESOURCE_ATTRIBUTES, ...others } = variables;
-  const known = Object.entries(others).map(([name, value]) => [name, process.env[name] || value]);
-  return given({ OTEL_RESOURCE_ATTRIBUTES, ...(Object.fromEntries(known) as Record<string, string | undefined>) });
+  const known = Object.entries(variables).map(([name, value]) => [name, process.env[name] || value]);
+  return given(Object.fromEntries(known) as Record<string, string | undefined>);
 }
 
 /** What there is of an object. */

@@ -1,21 +1,23 @@
 import * as api from "@opentelemetry/api";
 
-const { context, diag, metrics, propagation, ProxyTracerProvider, trace } = api;
+const { context, diag, metrics, propagation, trace } = api;
 
 /** Part of the API from 1.10 on; before, it had a package of its own. */
 const logs = (api as Partial<Pick<typeof api, "logs">>).logs;
 
 /** What an SDK's providers have besides what the API says. A provider of the API alone has nothing to send. */
 interface Provider {
+  /** That of the API's proxy. Not by its class: the SDK may have another copy of the API. */
+  getDelegate?(): Provider;
   forceFlush?(): Promise<void>;
   shutdown?(): Promise<void>;
 }
 
 /** Has each kind do it, whatever becomes of the others: the SDK's own shutdown gives them up when one fails. Never rejects. */
 export async function ofAll(what: "forceFlush" | "shutdown"): Promise<void> {
-  const tracers = trace.getTracerProvider();
+  const tracers = trace.getTracerProvider() as Provider;
   const providers: object[] = [
-    tracers instanceof ProxyTracerProvider ? tracers.getDelegate() : tracers,
+    tracers.getDelegate?.() ?? tracers,
     metrics.getMeterProvider(),
     logs?.getLoggerProvider() ?? older(),
   ];

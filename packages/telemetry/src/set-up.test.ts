@@ -2,10 +2,11 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
+import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { metrics, propagation, ROOT_CONTEXT, type TextMapPropagator, trace, diag } from "@opentelemetry/api";
+import { AggregationType } from "@opentelemetry/sdk-metrics";
 import { AlwaysOffSampler } from "@opentelemetry/sdk-trace";
 import { afterEach, describe, expect, it, type Mock, vi } from "vitest";
 
@@ -33,6 +34,30 @@ async function collector(status = 200): Promise<{ url: string; bodies: string[] 
   await once(server, "listening");
   closing.push(() => server.close());
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, bodies };
+}
+
+interface KeyValue {
+  readonly key: string;
+  readonly value: { readonly stringValue?: string; readonly intValue?: number };
+}
+
+function valuesOf(attributes: readonly KeyValue[]): Record<string, unknown> {
+  return Object.fromEntries(attributes.map(({ key, value }) => [key, value.stringValue ?? value.intValue]));
+}
+
+/** The spans of one export. */
+function spansOf(body: string): object[] {
+  const { resourceSpans } = JSON.parse(body) as {
+    resourceSpans: { scopeSpans: { spans: { name: string; attributes: KeyValue[] }[] }[] }[];
+  };
+  const spans = resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans));
+  return spans.map(({ name, attributes }) => ({ name, attributes: valuesOf(attributes) }));
+}
+
+/** Only traces: a test has no use for the others. */
+function onlyTraces(): void {
+  vi.stubEnv("OTEL_METRICS_EXPORTER", "none");
+  vi.stubEnv("OTEL_LOGS_EXPORTER", "none");
 }
 
 /** A logger of the application's, for what OpenTelemetry says of itself. */
@@ -124,26 +149,156 @@ describe("what is passed in", () => {
     expect(trace.getTracer("test").startSpan("one").isRecording()).toBe(true);
   });
 
-  it("attributes of the resource yield to the operator's", async () => {
+  it("span processors are added to the one that exports, and see spans start and end under their contexts", async () => {
+    onlyTraces();
     const { url, bodies } = await collector();
-    vi.stubEnv("OTEL_METRICS_EXPORTER", "none");
-    vi.stubEnv("OTEL_LOGS_EXPORTER", "none");
-    vi.stubEnv("OTEL_RESOURCE_ATTRIBUTES", "team=operators");
-    const resourceAttributes = { team: "authors", tier: "gold" };
-    telemetry = startTelemetry({ serviceName: "shop", endpoint: url, protocol: "http/json", resourceAttributes });
-    trace.getTracer("test").startSpan("one").end();
+    const seen: string[] = [];
+    const key = Symbol.for("tenant");
+    telemetry = startTelemetry({
+      endpoint: url,
+      protocol: "http/json",
+      spanProcessors: [
+        {
+          onStart: (span, parent) => {
+            seen.push(`start ${String(parent.getValue(key))}`);
+            span.setAttribute("added", true);
+          },
+          onEnd: (span) => void seen.push(`end ${span.name} ${String(span.ended)}`),
+          forceFlush: async () => void seen.push("flush"),
+          shutdown: async () => void seen.push("shutdown"),
+        },
+      ],
+    });
+    const span = trace.getTracer("test").startSpan("one", {}, ROOT_CONTEXT.setValue(key, "acme"));
+    span.end();
+    span.end();
+    await telemetry.flush();
     await telemetry.shutdown();
 
-    const { resourceSpans } = JSON.parse(bodies[0]!) as {
-      resourceSpans: { resource: { attributes: { key: string; value: { stringValue?: string } }[] } }[];
-    };
-    const attributes = new Map(resourceSpans[0]!.resource.attributes.map(({ key, value }) => [key, value.stringValue]));
-    expect([attributes.get("team"), attributes.get("tier"), attributes.get("service.name")]).toEqual([
-      "operators",
-      "gold",
-      "shop",
+    expect(seen).toEqual(["start acme", "end one true", "flush", "shutdown"]);
+    expect(bodies.join()).toContain('"key":"added"');
+  });
+
+  it("span processors are given spans that are not exported", async () => {
+    const onEnd = vi.fn();
+    const settled = (): Promise<void> => Promise.resolve();
+    telemetry = startTelemetry({
+      exporter: "none",
+      spanProcessors: [{ onStart: () => {}, onEnd, forceFlush: settled, shutdown: settled }],
+    });
+    trace.getTracer("test").startSpan("one").end();
+    expect(onEnd).toHaveBeenCalledWith(expect.objectContaining({ name: "one" }));
+  });
+
+  it("baggage is copied onto spans when they start, as far as it is listed", async () => {
+    onlyTraces();
+    const { url, bodies } = await collector();
+    telemetry = startTelemetry({
+      endpoint: url,
+      protocol: "http/json",
+      baggageAttributes: ["tenant", "absent", "own"],
+    });
+    const baggage = propagation.createBaggage({
+      tenant: { value: "acme" },
+      secret: { value: "not listed" },
+      own: { value: "stranger's" },
+    });
+    const ctx = propagation.setBaggage(ROOT_CONTEXT, baggage);
+    trace
+      .getTracer("test")
+      .startSpan("one", { attributes: { own: "span's" } }, ctx)
+      .end();
+    trace.getTracer("test").startSpan("without baggage", {}, ROOT_CONTEXT).end();
+    await telemetry.shutdown();
+
+    expect(bodies.flatMap(spansOf)).toEqual([
+      { name: "one", attributes: { tenant: "acme", own: "span's" } },
+      { name: "without baggage", attributes: {} },
     ]);
-    expect(attributes.get("telemetry.sdk.name")).toBe("opentelemetry");
+  });
+
+  it("views change what metrics are called, and their buckets", async () => {
+    vi.stubEnv("OTEL_TRACES_EXPORTER", "none");
+    vi.stubEnv("OTEL_LOGS_EXPORTER", "none");
+    const { url, bodies } = await collector();
+    telemetry = startTelemetry({
+      endpoint: url,
+      protocol: "http/json",
+      views: [
+        {
+          instrumentName: "wait",
+          name: "wait.renamed",
+          aggregation: { type: AggregationType.EXPLICIT_BUCKET_HISTOGRAM, options: { boundaries: [1, 2] } },
+        },
+      ],
+    });
+    metrics.getMeter("test").createHistogram("wait").record(1);
+    await telemetry.shutdown();
+
+    expect(bodies.join()).toContain('"name":"wait.renamed"');
+    expect(bodies.join()).toContain('"explicitBounds":[1,2]');
+  });
+});
+
+describe("the resource", () => {
+  /** The attributes of the resource whose telemetry is sent. */
+  async function sent(options: Parameters<typeof startTelemetry>[0]): Promise<Record<string, unknown>> {
+    onlyTraces();
+    const { url, bodies } = await collector();
+    telemetry = startTelemetry({ endpoint: url, protocol: "http/json", ...options });
+    trace.getTracer("test").startSpan("one").end();
+    await telemetry.shutdown();
+    const { resourceSpans } = JSON.parse(bodies[0]!) as { resourceSpans: { resource: { attributes: KeyValue[] } }[] };
+    return valuesOf(resourceSpans[0]!.resource.attributes);
+  }
+
+  const authors = { serviceName: "shop", resourceAttributes: { team: "authors", tier: "gold" } };
+
+  it("has the author's attributes, over those that are detected, and the operator's over both", async () => {
+    vi.stubEnv("OTEL_RESOURCE_ATTRIBUTES", "team=operators");
+    const { resourceAttributes } = authors;
+    const attributes = await sent({ ...authors, resourceAttributes: { ...resourceAttributes, "host.name": "own" } });
+    expect(attributes).toMatchObject({
+      team: "operators",
+      tier: "gold",
+      "host.name": "own",
+      "service.name": "shop",
+      "telemetry.sdk.name": "opentelemetry",
+      "process.pid": process.pid,
+    });
+  });
+
+  it("keeps them beside detectors of the author's choice, which the operator's outrank too", async () => {
+    vi.stubEnv("OTEL_RESOURCE_ATTRIBUTES", "tier=operators");
+    const detector = {
+      detect: () => ({ attributes: { found: "here", team: "detected", "service.name": "detected" } }),
+    };
+    const attributes = await sent({ ...authors, resourceDetectors: [detector] });
+    expect(attributes).toMatchObject({ found: "here", team: "authors", tier: "operators", "service.name": "shop" });
+    expect(attributes).not.toHaveProperty("process.pid");
+  });
+
+  it("keeps them beside detectors of the operator's choice", async () => {
+    vi.stubEnv("OTEL_NODE_RESOURCE_DETECTORS", "host");
+    const attributes = await sent(authors);
+    expect(attributes).toMatchObject({ team: "authors", "service.name": "shop", "host.name": hostname() });
+    expect(attributes).not.toHaveProperty("process.pid");
+  });
+
+  it("keeps them beside variables that cannot be read", async () => {
+    vi.stubEnv("OTEL_RESOURCE_ATTRIBUTES", "env=prod,broken");
+    expect(await sent(authors)).toMatchObject({ team: "authors", "service.name": "shop" });
+  });
+
+  it("keeps a value of any length and any characters", async () => {
+    const team = `${"x".repeat(300)}, "ä"=;`;
+    expect(await sent({ resourceAttributes: { team } })).toMatchObject({ team });
+  });
+
+  it.each(["OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"])("has the name that %s gives", async (variable) => {
+    vi.stubEnv(variable, variable === "OTEL_SERVICE_NAME" ? "operators" : "service.name=operators");
+    const detector = { detect: () => ({ attributes: { "service.name": "detected" } }) };
+    expect(await sent({ ...authors, resourceDetectors: [detector] })).toMatchObject({ "service.name": "operators" });
   });
 });
 

@@ -256,6 +256,22 @@ describe("startTelemetry", () => {
     [{ sampler: 1 }, /'sampler' must be a sampler of OpenTelemetry: current value is number 1/],
     [{ propagators: ["b3"] }, /'propagators' must be a list of propagators: current value is string "b3"/],
     [{ metrics: "statsd" }, /'metrics' must be one of "otlp", "console", "prometheus", "none"/],
+    [{ spanProcessors: [{}] }, /'spanProcessors' must be a list of span processors; received an object of type Object/],
+    [{ spanProcessors: {} }, /'spanProcessors' must be a list of span processors; received an object of type Object/],
+    [
+      { baggageAttributes: ["tenant", 1] },
+      /'baggageAttributes' must be a list of names of baggage entries; received number 1/,
+    ],
+    [
+      { baggageAttributes: "tenant" },
+      /'baggageAttributes' must be a list of names of baggage entries; received string "tenant"/,
+    ],
+    [{ views: [1] }, /'views' must be a list of views of metrics; received number 1/],
+    [
+      { resourceDetectors: ["host"] },
+      /'resourceDetectors' must be a list of resource detectors; received string "host"/,
+    ],
+    [{ resourceAttributes: { replicas: 3 } }, /'resourceAttributes.replicas' must be a string; received number 3/],
     [{ sampling: 1 }, /there is no option 'sampling'/],
   ])("refuses %j, and sets nothing up", (options, message) => {
     expect(() => startTelemetry(options as never)).toThrow(message);

@@ -1,6 +1,8 @@
 import { propagation } from "@opentelemetry/api";
 import { type Context, createKey, withValue } from "@throughline/context";
 
+import { grpcTimeout } from "../deadline/dialects.ts";
+import { MESSAGE_DEADLINE_HEADER } from "../deadline/message-deadline.ts";
 import { isMeasured, measureCall } from "../telemetry/client-metrics.ts";
 import { ClientSpan } from "../telemetry/client-span.ts";
 import type { Rpc } from "../telemetry/rpc.ts";
@@ -181,7 +183,13 @@ function outgoing({ method, url, attempt, isTracedElsewhere, rpc, baggage }: Out
 
 /** Whether a propagator writes this header, baggage apart, which others have a part in. */
 function isTraceHeader(name: string): boolean {
-  return name === "traceparent" || name === "tracestate" || (name !== "baggage" && propagation.fields().includes(name));
+  if (name === "traceparent" || name === "tracestate") return true;
+  return name !== "baggage" && !isDeadlineHeader(name) && propagation.fields().includes(name);
+}
+
+/** Whether a propagator of deadlines writes this header. On requests of ours the deadline is written by the client's options. */
+function isDeadlineHeader(name: string): boolean {
+  return name === grpcTimeout.header || name === MESSAGE_DEADLINE_HEADER;
 }
 
 /** What goes along to where the request goes. */
@@ -216,6 +224,7 @@ function propagate(ctx: Context, to: Allowed, headers: [string, string][]): stri
   let baggage: string | undefined;
   const setter = {
     set(_carrier: unknown, name: string, value: string): void {
+      if (isDeadlineHeader(name)) return;
       if (name.toLowerCase() === "baggage") {
         if (to.values) baggage = value;
       } else if (BAGGAGE_ELSEWHERE.test(name) ? to.values : to.trace) headers.push([name, value]);

@@ -4,6 +4,7 @@ import {
   type Context,
   current,
   DeadlineExceeded,
+  hasDeadline,
   isSuppressed,
   withCancel,
   withoutCancel,
@@ -191,7 +192,9 @@ function baseOf(active: Context): Context {
 
 /** That, with the caller's trace. Whatever span was active when the server was started is no parent of its requests. */
 function parentOf(base: Context, { headers }: IncomingRequest): Context {
-  return extractTrace(trace.deleteSpan(base) as Context, headers);
+  const ctx = extractTrace(trace.deleteSpan(base) as Context, headers);
+  // A propagator of deadlines has read one. Ours is read by the options.
+  return hasDeadline(ctx) ? withoutCancel(ctx) : ctx;
 }
 
 /** Removes what the request's peer may not say, for a request that gets no context. */
