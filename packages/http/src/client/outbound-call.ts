@@ -1,3 +1,4 @@
+import type { TextMapSetter } from "@opentelemetry/api";
 import { type Context, createKey, withValue } from "@throughline/context";
 
 import { measureCall } from "../telemetry/client-metrics.ts";
@@ -8,7 +9,7 @@ import { criticality, CRITICALITY_HEADER } from "../values/criticality.ts";
 import { type CallPhase, noteCall } from "./call-details.ts";
 import { callEnding } from "./call-ending.ts";
 import type { ClientSettings } from "./client-options.ts";
-import { valueHeaders } from "./outbound-policy.ts";
+import { type Allowed, valueHeaders } from "./outbound-policy.ts";
 import { outboundDeadline } from "./outbound.ts";
 
 /** A request that is about to be sent. */
@@ -124,24 +125,33 @@ export class OutboundCall {
 function headersFor(ctx: Context, request: OutgoingRequest, settings: ClientSettings): [string, string][] {
   const { url, attempt, isTracedElsewhere, baggage } = request;
   const to = settings.policy(url);
-  const headers: [string, string][] = [];
   const deadline = outboundDeadline(ctx, settings);
-  if (deadline !== undefined && to.deadline) headers.push([deadline.header, deadline.value]);
+  const headers: [string, string][] = deadline !== undefined && to.deadline ? [[deadline.header, deadline.value]] : [];
   const which = criticality(ctx);
   if (which !== "default" && to.criticality) headers.push([CRITICALITY_HEADER, which]);
   if (attempt > 1) headers.push([ATTEMPTS_HEADER, String(attempt - 1)]);
-  let propagated: string | undefined;
-  const setter = {
-    set(_carrier: unknown, name: string, value: string): void {
-      if (name.toLowerCase() === "baggage") {
-        if (to.values) propagated = value;
-      } else if (BAGGAGE_ELSEWHERE.test(name) ? to.values : to.trace) headers.push([name, value]);
-    },
-  };
-  if (!isTracedElsewhere) injectTrace(ctx, headers, setter);
+  const carrier: Carrier = { headers, to, baggage: undefined };
+  if (!isTracedElsewhere) injectTrace(ctx, carrier, setter);
+  const propagated = carrier.baggage;
   headers.push(...valueHeaders(ctx, to, propagated ?? baggage, propagated !== undefined));
   return headers;
 }
+
+/** Where a propagator of OpenTelemetry writes what goes along. */
+interface Carrier {
+  readonly headers: [string, string][];
+  readonly to: Allowed;
+  baggage: string | undefined;
+}
+
+const setter: TextMapSetter<Carrier> = {
+  set(carrier, name, value): void {
+    const { headers, to } = carrier;
+    if (name.toLowerCase() === "baggage") {
+      if (to.values) carrier.baggage = value;
+    } else if (BAGGAGE_ELSEWHERE.test(name) ? to.values : to.trace) headers.push([name, value]);
+  },
+};
 
 /** The attempt that is being sent here. */
 export function callIn(ctx: Context): OutboundCall | undefined {

@@ -3,7 +3,7 @@ import { describe, oneOf, refuseUnknown } from "@throughline/context";
 
 import { withEntries, withoutEntries } from "../values/baggage.ts";
 import { declarations, encode } from "../values/declare.ts";
-import { originFilter, type OriginFilter } from "./origins.ts";
+import { originFilter } from "./origins.ts";
 
 /** Where something of a context goes: everywhere, to the client's `origins`, or nowhere. */
 export type Reach = "everywhere" | "origins" | "nowhere";
@@ -61,11 +61,12 @@ export function outboundPolicy(origins: readonly string[], send: SendOptions, ac
       kind === "values" || kind === "identity" ? ["origins", "nowhere"] : ["everywhere", "origins", "nowhere"];
     oneOf(`send.${kind}`, reach[kind], known, action);
   }
-  return (url) => allowed(reach, isOwn, url);
+  const toOwn = allowed(reach, true);
+  const toOthers = allowed(reach, false);
+  return (url) => (url !== undefined && isOwn(url) ? toOwn : toOthers);
 }
 
-function allowed(reach: Required<SendOptions>, isOwn: OriginFilter, url: URL | undefined): Allowed {
-  const own = url !== undefined && isOwn(url);
+function allowed(reach: Required<SendOptions>, own: boolean): Allowed {
   const may = (to: Reach): boolean => to === "everywhere" || (to === "origins" && own);
   return {
     trace: may(reach.trace),
@@ -82,18 +83,21 @@ export function valueHeaders(
   to: Allowed,
   baggage: string | undefined,
   isPropagated: boolean,
-): [string, string][] {
+): readonly [string, string][] {
+  const known = declarations();
+  if (known.length === 0 && baggage === undefined) return NOTHING;
   const headers: [string, string][] = [];
   const entries: [string, string][] = [];
-  for (const declared of declarations()) {
+  for (const declared of known) {
     if (declared.to === "never" || !to[declared.kind]) continue;
     const written = encode(declared, ctx.getValue(declared.key));
     if (written !== undefined) (declared.as === "header" ? headers : entries).push([declared.name, written]);
   }
   // What was declared is said by the context alone.
-  const names = new Set(declarations().map(({ name }) => name));
-  const others = baggage === undefined ? undefined : withoutEntries(baggage, names);
+  const others = baggage === undefined ? undefined : withoutEntries(baggage, new Set(known.map(({ name }) => name)));
   if (entries.length > 0) headers.push(["baggage", withEntries(others, entries)]);
   else if (others !== undefined && isPropagated) headers.push(["baggage", others]);
   return headers;
 }
+
+const NOTHING: readonly [string, string][] = [];
