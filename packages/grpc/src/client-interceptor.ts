@@ -3,6 +3,7 @@ import { type CancelFunc, type Context, current, isSuppressed, withDeadline } fr
 import { type ClientOptions, clientSettings } from "@throughline/http";
 
 import { MadeCall } from "./made-call.ts";
+import { misplaced } from "./options.ts";
 import { addressesOf } from "./target.ts";
 
 export interface GrpcClientOptions extends Omit<ClientOptions, "dialect"> {
@@ -15,6 +16,9 @@ export interface GrpcClientOptions extends Omit<ClientOptions, "dialect"> {
  * what may go there. When the context ends, so does the call, at once: its error has the context's own error object as its `cause`, and code
  * 4 or 1. With less than a millisecond to give it is not sent.
  *
+ * What may go there is decided by the target of the channel, behind a proxy too. The call option `host` only sets the `:authority` that the server
+ * reads.
+ *
  * A call's own `deadline` holds if it is earlier. grpc-js has one clock for what it sends and for itself: with a large `margin` the call ends that much
  * earlier here too. Under suppressed tracing, as in exports of telemetry, it does nothing.
  *
@@ -24,19 +28,22 @@ export function clientInterceptor({ tls = false, ...options }: GrpcClientOptions
   const settings = clientSettings(options, "create a client interceptor");
   const addressOf = addressesOf(tls);
   return (callOptions, nextCall) => {
+    if (callOptions?.method_definition === undefined || typeof nextCall !== "function") {
+      throw misplaced("client", "@grpc/grpc-js");
+    }
     const active = current();
     if (isSuppressed(active)) return new InterceptingCall(nextCall(callOptions));
     const [ctx, cancel] = limited(active, callOptions, settings.timeout);
-    const call = nextCall({ ...callOptions, ...deadlineOf(ctx, settings.margin) });
+    const call = nextCall(withDeadlineOf(ctx, settings.margin, callOptions));
     const { path } = callOptions.method_definition;
     const request = {
       method: "POST",
-      url: addressOf(callOptions.host ?? call.getPeer(), path),
+      url: addressOf(call, path),
       attempt: 1,
       isTracedElsewhere: isClientTraced(),
-      rpc: { system: "grpc", method: path.slice(1), isTracedElsewhere: false },
+      rpc: { system: "grpc", method: path.slice(1), isTracedElsewhere: false, code: undefined },
     } as const;
-    return new InterceptingCall(call, new MadeCall(ctx, cancel, request, settings, call).requester());
+    return new MadeCall(ctx, cancel, request, settings, call);
   };
 }
 
@@ -53,9 +60,9 @@ function limited(
   return withDeadline(ctx, isOwn ? own : ours!, { source: isOwn ? "deadline" : "timeout" });
 }
 
-function deadlineOf(ctx: Context, margin: number): { deadline?: Date } {
+function withDeadlineOf(ctx: Context, margin: number, callOptions: InterceptorOptions): InterceptorOptions {
   const left = ctx.remaining() - margin;
-  return left === Infinity ? {} : { deadline: new Date(Date.now() + Math.max(1, left)) };
+  return left === Infinity ? callOptions : { ...callOptions, deadline: Date.now() + Math.max(1, left) };
 }
 
 /** Whether OpenTelemetry's instrumentation makes the CLIENT spans, and writes the trace. */
