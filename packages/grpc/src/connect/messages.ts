@@ -90,8 +90,8 @@ export class Messages<T> implements AsyncIterableIterator<T> {
   #over(error?: unknown): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#options.over(error);
     this.#options.work?.end();
+    this.#options.over(error);
   }
 
   [Symbol.asyncIterator](): this {
