@@ -1,7 +1,7 @@
 import { AsyncResource } from "node:async_hooks";
 
 import { type Metadata, ServerInterceptingCall, type ServerInterceptingCallInterface } from "@grpc/grpc-js";
-import { carry, type Context, ContextError, hasDeadline } from "@throughline/context";
+import { carry, type Context, ContextError, describe, hasDeadline } from "@throughline/context";
 import {
   type Accepted,
   type Acceptor,
@@ -117,7 +117,7 @@ export class ServedCall extends ServerInterceptingCall implements Listener, Exch
       accepted = this.#accept(metadata, () => incoming);
     } catch (error) {
       // An option of the application's has thrown. Thrown on, it would end the process at the will of any client.
-      process.emitWarning(error as Error);
+      process.emitWarning(error instanceof Error ? error : `Cannot receive a call: ${describe(error)} was thrown`);
       return this.#answer(INTERNAL);
     }
     const { exchange, ctx, turn, isFirst } = accepted;
