@@ -1,6 +1,6 @@
 import { Client, InterceptingCall, type Interceptor, type InterceptorOptions } from "@grpc/grpc-js";
 import { type CancelFunc, type Context, current, isSuppressed, withDeadline } from "@throughline/context";
-import { type ClientOptions, clientSettings } from "@throughline/http";
+import { type ClientOptions, clientSettings, exchangeIn, grpcTimeout } from "@throughline/http";
 
 import { MadeCall } from "./made-call.ts";
 import { misplaced } from "./options.ts";
@@ -25,7 +25,7 @@ export interface GrpcClientOptions extends Omit<ClientOptions, "dialect"> {
  * @throws TypeError, RangeError if an option is wrong: here, not at the first call
  */
 export function clientInterceptor({ tls = false, ...options }: GrpcClientOptions = {}): Interceptor {
-  const settings = clientSettings(options, "create a client interceptor");
+  const settings = { ...clientSettings(options, "create a client interceptor"), dialect: UNWRITTEN };
   const addressOf = addressesOf(tls);
   return (callOptions, nextCall) => {
     if (callOptions?.method_definition === undefined || typeof nextCall !== "function") {
@@ -47,6 +47,9 @@ export function clientInterceptor({ tls = false, ...options }: GrpcClientOptions
   };
 }
 
+/** grpc-js writes the deadline itself: what would be written here is not used. */
+const UNWRITTEN: typeof grpcTimeout = { ...grpcTimeout, format: () => "" };
+
 /** Under the limits that the call and the client have of their own, if they have any. */
 function limited(
   ctx: Context,
@@ -60,8 +63,11 @@ function limited(
   return withDeadline(ctx, isOwn ? own : ours!, { source: isOwn ? "deadline" : "timeout" });
 }
 
+/** With the deadline that grpc-js keeps, and writes for the next service when the call leaves: what is only passed on must be its too. */
 function withDeadlineOf(ctx: Context, margin: number, callOptions: InterceptorOptions): InterceptorOptions {
-  const left = ctx.remaining() - margin;
+  const declaredAt = exchangeIn(ctx)?.declaredAt ?? Infinity;
+  const declared = declaredAt === Infinity ? Infinity : declaredAt - performance.now();
+  const left = Math.min(ctx.remaining(), declared) - margin;
   return left === Infinity ? callOptions : { ...callOptions, deadline: Date.now() + Math.max(1, left) };
 }
 

@@ -337,6 +337,26 @@ describe("a client", () => {
     expect((await seen).remaining).toBeLessThanOrEqual(500);
   });
 
+  it("sends on the deadline that its server only passes on", async () => {
+    const { handlers, seen } = telling();
+    await using behind = await serveEcho(handlers);
+    using inner = clientOf(behind.address);
+    const kept: number[] = [];
+    const pass: Handlers = {
+      Unary: (_call, callback) => {
+        kept.push(current().remaining());
+        inner.unary("question").then((reply) => callback(null, reply), callback);
+      },
+    };
+    await using served = await serveEcho(pass, { mode: "propagate" });
+    using client = clientOf(served.address);
+    await run(withTimeout(background, 2000)[0], () => client.unary("question"));
+    expect(kept).toEqual([Infinity]);
+    const { remaining } = await seen;
+    expect(remaining).toBeLessThan(2000);
+    expect(remaining).toBeGreaterThan(1700);
+  });
+
   it("gives the other side's end as an error of ours too", async () => {
     const error = Object.assign(new Error("not in time"), { code: 4 });
     await using served = await serveEcho({ Unary: (_call, callback) => callback(error) }, null);

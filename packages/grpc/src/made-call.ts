@@ -75,11 +75,13 @@ export class MadeCall extends InterceptingCall implements InterceptingListener, 
       return this.#refuse(error);
     }
     this.#outbound = outbound;
-    // The caller's own may be used for the next call too, in somebody else's context.
-    const sent = metadata.clone();
+    let sent = metadata;
     for (const [name, value] of outbound.headers) {
       // grpc-js writes it itself, from the deadline that it was given, when the call leaves: it may wait for a connection.
-      if (name !== "grpc-timeout") sent.set(name, value);
+      if (name === "grpc-timeout") continue;
+      // The caller's own may be used for the next call too, in another context.
+      if (sent === metadata) sent = metadata.clone();
+      sent.set(name, value);
     }
     outbound.sent();
     this.#scope = new AsyncResource("throughline.call", { requireManualDestroy: true });
