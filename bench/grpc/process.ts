@@ -1,4 +1,4 @@
-// A server and a client of gRPC in one process, in one of the ways that are compared, which tells what a call costs.
+// A server and a client of gRPC in one process, in one of the ways that are compared: it makes as many calls as it is asked for, and reports what they have cost.
 import { createRequire } from "node:module";
 
 import type * as GrpcJs from "@grpc/grpc-js";
@@ -18,7 +18,17 @@ export type Variant =
   | "ours, with recorded spans"
   | "OpenTelemetry grpc";
 
-const [variant, warmUp, calls] = process.argv.slice(2) as [Variant, string, string];
+/** What a number of calls has used. */
+export interface Used {
+  /** Microseconds a call. */
+  readonly cpu: number;
+  /** MiB. */
+  readonly rss: number;
+  /** What a call brings to the server, which shows that a variant does what its name says. */
+  readonly sends: string;
+}
+
+const [variant] = process.argv.slice(2) as [Variant];
 const isOurs = variant.startsWith("ours");
 const isIdle = variant === "bare, with a deadline and interceptors that do nothing";
 
@@ -56,8 +66,10 @@ const service = {
 const server = new grpc.Server({
   interceptors: isOurs ? [serverInterceptor({ maxTimeout: "30s" })] : isIdle ? [idleServer] : [],
 });
+type Call = Pick<GrpcJs.ServerUnaryCall<Buffer, Buffer>, "request" | "metadata" | "getDeadline">;
+let last: Call | undefined;
 server.addService(service, {
-  Unary: (call: { request: Buffer }, callback: (error: null, reply: Buffer) => void) => callback(null, call.request),
+  Unary: (call: Call, callback: (error: null, reply: Buffer) => void) => callback(null, (last = call).request),
 });
 const port = await new Promise<number>((resolve, reject) => {
   server.bindAsync("127.0.0.1:0", grpc.ServerCredentials.createInsecure(), (error, bound) =>
@@ -92,12 +104,22 @@ async function many(count: number): Promise<void> {
   await Promise.all(Array.from({ length: 20 }, worker));
 }
 
-await many(Number(warmUp));
-globalThis.gc!();
-const before = process.cpuUsage();
-await many(Number(calls));
-const { user, system } = process.cpuUsage(before);
-process.send!({ cpu: (user + system) / Number(calls), rss: process.memoryUsage.rss() / 2 ** 20 });
-client.close();
-server.forceShutdown();
-process.disconnect();
+function sends(): string {
+  const names = [];
+  if (last?.getDeadline() !== Infinity) names.push("a deadline");
+  if (last?.metadata.get("traceparent").length === 1) names.push("traceparent");
+  return names.join(", ");
+}
+
+// Nothing is collected by force: that would discard compiled code as well, and compilers would be measured for seconds after.
+process.on("message", async (calls: number) => {
+  const before = process.cpuUsage();
+  await many(calls);
+  const { user, system } = process.cpuUsage(before);
+  const used: Used = { cpu: (user + system) / calls, rss: process.memoryUsage.rss() / 2 ** 20, sends: sends() };
+  process.send!(used);
+});
+process.once("disconnect", () => {
+  client.close();
+  server.forceShutdown();
+});

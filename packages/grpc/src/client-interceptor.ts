@@ -1,8 +1,9 @@
 import { Client, InterceptingCall, type Interceptor, type InterceptorOptions } from "@grpc/grpc-js";
 import { type CancelFunc, type Context, current, isSuppressed, withDeadline } from "@throughline/context";
-import { type ClientOptions, clientSettings } from "@throughline/http";
+import { type ClientOptions, clientSettings, exchangeIn, grpcTimeout } from "@throughline/http";
 
 import { MadeCall } from "./made-call.ts";
+import { misplaced } from "./options.ts";
 import { addressesOf } from "./target.ts";
 
 export interface GrpcClientOptions extends Omit<ClientOptions, "dialect"> {
@@ -15,30 +16,39 @@ export interface GrpcClientOptions extends Omit<ClientOptions, "dialect"> {
  * what may go there. When the context ends, so does the call, at once: its error has the context's own error object as its `cause`, and code
  * 4 or 1. With less than a millisecond to give it is not sent.
  *
+ * What may go there is decided by the target of the channel, behind a proxy too. The call option `host` only sets the `:authority` that the server
+ * reads.
+ *
  * A call's own `deadline` holds if it is earlier. grpc-js has one clock for what it sends and for itself: with a large `margin` the call ends that much
  * earlier here too. Under suppressed tracing, as in exports of telemetry, it does nothing.
  *
  * @throws TypeError, RangeError if an option is wrong: here, not at the first call
  */
 export function clientInterceptor({ tls = false, ...options }: GrpcClientOptions = {}): Interceptor {
-  const settings = clientSettings(options, "create a client interceptor");
+  const settings = { ...clientSettings(options, "create a client interceptor"), dialect: UNWRITTEN };
   const addressOf = addressesOf(tls);
   return (callOptions, nextCall) => {
+    if (callOptions?.method_definition === undefined || typeof nextCall !== "function") {
+      throw misplaced("client", "@grpc/grpc-js");
+    }
     const active = current();
     if (isSuppressed(active)) return new InterceptingCall(nextCall(callOptions));
     const [ctx, cancel] = limited(active, callOptions, settings.timeout);
-    const call = nextCall({ ...callOptions, ...deadlineOf(ctx, settings.margin) });
+    const call = nextCall(withDeadlineOf(ctx, settings.margin, callOptions));
     const { path } = callOptions.method_definition;
     const request = {
       method: "POST",
-      url: addressOf(callOptions.host ?? call.getPeer(), path),
+      url: addressOf(call, path),
       attempt: 1,
       isTracedElsewhere: isClientTraced(),
-      rpc: { system: "grpc", method: path.slice(1), isTracedElsewhere: false },
+      rpc: { system: "grpc", method: path.slice(1), isTracedElsewhere: false, code: undefined },
     } as const;
-    return new InterceptingCall(call, new MadeCall(ctx, cancel, request, settings, call).requester());
+    return new MadeCall(ctx, cancel, request, settings, call);
   };
 }
+
+/** grpc-js writes the deadline itself: what would be written here is not used. */
+const UNWRITTEN: typeof grpcTimeout = { ...grpcTimeout, format: () => "" };
 
 /** Under the limits that the call and the client have of their own, if they have any. */
 function limited(
@@ -53,9 +63,12 @@ function limited(
   return withDeadline(ctx, isOwn ? own : ours!, { source: isOwn ? "deadline" : "timeout" });
 }
 
-function deadlineOf(ctx: Context, margin: number): { deadline?: Date } {
-  const left = ctx.remaining() - margin;
-  return left === Infinity ? {} : { deadline: new Date(Date.now() + Math.max(1, left)) };
+/** With the deadline that grpc-js keeps, and writes for the next service when the call leaves: what is only passed on must be its too. */
+function withDeadlineOf(ctx: Context, margin: number, callOptions: InterceptorOptions): InterceptorOptions {
+  const declaredAt = exchangeIn(ctx)?.declaredAt ?? Infinity;
+  const declared = declaredAt === Infinity ? Infinity : declaredAt - performance.now();
+  const left = Math.min(ctx.remaining(), declared) - margin;
+  return left === Infinity ? callOptions : { ...callOptions, deadline: Date.now() + Math.max(1, left) };
 }
 
 /** Whether OpenTelemetry's instrumentation makes the CLIENT spans, and writes the trace. */

@@ -54,9 +54,9 @@ export interface Served extends AsyncDisposable {
   readonly server: Server;
 }
 
-/** @param options of the interceptor; `undefined` for a server without it */
-export async function serveEcho(handlers: Handlers, options: GrpcServerOptions | undefined = {}): Promise<Served> {
-  const server = new Server({ interceptors: options === undefined ? [] : [serverInterceptor(options)] });
+/** @param options of the interceptor; `null` for a server without it */
+export async function serveEcho(handlers: Handlers, options: GrpcServerOptions | null = {}): Promise<Served> {
+  const server = new Server({ interceptors: options === null ? [] : [serverInterceptor(options)] });
   server.addService(ECHO, handlers as never);
   const port = await new Promise<number>((resolve, reject) => {
     server.bindAsync("127.0.0.1:0", ServerCredentials.createInsecure(), (error, bound) =>
@@ -74,13 +74,13 @@ export async function serveEcho(handlers: Handlers, options: GrpcServerOptions |
 
 const EchoClient = makeClientConstructor(ECHO, "Echo");
 
-/** @param options of the interceptor; `undefined` for a client without it */
+/** @param options of the interceptor; `null` for a client without it */
 export function clientOf(
   address: string,
-  options: GrpcClientOptions | undefined = {},
+  options: GrpcClientOptions | null = {},
   channel: ChannelOptions = {},
 ): EchoCalls {
-  const interceptors = options === undefined ? [] : [clientInterceptor(options)];
+  const interceptors = options === null ? [] : [clientInterceptor(options)];
   return new EchoCalls(new EchoClient(address, credentials.createInsecure(), { ...channel, interceptors }));
 }
 

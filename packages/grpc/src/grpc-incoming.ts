@@ -1,9 +1,10 @@
-import { type Metadata, Server, type ServerInterceptingCallInterface } from "@grpc/grpc-js";
+import type { Metadata, ServerInterceptingCallInterface } from "@grpc/grpc-js";
 import { type IncomingRequest, type Peer, peerOf, type Rpc } from "@throughline/http";
 
 import { sessionOf } from "./internals.ts";
 import { MetadataHeaders } from "./metadata-headers.ts";
 import { receivedTimeout } from "./received-timeout.ts";
+import { isServerTraced } from "./watched-handlers.ts";
 
 /** A call as it reached a server of grpc-js. */
 export class GrpcIncoming implements IncomingRequest {
@@ -18,13 +19,13 @@ export class GrpcIncoming implements IncomingRequest {
   constructor(path: string, metadata: Metadata, call: ServerInterceptingCallInterface) {
     this.target = path;
     this.headers = new MetadataHeaders(metadata, receivedTimeout(metadata));
-    this.rpc = { system: "grpc", method: path.slice(1), isTracedElsewhere: isServerTraced() };
+    this.rpc = { system: "grpc", method: path.slice(1), isTracedElsewhere: isServerTraced(), code: undefined };
     this.#metadata = metadata;
     this.#call = call;
   }
 
   get scheme(): string {
-    return this.#call.getAuthContext().transportSecurityType === undefined ? "http" : "https";
+    return sessionOf(this.#call)?.encrypted === true ? "https" : "http";
   }
 
   get authority(): string {
@@ -32,7 +33,8 @@ export class GrpcIncoming implements IncomingRequest {
   }
 
   get clientAddress(): string | undefined {
-    return this.#call.getConnectionInfo().remoteAddress;
+    // Not `getConnectionInfo`, which grpc-js has from 1.14 on.
+    return sessionOf(this.#call)?.socket?.remoteAddress;
   }
 
   get peer(): Peer | undefined {
@@ -47,9 +49,4 @@ export class GrpcIncoming implements IncomingRequest {
   replace(name: string, value: string): void {
     this.#metadata.set(name, value);
   }
-}
-
-/** Whether OpenTelemetry's instrumentation makes the SERVER spans: it does so further in, around each handler. */
-function isServerTraced(): boolean {
-  return (Server.prototype.register as { __wrapped?: boolean }).__wrapped === true;
 }

@@ -1,3 +1,9 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import { once } from "node:events";
+import http from "node:http";
+import { type AddressInfo, connect, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
+
 import { Metadata, type ServerUnaryCall, type sendUnaryData } from "@grpc/grpc-js";
 import {
   background,
@@ -12,7 +18,9 @@ import {
 } from "@throughline/context";
 import {
   ClientDisconnected,
+  type DeadlineDialect,
   declare,
+  declareIdentity,
   type Guard,
   textCodec,
   Unauthenticated,
@@ -106,6 +114,10 @@ describe.each(KINDS)("%s", (_kind, call) => {
   });
 });
 
+const bug = (): never => {
+  throw new TypeError("a bug");
+};
+
 describe("a server", () => {
   it("answers at its own limit, whatever the handler does, and says whose it was", async () => {
     const late = vi.fn();
@@ -138,6 +150,27 @@ describe("a server", () => {
     using client = clientOf(served.address);
     // Its own context goes on: that error is the application's.
     await expect(client.unary("question")).rejects.toMatchObject({ code: 2, details: "the database said no" });
+  });
+
+  it("has its Context in what each of its messages starts", async () => {
+    const seen: unknown[] = [];
+    await using served = await serveEcho({
+      Bidi(call) {
+        const ctx = current();
+        call.on("data", (message) => (seen.push(current() === ctx), call.write(message)));
+        call.on("end", () => (seen.push(current() === ctx), call.end()));
+      },
+    });
+    using client = clientOf(served.address);
+    const open = (client.client as unknown as Record<string, () => Duplex>)["Bidi"]!;
+    const stream = open.call(client.client);
+    for (const message of ["one", "two"]) {
+      stream.write(message);
+      await once(stream, "data");
+    }
+    stream.end();
+    await once(stream, "end");
+    expect(seen).toEqual([true, true, true]);
   });
 
   it("runs guards before any handler, in the context that they give", async () => {
@@ -193,6 +226,25 @@ describe("a server", () => {
     expect(handler).not.toHaveBeenCalled();
   });
 
+  const dialect: DeadlineDialect = { header: "x-time-left", grammar: "anything", parse: bug, format: String };
+  declare(createKey<string>("spoken"), { name: "spoken-tenant", codec: textCodec, maxBytes: 100, as: "header" });
+
+  it.each([
+    ["a deadline dialect", "x-time-left", { accept: [dialect] }],
+    ["a check of who is trusted", "spoken-tenant", { trust: { verified: bug } }],
+  ])("answers a call for which %s throws, runs no handler, and goes on", async (_what, header, options) => {
+    const handler = vi.fn((_call: unknown, callback: sendUnaryData<unknown>) => callback(null, "answer"));
+    const warned = once(process, "warning");
+    await using served = await serveEcho({ Unary: handler, ServerStream: handler as never }, options);
+    using client = clientOf(served.address, null);
+    const metadata = new Metadata();
+    metadata.set(header, "1");
+    await expect(client.unary("question", {}, metadata)).rejects.toMatchObject({ code: 13, details: "Internal error" });
+    expect(String(await warned)).toContain("a bug");
+    expect(handler).not.toHaveBeenCalled();
+    if (header === "x-time-left") expect(await client.unary("question")).toBe("answer");
+  });
+
   it("in mode observe holds nobody to a deadline but as grpc-js does by itself", async () => {
     const { handlers, seen } = telling();
     await using served = await serveEcho(handlers, { mode: "observe" });
@@ -231,6 +283,40 @@ describe("a client", () => {
     expect(timers() - before).toBeLessThan(5);
   });
 
+  it("calls back in the async context that the call was made in, whoever ends its context", async () => {
+    await using served = await serveEcho({ Unary: () => {} });
+    using client = clientOf(served.address);
+    const storage = new AsyncLocalStorage<string>();
+    const [ctx, cancel] = withCancel(background);
+    const seen = Promise.withResolvers<unknown>();
+    const call = (client.client as unknown as Record<string, (message: string, callback: () => void) => void>)[
+      "Unary"
+    ]!;
+    storage.run("the caller's", () =>
+      run(ctx, () => call.call(client.client, "question", () => seen.resolve([storage.getStore(), current()]))),
+    );
+    storage.run("another's", () => cancel());
+    expect(await seen.promise).toEqual(["the caller's", ctx]);
+  });
+
+  it("that is misused leaves no clock of grpc-js running either", async () => {
+    const key = createKey<string>("unwritable");
+    declare(key, {
+      name: "unwritable",
+      maxBytes: 10,
+      codec: { encode: (value) => (value === "bad" ? bug() : value), decode: String },
+    });
+    await using served = await serveEcho({});
+    using client = clientOf(served.address, { origins: ["http://127.0.0.1:*"] });
+    const ctx = withTimeout(background, "1h")[0].setValue(key, "bad");
+    const timers = (): number => process.getActiveResourcesInfo().filter((each) => each === "Timeout").length;
+    const before = timers();
+    for (let times = 0; times < 20; times++) {
+      await expect(run(ctx, () => client.unary("question"))).rejects.toThrow("'unwritable' cannot be written");
+    }
+    expect(timers() - before).toBeLessThan(5);
+  });
+
   it("with a large margin has that much time left when its call ends", async () => {
     await using served = await serveEcho({ Unary: () => {} });
     using client = clientOf(served.address, { margin: 300 });
@@ -251,9 +337,29 @@ describe("a client", () => {
     expect((await seen).remaining).toBeLessThanOrEqual(500);
   });
 
+  it("sends on the deadline that its server only passes on", async () => {
+    const { handlers, seen } = telling();
+    await using behind = await serveEcho(handlers);
+    using inner = clientOf(behind.address);
+    const kept: number[] = [];
+    const pass: Handlers = {
+      Unary: (_call, callback) => {
+        kept.push(current().remaining());
+        inner.unary("question").then((reply) => callback(null, reply), callback);
+      },
+    };
+    await using served = await serveEcho(pass, { mode: "propagate" });
+    using client = clientOf(served.address);
+    await run(withTimeout(background, 2000)[0], () => client.unary("question"));
+    expect(kept).toEqual([Infinity]);
+    const { remaining } = await seen;
+    expect(remaining).toBeLessThan(2000);
+    expect(remaining).toBeGreaterThan(1700);
+  });
+
   it("gives the other side's end as an error of ours too", async () => {
     const error = Object.assign(new Error("not in time"), { code: 4 });
-    await using served = await serveEcho({ Unary: (_call, callback) => callback(error) }, undefined);
+    await using served = await serveEcho({ Unary: (_call, callback) => callback(error) }, null);
     using client = clientOf(served.address);
     await expect(client.unary("question")).rejects.toMatchObject({ code: 4, cause: expect.any(DeadlineExceeded) });
   });
@@ -265,6 +371,67 @@ describe("a client", () => {
     const failed = (await client.unary("question").catch((each: unknown) => each)) as Error;
     expect(failed).toMatchObject({ code: 5, details: "no such thing" });
     expect(failed.cause).toBeUndefined();
+  });
+
+  it("sends values and identity where its channel goes, whatever the call option host says", async () => {
+    const tenantKey = createKey<string>("routed");
+    const tokenKey = createKey<string>("token");
+    declare(tenantKey, { name: "routed-tenant", codec: textCodec, maxBytes: 100, as: "header" });
+    declareIdentity(tokenKey, { name: "routed-token", codec: textCodec, maxBytes: 100 });
+    const seen: unknown[] = [];
+    await using served = await serveEcho(
+      {
+        Unary(call, callback) {
+          seen.push([call.getHost(), call.metadata.get("routed-tenant"), call.metadata.get("routed-token")]);
+          callback(null, "answer");
+        },
+      },
+      null,
+    );
+    const ctx = withValue(withValue(background, tenantKey, "acme"), tokenKey, "secret");
+    for (const origin of ["http://inventory.internal:50051", "http://127.0.0.1:*"]) {
+      using client = clientOf(served.address, { origins: [origin] });
+      await run(ctx, () => client.unary("question", { host: "inventory.internal:50051" }));
+    }
+    expect(seen).toEqual([
+      ["inventory.internal:50051", [], []],
+      ["inventory.internal:50051", ["acme"], ["secret"]],
+    ]);
+  });
+
+  it("behind a proxy sends values to the services that it calls, not to those that the proxy stands for", async () => {
+    const tenantKey = createKey<string>("proxied");
+    declare(tenantKey, { name: "proxied-tenant", codec: textCodec, maxBytes: 100, as: "header" });
+    const seen: unknown[] = [];
+    await using served = await serveEcho(
+      {
+        Unary(call, callback) {
+          seen.push(call.metadata.get("proxied-tenant"));
+          callback(null, "answer");
+        },
+      },
+      null,
+    );
+    const proxy = http.createServer().on("connect", (_req, socket: Socket) => {
+      const to = connect(Number(served.address.split(":")[1]), "127.0.0.1", () => {
+        socket.write("HTTP/1.1 200 OK\r\n\r\n");
+        to.pipe(socket).pipe(to);
+      });
+      for (const [one, other] of [
+        [to, socket],
+        [socket, to],
+      ] as const)
+        one.on("error", () => {}).on("close", () => other.destroy());
+    });
+    await once(proxy.listen(0, "127.0.0.1"), "listening");
+    vi.stubEnv("grpc_proxy", `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`);
+    for (const origin of ["http://127.0.0.1:*", "http://inventory.internal:50051"]) {
+      using client = clientOf("inventory.internal:50051", { origins: [origin] });
+      await run(withValue(background, tenantKey, "acme"), () => client.unary("question"));
+    }
+    vi.unstubAllEnvs();
+    proxy.close();
+    expect(seen).toEqual([[], ["acme"]]);
   });
 
   it("sends declared values to its own origins only, and a server takes them from whom it trusts", async () => {

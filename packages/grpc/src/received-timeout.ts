@@ -1,7 +1,10 @@
 import { Metadata } from "@grpc/grpc-js";
 
-/** As they were sent: grpc-js takes the header away before an interceptor can see it, having read some of it wrong. */
-const received = new WeakMap<Metadata, string>();
+/**
+ * Where a `grpc-timeout` is kept with its metadata, as it was sent: grpc-js takes the header away before an interceptor can see it, having read some of
+ * it wrong. Not in a WeakMap: for keys that live as short as a call that costs the garbage collector more than all the rest of it.
+ */
+const TIMEOUT: unique symbol = Symbol("throughline.grpc-timeout");
 
 let isRemembering = false;
 
@@ -15,13 +18,13 @@ export function rememberTimeouts(): void {
   isRemembering = true;
   const fromHttp2Headers = Metadata.fromHttp2Headers.bind(Metadata);
   Metadata.fromHttp2Headers = function remembering(headers) {
-    const metadata = fromHttp2Headers(headers);
+    const metadata: Metadata & { [TIMEOUT]?: string } = fromHttp2Headers(headers);
     const timeout = headers["grpc-timeout"];
-    if (timeout !== undefined) received.set(metadata, String(timeout));
+    if (timeout !== undefined) metadata[TIMEOUT] = String(timeout);
     return metadata;
   };
 }
 
-export function receivedTimeout(metadata: Metadata): string | undefined {
-  return received.get(metadata);
+export function receivedTimeout(metadata: Metadata & { [TIMEOUT]?: string }): string | undefined {
+  return metadata[TIMEOUT];
 }

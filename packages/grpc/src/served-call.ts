@@ -1,11 +1,9 @@
+import { AsyncResource } from "node:async_hooks";
+
+import { type Metadata, ServerInterceptingCall, type ServerInterceptingCallInterface } from "@grpc/grpc-js";
+import { carry, type Context, ContextError, describe, hasDeadline } from "@throughline/context";
 import {
-  type Metadata,
-  type Responder,
-  type ServerInterceptingCallInterface,
-  type ServerListener,
-} from "@grpc/grpc-js";
-import { carry, type Context, hasDeadline } from "@throughline/context";
-import {
+  type Accepted,
   type Acceptor,
   answerAtDeadline,
   type Exchange,
@@ -16,79 +14,113 @@ import {
   limitStream,
   passGuard,
   problemOf,
-  type ServerSettings,
   type Turn,
 } from "@throughline/http";
 
 import { CODE, codeName, httpStatusOf } from "./code.ts";
 import { GrpcIncoming } from "./grpc-incoming.ts";
-import { disarm, sessionOf } from "./internals.ts";
+import { HandlerWork } from "./handler-work.ts";
+import { callBehind, disarm, sessionOf } from "./internals.ts";
 import { statusObject } from "./status-of.ts";
-import { type CallStatus, callStatusOf, statusOfEnd, statusOfProblem } from "./status.ts";
+import { type CallStatus, callStatusOf, statusOfProblem } from "./status.ts";
+import type { HandlerObserver } from "./watched-handlers.ts";
 
 type PartialStatusObject = Parameters<ServerInterceptingCallInterface["sendStatus"]>[0];
+type Listener = Parameters<ServerInterceptingCallInterface["start"]>[0];
 
-/** One call on a server of grpc-js, from its metadata to the end of its stream. */
-export class ServedCall implements ExchangeResponse {
+/** As grpc-js answers for a handler that throws. */
+const UNKNOWN: CallStatus = { code: CODE.UNKNOWN, details: "Unknown error", metadata: {} };
+const INTERNAL: CallStatus = { code: CODE.INTERNAL, details: "Internal error", metadata: {} };
+
+/**
+ * One call on a server of grpc-js, from its metadata to the end of its stream: what the handler sends goes through it, and what the client sends. Both
+ * by methods, as an interceptor of closures costs grpc-js several more of its own for each call.
+ */
+export class ServedCall extends ServerInterceptingCall implements Listener, ExchangeResponse, HandlerObserver {
   readonly #accept: Acceptor;
   readonly #guards: readonly Guard[];
   readonly #path: string;
+  /** Whether the handler gives a stream, not one answer. */
+  readonly #isStream: boolean;
   readonly #call: ServerInterceptingCallInterface;
-  #exchange: Exchange | undefined;
-  #incoming: GrpcIncoming | undefined;
-  /** What everything further in runs in. */
-  #ctx: Context | undefined;
-  #status: number | undefined;
+  #listener: Listener | undefined = undefined;
+  #exchange: Exchange | undefined = undefined;
+  #incoming: GrpcIncoming | undefined = undefined;
+  /** What everything further in runs in; `undefined` until it may run. */
+  #ctx: Context | undefined = undefined;
+  /** Restores that for each event, which costs a fraction of entering it anew. */
+  #scope: AsyncResource | undefined = undefined;
+  #isReadWanted = false;
+  #status: number | undefined = undefined;
   /** Whether we have answered for the handler, whose answer then counts for nothing. */
   #isAnswered = false;
   #isClosed = false;
+  readonly #work = new HandlerWork();
+  /** Whether the handler has yet to answer. */
+  #isAnswerDue = false;
+  #isAsync = false;
+  /** The error that the handler has answered with, if that is a context's. */
+  #error: ContextError | undefined = undefined;
   /** Counts the messages that came and went. */
   progress = 0;
   isBegun = false;
 
-  constructor(accept: Acceptor, guards: readonly Guard[], path: string, call: ServerInterceptingCallInterface) {
+  constructor(
+    accept: Acceptor,
+    guards: readonly Guard[],
+    { path, responseStream }: { readonly path: string; readonly responseStream: boolean },
+    call: ServerInterceptingCallInterface,
+  ) {
+    super(call);
     this.#accept = accept;
     this.#guards = guards;
     this.#path = path;
+    this.#isStream = responseStream;
     this.#call = call;
   }
 
-  /** What it does with what is sent. */
-  responder(): Responder {
-    return {
-      start: (next) => next(this.#listener()),
-      sendMetadata: (metadata, next) => {
-        if (this.#isAnswered) return;
-        this.isBegun = true;
-        next(metadata);
-      },
-      sendMessage: (message, next) => {
-        if (this.#isAnswered) return;
-        this.progress += 1;
-        next(message);
-      },
-      sendStatus: (status, next) => {
-        if (!this.#isAnswered) this.#end(this.#explained(status), next);
-      },
-    };
+  override start(listener: Listener): void {
+    this.#listener = listener;
+    this.#call.start(this);
   }
 
-  /** What it does with what comes. */
-  #listener(): ServerListener {
-    return {
-      onReceiveMetadata: (metadata, next) => this.#receive(metadata, next),
-      onReceiveMessage: (message, next) => {
-        this.progress += 1;
-        this.#inContext(next, message);
-      },
-      onReceiveHalfClose: (next) => this.#inContext(next),
-      onCancel: () => this.#closed(),
-    };
+  /** What is read before the handler may run would reach it before the metadata. */
+  override startRead(): void {
+    if (this.#ctx === undefined) this.#isReadWanted = true;
+    else this.#call.startRead();
   }
 
-  #receive(metadata: Metadata, next: (metadata: Metadata) => void): void {
+  override sendMetadata(metadata: Metadata): void {
+    if (this.#isAnswered) return;
+    this.isBegun = true;
+    this.#call.sendMetadata(metadata);
+  }
+
+  override sendMessage(message: unknown, callback: () => void): void {
+    if (!this.#isStream) this.#answerGiven();
+    if (this.#isAnswered) return;
+    this.isBegun = true;
+    this.progress += 1;
+    this.#call.sendMessage(message, callback);
+  }
+
+  override sendStatus(status: PartialStatusObject): void {
+    this.#answerGiven();
+    if (!this.#isAnswered) this.#end(this.#explained(status));
+  }
+
+  onReceiveMetadata(metadata: Metadata): void {
+    if (this.#isClosed) return;
     const incoming = (this.#incoming = new GrpcIncoming(this.#path, metadata, this.#call));
-    const { exchange, ctx, turn, isFirst, settings } = this.#accept(metadata, () => incoming);
+    let accepted: Accepted;
+    try {
+      accepted = this.#accept(metadata, () => incoming);
+    } catch (error) {
+      // An option of the application's has thrown. Thrown on, it would end the process at the will of any client.
+      process.emitWarning(error instanceof Error ? error : `Cannot receive a call: ${describe(error)} was thrown`);
+      return this.#answer(INTERNAL);
+    }
+    const { exchange, ctx, turn, isFirst } = accepted;
     this.#exchange = exchange;
     if (isFirst) {
       exchange.response = this;
@@ -96,32 +128,44 @@ export class ServedCall implements ExchangeResponse {
       joinTraffic(exchange, session?.socket, session);
     }
     if (hasDeadline(ctx)) disarm(this.#call);
-    const take = (settled: Turn): void => {
-      if (settled === "gone") return;
-      if (settled !== "run") return this.#answer(statusOfProblem(settled, !isFirst));
-      this.#run(exchange, ctx, settings, metadata, next);
-    };
-    if (turn instanceof Promise) void turn.then(take);
-    else take(turn);
+    if (turn instanceof Promise) this.#wait(accepted, turn, metadata);
+    else this.#take(accepted, turn, metadata);
   }
 
-  #run(
-    exchange: Exchange,
-    ctx: Context,
-    settings: ServerSettings,
-    metadata: Metadata,
-    next: (metadata: Metadata) => void,
-  ): void {
+  onReceiveMessage(message: unknown): void {
+    if (this.#isClosed) return;
+    this.progress += 1;
+    this.#scope!.runInAsyncScope(receiveMessage, undefined, this.#listener!, message);
+  }
+
+  onReceiveHalfClose(): void {
+    if (this.#isClosed) return;
+    this.#scope!.runInAsyncScope(receiveHalfClose, undefined, this.#listener!);
+  }
+
+  onCancel(): void {
+    this.#closed();
+    this.#listener!.onCancel();
+  }
+
+  #wait(accepted: Accepted, turn: Promise<Turn>, metadata: Metadata): void {
+    void turn.then((settled) => this.#take(accepted, settled, metadata));
+  }
+
+  #take({ exchange, ctx, isFirst, settings }: Accepted, turn: Turn, metadata: Metadata): void {
+    if (turn === "gone") return;
+    if (turn !== "run") return this.#answer(statusOfProblem(turn, !isFirst));
     answerAtDeadline(exchange, ctx);
     limitStream(exchange, settings);
-    const go = (within: Context): void => {
-      // While a guard took its time, the call may have been answered, or its client have gone.
-      if (this.#isAnswered || this.#isClosed) return;
-      this.#ctx = within;
-      this.#inContext(next, metadata);
-    };
-    if (this.#guards.length === 0) go(ctx);
-    else this.#guarded(ctx).then(go, (error: unknown) => this.#refuse(error));
+    if (this.#guards.length === 0) this.#pass(ctx, metadata);
+    else this.#guard(ctx, metadata);
+  }
+
+  #guard(ctx: Context, metadata: Metadata): void {
+    this.#guarded(ctx).then(
+      (within) => this.#pass(within, metadata),
+      (error: unknown) => this.#refuse(error),
+    );
   }
 
   async #guarded(ctx: Context): Promise<Context> {
@@ -130,14 +174,67 @@ export class ServedCall implements ExchangeResponse {
     return within;
   }
 
-  #refuse(error: unknown): void {
-    this.#exchange!.fail(error);
-    this.#answer(callStatusOf(error) ?? { code: CODE.UNKNOWN, details: "Unknown error", metadata: {} });
+  #pass(ctx: Context, metadata: Metadata): void {
+    // While a guard took its time, the call may have been answered, or its client have gone.
+    if (this.#isAnswered || this.#isClosed) return;
+    this.#ctx = ctx;
+    carry(ctx, ServedCall.#enter, this, metadata);
+    if (this.#isReadWanted) this.#call.startRead();
   }
 
-  #inContext<Args extends unknown[]>(next: (...args: Args) => void, ...args: Args): void {
-    if (this.#ctx === undefined) next(...args);
-    else carry(this.#ctx, next, ...args);
+  /** Runs in the context of the call. */
+  static #enter(this: void, call: ServedCall, metadata: Metadata): void {
+    call.#scope = new AsyncResource("throughline.call", { requireManualDestroy: true });
+    call.#listener!.onReceiveMetadata(metadata);
+  }
+
+  #refuse(error: unknown): void {
+    this.#exchange!.fail(error);
+    this.#answer(callStatusOf(error) ?? UNKNOWN);
+  }
+
+  begun(): void {
+    this.#isAnswerDue = true;
+    this.#work.begin();
+  }
+
+  failed(error: unknown): void {
+    if (error instanceof ContextError) this.#error ??= error;
+  }
+
+  returned(value: unknown): void {
+    if (!(value instanceof Promise)) return;
+    this.#isAsync = true;
+    this.#work.begin();
+    value.then(
+      () => this.#work.end(),
+      (error: unknown) => this.#rejected(error),
+    );
+  }
+
+  /** Answers for the handler, if it has not. Its error is thrown on, as without us, if it is the application's, and something is left to tell. */
+  #rejected(error: unknown): void {
+    this.#work.end();
+    if (this.#status !== undefined || this.#isClosed) return;
+    this.#refuse(error);
+    if (callStatusOf(error) === undefined) throw error;
+  }
+
+  #answerGiven(): void {
+    if (!this.#isAnswerDue) return;
+    this.#isAnswerDue = false;
+    if (this.#isClosed) abandoned.unregister(this);
+    this.#work.end();
+  }
+
+  /**
+   * Resolves when the handler has settled, which may be long after the call is over; `undefined` if it has, or has not run. The handler of a call with
+   * one answer has settled when it has called back and its promise, if it gives one, is settled; of a stream, when that has ended or been destroyed, and
+   * likewise. After the end of the call a promise alone counts. Where a callback is never called, it counts when it is collected as garbage.
+   */
+  onceHandled(): Promise<void> | undefined {
+    if (this.#isClosed && this.#isAnswerDue) abandoned.register(this, this.#work, this);
+    return this.#work.settled();
   }
 
   answerFor(error: unknown, exchange: Exchange): void {
@@ -149,26 +246,35 @@ export class ServedCall implements ExchangeResponse {
 
   #answer(answer: CallStatus): void {
     if (this.#status !== undefined || this.#isClosed) return;
-    this.#end(statusObject(answer), (status) => this.#call.sendStatus(status));
+    this.#end(statusObject(answer));
     this.#isAnswered = true;
   }
 
-  #end(status: PartialStatusObject, send: (status: PartialStatusObject) => void): void {
+  #end(status: PartialStatusObject): void {
     this.#status ??= status.code;
     if (this.#incoming !== undefined) this.#incoming.rpc.code = codeName(status.code);
-    send(status);
+    this.#call.sendStatus(status);
   }
 
-  /** A handler that fails for the end of its context says UNKNOWN, as grpc-js does of every error without a code: the context knows better. */
+  /**
+   * A handler that fails for the end of a context says UNKNOWN, as grpc-js does of every error without a code, with the error's own message, which is
+   * not for strangers: the context knows better.
+   */
   #explained(status: PartialStatusObject): PartialStatusObject {
     const { code }: { readonly code: number } = status;
-    const error = code === CODE.UNKNOWN ? this.#ctx?.err() : undefined;
-    return error === undefined ? status : { ...statusOfEnd(error), metadata: status.metadata ?? null };
+    const error = code === CODE.UNKNOWN ? (this.#error ?? this.#ctx?.err()) : undefined;
+    if (error === undefined) return status;
+    this.#exchange?.fail(error);
+    const explained = statusObject(callStatusOf(error)!);
+    if (status.metadata) explained.metadata.merge(status.metadata);
+    return explained;
   }
 
   /** The stream is closed: the status is out, or nobody is there to send it to. */
   #closed(): void {
     this.#isClosed = true;
+    // grpc-js destroys the stream of a handler now, and looks at no answer any more.
+    if (this.#isStream || this.#isAsync) this.#answerGiven();
     const exchange = this.#exchange;
     if (exchange === undefined) return;
     leaveTraffic(exchange);
@@ -179,4 +285,20 @@ export class ServedCall implements ExchangeResponse {
       status: status === undefined ? undefined : httpStatusOf(status),
     });
   }
+}
+
+/** Calls that a handler will never answer, as it has let go of all it could answer by. */
+const abandoned = new FinalizationRegistry<HandlerWork>((work) => work.end());
+
+/** The call of ours that a handler serves: of several interceptors' the first, which has the exchange follow it. */
+export function servedBy(handlerCall: object): ServedCall | undefined {
+  return callBehind(handlerCall, ServedCall);
+}
+
+function receiveMessage(listener: Listener, message: unknown): void {
+  listener.onReceiveMessage(message);
+}
+
+function receiveHalfClose(listener: Listener): void {
+  listener.onReceiveHalfClose();
 }

@@ -1,8 +1,10 @@
-import { ServerInterceptingCall, type ServerInterceptor } from "@grpc/grpc-js";
+import type { ServerInterceptor } from "@grpc/grpc-js";
 import { acceptor, type Guard, type ServerOptions } from "@throughline/http";
 
+import { checkedGuards, misplaced } from "./options.ts";
 import { rememberTimeouts } from "./received-timeout.ts";
-import { ServedCall } from "./served-call.ts";
+import { servedBy, ServedCall } from "./served-call.ts";
+import { watchHandlers } from "./watched-handlers.ts";
 
 export interface GrpcServerOptions extends ServerOptions {
   /** Each decides on a call before its handler, in their order, as `bearer` of `@throughline/identity` does. @default none */
@@ -20,6 +22,13 @@ export interface GrpcServerOptions extends ServerOptions {
  */
 export function serverInterceptor({ guards = [], ...options }: GrpcServerOptions = {}): ServerInterceptor {
   const accept = acceptor(options);
+  const checked = checkedGuards(guards);
   rememberTimeouts();
-  return ({ path }, call) => new ServerInterceptingCall(call, new ServedCall(accept, guards, path, call).responder());
+  watchHandlers(servedBy);
+  return (method, call) => {
+    if (typeof method?.path !== "string" || typeof call?.start !== "function") {
+      throw misplaced("server", "@grpc/grpc-js");
+    }
+    return new ServedCall(accept, checked, method, call);
+  };
 }

@@ -15,11 +15,12 @@ export interface CallStatus {
 export function callStatusOf(error: unknown): CallStatus | undefined {
   const problem = problemOf(error);
   if (problem !== undefined) return statusOfProblem(problem, true, error);
-  for (const each of causes(error)) {
-    if (each instanceof Canceled) return { code: CODE.CANCELLED, details: "context canceled", metadata: {} };
-  }
+  for (const each of causes(error)) if (each instanceof Canceled) return CANCELED;
   return undefined;
 }
+
+/** Without the cause: that is the server's own. */
+const CANCELED: CallStatus = { code: CODE.CANCELLED, details: "context canceled", metadata: {} };
 
 /** @param started whether a handler had begun: what was refused before is safe to send again */
 export function statusOfProblem({ document, outcome }: Problem, started: boolean, error?: unknown): CallStatus {
@@ -50,11 +51,13 @@ function details({ title, detail, budgetMs, setBy }: Problem["document"]): strin
   return budgetMs === undefined ? title : `${title}: budget ${budgetMs} ms${by}`;
 }
 
-/** What a context that ended means for a call under it. */
+/**
+ * The status of a call that ends with its caller's context. Its error has all the rest as its cause: many handlers pass such an error on to their own
+ * caller, who may be a stranger.
+ */
 export function statusOfEnd(error: ContextError): CallStatus {
-  return error instanceof DeadlineExceeded
-    ? { code: CODE.DEADLINE_EXCEEDED, details: error.message, metadata: {} }
-    : { code: CODE.CANCELLED, details: error.message, metadata: {} };
+  if (!(error instanceof DeadlineExceeded)) return CANCELED;
+  return { code: CODE.DEADLINE_EXCEEDED, details: details(problemOf(error)!.document), metadata: {} };
 }
 
 /** The error of ours that a status of the other side stands for, where it does. */

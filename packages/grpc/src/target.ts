@@ -1,16 +1,27 @@
-/** How many addresses are kept: far more than a client has. */
+import { type ClientChannel, channelOf } from "./internals.ts";
+
+/** How many procedures of a channel are kept: far more than a service has. */
 const MOST = 1000;
 
-/** Gives the addresses of procedures, each of which is parsed once. */
-export function addressesOf(isSecure: boolean): (target: string, path: string) => URL | undefined {
-  const known = new Map<string, URL | undefined>();
-  return (target, path) => {
-    const key = target + path;
-    if (known.has(key)) return known.get(key);
-    if (known.size >= MOST) known.clear();
-    const url = parsed(target, path, isSecure);
-    known.set(key, url);
-    return url;
+/** A call that has not been started. */
+interface NewCall {
+  /** The target of its channel: the peer is not known before. */
+  getPeer(): string;
+}
+
+/** Gives the addresses that calls go to, which are decided by their channel. Each is parsed once, as grpc-js writes its target anew for each call. */
+export function addressesOf(isSecure: boolean): (call: NewCall, path: string) => URL | undefined {
+  const known = new WeakMap<ClientChannel, Map<string, URL | undefined>>();
+  return (call, path) => {
+    const channel = channelOf(call);
+    if (channel === undefined) return addressOf(call.getPeer(), path, isSecure);
+    let addresses = known.get(channel);
+    if (addresses?.has(path)) return addresses.get(path);
+    if (addresses === undefined || addresses.size >= MOST) known.set(channel, (addresses = new Map()));
+    // Behind a proxy the target of the channel is the proxy, for whichever service.
+    const address = addressOf(channel.options["grpc.http_connect_target"] ?? call.getPeer(), path, isSecure);
+    addresses.set(path, address);
+    return address;
   };
 }
 
@@ -20,7 +31,7 @@ export function addressesOf(isSecure: boolean): (target: string, path: string) =
  *
  * @see https://github.com/grpc/grpc/blob/master/doc/naming.md
  */
-function parsed(target: string, path: string, isSecure: boolean): URL | undefined {
+export function addressOf(target: string, path: string, isSecure: boolean): URL | undefined {
   const host = /^(?:(?:dns|passthrough):(?:\/\/[^/]*\/)?|ipv[46]:)?((?:\[[\da-f:.%]+\]|[\w.-]+)(?::\d+)?)$/i.exec(
     target,
   )?.[1];

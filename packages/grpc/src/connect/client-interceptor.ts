@@ -2,6 +2,7 @@ import type { Interceptor } from "@connectrpc/connect";
 import { type CancelFunc, type Context, current, isSuppressed, withTimeout } from "@throughline/context";
 import { type ClientOptions, clientSettings, connectTimeout, grpcTimeout, OutboundCall } from "@throughline/http";
 
+import { misplaced } from "../options.ts";
 import { incoming } from "./explained.ts";
 import { MadeCall } from "./made-call.ts";
 import { type ConnectRequest, isGrpc, rpcOf, written } from "./rpc-of.ts";
@@ -17,29 +18,32 @@ export type ConnectClientOptions = Omit<ClientOptions, "dialect">;
  */
 export function clientInterceptor(options: ConnectClientOptions = {}): Interceptor {
   const known = clientSettings(options, "create a client interceptor");
-  return (next) => async (request) => {
-    const active = current();
-    if (isSuppressed(active)) return next(request);
-    const settings = { ...known, dialect: isGrpc(request) ? grpcTimeout : connectTimeout };
-    const [ctx, cancel] = limited(active, request, settings.dialect, settings.timeout);
-    const rpc = rpcOf(request);
-    const call = {
-      method: request.requestMethod,
-      url: new URL(request.url),
-      attempt: 1,
-      isTracedElsewhere: false,
-      rpc,
+  return (next) => {
+    if (typeof next !== "function") throw misplaced("client", "Connect");
+    return async (request) => {
+      const active = current();
+      if (isSuppressed(active)) return next(request);
+      const settings = { ...known, dialect: isGrpc(request) ? grpcTimeout : connectTimeout };
+      const [ctx, cancel] = limited(active, request, settings.dialect, settings.timeout);
+      const rpc = rpcOf(request);
+      const call = {
+        method: request.requestMethod,
+        url: new URL(request.url),
+        attempt: 1,
+        isTracedElsewhere: false,
+        rpc,
+      };
+      let outbound: OutboundCall;
+      try {
+        outbound = OutboundCall.begin(ctx, call, settings);
+      } catch (error) {
+        cancel?.();
+        throw incoming(error, ctx);
+      }
+      for (const [name, value] of outbound.headers) request.header.set(name, value);
+      const tell = (code: string): void => void (rpc.code = written(code, rpc));
+      return new MadeCall(ctx, cancel, outbound, request.signal, tell).send((signal) => next({ ...request, signal }));
     };
-    let outbound: OutboundCall;
-    try {
-      outbound = OutboundCall.begin(ctx, call, settings);
-    } catch (error) {
-      cancel?.();
-      throw incoming(error, ctx);
-    }
-    for (const [name, value] of outbound.headers) request.header.set(name, value);
-    const tell = (code: string): void => void (rpc.code = written(code, rpc));
-    return new MadeCall(ctx, cancel, outbound, request.signal, tell).send((signal) => next({ ...request, signal }));
   };
 }
 

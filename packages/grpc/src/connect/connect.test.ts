@@ -28,10 +28,11 @@ import {
   withTimeout,
   withValue,
 } from "@throughline/context";
-import { requestContext, Unauthenticated } from "@throughline/http";
+import { exchangeIn, requestContext, Unauthenticated } from "@throughline/http";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
 import { type ConnectClientOptions, clientInterceptor, type ConnectServerOptions, serverInterceptor } from "./index.ts";
+import type { ServedCall } from "./served-call.ts";
 
 /** A service of the four kinds of call, as its generated code would describe it. */
 const ECHO = createFileRegistry(
@@ -85,10 +86,11 @@ async function serve(
   options: ConnectServerOptions = {},
   isHttp2 = false,
   around: (listener: http.RequestListener) => http.RequestListener = (listener) => listener,
+  within: readonly Interceptor[] = [],
 ): Promise<Served> {
   const listener = connectNodeAdapter({
     routes: (router) => void router.service(ECHO, handlers as never),
-    interceptors: [serverInterceptor(options)],
+    interceptors: [serverInterceptor(options), ...within],
   });
   const server = isHttp2 ? http2.createServer(listener as never) : http.createServer(around(listener as never));
   let over = 0;
@@ -350,6 +352,78 @@ describe.each(PROTOCOLS)("%s", (_name, isHttp2, transport) => {
     expect(seen).toEqual(["ada"]);
   });
 
+  it("answers a call for which a deadline dialect throws, and runs no handler", async () => {
+    const handler = vi.fn(() => say("answer"));
+    const bug = (): never => {
+      throw new TypeError("a bug");
+    };
+    const dialect = { header: "x-time-left", grammar: "anything", parse: bug, format: String };
+    const client = clientOf(await serve({ unary: handler }, { accept: [dialect] }, isHttp2));
+    await expect(client["unary"]!({}, { headers: { "x-time-left": "1" } })).rejects.toMatchObject({
+      code: Code.Internal,
+      rawMessage: "internal error",
+    });
+    expect(handler).not.toHaveBeenCalled();
+  });
+
+  it.each(KINDS)(
+    "knows whether the handler still works when its call is over, and survives its rejection: %s",
+    async (_kind, call) => {
+      const unhandled = vi.fn();
+      process.on("unhandledRejection", unhandled);
+      const go = Promise.withResolvers<never>();
+      const running = Promise.withResolvers<ServedCall>();
+      const work = (): Promise<never> => {
+        running.resolve(exchangeIn(current())!.response as ServedCall);
+        return go.promise;
+      };
+      const handlers = {
+        unary: work,
+        clientStream: work,
+        async *serverStream() {
+          yield say("first");
+          await work();
+        },
+      };
+      const client = clientOf(await serve(handlers, { maxTimeout: 60 }, isHttp2));
+      const failed = expect(call(client)).rejects.toMatchObject({ code: Code.DeadlineExceeded });
+      const served = await running.promise;
+      await failed;
+      const handled = served.onceHandled();
+      expect(await Promise.race([handled, "still works"])).toBe("still works");
+      go.reject(new Error("too late"));
+      await handled;
+      expect(served.onceHandled()).toBeUndefined();
+      await new Promise(setImmediate);
+      expect(unhandled).not.toHaveBeenCalled();
+      process.off("unhandledRejection", unhandled);
+    },
+  );
+
+  it("starts no stream that comes when its call is over", async () => {
+    const started: string[] = [];
+    const handlers = {
+      async *serverStream() {
+        started.push("the stream");
+        yield say("late");
+      },
+    };
+    const running = Promise.withResolvers<ServedCall>();
+    const coming = Promise.withResolvers<void>();
+    const late: Interceptor = (next) => async (request) => {
+      running.resolve(exchangeIn(current())!.response as ServedCall);
+      const response = await next(request);
+      await coming.promise;
+      return response;
+    };
+    const client = clientOf(await serve(handlers, { maxTimeout: 60 }, isHttp2, undefined, [late]));
+    await expect(KINDS[1]![1](client)).rejects.toMatchObject({ code: Code.DeadlineExceeded });
+    const handled = (await running.promise).onceHandled();
+    coming.resolve();
+    await handled;
+    expect(started).toEqual([]);
+  });
+
   it("passes the application's own errors as they are", async () => {
     const handlers = {
       unary() {
@@ -378,4 +452,25 @@ it("inside of a middleware of ours there is one context, which is the middleware
   await (createClient(ECHO, transport) as unknown as Calls)["unary"]!({});
   expect(seen).toHaveLength(2);
   expect((seen[0] as unknown as { scope: object }).scope).toBe((seen[1] as unknown as { scope: object }).scope);
+});
+
+it("inside of a middleware of ours a stranger is not told who has set a deadline around the call", async () => {
+  const handlers = {
+    unary: () =>
+      new Promise((_resolve, reject) =>
+        current().signal.addEventListener("abort", () => reject(new Error("the database said no"))),
+      ),
+  };
+  const around = (listener: http.RequestListener): http.RequestListener =>
+    requestContext((req, res) => {
+      const [ctx] = withTimeout(current(), 30, { source: "INTERNAL fraud rule 7" });
+      run(ctx, listener, req as http.IncomingMessage, res as http.ServerResponse);
+    }) as http.RequestListener;
+  const { url } = await serve(handlers, {}, false, around);
+  const transport = createConnectTransport({ baseUrl: url, httpVersion: "1.1" });
+  const client = createClient(ECHO, transport) as unknown as Calls;
+  await expect(client["unary"]!({})).rejects.toMatchObject({
+    code: Code.DeadlineExceeded,
+    rawMessage: "Deadline exceeded: budget 30 ms",
+  });
 });

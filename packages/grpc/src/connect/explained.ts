@@ -11,7 +11,7 @@ export function connectErrorOf({ code, details, metadata }: CallStatus, cause?: 
 export function outgoing(error: unknown, ctx: Context): unknown {
   if (error instanceof ConnectError && error.code !== (UNKNOWN as Code)) return error;
   const ended = ctx.err();
-  const status = callStatusOf(error) ?? (ended === undefined ? undefined : statusOfEnd(ended));
+  const status = callStatusOf(error) ?? (ended === undefined ? undefined : callStatusOf(ended));
   return status === undefined ? error : connectErrorOf(status, error);
 }
 

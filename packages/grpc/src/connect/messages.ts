@@ -1,10 +1,14 @@
 import { type Context, run } from "@throughline/context";
 
+import type { HandlerWork } from "../handler-work.ts";
+
 export interface MessagesOptions {
   /** Told once there are no more: they have all been read, nobody wants them, or one could not be made. */
   over(error?: unknown): void;
   /** What is thrown in the place of an error. */
   explain(error: unknown): unknown;
+  /** What the handler that makes them still does: until there are no more, and while one is made. */
+  readonly work?: HandlerWork;
 }
 
 /**
@@ -23,6 +27,7 @@ export class Messages<T> implements AsyncIterableIterator<T> {
     this.#ctx = ctx;
     this.#iterator = run(ctx, () => messages[Symbol.asyncIterator]());
     this.#options = options;
+    options.work?.begin();
   }
 
   /** Has the reader fail, be it waiting or not, and whoever makes the messages told that nobody wants them. */
@@ -49,10 +54,13 @@ export class Messages<T> implements AsyncIterableIterator<T> {
 
   async return(): Promise<IteratorResult<T>> {
     const failure = this.#failure;
+    const { work } = this.#options;
+    work?.begin();
     this.#over(failure?.error);
-    const told = run(this.#ctx, async () => this.#iterator.return?.());
+    const told = this.#unlessFailed(run(this.#ctx, async () => this.#iterator.return?.()));
+    work?.end();
     // Whoever makes messages may be busy with one for ever.
-    if (failure === undefined) await this.#unlessFailed(told);
+    if (failure === undefined) await told;
     else told.catch(() => {});
     return { done: true, value: undefined };
   }
@@ -63,10 +71,15 @@ export class Messages<T> implements AsyncIterableIterator<T> {
     throw error;
   }
 
-  async #unlessFailed<R>(work: Promise<R>): Promise<R> {
+  async #unlessFailed<R>(making: Promise<R>): Promise<R> {
     const { promise, resolve, reject } = Promise.withResolvers<R>();
+    const { work } = this.#options;
+    work?.begin();
     this.#waiting.add(reject);
-    work.then(resolve, reject);
+    making.then(
+      (value) => (work?.end(), resolve(value)),
+      (error: unknown) => (work?.end(), reject(error)),
+    );
     try {
       return await promise;
     } finally {
@@ -77,6 +90,7 @@ export class Messages<T> implements AsyncIterableIterator<T> {
   #over(error?: unknown): void {
     if (this.#isOver) return;
     this.#isOver = true;
+    this.#options.work?.end();
     this.#options.over(error);
   }
 

@@ -3,9 +3,10 @@ import { type Context } from "@throughline/context";
 import type { Exchange, ExchangeResponse, Rpc } from "@throughline/http";
 
 import { CODE, codeName, httpStatusOf } from "../code.ts";
+import { HandlerWork } from "../handler-work.ts";
 import { callStatusOf } from "../status.ts";
 import { connectErrorOf, outgoing } from "./explained.ts";
-import { Messages } from "./messages.ts";
+import { Messages, type MessagesOptions } from "./messages.ts";
 import { type ConnectResponse, written } from "./rpc-of.ts";
 
 /** One call in a handler of Connect, to the end of its messages. */
@@ -13,7 +14,9 @@ export class ServedCall implements ExchangeResponse {
   readonly #exchange: Exchange;
   readonly #rpc: Rpc;
   readonly #answered = Promise.withResolvers<never>();
+  readonly #work = new HandlerWork();
   #messages: Messages<unknown> | undefined;
+  #failure: { readonly error: unknown } | undefined;
   isBegun = false;
   progress = 0;
 
@@ -31,21 +34,30 @@ export class ServedCall implements ExchangeResponse {
   async respond(ctx: Context, handle: () => Promise<ConnectResponse>): Promise<ConnectResponse> {
     let response: ConnectResponse;
     try {
-      response = await Promise.race([handle(), this.#answered.promise]);
+      response = await Promise.race([this.#handled(ctx, handle), this.#answered.promise]);
     } catch (error) {
       throw this.#failed(error, ctx);
     }
     this.isBegun = true;
-    if (!response.stream) {
-      this.#end(CODE.OK, true);
-      return response;
-    }
-    const messages = new Messages(ctx, response.message, {
+    if (!response.stream) this.#end(CODE.OK, true);
+    return response;
+  }
+
+  async #handled(ctx: Context, handle: () => Promise<ConnectResponse>): Promise<ConnectResponse> {
+    const response = await responseOf(this.#work, ctx, handle, {
       over: (error) => this.#end(error === undefined ? CODE.OK : codeOf(error), true),
       explain: (error) => outgoing(error, ctx),
     });
-    this.#messages = messages as Messages<unknown>;
-    return { ...response, message: messages };
+    if (response.message instanceof Messages) {
+      this.#messages = response.message;
+      if (this.#failure !== undefined) this.#messages.fail(this.#failure.error);
+    }
+    return response;
+  }
+
+  /** Resolves when the handler has settled, which may be long after the call is over; `undefined` if it has. */
+  onceHandled(): Promise<void> | undefined {
+    return this.#work.settled();
   }
 
   answerFor(error: unknown, exchange: Exchange): void {
@@ -54,7 +66,7 @@ export class ServedCall implements ExchangeResponse {
     exchange.fail(error);
     const answer = connectErrorOf(status, error);
     this.#answered.reject(answer);
-    this.#messages?.fail(answer);
+    this.#fail(answer);
   }
 
   #failed(error: unknown, ctx: Context): unknown {
@@ -68,12 +80,35 @@ export class ServedCall implements ExchangeResponse {
   #aborted({ reason }: AbortSignal): void {
     if (reason instanceof ConnectError && reason.code === Code.DeadlineExceeded) return;
     this.#end(CODE.CANCELLED, false);
-    this.#messages?.fail(reason);
+    this.#fail(reason);
+  }
+
+  /** Ends the messages, if there are any, or when they come: nobody wants them any more. */
+  #fail(error: unknown): void {
+    this.#failure ??= { error };
+    this.#messages?.fail(error);
   }
 
   #end(code: number, isDelivered: boolean): void {
     this.#rpc.code ??= written(codeName(code), this.#rpc);
     this.#exchange.end({ isDelivered, status: isDelivered ? httpStatusOf(code) : undefined });
+  }
+}
+
+/** The response of a handler, whose work goes on until it is there, or its last message. */
+export async function responseOf(
+  work: HandlerWork,
+  ctx: Context,
+  handle: () => Promise<ConnectResponse>,
+  options: Omit<MessagesOptions, "work">,
+): Promise<ConnectResponse> {
+  work.begin();
+  try {
+    const response = await handle();
+    if (!response.stream) return response;
+    return { ...response, message: new Messages(ctx, response.message, { ...options, work }) };
+  } finally {
+    work.end();
   }
 }
 

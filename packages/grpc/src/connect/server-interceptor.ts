@@ -11,11 +11,12 @@ import {
   webHeaders,
 } from "@throughline/http";
 
+import { HandlerWork } from "../handler-work.ts";
+import { checkedGuards, misplaced } from "../options.ts";
 import { statusOfProblem } from "../status.ts";
 import { connectErrorOf, outgoing } from "./explained.ts";
-import { Messages } from "./messages.ts";
 import { type ConnectRequest, type ConnectResponse, rpcOf } from "./rpc-of.ts";
-import { ServedCall } from "./served-call.ts";
+import { responseOf, ServedCall } from "./served-call.ts";
 
 export interface ConnectServerOptions extends Omit<ServerOptions, "firstByteTimeout" | "idleTimeout" | "trust"> {
   /** Each decides on a call before its handler, in their order. @default none */
@@ -29,43 +30,45 @@ export interface ConnectServerOptions extends Omit<ServerOptions, "firstByteTime
  * Inside of a middleware of this library's, which has given the request its Context already, that is the one: the interceptor then only explains
  * errors. Connections are not seen here, so whom to trust is said there.
  *
- * Goes last in `interceptors`, so that it is the outermost.
+ * Goes first in `interceptors`, so that it is the outermost.
  *
  * @throws TypeError, RangeError if an option is wrong: here, not at the first call
  */
 export function serverInterceptor({ guards = [], ...options }: ConnectServerOptions = {}): Interceptor {
   const accept = acceptor(options);
-  return (next) => async (request) => {
-    const handle = async (ctx: Context): Promise<ConnectResponse> => {
-      // While it waited for its turn, or a guard took its time, it may have ended: then there is nobody to run for.
-      ctx.throwIfDone();
-      let within = ctx;
-      for (const guard of guards) {
-        within = await passGuard(guard, webHeaders(request.header), within);
+  const checked = checkedGuards(guards);
+  return (next) => {
+    if (typeof next !== "function") throw misplaced("server", "Connect");
+    return async (request) => {
+      const handle = async (ctx: Context): Promise<ConnectResponse> => {
+        // While it waited for its turn, or a guard took its time, it may have ended: then there is nobody to run for.
         ctx.throwIfDone();
-      }
-      return run(within, next, request);
+        let within = ctx;
+        for (const guard of checked) {
+          within = await passGuard(guard, webHeaders(request.header), within);
+          ctx.throwIfDone();
+        }
+        return run(within, next, request);
+      };
+      const outer = current();
+      if (exchangeIn(outer) !== undefined) return explaining(outer, () => handle(outer));
+      const incoming = incomingOf(request);
+      const { exchange, ctx, turn } = accept(request, () => incoming);
+      const served = new ServedCall(exchange, incoming.rpc, request.signal);
+      return served.respond(ctx, async () => {
+        const settled = await turn;
+        if (typeof settled === "object") throw connectErrorOf(statusOfProblem(settled, false));
+        answerAtDeadline(exchange, ctx);
+        return handle(ctx);
+      });
     };
-    const outer = current();
-    if (exchangeIn(outer) !== undefined) return explaining(outer, () => handle(outer));
-    const incoming = incomingOf(request);
-    const { exchange, ctx, turn } = accept(request, () => incoming);
-    const served = new ServedCall(exchange, incoming.rpc, request.signal);
-    return served.respond(ctx, async () => {
-      const settled = await turn;
-      if (typeof settled === "object") throw connectErrorOf(statusOfProblem(settled, false));
-      answerAtDeadline(exchange, ctx);
-      return handle(ctx);
-    });
   };
 }
 
 async function explaining(ctx: Context, handle: () => Promise<ConnectResponse>): Promise<ConnectResponse> {
   const explain = (error: unknown): unknown => outgoing(error, ctx);
   try {
-    const response = await handle();
-    if (!response.stream) return response;
-    return { ...response, message: new Messages(ctx, response.message, { over: () => {}, explain }) };
+    return await responseOf(new HandlerWork(), ctx, handle, { over: () => {}, explain });
   } catch (error) {
     throw explain(error);
   }

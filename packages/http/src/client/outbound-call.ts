@@ -1,4 +1,4 @@
-import { propagation } from "@opentelemetry/api";
+import { propagation, type TextMapSetter } from "@opentelemetry/api";
 import { type Context, createKey, withValue } from "@throughline/context";
 
 import { grpcTimeout } from "../deadline/dialects.ts";
@@ -200,16 +200,14 @@ export function headersFor(
   isTracedElsewhere: boolean,
 ): Headers {
   const to = allowedFor(request, settings);
-  const headers: [string, string][] = [];
   const deadline = outboundDeadline(ctx, settings);
-  if (deadline !== undefined && to.deadline) headers.push([deadline.header, deadline.value]);
+  const headers: [string, string][] = deadline !== undefined && to.deadline ? [[deadline.header, deadline.value]] : [];
   const which = criticality(ctx);
   if (which !== "default" && to.criticality) headers.push([CRITICALITY_HEADER, which]);
   const id = to.trace ? requestIdHeader(ctx) : undefined;
   if (id !== undefined) headers.push([...id]);
   if (request.attempt > 1) headers.push([ATTEMPTS_HEADER, String(request.attempt - 1)]);
-  let propagated: string | undefined;
-  if (!isTracedElsewhere) propagated = propagate(ctx, to, headers);
+  const propagated = isTracedElsewhere ? undefined : propagate(ctx, to, headers);
   headers.push(...valueHeaders(ctx, to, propagated ?? request.baggage, propagated !== undefined));
   return headers;
 }
@@ -221,18 +219,27 @@ function allowedFor(request: OutgoingRequest, settings: ClientSettings): Allowed
 
 /** Adds what propagators write, as far as it may go; gives their baggage, which is joined with ours. */
 function propagate(ctx: Context, to: Allowed, headers: [string, string][]): string | undefined {
-  let baggage: string | undefined;
-  const setter = {
-    set(_carrier: unknown, name: string, value: string): void {
-      if (isDeadlineHeader(name)) return;
-      if (name.toLowerCase() === "baggage") {
-        if (to.values) baggage = value;
-      } else if (BAGGAGE_ELSEWHERE.test(name) ? to.values : to.trace) headers.push([name, value]);
-    },
-  };
-  injectTrace(ctx, headers, setter);
-  return baggage;
+  const carrier: Carrier = { headers, to, baggage: undefined };
+  injectTrace(ctx, carrier, setter);
+  return carrier.baggage;
 }
+
+/** Where a propagator of OpenTelemetry writes what goes along. */
+interface Carrier {
+  readonly headers: [string, string][];
+  readonly to: Allowed;
+  baggage: string | undefined;
+}
+
+const setter: TextMapSetter<Carrier> = {
+  set(carrier, name, value): void {
+    const { headers, to } = carrier;
+    if (isDeadlineHeader(name)) return;
+    if (name.toLowerCase() === "baggage") {
+      if (to.values) carrier.baggage = value;
+    } else if (BAGGAGE_ELSEWHERE.test(name) ? to.values : to.trace) headers.push([name, value]);
+  },
+};
 
 /** The attempt that is being sent here. */
 export function callIn(ctx: Context): OutboundCall | undefined {

@@ -82,19 +82,22 @@ export function valueHeaders(
   to: Allowed,
   baggage: string | undefined,
   isPropagated: boolean,
-): [string, string][] {
+): readonly [string, string][] {
+  const known = declarations();
+  if (known.length === 0 && baggage === undefined) return NOTHING;
   const headers: [string, string][] = [];
   const entries: [string, string][] = [];
-  if (declarations().length === 0 && !isPropagated) return headers;
-  for (const declared of declarations()) {
+  for (const declared of known) {
     if (declared.to === "never" || !to[declared.kind]) continue;
     const written = encode(declared, ctx.getValue(declared.key));
     if (written !== undefined) (declared.as === "header" ? headers : entries).push([declared.name, written]);
   }
   // What was declared is said by the context alone.
-  const names = new Set(declarations().map(({ folded }) => folded));
-  const others = baggage === undefined ? undefined : withoutEntries(baggage, names);
+  const others =
+    baggage === undefined ? undefined : withoutEntries(baggage, new Set(known.map(({ folded }) => folded)));
   if (entries.length > 0) headers.push(["baggage", withEntries(others, entries)]);
   else if (others !== undefined && isPropagated) headers.push(["baggage", others]);
   return headers;
 }
+
+const NOTHING: readonly [string, string][] = [];

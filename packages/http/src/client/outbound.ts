@@ -15,8 +15,9 @@ export function outboundDeadline(
 ): { header: string; value: string } | undefined {
   ctx.throwIfDone();
   const remaining = ctx.remaining();
-  const declared = (exchangeIn(ctx)?.declaredAt ?? Infinity) - performance.now() - margin;
-  if (remaining === Infinity && declared === Infinity) return undefined;
+  const declaredAt = exchangeIn(ctx)?.declaredAt ?? Infinity;
+  if (remaining === Infinity && declaredAt === Infinity) return undefined;
+  const declared = declaredAt === Infinity ? Infinity : declaredAt - performance.now() - margin;
   const budget = Math.floor(remaining - margin);
   if (budget < 1) {
     const details = deadlineDetails(ctx);

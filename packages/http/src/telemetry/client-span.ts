@@ -14,6 +14,7 @@ import type { CallPhase } from "../client/call-details.ts";
 import type { CallEnding } from "../client/call-ending.ts";
 import type { OutgoingRequest } from "../client/outbound-call.ts";
 import { ATTR, knownMethod, portOf, redactUrl } from "./attributes.ts";
+import { ATTR_RPC_STATUS_CODE } from "./rpc-conventions.ts";
 import { type Rpc, rpcAttributes } from "./rpc.ts";
 import { tracer } from "./tracer.ts";
 
@@ -40,13 +41,13 @@ export class ClientSpan {
     const { rpc } = request;
     if (rpc === undefined && request.url === undefined) return undefined;
     const name = rpc?.method ?? knownMethod(request.method);
-    const remaining = ctx.remaining();
-    const attributes = {
-      ...attributesOf(request),
-      [ATTR.BUDGET]: remaining === Infinity ? undefined : Math.floor(remaining),
-    };
+    const attributes = rpc === undefined ? httpAttributes(request) : rpcAttributes(rpc);
     const startTime = from === undefined ? undefined : { startTime: performance.timeOrigin + from };
     const span = spans.startSpan(name, { kind: SpanKind.CLIENT, attributes, ...startTime }, ctx);
+    // Once the span is there, but for what the conventions ask to tell samplers: of what a span is started with, an SDK looks at each twice.
+    if (rpc !== undefined && request.url !== undefined) span.setAttributes(serverAttributes(request.url));
+    const remaining = ctx.remaining();
+    if (remaining !== Infinity) span.setAttribute(ATTR.BUDGET, Math.floor(remaining));
     return new ClientSpan(trace.setSpan(ctx, span) as Context, span, rpc);
   }
 
@@ -62,7 +63,7 @@ export class ClientSpan {
     if (!span.isRecording()) return;
     span.setAttribute(ATTR.ENDED_BY, endedBy);
     if (endedBy !== "response") span.setAttribute(ATTR.PHASE, phase);
-    if (this.#rpc !== undefined) span.setAttributes(rpcAttributes(this.#rpc));
+    if (this.#rpc?.code !== undefined) span.setAttribute(ATTR_RPC_STATUS_CODE, this.#rpc.code);
     if (errorType !== undefined) {
       span.setAttribute(ATTR_ERROR_TYPE, errorType);
       span.setStatus({ code: SpanStatusCode.ERROR });
@@ -71,14 +72,14 @@ export class ClientSpan {
   }
 }
 
-function attributesOf({ method, url, attempt, rpc }: OutgoingRequest): Attributes {
-  const server =
-    url === undefined ? undefined : { [ATTR_SERVER_ADDRESS]: url.hostname, [ATTR_SERVER_PORT]: portOf(url) };
-  if (rpc !== undefined) return { ...rpcAttributes(rpc), ...server };
+function httpAttributes({ method, url, attempt }: OutgoingRequest): Attributes {
   return {
     [ATTR_HTTP_REQUEST_METHOD]: knownMethod(method),
-    [ATTR_URL_FULL]: url && redactUrl(url),
-    ...server,
-    [ATTR_HTTP_REQUEST_RESEND_COUNT]: attempt > 1 ? attempt - 1 : undefined,
+    ...(url === undefined ? undefined : { [ATTR_URL_FULL]: redactUrl(url), ...serverAttributes(url) }),
+    ...(attempt > 1 ? { [ATTR_HTTP_REQUEST_RESEND_COUNT]: attempt - 1 } : undefined),
   };
+}
+
+function serverAttributes(url: URL): Attributes {
+  return { [ATTR_SERVER_ADDRESS]: url.hostname, [ATTR_SERVER_PORT]: portOf(url) };
 }

@@ -13,11 +13,9 @@ export interface Rpc {
 
 /** What spans and metrics say of it, now or when it is over. */
 export function rpcAttributes({ system, method, code }: Rpc): Record<string, string> {
-  return {
-    [ATTR_RPC_SYSTEM_NAME]: system,
-    [ATTR_RPC_METHOD]: method,
-    ...(code === undefined ? undefined : { [ATTR_RPC_STATUS_CODE]: code }),
-  };
+  const attributes: Record<string, string> = { [ATTR_RPC_SYSTEM_NAME]: system, [ATTR_RPC_METHOD]: method };
+  if (code !== undefined) attributes[ATTR_RPC_STATUS_CODE] = code;
+  return attributes;
 }
 
 /** The codes that are a server's fault, by the conventions for SERVER spans. A client counts all but OK. */

@@ -24,6 +24,7 @@ import { folded } from "../values/baggage.ts";
 import { declarations } from "../values/declare.ts";
 import { ATTR, DEADLINE_EXCEEDED, type EndedBy, knownMethod, redactQuery } from "./attributes.ts";
 import { type HttpMetadata, httpMetadata, setHttpMetadata } from "./otel-keys.ts";
+import { ATTR_RPC_STATUS_CODE } from "./rpc-conventions.ts";
 import { type Rpc, rpcAttributes, serverFault } from "./rpc.ts";
 import { SCOPE, tracer } from "./tracer.ts";
 
@@ -65,6 +66,7 @@ export class ServerSpan implements Observer {
     const { rpc } = request;
     const method = rpc?.method ?? knownMethod(request.method);
     const span = tracing.startSpan(method, { kind: SpanKind.SERVER, attributes: attributes(request, method) }, parent);
+    if (rpc !== undefined) setAddresses(span, request);
     captureHeaders(span, request, capture);
     const ctx = trace.setSpan(parent, span) as Context;
     return new ServerSpan(setHttpMetadata(ctx, new OwnMetadata(span)), span, true, method, rpc);
@@ -108,7 +110,7 @@ export class ServerSpan implements Observer {
 
   #endRpc(rpc: Rpc): void {
     const span = this.#span;
-    span.setAttributes(rpcAttributes(rpc));
+    if (rpc.code !== undefined) span.setAttribute(ATTR_RPC_STATUS_CODE, rpc.code);
     const fault = serverFault(rpc);
     if (fault !== undefined) {
       span.setAttribute(ATTR_ERROR_TYPE, fault);
@@ -182,12 +184,9 @@ type MarkedSpan = Span & {
 };
 
 function attributes(request: IncomingRequest, method: string): Record<string, string | number | undefined> {
+  if (request.rpc !== undefined) return rpcAttributes(request.rpc);
   const mark = request.target.indexOf("?");
   const [host, port] = splitAuthority(request.authority);
-  if (request.rpc !== undefined) {
-    const server = { [ATTR_SERVER_ADDRESS]: host, [ATTR_SERVER_PORT]: port };
-    return { ...rpcAttributes(request.rpc), ...server, [ATTR_CLIENT_ADDRESS]: request.clientAddress };
-  }
   const told: Record<string, string | number | undefined> = {
     [ATTR_HTTP_REQUEST_METHOD]: method,
     [ATTR_URL_SCHEME]: request.scheme,
@@ -202,6 +201,14 @@ function attributes(request: IncomingRequest, method: string): Record<string, st
   const agent = single(request.headers, "user-agent");
   if (agent !== undefined) told[ATTR_USER_AGENT_ORIGINAL] = agent;
   return told;
+}
+
+/** Of a call of a procedure, once its span is there: of what a span is started with, an SDK looks at each twice. */
+function setAddresses(span: Span, { authority, clientAddress }: IncomingRequest): void {
+  const [host, port] = splitAuthority(authority);
+  if (host !== undefined) span.setAttribute(ATTR_SERVER_ADDRESS, host);
+  if (port !== undefined) span.setAttribute(ATTR_SERVER_PORT, port);
+  if (clientAddress !== undefined) span.setAttribute(ATTR_CLIENT_ADDRESS, clientAddress);
 }
 
 type Address = readonly [host: string | undefined, port: number | undefined];

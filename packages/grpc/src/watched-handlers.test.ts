@@ -1,0 +1,240 @@
+import { EventEmitter, once } from "node:events";
+
+import { Server } from "@grpc/grpc-js";
+import { background, current, run, withCancel, withTimeout } from "@throughline/context";
+import { exchangeIn } from "@throughline/http";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+
+import { clientOf, type EchoCalls, type Handlers, serveEcho } from "./echo.fixture.ts";
+import type { ServedCall } from "./served-call.ts";
+
+const KINDS: readonly [string, (client: EchoCalls) => Promise<unknown>][] = [
+  ["a unary call", (client) => client.unary("question")],
+  ["a stream from the server", (client) => client.serverStream("question")],
+  ["a stream from the client", (client) => client.clientStream(["one", "two"])],
+  ["streams both ways", (client) => client.bidi(["one", "two"])],
+];
+
+function handlersOf(handler: () => Promise<void>): Handlers {
+  return { Unary: handler, ServerStream: handler, ClientStream: handler, Bidi: handler };
+}
+
+describe("a handler that rejects", () => {
+  const unhandled = vi.fn();
+  let listeners: NodeJS.UnhandledRejectionListener[];
+  beforeEach(() => {
+    unhandled.mockClear();
+    listeners = process.listeners("unhandledRejection");
+    process.removeAllListeners("unhandledRejection");
+    process.on("unhandledRejection", unhandled);
+  });
+  afterEach(() => {
+    process.removeAllListeners("unhandledRejection");
+    for (const listener of listeners) process.on("unhandledRejection", listener);
+  });
+
+  it.each(KINDS)("after its deadline has passed does not end the process: %s", async (_kind, call) => {
+    const late = new EventEmitter();
+    const handlers = handlersOf(async () => {
+      await once(late, "reject");
+      throw new Error("too late");
+    });
+    await using served = await serveEcho(handlers, { maxTimeout: 50 });
+    using client = clientOf(served.address);
+    await expect(call(client)).rejects.toMatchObject({ code: 4 });
+    late.emit("reject");
+    await new Promise(setImmediate);
+    expect(unhandled).not.toHaveBeenCalled();
+  });
+
+  it.each(KINDS)("as its client has left does not end the process: %s", async (_kind, call) => {
+    const ran = Promise.withResolvers<void>();
+    const rejected = Promise.withResolvers<void>();
+    const handlers = handlersOf(async () => {
+      const ctx = current();
+      ran.resolve();
+      await new Promise((resolve) => ctx.signal.addEventListener("abort", resolve));
+      setImmediate(rejected.resolve);
+      ctx.throwIfDone();
+    });
+    await using served = await serveEcho(handlers);
+    using client = clientOf(served.address);
+    const [ctx, cancel] = withCancel(background);
+    const left = run(ctx, () => call(client)).catch((error: unknown) => error);
+    await ran.promise;
+    cancel();
+    expect(await left).toMatchObject({ code: 1 });
+    await rejected.promise;
+    await new Promise(setImmediate);
+    expect(unhandled).not.toHaveBeenCalled();
+  });
+
+  it.each(KINDS)("with an error of this library's is answered: %s", async (_kind, call) => {
+    const handlers = handlersOf(async () => {
+      const [ctx] = withTimeout(current(), 20);
+      await new Promise((resolve) => ctx.signal.addEventListener("abort", resolve));
+      ctx.throwIfDone();
+    });
+    await using served = await serveEcho(handlers);
+    using client = clientOf(served.address);
+    await expect(call(client)).rejects.toMatchObject({ code: 4, details: "Deadline exceeded: budget 20 ms" });
+    expect(unhandled).not.toHaveBeenCalled();
+  });
+
+  it.each(KINDS)("with its own error is answered, and the process hears of it as ever: %s", async (_kind, call) => {
+    const bug = new TypeError("a bug");
+    await using served = await serveEcho(handlersOf(() => Promise.reject(bug)));
+    using client = clientOf(served.address);
+    await expect(call(client)).rejects.toMatchObject({ code: 2, details: "Unknown error" });
+    expect(unhandled).toHaveBeenCalledExactlyOnceWith(bug, expect.any(Promise));
+  });
+
+  it("is answered behind an instrumentation too, which drops its promise", async () => {
+    const register = Server.prototype.register;
+    Server.prototype.register = function instrumented(this: Server, ...args: Parameters<typeof register>) {
+      const isNew = register.apply(this, args);
+      const { handlers } = this as unknown as { handlers: Map<string, { func: (...args: unknown[]) => unknown }> };
+      const handler = handlers.get(args[0])!;
+      const { func } = handler;
+      handler.func = (...given) => void func(...given);
+      return isNew;
+    } as typeof register;
+    await using served = await serveEcho({ Unary: () => Promise.reject(withTimeout(background, 0)[0].err()) });
+    Server.prototype.register = register;
+    using client = clientOf(served.address);
+    await expect(client.unary("question")).rejects.toMatchObject({ code: 4 });
+    expect(unhandled).not.toHaveBeenCalled();
+  });
+});
+
+describe("a server without the interceptor", () => {
+  it("calls its handlers as ever", async () => {
+    const seen: unknown[] = [];
+    await using served = await serveEcho(
+      { Unary: (_call, callback) => (seen.push(exchangeIn(current())), callback(null, "answer")) },
+      null,
+    );
+    using client = clientOf(served.address);
+    expect(await client.unary("question")).toBe("answer");
+    expect(seen).toEqual([undefined]);
+  });
+});
+
+describe("whether a handler still works", () => {
+  /** Calls, and tells the call as the server sees it once its handler runs. */
+  async function served(
+    handlers: (served: (call: ServedCall) => void) => Handlers,
+    call: (client: EchoCalls) => Promise<unknown>,
+    check: (served: ServedCall, cancel: () => void) => Promise<void>,
+  ): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<ServedCall>();
+    await using server = await serveEcho(handlers(resolve));
+    using client = clientOf(server.address);
+    const [ctx, cancel] = withCancel(background);
+    const over = run(ctx, () => call(client)).catch(() => {});
+    await check(await promise, () => cancel());
+    await over;
+  }
+
+  const here = (): ServedCall => exchangeIn(current())!.response as ServedCall;
+
+  /** The call is over for its client, and the server has noticed. */
+  async function left(ctx: ReturnType<typeof current>, cancel: () => void): Promise<void> {
+    cancel();
+    await vi.waitUntil(() => ctx.err() !== undefined);
+  }
+
+  it("that calls back is known when it does, though its client has left", async () => {
+    const go = Promise.withResolvers<void>();
+    let ctx = background;
+    await served(
+      (tell) => ({
+        Unary: (_call, callback) => {
+          ctx = current();
+          tell(here());
+          void go.promise.then(() => callback(null, "answer"));
+        },
+      }),
+      (client) => client.unary("question"),
+      async (call, cancel) => {
+        await left(ctx, cancel);
+        const handled = call.onceHandled();
+        expect(await Promise.race([handled, "still works"])).toBe("still works");
+        go.resolve();
+        await handled;
+        expect(call.onceHandled()).toBeUndefined();
+      },
+    );
+  });
+
+  it.each(KINDS)(
+    "that is async is known when its promise settles, though its client has left: %s",
+    async (_kind, call) => {
+      const go = Promise.withResolvers<void>();
+      let ctx = background;
+      await served(
+        (tell) =>
+          handlersOf(async () => {
+            ctx = current();
+            tell(here());
+            await go.promise;
+          }),
+        call,
+        async (servedCall, cancel) => {
+          await left(ctx, cancel);
+          const handled = servedCall.onceHandled();
+          expect(await Promise.race([handled, "still works"])).toBe("still works");
+          go.resolve();
+          await handled;
+          expect(servedCall.onceHandled()).toBeUndefined();
+        },
+      );
+    },
+  );
+
+  it("that streams is known when its stream ends, or is destroyed as its client has left", async () => {
+    for (const ends of [true, false]) {
+      let ctx = background;
+      const go = Promise.withResolvers<void>();
+      await served(
+        (tell) => ({
+          ServerStream: (call) => {
+            ctx = current();
+            tell(here());
+            if (ends) void go.promise.then(() => call.end());
+          },
+        }),
+        (client) => client.serverStream("question"),
+        async (call, cancel) => {
+          const handled = call.onceHandled();
+          expect(await Promise.race([handled, "still works"])).toBe("still works");
+          if (ends) go.resolve();
+          else await left(ctx, cancel);
+          await handled;
+        },
+      );
+    }
+  });
+
+  it("that has let go of its callback, as its client has left, is known when that is collected", async () => {
+    const collected = Promise.withResolvers<void>();
+    await using server = await serveEcho({
+      Unary: (call) => {
+        const served = new WeakRef(here());
+        // As many do: whoever has gone needs no answer.
+        call.once("cancelled", () => setImmediate(() => void served.deref()!.onceHandled()!.then(collected.resolve)));
+        ran.resolve();
+      },
+    });
+    const ran = Promise.withResolvers<void>();
+    using client = clientOf(server.address);
+    const [ctx, cancel] = withCancel(background);
+    const failed = run(ctx, () => client.unary("question")).catch(() => {});
+    await ran.promise;
+    cancel();
+    await failed;
+    const collecting = setInterval(() => globalThis.gc!(), 20);
+    await collected.promise;
+    clearInterval(collecting);
+  });
+});
