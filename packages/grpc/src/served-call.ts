@@ -280,6 +280,8 @@ export class ServedCall extends ServerInterceptingCall implements Listener, Exch
     leaveTraffic(exchange);
     const status = this.#status;
     if (status === undefined && this.#incoming !== undefined) this.#incoming.rpc.code = "CANCELLED";
+    const handled = exchange.isTracked ? this.onceHandled() : undefined;
+    if (handled !== undefined) exchange.track(handled);
     exchange.end({
       isDelivered: status !== undefined,
       status: status === undefined ? undefined : httpStatusOf(status),

@@ -120,6 +120,40 @@ describe("a server without the interceptor", () => {
   });
 });
 
+describe("a handler that works on after its call", () => {
+  const BUSY = { code: 14 };
+
+  it.each(KINDS)("counts against the concurrency until its promise settles: %s", async (_kind, call) => {
+    const go = Promise.withResolvers<void>();
+    const options = { maxTimeout: 50, admission: { concurrency: 1, queue: 0 } };
+    await using served = await serveEcho(
+      handlersOf(() => go.promise),
+      options,
+    );
+    using client = clientOf(served.address);
+    await expect(call(client)).rejects.toMatchObject({ code: 4 });
+    await expect(call(client)).rejects.toMatchObject(BUSY);
+    go.resolve();
+    await new Promise(setImmediate);
+    await expect(call(client)).rejects.toMatchObject({ code: 4 });
+  });
+
+  it("counts against the concurrency until it calls back", async () => {
+    const late = new EventEmitter();
+    const options = { maxTimeout: 50, admission: { concurrency: 1, queue: 0 } };
+    await using served = await serveEcho(
+      { Unary: (_call, callback) => void late.once("answer", () => callback(null, "late")) },
+      options,
+    );
+    using client = clientOf(served.address);
+    await expect(client.unary("one")).rejects.toMatchObject({ code: 4 });
+    await expect(client.unary("two")).rejects.toMatchObject(BUSY);
+    late.emit("answer");
+    await new Promise(setImmediate);
+    await expect(client.unary("three")).rejects.toMatchObject({ code: 4 });
+  });
+});
+
 describe("whether a handler still works", () => {
   /** Calls, and tells the call as the server sees it once its handler runs. */
   async function served(

@@ -1,5 +1,5 @@
 import { isSpanContextValid, trace } from "@opentelemetry/api";
-import { callable, type Context, current, hasDeadline, type Key, refuseUnknown } from "@throughline/context";
+import { callable, type Context, current, hasDeadline, type Key, refuseUnknown, traceId } from "@throughline/context";
 
 /** A key for values of whatever type. */
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -19,7 +19,7 @@ const ACTION = "make log fields";
 
 /**
  * A function that tells what the context of the moment has for a log entry: `trace_id`, `span_id` and `trace_flags` (OpenTelemetry's names for
- * logs that are not its own), `deadline_left_ms`, and the listed values. For pino: `pino({ mixin: logFields() })`.
+ * logs that are not its own; the first of a request without a span too), `deadline_left_ms`, and the listed values. For pino: `pino({ mixin: logFields() })`.
  *
  * @throws TypeError if an option is wrong
  */
@@ -34,9 +34,10 @@ export function logFields(options: LogFieldsOptions = {}): () => Record<string, 
   return () => {
     const ctx = current();
     const fields: Record<string, unknown> = {};
+    const id = traceId(ctx);
+    if (id !== undefined) fields["trace_id"] = id;
     const span = trace.getSpanContext(ctx);
     if (span !== undefined && isSpanContextValid(span)) {
-      fields["trace_id"] = span.traceId;
       fields["span_id"] = span.spanId;
       fields["trace_flags"] = span.traceFlags.toString(16).padStart(2, "0");
     }

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 
-import { type ProxyTracerProvider, trace } from "@opentelemetry/api";
+import { propagation, type ProxyTracerProvider, type TextMapPropagator, trace } from "@opentelemetry/api";
+import { TraceContextPropagator } from "@throughline/context";
 
 import { logFailures } from "./failure-log.ts";
 import type { TelemetrySettings } from "./options.ts";
@@ -14,10 +15,15 @@ export function setUp(settings: TelemetrySettings): void {
   const file = process.env["OTEL_CONFIG_FILE"];
   if (file) setUpFromFile(file, sdk);
   else withEnvironment(withLogger(environment), () => setUpFromEnvironment(settings));
-  if (isSetUp("propagation")) addPropagators(propagators);
+  if (isSetUp("propagation")) addPropagators([...strict(), ...propagators]);
   if (!isSetUp("trace")) return;
   const proxy = trace.getTracerProvider() as ProxyTracerProvider;
   proxy.setDelegate(new ProcessingTracerProvider(proxy.getDelegate(), spanProcessors));
+}
+
+/** OpenTelemetry's own propagator takes in what W3C has senders and receivers drop: ours reads and writes the same headers after it, if it is there. */
+function strict(): readonly TextMapPropagator[] {
+  return propagation.fields().includes("traceparent") ? [new TraceContextPropagator()] : [];
 }
 
 /** Sets the logger of OpenTelemetry's own failures. One that was set before stays. */

@@ -91,6 +91,8 @@ export class ServedCall implements ExchangeResponse {
 
   #end(code: number, isDelivered: boolean): void {
     this.#rpc.code ??= written(codeName(code), this.#rpc);
+    const handled = this.#exchange.isTracked ? this.onceHandled() : undefined;
+    if (handled !== undefined) this.#exchange.track(handled);
     this.#exchange.end({ isDelivered, status: isDelivered ? httpStatusOf(code) : undefined });
   }
 }
