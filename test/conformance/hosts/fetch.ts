@@ -67,7 +67,6 @@ export const onHono: Host["listener"] = (handler, setup) => {
 };
 
 export const onH3: Host["listener"] = (handler, setup) => {
-  const envs = new WeakMap<Request, Env>();
   const app = new H3({
     silent: true,
     async onError(error, event) {
@@ -81,10 +80,10 @@ export const onH3: Host["listener"] = (handler, setup) => {
   const item = itemOf((request, env) => respond(handler, request, env, false), setup);
   app.all("/items/:id", (event) => {
     setRoute("/items/:id");
-    return item(event.req, envs.get(event.req)!);
+    return item(event.req, (event.req as Request & { env: Env }).env);
   });
   return listenerOf(
-    requestContext((request: Request, env: Env) => (envs.set(request, env), app.fetch(request)), setup.options),
+    requestContext((request: Request, env: Env) => app.fetch(Object.assign(request, { env })), setup.options),
     setup.onError,
   );
 };

@@ -31,7 +31,8 @@ function onceOver(res: ServerResponse, callback: () => void): void {
     isOver = true;
     callback();
   };
-  for (const event of ["finish", "end", "close"]) res.on(event, over);
+  // A tick later, as Node 22 emits `finish` before it has the response say that it is ended.
+  for (const event of ["finish", "end", "close"]) res.on(event, () => process.nextTick(over));
 }
 
 /** What is open on a connection: one listener for all, as thousands of requests may come over it. */

@@ -171,7 +171,9 @@ class Http1Reply extends NodeReply<IncomingMessage, ServerResponse> {
 
   get isDelivered(): boolean {
     const { req, res } = this;
-    return res.writableFinished || (!hasConnection(req) && res.writableEnded);
+    // One that is destroyed before it is out may claim on Node 22 to have finished.
+    if (res.writableFinished) return res.errored == null;
+    return !hasConnection(req) && res.writableEnded;
   }
 
   onceClosed(callback: () => void): void {
