@@ -117,7 +117,10 @@ describe.each(hosts)("on $name, after a deadline that was answered for a handler
         if (isWhole) stream.end("x".repeat(size));
         else stream.write("x".repeat(size));
         const [head] = (await once(stream, "response")) as [http2.IncomingHttpHeaders & http2.IncomingHttpStatusHeader];
-        const text = (await stream.setEncoding("utf8").toArray()).join("");
+        // Not by iteration: it fails where the reset comes together with the end of the answer, of which nothing is missing.
+        let text = "";
+        stream.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
+        await once(stream, "end");
         // Though its body may not be ended.
         if (!stream.destroyed) await once(stream, "close");
         return [head[":status"], head[":status"] === 200 ? text : undefined];
