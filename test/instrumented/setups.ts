@@ -4,7 +4,7 @@ export interface Setup {
   readonly instrumentations: readonly ("http" | "express" | "koa")[];
   /** How the framework is loaded: instrumentations patch what is required; what is imported only with a hook, which nobody has here. */
   readonly loadedBy?: "import";
-  /** The context manager: OpenTelemetry's own, unless one is named. */
+  /** The context manager that was set up: OpenTelemetry's own, unless one is named. */
   readonly manager?: "rewriting" | "none";
   /** Who makes the SERVER span and who measures the request, by the names of their scopes: we do, unless somebody is named. */
   readonly spanOf?: string;
@@ -39,6 +39,30 @@ export const setups: Readonly<Record<string, Setup>> = {
     instrumentations: [],
     manager: "rewriting",
     spanOf: "around",
+  },
+  "node:http, http instrumented, without a context manager": {
+    framework: "node:http",
+    instrumentations: ["http"],
+    manager: "none",
+    ...byHttp,
+  },
+  "Express, http and Express instrumented, without a context manager": {
+    framework: "Express",
+    instrumentations: ["http", "express"],
+    manager: "none",
+    ...byHttp,
+  },
+  "Koa, http instrumented, without a context manager": {
+    framework: "Koa",
+    instrumentations: ["http"],
+    manager: "none",
+    ...byHttp,
+  },
+  "a fetch handler, http instrumented, without a context manager": {
+    framework: "fetch",
+    instrumentations: ["http"],
+    manager: "none",
+    ...byHttp,
   },
   "Express, without a context manager": { framework: "Express", instrumentations: [], manager: "none" },
   "Koa, without a context manager": { framework: "Koa", instrumentations: [], manager: "none" },

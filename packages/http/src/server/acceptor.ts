@@ -15,6 +15,7 @@ import { type Budget, callersBudget, lesser } from "../deadline/inbound-deadline
 import type { InvalidDeadline } from "../errors.ts";
 import { watchUpgrades } from "../node/upgrades.ts";
 import { httpMetadata } from "../telemetry/otel-keys.ts";
+import { ensureContextManager } from "../telemetry/registered.ts";
 import { countInvalid, ServerMeasurement } from "../telemetry/server-metrics.ts";
 import { ServerSpan, serverSpanOf } from "../telemetry/server-span.ts";
 import { extractTrace } from "../telemetry/trace-context.ts";
@@ -59,6 +60,7 @@ export function exchangeOf(request: object): Exchange | undefined {
 /** Checks the options once; what it returns is called for every request. */
 export function acceptor(options: ServerOptions = {}): Acceptor {
   const settings = serverSettings(options);
+  ensureContextManager();
   watchUpgrades(
     (request, mayTrust) => stripUntrusted(request, mayTrust ? settings : { ...settings, trust: undefined }),
     settings.trust !== undefined,

@@ -1,4 +1,11 @@
-import { type Context as OtelContext, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import {
+  type Context as OtelContext,
+  type Span,
+  type SpanContext,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from "@opentelemetry/api";
 import {
   ATTR_CLIENT_ADDRESS,
   ATTR_ERROR_TYPE,
@@ -172,7 +179,17 @@ export function serverSpanOf(ctx: OtelContext): Span | undefined {
   // Only spans that are recorded tell their kind.
   const isServer = span.kind === SpanKind.SERVER || span.attributes?.["sentry.kind"] === "server";
   const isOurs = span.instrumentationScope?.name === SCOPE;
-  return isServer && !isOurs && span.isRecording() ? span : undefined;
+  return (isServer || isInside(span)) && !isOurs && span.isRecording() ? span : undefined;
+}
+
+/**
+ * Whether a framework, Next.js for one, is already inside its own SERVER span where it calls us: it has another one active. Those of instrumentations
+ * tell nothing of that: that of Express makes spans without any of HTTP's around them.
+ */
+function isInside(span: MarkedSpan): boolean {
+  const { kind, parentSpanContext: parent, instrumentationScope: scope } = span;
+  if (kind !== SpanKind.INTERNAL || parent === undefined || parent.isRemote === true) return false;
+  return scope?.name.startsWith("@opentelemetry/instrumentation-") !== true;
 }
 
 /** What spans of SDKs have besides what the API says. */
@@ -180,6 +197,7 @@ type MarkedSpan = Span & {
   readonly kind?: SpanKind;
   readonly attributes?: Readonly<Record<string, unknown>>;
   readonly instrumentationScope?: { readonly name: string };
+  readonly parentSpanContext?: SpanContext;
   readonly _sentryRootSpan?: MarkedSpan;
 };
 

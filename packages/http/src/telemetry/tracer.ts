@@ -1,5 +1,7 @@
 import { ProxyTracerProvider, type Tracer, type TracerProvider, trace } from "@opentelemetry/api";
 
+import { warnOfOtherApi } from "./registered.ts";
+
 /** What the API hands out where no SDK has been set up. */
 const nothing = new ProxyTracerProvider().getDelegate();
 
@@ -15,7 +17,10 @@ let known: { readonly provider: TracerProvider; readonly tracer: Tracer } | unde
 export function tracer(): Tracer | undefined {
   const global = trace.getTracerProvider();
   const provider = global instanceof ProxyTracerProvider ? global.getDelegate() : global;
-  if (provider === nothing) return undefined;
+  if (provider === nothing) {
+    warnOfOtherApi();
+    return undefined;
+  }
   if (known?.provider !== provider) known = { provider, tracer: provider.getTracer(SCOPE) };
   return known.tracer;
 }
