@@ -44,12 +44,13 @@ export function createFetch({ fetch: given, retry = false, ...options }: FetchOp
   const settings = clientSettings(options, "create a fetch");
   const send = sendingOf(retry);
 
-  return async function fetch(...args: FetchArguments): Promise<Response> {
+  // Of the length that `fetch` has.
+  return async function fetch(input, ...[init]): Promise<Response> {
     const bare = given ?? globalThis.fetch;
-    const call = new Call(...(args as Required<FetchArguments>));
+    const call = new Call(input, init);
     const ctx = call.ctx ?? current();
     // Telemetry's own traffic is not to be cut short by the deadline of whoever happened to trigger it.
-    if (isSuppressed(ctx)) return bare(...(args as Parameters<typeof bare>));
+    if (isSuppressed(ctx)) return bare(input, init as RequestInit);
     const timeout = call.timeout === undefined ? settings.timeout : remainingTime(call.timeout, "fetch");
     const [callCtx, cancel] = limitedTo(ctx, timeout);
     const options = { callCtx, headCtx: callCtx, fetch: bare, settings, number: 1 };
