@@ -38,10 +38,10 @@ function wrong({ hops }: Place, arrivals: readonly Arrival[], send: SendOptions,
 }
 
 /** Of a place, what a sender goes to. */
-function reached({ where, hops }: Place, { isStrict, isStayingPut }: Sender): Place {
-  const refused = isStrict ? hops.findIndex(({ address }) => address.includes("@")) : -1;
-  const followed = refused < 0 ? hops : hops.slice(0, refused);
-  return { where, hops: isStayingPut ? followed.slice(0, 1) : followed };
+function reached({ where, hops }: Place, { refusesUsers }: Sender): Place {
+  const first = refusesUsers === "redirected" ? 1 : 0;
+  const refused = hops.findIndex(({ address }, index) => index >= first && address.includes("@"));
+  return { where, hops: refusesUsers === undefined || refused < 0 ? hops : hops.slice(0, refused) };
 }
 
 describe.each([

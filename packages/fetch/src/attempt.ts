@@ -35,7 +35,7 @@ const observed = new WeakSet<object>();
 /** Where undici keeps the dispatcher of all calls that name none. */
 const GLOBAL_DISPATCHER = Symbol.for("undici.globalDispatcher.1");
 
-/** Calls whose end cannot be seen are over when their response is collected. */
+/** What is stopped when a response is collected: calls whose end cannot be seen, and listeners on the caller's own signal, as `fetch` has them. */
 const collected = new FinalizationRegistry<Stoppable>((call) => call.stop());
 
 /**
@@ -61,6 +61,8 @@ class FetchCall implements CallObserver, EndObserver, OutgoingRequest, Stoppable
   #reject: ((error: unknown) => void) | undefined;
   #undici!: UndiciCall;
   #links: Stoppable[] = [];
+  /** Listens to the caller's own signal, also when all has arrived: what was not read by then is aborted as well. */
+  #own: Stoppable | undefined;
   #isOver = false;
   /** Whether no redirect may be followed, as a wrapped fetch that is not known to be undici's would take along what is for this origin only. */
   #isManual = false;
@@ -155,9 +157,13 @@ class FetchCall implements CallObserver, EndObserver, OutgoingRequest, Stoppable
     const signal = this.#signal;
     if (signal?.aborted) return this.#controller.abort(signal.reason);
     if (signal !== undefined) {
-      const aborted = (): void => this.refuse(signal.reason, true);
+      const controller = this.#controller;
+      const aborted = (): void => {
+        controller.abort(signal.reason);
+        this.refuse(signal.reason, true);
+      };
       signal.addEventListener("abort", aborted, { once: true });
-      this.#links.push({ stop: () => signal.removeEventListener("abort", aborted) });
+      this.#own = { stop: () => signal.removeEventListener("abort", aborted) };
     }
     if (canEnd(callCtx)) this.#links.push(onEnd(callCtx, this));
     if (headCtx !== callCtx) this.#links.push(onEnd(headCtx, this));
@@ -184,7 +190,8 @@ class FetchCall implements CallObserver, EndObserver, OutgoingRequest, Stoppable
     this.#options.arrived?.();
   }
 
-  over(): void {
+  over(error?: unknown): void {
+    if (error !== undefined) this.#own?.stop();
     this.#end();
   }
 
@@ -213,10 +220,11 @@ class FetchCall implements CallObserver, EndObserver, OutgoingRequest, Stoppable
     } else {
       this.arrived();
       undici.outbound.response(response?.status);
-      unmarked(response);
+      if (isObject(response)) unmarked(response);
     }
     if (this.#isManual && isRedirect(response)) return this.#redirected(response);
     this.#reject = undefined;
+    if (this.#own !== undefined && isObject(response)) collected.register(response, this.#own);
     if (undici.isObserved) undici.responded();
     else this.#notObserved(response);
     return response;
@@ -261,7 +269,7 @@ class FetchCall implements CallObserver, EndObserver, OutgoingRequest, Stoppable
     }
     // The span is over; what else holds of the call goes on, as its body may still be read.
     undici.outbound.end();
-    if (this.#isOver || typeof response !== "object" || response === null) return undici.over();
+    if (this.#isOver || !isObject(response)) return undici.over();
     collected.register(response, this);
   }
 
@@ -272,6 +280,11 @@ class FetchCall implements CallObserver, EndObserver, OutgoingRequest, Stoppable
     this.#undici.over(error, this.isGivenUp);
     throw error;
   }
+}
+
+/** A double may be anything. */
+function isObject(response: unknown): response is object {
+  return typeof response === "object" && response !== null;
 }
 
 /** Gives up the body of a response that the caller does not get. */

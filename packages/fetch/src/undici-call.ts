@@ -50,6 +50,8 @@ export class UndiciCall {
   readonly #request: OutgoingRequest;
   readonly #settings: ClientSettings;
   readonly #observer: CallObserver;
+  /** The headers that its client writes into it: undici makes each request of these, those that redirects lead to as well. */
+  readonly #written: Pairs;
   /** What undici is sending; not kept when that is over, as undici may keep it for longer. */
   #sent: UndiciRequest | undefined;
   /** Whether the client has its response: the call is over with the body of that. */
@@ -83,6 +85,7 @@ export class UndiciCall {
     this.#isDeferred = mayBeObserved && othersListen();
     this.outbound = OutboundCall.begin(ctx, request, settings, this.#isDeferred ? "deferred" : "now");
     this.outbound.owner = this;
+    this.#written = this.outbound.headers;
   }
 
   /** Sends it. A request that undici makes at once belongs to it. */
@@ -106,24 +109,24 @@ export class UndiciCall {
 
   /** Whether a request that undici makes while the call is sent belongs to it: a wrapped fetch may make others first, such as for a token. */
   sends(request: UndiciRequest): boolean {
-    return this.outbound.headers.length === 0 || this.carriedBy(request) || this.#isFor(request);
+    return this.#written.length === 0 || this.#isCarriedBy(request) || this.#isFor(request);
   }
 
   /** Whether a request that is made in its context belongs to it: not what a wrapped fetch or a dispatcher sends for a purpose of its own. */
   owns(request: UndiciRequest): boolean {
     if (this.#isOver) return false;
-    return this.#isRedirecting || this.carriedBy(request) || (!this.isObserved && this.#isFor(request));
+    return this.#isRedirecting || this.#isCarriedBy(request) || (!this.isObserved && this.#isFor(request));
   }
 
   /** Whether a request that is made elsewhere, as it had to wait for a connection, belongs to it: by its headers, or by its address if it has none. */
   waitsFor(request: UndiciRequest): boolean {
-    return this.outbound.headers.length > 0 ? this.carriedBy(request) : !this.isObserved && this.#isFor(request);
+    return this.#written.length > 0 ? this.#isCarriedBy(request) : !this.isObserved && this.#isFor(request);
   }
 
-  /** Whether the request has a header of the call's. */
-  carriedBy({ headers: raw }: UndiciRequest): boolean {
+  /** Whether the request has a header that was written into the call. */
+  #isCarriedBy({ headers: raw }: UndiciRequest): boolean {
     if (!Array.isArray(raw)) return false;
-    return this.outbound.headers.some(([name, value]) =>
+    return this.#written.some(([name, value]) =>
       raw.some((each, index) => index % 2 === 1 && each === value && isNamed(raw[index - 1], name)),
     );
   }
@@ -147,8 +150,7 @@ export class UndiciCall {
 
   #first(request: UndiciRequest): void {
     const { outbound } = this;
-    const before = outbound.headers;
-    if (isTracedBy(request.headers, before)) outbound.leaveTrace();
+    if (isTracedBy(request.headers, this.#written)) outbound.leaveTrace();
     else if (this.#isDeferred) outbound.startSpan();
     this.#isDeferred = false;
     // A wrapped fetch or a dispatcher may send it elsewhere, as a cache does which knows a redirect.
@@ -158,11 +160,11 @@ export class UndiciCall {
       } catch (error) {
         // The time is up. What is in the middle of being sent cannot be aborted yet, and must not be sent without a deadline.
         const { header } = this.#settings.dialect;
-        outbound.headers = before.filter(([name]) => name === header);
+        outbound.headers = this.#written.filter(([name]) => name === header);
         queueMicrotask(() => this.#observer.refuse(error));
       }
     }
-    this.#rewrite(request, before, outbound.headers);
+    this.#rewrite(request, outbound.headers);
   }
 
   #another(request: UndiciRequest): void {
@@ -173,16 +175,16 @@ export class UndiciCall {
       this.outbound = before.redirected(request.method, urlOf(request));
     } catch (error) {
       // The next service must not be called without a deadline because the time is up.
-      this.#rewrite(request, before.headers, []);
+      this.#rewrite(request, []);
       return this.#observer.refuse(error);
     }
-    if (isTracedBy(request.headers, before.headers)) this.outbound.leaveTrace();
-    this.#rewrite(request, before.headers, this.outbound.headers);
+    if (isTracedBy(request.headers, this.#written)) this.outbound.leaveTrace();
+    this.#rewrite(request, this.outbound.headers);
   }
 
-  /** Has a request carry other headers in the place of some. */
-  #rewrite(request: UndiciRequest, before: Pairs, after: Pairs): void {
-    if (before === after || rewrite(request, before, after)) return;
+  /** Has a request carry these headers in the place of those that were written into the call. */
+  #rewrite(request: UndiciRequest, headers: Pairs): void {
+    if (headers === this.#written || rewrite(request, this.#written, headers)) return;
     const error = new Error("Cannot send a request on: its headers cannot be changed for where it leads");
     queueMicrotask(() => this.#observer.refuse(error));
   }
@@ -241,8 +243,9 @@ export class UndiciCall {
   }
 }
 
+/** Where it goes. A path is no more than that, even if it begins as a host does; only a proxy is given a whole address. */
 function urlOf({ origin, path }: UndiciRequest): URL {
-  return new URL(path, origin);
+  return new URL(path.startsWith("/") ? `${new URL(origin).origin}${path}` : path, origin);
 }
 
 function isDropped(error: unknown): boolean {
@@ -324,17 +327,22 @@ function isNamed(name: unknown, wanted: string): boolean {
   return typeof name === "string" && name.length === wanted.length && name.toLowerCase() === wanted;
 }
 
-/** Has a request carry other headers in the place of some, as far as they differ; false if it cannot be made to. */
+/** Has a request carry other headers in the place of some, and of any of the same name, as far as they differ; false if it cannot be made to. */
 function rewrite(request: UndiciRequest, before: Pairs, after: Pairs): boolean {
   const raw = request.headers;
   if (!Array.isArray(raw)) return before.length === 0;
-  for (const [name, value] of without(before, after)) {
-    for (let index = raw.length - 2; index >= 0; index -= 2) {
-      if (isNamed(raw[index], name) && raw[index + 1] === value) raw.splice(index, 2);
-    }
-  }
-  for (const [name, value] of without(after, before)) request.addHeader(name, value);
+  const added = without(after, before);
+  for (const [name, value] of without(before, after)) remove(raw, name, value);
+  for (const [name] of added) remove(raw, name);
+  for (const [name, value] of added) request.addHeader(name, value);
   return true;
+}
+
+/** @param value any, unless given */
+function remove(raw: unknown[], name: string, value?: string): void {
+  for (let index = raw.length - 2; index >= 0; index -= 2) {
+    if (isNamed(raw[index], name) && (value === undefined || raw[index + 1] === value)) raw.splice(index, 2);
+  }
 }
 
 function without(pairs: Pairs, others: Pairs): Pairs {

@@ -1,5 +1,12 @@
-import { afterFunc, type CancelFunc, type Context, current, isSuppressed } from "@throughline/context";
-import { type ClientOptions, type ClientSettings, clientSettings, OUTCOME_HEADER } from "@throughline/http";
+import { afterFunc, type Context, current, isSuppressed } from "@throughline/context";
+import {
+  callIn,
+  type ClientOptions,
+  type ClientSettings,
+  clientSettings,
+  type OutboundCall,
+  OUTCOME_HEADER,
+} from "@throughline/http";
 
 import { headerIn, type HeaderList, withHeaders } from "./header-list.ts";
 import { type CallObserver, UndiciCall } from "./undici-call.ts";
@@ -47,11 +54,20 @@ export function contextInterceptor(
   return <D extends (options: never, handler: never) => boolean>(dispatch: D, origin?: string | null): D => {
     const send = dispatch as unknown as Dispatch;
     const intercepted: Dispatch = (request, handler) => {
-      const ctx = current();
+      const ctx = callerOf(current());
       return isSuppressed(ctx) ? send(request, handler) : sendUnder(ctx, send, request, handler, settings, origin);
     };
     return intercepted as unknown as D;
   };
+}
+
+/** The contexts in which requests were asked for. */
+const callers = new WeakMap<OutboundCall, Context>();
+
+/** What redirects or retries asks for the next request in the context of the last one, of which the time is its own. */
+function callerOf(ctx: Context): Context {
+  const before = callIn(ctx);
+  return (before && callers.get(before)) ?? ctx;
 }
 
 function sendUnder(
@@ -73,6 +89,7 @@ function sendUnder(
   let followed: Followed | undefined;
   try {
     const call = new UndiciCall(whole, outgoing, settings, NO_OBSERVER, false, true);
+    callers.set(call.outbound, ctx);
     const made = (followed = new Followed(whole, cancel, call, handler));
     const headers = withHeaders(request.headers, call.outbound.headers);
     const isFree = call.send(() => send({ ...request, headers }, made));
@@ -104,7 +121,7 @@ function urlOf({ origin, path }: DispatchOptions, pooled: string | null | undefi
 /** Follows a request to its end, which may come before it is even started. */
 class Followed implements Handler {
   readonly #ctx: Context;
-  readonly #cancel: CancelFunc;
+  readonly #cancel: () => void;
   readonly #call: UndiciCall;
   readonly #handler: Handler;
   readonly #stop: () => boolean;
@@ -113,7 +130,7 @@ class Followed implements Handler {
   #isOver = false;
   #hasFailed = false;
 
-  constructor(ctx: Context, cancel: CancelFunc, call: UndiciCall, handler: Handler) {
+  constructor(ctx: Context, cancel: () => void, call: UndiciCall, handler: Handler) {
     this.#ctx = ctx;
     this.#cancel = cancel;
     this.#call = call;
