@@ -3,13 +3,14 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 
 import { background, type Context, createKey, run, withTimeout, withValue } from "@throughline/context";
 import { declare, parseGrpcTimeout, textCodec } from "@throughline/http";
-import { Agent, type Dispatcher, fetch as undiciFetch, interceptors, RetryAgent } from "undici";
+import { Agent, type Dispatcher, fetch as undiciFetch, interceptors, request, RetryAgent } from "undici";
 import * as undici7 from "undici7";
 import { describe, expect, it, vi } from "vitest";
 
 import { atEnd, cleanUpAfterEach, serve } from "../../../test/support/loopback.ts";
 import { recordSpans } from "../../../test/support/spans.ts";
 import { type ContextFetch, createFetch } from "./create-fetch.ts";
+import { contextInterceptor } from "./undici-interceptor.ts";
 
 cleanUpAfterEach();
 
@@ -190,6 +191,24 @@ describe("a wrapped fetch that asks for a token first", () => {
     expect(own.seen[0]!.tenant).toBe("acme");
     expect([...tokens.seen, ...stranger.seen].filter((each) => each.tenant !== undefined)).toEqual([]);
     expect(stranger.seen[0]!.left).toBeGreaterThan(50_000);
+  });
+});
+
+describe("the interceptor, with a timeout", () => {
+  it.each([
+    ["redirects", interceptors.redirect({ maxRedirections: 2 }), 302],
+    ["tries again", interceptors.retry({ minTimeout: 1, statusCodes: [503] }), 503],
+  ])("has each request of what %s be a call of its own", async (_does, composed, status) => {
+    const { url, seen } = await watched((_req, res) => {
+      if (seen.length === 1) res.writeHead(status, { location: "/found", "retry-after": "0" }).end();
+      else res.end("ok");
+    });
+    const dispatcher = new Agent().compose(contextInterceptor({ timeout: "30s" }), composed);
+    atEnd(() => dispatcher.destroy());
+    const { body } = await calling(() => request(url, { dispatcher }));
+
+    expect(await body.text()).toBe("ok");
+    expect(seen.map(({ left }) => Math.ceil(left! / 1000))).toEqual([30, 30]);
   });
 });
 

@@ -42,8 +42,7 @@ type Dispatch = (options: DispatchOptions, handler: Handler) => boolean;
  * (which undici's `fetch` gives as the cause of its own).
  *
  * Compose it first: `new Agent().compose(contextInterceptor(), interceptors.redirect(), interceptors.retry())`. The last is the outermost: whoever
- * redirects or retries then has each of its requests told what may go where, and what is left by then. In the other order a redirect would take along
- * what was meant for the first origin.
+ * redirects or retries then has each of its requests told what may go where, and what is left by then.
  *
  * @throws TypeError, RangeError if an option is wrong
  */
