@@ -38,10 +38,10 @@ function wrong({ hops }: Place, arrivals: readonly Arrival[], send: SendOptions,
 }
 
 /** Of a place, what a sender goes to. */
-function reached({ where, hops }: Place, { isStrict }: Sender): Place {
-  const from = isStrict === "when redirected" ? 1 : 0;
-  const refused = isStrict ? hops.findIndex(({ address }, index) => index >= from && address.includes("@")) : -1;
-  return { where, hops: refused < 0 ? hops : hops.slice(0, refused) };
+function reached({ where, hops }: Place, { refusesUsers }: Sender): Place {
+  const first = refusesUsers === "redirected" ? 1 : 0;
+  const refused = hops.findIndex(({ address }, index) => index >= first && address.includes("@"));
+  return { where, hops: refusesUsers === undefined || refused < 0 ? hops : hops.slice(0, refused) };
 }
 
 describe.each([

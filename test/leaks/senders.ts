@@ -14,8 +14,8 @@ type Fetch = typeof globalThis.fetch;
 /** A way to send a context along, over redirects too. */
 export interface Sender {
   readonly name: string;
-  /** Whether it goes to no address with a user's name in it. */
-  readonly isStrict?: boolean | "when redirected";
+  /** Whether it goes to no address with a user's name in it, or follows no redirect to one. */
+  readonly refusesUsers?: "always" | "redirected";
   /** Calls an address, and reads the answer to its end. */
   make(options: ClientOptions): (url: string) => Promise<unknown>;
 }
@@ -63,10 +63,10 @@ function throughAxiosFetch(options: ClientOptions): (url: string) => Promise<unk
 }
 
 export const senders: readonly Sender[] = [
-  { name: "createFetch", isStrict: true, make: (options) => throughFetch(options) },
-  { name: "a fetch with the interceptor", isStrict: true, make: throughDispatcher },
+  { name: "createFetch", refusesUsers: "always", make: (options) => throughFetch(options) },
+  { name: "a fetch with the interceptor", refusesUsers: "always", make: throughDispatcher },
   { name: "request of undici 8", make: throughRequest(undici8) },
   { name: "request of undici 7", make: throughRequest(undici7 as unknown as typeof undici8) },
   { name: "axios over node:http", make: throughAxios },
-  { name: "axios over fetch", isStrict: "when redirected", make: throughAxiosFetch },
+  { name: "axios over fetch", refusesUsers: "redirected", make: throughAxiosFetch },
 ];

@@ -29,10 +29,13 @@ export interface AttemptOptions {
 /** Ways to send that undici's channels do not show, as was seen: a function of another make, or with a dispatcher that mocks. */
 const unobservable = new WeakMap<object, WeakSet<object>>();
 
+/** Those that undici's channels have shown to send by it: wherever that leads, the headers of each hop can be chosen. */
+const observed = new WeakSet<object>();
+
 /** Where undici keeps the dispatcher of all calls that name none. */
 const GLOBAL_DISPATCHER = Symbol.for("undici.globalDispatcher.1");
 
-/** Calls whose end cannot be seen are over when their response is collected. */
+/** What is stopped when a response is collected: calls whose end cannot be seen, and listeners on the caller's own signal, as `fetch` has them. */
 const collected = new FinalizationRegistry<Stoppable>((call) => call.stop());
 
 /**
@@ -48,16 +51,21 @@ export function attempt(options: AttemptOptions, call: Call, over: () => void): 
 
 class FetchCall implements CallObserver, EndObserver, OutgoingRequest, Stoppable {
   readonly #options: AttemptOptions;
-  readonly #call: Call;
   readonly #over: () => void;
-  /** Settles the promise of the caller, and is let go of then, as the response is collected only if nothing leads to it. */
-  #result: PromiseWithResolvers<Response> | undefined = Promise.withResolvers<Response>();
-  readonly #signal: AbortSignal | undefined;
+  /** Not kept when it is over: a connection remembers the context that it was made in, and by that this object. */
+  #call: Call | undefined;
+  #signal: AbortSignal | undefined;
   /** Aborts what is sent; `undefined` where nothing can end it but the caller's own signal. */
-  readonly #controller: AbortController | undefined;
+  #controller: AbortController | undefined;
+  /** Rejects the promise of the caller. Not kept when that is settled, as the response is collected only if nothing leads to it. */
+  #reject: ((error: unknown) => void) | undefined;
   #undici!: UndiciCall;
   #links: Stoppable[] = [];
+  /** Listens to the caller's own signal, also when all has arrived: what was not read by then is aborted as well. */
+  #own: Stoppable | undefined;
   #isOver = false;
+  /** Whether no redirect may be followed, as a wrapped fetch that is not known to be undici's would take along what is for this origin only. */
+  #isManual = false;
   readonly attempt: number;
   readonly isTracedElsewhere = false;
 
@@ -74,11 +82,11 @@ class FetchCall implements CallObserver, EndObserver, OutgoingRequest, Stoppable
   }
 
   get method(): string {
-    return this.#call.method;
+    return this.#call?.method ?? "";
   }
 
   get url(): URL | undefined {
-    return this.#call.url;
+    return this.#call?.url;
   }
 
   get isGivenUp(): boolean {
@@ -86,48 +94,58 @@ class FetchCall implements CallObserver, EndObserver, OutgoingRequest, Stoppable
   }
 
   get baggage(): string | undefined {
-    return this.#call.header("baggage");
+    return this.#call?.header("baggage");
   }
 
   start(): Promise<Response> {
-    const { callCtx, fetch, settings } = this.#options;
-    const call = this.#call;
-    const { redirect } = call;
-    const { promise } = this.#result!;
-    // Only undici lets us look at where a redirect leads: by other means none is followed where that matters.
-    const isObservable = !this.#isUnobservable();
-    const isManual = redirect === "follow" && settings.isSelective && !isObservable;
+    const call = this.#call!;
+    this.#isManual = call.redirect === "follow" && !observed.has(this.#options.fetch) && this.#isToOwnOrigin(call);
     try {
-      this.#undici = new UndiciCall(callCtx, this, settings, this, redirect === "follow", isObservable);
+      this.#begin(call);
     } catch (error) {
       call.cancelBody(error);
       this.#end();
       return Promise.reject(error as Error);
     }
     this.#link();
-    const init = call.initWith(this.#undici.outbound.headers, this.#members(isManual)) as RequestInit | undefined;
-    let sent: Promise<Response>;
-    try {
-      sent = this.#undici.send(() => fetch(call.input, init));
-    } catch (error) {
-      sent = Promise.reject(error as Error);
-    }
-    Promise.resolve(sent).then(
-      (response) => this.#responded(response, isManual),
-      (error: unknown) => this.#failed(error),
-    );
+    const { promise, resolve, reject } = Promise.withResolvers<Response>();
+    this.#reject = reject;
+    // Handed on promise by promise, V8 finds the caller for the stack of an error that is made further in.
+    this.#send(call).then(resolve, reject);
     return promise;
   }
 
-  #settle(settle: (result: PromiseWithResolvers<Response>) => void): void {
-    if (this.#result !== undefined) settle(this.#result);
-    this.#result = undefined;
+  #begin(call: Call): void {
+    const { callCtx, settings } = this.#options;
+    const follows = call.redirect === "follow" && !this.#isManual;
+    this.#undici = new UndiciCall(callCtx, this, settings, this, follows, !this.#isUnobservable());
   }
 
-  #members(isManual: boolean): RequestInit {
+  #isToOwnOrigin(call: Call): boolean {
+    const { isSelective, policy } = this.#options.settings;
+    return isSelective && policy(call.url) !== policy(undefined);
+  }
+
+  #send(call: Call): Promise<Response> {
+    const { fetch } = this.#options;
+    const undici = this.#undici;
+    const init = call.initWith(undici.outbound.headers, this.#members(call)) as RequestInit | undefined;
+    let sent: Promise<Response>;
+    try {
+      sent = undici.send(() => fetch(call.input, init));
+    } catch (error) {
+      sent = Promise.reject(error as Error);
+    }
+    return Promise.resolve(sent).then(
+      (response) => this.#responded(response),
+      (error: unknown) => this.#failed(error),
+    );
+  }
+
+  #members(call: Call): RequestInit {
     const members: RequestInit = {};
-    if (this.#controller !== undefined && !this.#call.hasInvalidSignal) members.signal = this.#controller.signal;
-    if (isManual) members.redirect = "manual";
+    if (this.#controller !== undefined && !call.hasInvalidSignal) members.signal = this.#controller.signal;
+    if (this.#isManual) members.redirect = "manual";
     return members;
   }
 
@@ -138,9 +156,13 @@ class FetchCall implements CallObserver, EndObserver, OutgoingRequest, Stoppable
     const signal = this.#signal;
     if (signal?.aborted) return this.#controller.abort(signal.reason);
     if (signal !== undefined) {
-      const aborted = (): void => this.refuse(signal.reason, true);
+      const controller = this.#controller;
+      const aborted = (): void => {
+        controller.abort(signal.reason);
+        this.refuse(signal.reason, true);
+      };
       signal.addEventListener("abort", aborted, { once: true });
-      this.#links.push({ stop: () => signal.removeEventListener("abort", aborted) });
+      this.#own = { stop: () => signal.removeEventListener("abort", aborted) };
     }
     if (canEnd(callCtx)) this.#links.push(onEnd(callCtx, this));
     if (headCtx !== callCtx) this.#links.push(onEnd(headCtx, this));
@@ -159,15 +181,16 @@ class FetchCall implements CallObserver, EndObserver, OutgoingRequest, Stoppable
   /** Ends it, also where the wrapped fetch does not listen to its signal. */
   refuse(error: unknown, isGivenUp = false): void {
     this.#controller?.abort(error);
+    this.#reject?.(error);
     this.#undici.over(error, isGivenUp);
-    this.#settle(({ reject }) => reject(error));
   }
 
   arrived(): void {
     this.#options.arrived?.();
   }
 
-  over(): void {
+  over(error?: unknown): void {
+    if (error !== undefined) this.#own?.stop();
     this.#end();
   }
 
@@ -177,6 +200,7 @@ class FetchCall implements CallObserver, EndObserver, OutgoingRequest, Stoppable
     const links = this.#links;
     this.#links = [];
     for (const link of links) link.stop();
+    this.#call = this.#signal = this.#controller = this.#reject = undefined;
     this.#over();
   }
 
@@ -185,17 +209,45 @@ class FetchCall implements CallObserver, EndObserver, OutgoingRequest, Stoppable
     this.#undici.over();
   }
 
-  #responded(response: Response, isManual: boolean): void {
+  #responded(response: Response): Response | Promise<Response> {
     const undici = this.#undici;
+    // The caller was given an error before, and nobody else reads it.
+    if (this.#isOver) discard(response);
     if (undici.isObserved) {
+      observed.add(this.#options.fetch);
       markOutcome(response, undici.outcome);
-      // It would be followed, and is not: for want of a place to go to.
-      if (undici.isRedirecting) undici.over();
     } else {
       this.arrived();
-      this.#notObserved(response, isManual);
+      undici.outbound.response(response?.status);
+      if (isObject(response)) unmarked(response);
     }
-    this.#settle(({ resolve }) => resolve(response));
+    if (this.#isManual && isRedirect(response)) return this.#redirected(response);
+    this.#reject = undefined;
+    if (this.#own !== undefined && isObject(response)) collected.register(response, this.#own);
+    if (undici.isObserved) undici.responded();
+    else this.#notObserved(response);
+    return response;
+  }
+
+  /** It has not been followed. Now that the wrapped fetch is known to be undici's it may be, from the start, where nothing is done twice by that. */
+  #redirected(response: Response): Promise<Response> {
+    const undici = this.#undici;
+    const call = this.#call;
+    undici.outbound.end();
+    discard(response);
+    if (undici.isObserved && call?.isReplayable && (isSafe(call.method) || keepsMethod(response.status))) {
+      this.#isManual = false;
+      this.#begin(call);
+      return this.#send(call);
+    }
+    const error = new TypeError("fetch failed", {
+      cause: new Error(
+        `Cannot follow a redirect: only undici shows where it leads, which is checked against 'origins'${undici.isObserved ? ", and the wrapped fetch was not known to be undici's before this call" : ""}; set redirect to "manual" and follow it yourself`,
+      ),
+    });
+    call?.cancelBody(error);
+    this.refuse(error);
+    throw error;
   }
 
   #isUnobservable(): boolean {
@@ -203,40 +255,50 @@ class FetchCall implements CallObserver, EndObserver, OutgoingRequest, Stoppable
   }
 
   get #dispatcher(): object {
-    const own = (this.#call.init as { dispatcher?: object } | null | undefined)?.dispatcher;
+    const own = (this.#call?.init as { dispatcher?: object } | null | undefined)?.dispatcher;
     return own ?? (globalThis as { [GLOBAL_DISPATCHER]?: object })[GLOBAL_DISPATCHER] ?? this.#options.fetch;
   }
 
-  #notObserved(response: Response, isManual: boolean): void {
+  #notObserved(response: Response): void {
     const { fetch } = this.#options;
     const undici = this.#undici;
     if (this.url !== undefined) {
       const dispatchers = unobservable.get(fetch) ?? new WeakSet();
       unobservable.set(fetch, dispatchers.add(this.#dispatcher));
     }
-    undici.outbound.response(response?.status);
-    unmarked(response);
-    if (isManual && isRedirect(response)) {
-      const error = new TypeError("fetch failed", {
-        cause: new Error(
-          "Cannot follow a redirect: only undici shows where it leads, which is checked against 'origins'; set redirect to \"manual\" and follow it yourself",
-        ),
-      });
-      this.#call.cancelBody(error);
-      return this.refuse(error);
-    }
     // The span is over; what else holds of the call goes on, as its body may still be read.
     undici.outbound.end();
-    if (this.#isOver || typeof response !== "object" || response === null) return undici.over();
+    if (this.#isOver || !isObject(response)) return undici.over();
     collected.register(response, this);
   }
 
-  #failed(error: unknown): void {
+  #failed(error: unknown): never {
+    this.#reject = undefined;
     // undici gives the reason of a signal a new stack, of which nothing is left.
     if (error instanceof ContextError) markStack(error);
     this.#undici.over(error, this.isGivenUp);
-    this.#settle(({ reject }) => reject(error));
+    throw error;
   }
+}
+
+/** A double may be anything. */
+function isObject(response: unknown): response is object {
+  return typeof response === "object" && response !== null;
+}
+
+/** Gives up the body of a response that the caller does not get. */
+function discard(response: Response): void {
+  if (response?.body instanceof ReadableStream && !response.body.locked) response.body.cancel().catch(() => {});
+}
+
+/** Whether the server does nothing but answer, however often it is asked. */
+function isSafe(method: string): boolean {
+  return method === "GET" || method === "HEAD";
+}
+
+/** Whether what was sent is to be sent elsewhere, of which the server that says so has done nothing. */
+function keepsMethod(status: number): boolean {
+  return status === 307 || status === 308;
 }
 
 function isRedirect(response: Response): boolean {

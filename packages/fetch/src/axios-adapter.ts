@@ -106,6 +106,8 @@ interface Sent {
   /** Whether its end is seen by other means than its body. */
   readonly isObserved: boolean;
   send<T>(fn: () => T): T;
+  /** The response is here, of which the body may be on its way. */
+  responded(): void;
   end(error?: unknown, isGivenUp?: boolean): void;
 }
 
@@ -117,6 +119,7 @@ const overHttp: Begin = (ctx, config, settings) => {
     outbound,
     isObserved: false,
     send: (fn) => run(outbound.ctx, fn),
+    responded() {},
     end: (error, isGivenUp) => outbound.end(error, isGivenUp),
   };
 };
@@ -131,6 +134,7 @@ const overFetch: Begin = (ctx, config, settings, observer) => {
       return call.isObserved;
     },
     send: (fn) => call.send(fn),
+    responded: () => call.responded(),
     end: (error, isGivenUp) => call.over(error, isGivenUp),
   };
 };
@@ -141,7 +145,8 @@ function received(response: AxiosResponse, config: Config, sent: Sent, end: (err
   response.config = config;
   // A gateway that passes the response on would report the upstream's outcome as its own.
   response.headers?.delete?.(OUTCOME_HEADER);
-  if (!sent.isObserved) followBody(response, end);
+  if (sent.isObserved) sent.responded();
+  else followBody(response, end);
   return response;
 }
 

@@ -74,22 +74,39 @@ describe("a call's own signal", () => {
     await expect(fetch(url, { signal: controller.signal })).rejects.toBe(reason);
   });
 
-  it("is left without a listener when the call is over", async () => {
-    const { url } = await serve(echo);
+  it("is left without a listener of ours when the call has failed", async () => {
+    const { url } = await serve(() => {});
     const { signal } = new AbortController();
-    const remove = vi.spyOn(signal, "removeEventListener");
     const add = vi.spyOn(signal, "addEventListener");
-    const [ctx] = withCancel(background);
-    await (await fetch(url, { ctx, signal })).text();
+    const remove = vi.spyOn(signal, "removeEventListener");
+    const [ctx, cancel] = withCancel(background);
+    const call = fetch(url, { ctx, signal }).catch((error: unknown) => error);
+    cancel();
 
+    expect(await call).toBe(ctx.err());
     expect(add).toHaveBeenCalledOnce();
-    expect(remove).toHaveBeenCalledOnce();
+    expect(remove).toHaveBeenCalledWith("abort", add.mock.calls[0]![1]);
   });
+
+  it(
+    "is left without a listener when the responses are collected, as by fetch itself",
+    { timeout: 30_000 },
+    async () => {
+      const { url } = await serve(echo);
+      const { signal } = new AbortController();
+      const [ctx] = withCancel(background);
+      for (let times = 0; times < 20; times += 1) await (await fetch(url, { ctx, signal })).text();
+
+      await vi.waitUntil(() => (globalThis.gc!(), getEventListeners(signal, "abort").length === 0), {
+        timeout: 20_000,
+      });
+    },
+  );
 });
 
 describe("a body that nobody reads", () => {
   it("is over when the context is: no listener is left on a signal of the caller's", async () => {
-    const { url } = await serve((_req, res) => void res.writeHead(500).end("details"));
+    const { url } = await serve((_req, res) => void res.writeHead(500).write("details"));
     const { signal } = new AbortController();
     const [ctx, cancel] = withCancel(background);
     const response = await run(ctx, () => fetch(url, { signal }));

@@ -1,13 +1,25 @@
-import type http from "node:http";
+import { once } from "node:events";
+import http from "node:http";
+import { text as toText } from "node:stream/consumers";
 
-import { background, run, withTimeout } from "@throughline/context";
-import { parseGrpcTimeout } from "@throughline/http";
-import { describe, expect, it } from "vitest";
+import { SpanKind } from "@opentelemetry/api";
+import { background, createKey, DeadlineExceeded, run, withTimeout, withValue } from "@throughline/context";
+import { declare, declareIdentity, parseGrpcTimeout, textCodec } from "@throughline/http";
+import { describe, expect, it, vi } from "vitest";
 
 import { cleanUpAfterEach, serve } from "../../../test/support/loopback.ts";
+import { recordSpans } from "../../../test/support/spans.ts";
 import { createFetch } from "./create-fetch.ts";
 
 cleanUpAfterEach();
+
+const tenantKey = createKey<string>("tenant");
+declare(tenantKey, { name: "x-tenant", codec: textCodec, maxBytes: 64, as: "header" });
+const regionKey = createKey<string>("region");
+declare(regionKey, { name: "region", codec: textCodec, maxBytes: 64 });
+const userKey = createKey<string>("user");
+declareIdentity(userKey, { name: "x-user", codec: textCodec, maxBytes: 64 });
+
 const fetch = createFetch();
 
 /** Under a deadline: what has none is left to `fetch` itself. */
@@ -140,5 +152,277 @@ describe("a redirect under a deadline", () => {
     });
     const error: unknown = await run(short, () => fetch(url)).catch((e: unknown) => e);
     expect(error).toBe(short.err());
+  });
+});
+
+/** What a hop was sent of what a call carries. */
+interface Hop {
+  readonly method: string;
+  /** The declared values, in a header and in baggage, and the identity. */
+  readonly carried: readonly (string | undefined)[];
+  /** Milliseconds. */
+  readonly left: number | undefined;
+}
+
+/** An origin that redirects to another address after a while, or answers if there is none. */
+async function hop(to?: string, { status = 302, after = 0 } = {}): Promise<{ url: string; hops: Hop[] }> {
+  const hops: Hop[] = [];
+  const { url } = await serve((req, res) => {
+    const headers = req.headers as Record<string, string | undefined>;
+    const { "x-tenant": tenant, "x-user": user, baggage, "grpc-timeout": sent } = headers;
+    const left = sent === undefined ? undefined : parseGrpcTimeout(sent);
+    hops.push({ method: req.method!, carried: [tenant, baggage, user], left });
+    setTimeout(() => {
+      if (to === undefined) res.end("answer");
+      else res.writeHead(status, { location: to }).end("moved");
+    }, after);
+  });
+  return { url, hops };
+}
+
+const ALL = ["acme", "region=eu", "alice"];
+const NOTHING = [undefined, undefined, undefined];
+
+/** A context that carries values and an identity, with a minute left. */
+function laden(time: string | number = "1m"): ReturnType<typeof withTimeout>[0] {
+  const values = withValue(withValue(withValue(background, tenantKey, "acme"), regionKey, "eu"), userKey, "alice");
+  return withTimeout(values, time as "1m")[0];
+}
+
+const originOf = (url: string): string => new URL(url).origin;
+
+describe("what goes along to a hop", () => {
+  it("is taken away where a redirect leads from an allowed origin to a stranger", async () => {
+    const stranger = await hop();
+    const own = await hop(stranger.url);
+    const fetch = createFetch({ origins: [originOf(own.url)] });
+    await (await fetch(own.url, { ctx: laden() })).text();
+
+    expect([own.hops[0]!.carried, stranger.hops[0]!.carried]).toEqual([ALL, NOTHING]);
+  });
+
+  it("is added where a redirect leads from a stranger to an allowed origin", async () => {
+    const own = await hop();
+    const stranger = await hop(own.url);
+    const fetch = createFetch({ origins: [originOf(own.url)] });
+    await (await fetch(stranger.url, { ctx: laden() })).text();
+
+    expect([stranger.hops[0]!.carried, own.hops[0]!.carried]).toEqual([NOTHING, ALL]);
+  });
+
+  it("is decided for each hop anew, there and back", async () => {
+    const last = await hop();
+    const stranger = await hop(last.url);
+    const own = await hop(stranger.url);
+    const fetch = createFetch({ origins: [originOf(own.url), originOf(last.url)] });
+    await (await fetch(own.url, { ctx: laden() })).text();
+
+    expect([own, stranger, last].map(({ hops }) => hops[0]!.carried)).toEqual([ALL, NOTHING, ALL]);
+  });
+
+  it("is taken away from a stranger behind a stranger", async () => {
+    const last = await hop();
+    const stranger = await hop(last.url);
+    const own = await hop(stranger.url);
+    await (await createFetch({ origins: [originOf(own.url)] })(own.url, { ctx: laden() })).text();
+
+    expect([own, stranger, last].map(({ hops }) => hops[0]!.carried)).toEqual([ALL, NOTHING, NOTHING]);
+  });
+
+  it("stays where a redirect stays", async () => {
+    const last = await hop();
+    const own = await hop(last.url);
+    const fetch = createFetch({ origins: [originOf(own.url), originOf(last.url)] });
+    await (await fetch(own.url, { ctx: laden() })).text();
+
+    expect([...own.hops, ...last.hops].map(({ carried }) => carried)).toEqual([ALL, ALL]);
+  });
+
+  it("is what is left by then", async () => {
+    const third = await hop();
+    const second = await hop(third.url, { after: 30 });
+    const first = await hop(second.url, { after: 30 });
+    await (await createFetch()(first.url, { ctx: laden() })).text();
+
+    const left = [first, second, third].map(({ hops }) => hops[0]!.left!);
+    expect(left[1]).toBeLessThan(left[0]! - 25);
+    expect(left[2]).toBeLessThan(left[1]! - 25);
+  });
+
+  it("takes the place of what the caller wrote, at each hop", async () => {
+    const stranger = await hop();
+    const own = await hop(stranger.url);
+    const headers = { "x-tenant": "forged", baggage: "own=1" };
+    await (await createFetch({ origins: [originOf(own.url)] })(own.url, { ctx: laden(), headers })).text();
+
+    expect(own.hops[0]!.carried).toEqual(["acme", "region=eu,own=1", "alice"]);
+    expect(stranger.hops[0]!.carried).toEqual(NOTHING);
+  });
+
+  it("takes the place of what the caller wrote also where a redirect leads from a stranger", async () => {
+    const own = await hop();
+    const stranger = await hop(own.url);
+    const headers = { "x-tenant": "forged", baggage: "own=1" };
+    await (await createFetch({ origins: [originOf(own.url)] })(stranger.url, { ctx: laden(), headers })).text();
+
+    expect(stranger.hops[0]!.carried).toEqual(["forged", "own=1", undefined]);
+    expect(own.hops[0]!.carried).toEqual(["acme", "region=eu,own=1", "alice"]);
+  });
+});
+
+describe("a hop", () => {
+  it("whose time is up is refused, with nothing sent", async () => {
+    const second = await hop();
+    const first = await hop(second.url, { after: 80 });
+    // The margin leaves the first one some 60 ms.
+    const fetch = createFetch({ margin: 59_940, origins: [originOf(first.url), originOf(second.url)] });
+    const ctx = laden();
+    const error: unknown = await fetch(first.url, { ctx }).catch((e: unknown) => e);
+
+    expect(error).toBeInstanceOf(DeadlineExceeded);
+    expect((error as Error).message).toMatch(/ms left, less a margin of 59940 ms, are too little to call/);
+    expect(ctx.err()).toBeUndefined();
+    expect([first.hops.length, second.hops]).toEqual([1, []]);
+  });
+
+  it.each([
+    [303, "POST", "GET"],
+    [302, "POST", "GET"],
+    [303, "DELETE", "GET"],
+    [307, "POST", "POST"],
+    [308, "DELETE", "DELETE"],
+  ])("by %i makes a %s a %s, and is not sent twice", async (status, method, becomes) => {
+    const second = await hop();
+    const first = await hop(second.url, { status });
+    const origins = [originOf(first.url), originOf(second.url)];
+    await (await createFetch({ origins })(first.url, { ctx: laden(), method })).text();
+
+    expect([first, second].map(({ hops }) => hops.map((each) => each.method))).toEqual([[method], [becomes]]);
+  });
+
+  it.each(["manual", "error"] as const)("is not made where redirect is '%s'", async (redirect) => {
+    const second = await hop();
+    const first = await hop(second.url);
+    const wrapped = vi.fn(globalThis.fetch);
+    const fetch = createFetch({ fetch: wrapped, origins: [originOf(first.url)] });
+    const outcome = await fetch(first.url, { ctx: laden(), redirect }).then(
+      (response) => [response.status, response.headers.get("location")],
+      (error: Error) => error.message,
+    );
+
+    expect(outcome).toEqual(redirect === "manual" ? [302, second.url] : "fetch failed");
+    expect(wrapped.mock.calls.map(([, init]) => init!.redirect)).toEqual([redirect]);
+    expect([first.hops[0]!.carried, second.hops]).toEqual([ALL, []]);
+  });
+
+  describe("with an SDK", () => {
+    const spans = recordSpans();
+
+    it("has a CLIENT span of its own, with its own method, address and status", async () => {
+      const second = await hop();
+      const first = await hop(second.url, { status: 303 });
+      await (await createFetch()(first.url, { ctx: laden(), method: "POST", body: "abc" })).text();
+
+      const made = await spans.take(2);
+      expect(made.map(({ kind }) => kind)).toEqual([SpanKind.CLIENT, SpanKind.CLIENT]);
+      expect(
+        made.map(({ name, attributes }) => [name, attributes["url.full"], attributes["http.response.status_code"]]),
+      ).toEqual([
+        ["POST", first.url, 303],
+        ["GET", second.url, 200],
+      ]);
+    });
+
+    it("is named by the trace header that goes there", async () => {
+      const traces: unknown[] = [];
+      const { url } = await serve((req, res) => {
+        traces.push(req.headers["traceparent"]);
+        if (req.url === "/") res.writeHead(302, { location: "/found" }).end();
+        else res.end();
+      });
+      await (await createFetch()(url)).text();
+
+      const made = (await spans.take(2)).map((span) => span.spanContext());
+      expect(traces).toEqual(made.map(({ traceId, spanId }) => `00-${traceId}-${spanId}-01`));
+    });
+  });
+});
+
+describe("a redirect by a client that is not undici", () => {
+  /** A fetch over `node:http`, which follows redirects with all headers. */
+  const fetchOverHttp = async (input: unknown, init: RequestInit = {}): Promise<Response> => {
+    const headers = Object.fromEntries(new Headers(init.headers));
+    const req = http.request(input as string, { method: init.method ?? "GET", headers }).end();
+    const [res] = (await once(req, "response")) as [http.IncomingMessage];
+    const { location } = res.headers;
+    if (location === undefined || init.redirect === "manual") {
+      return new Response(await toText(res), {
+        status: res.statusCode!,
+        headers: res.headers as Record<string, string>,
+      });
+    }
+    res.resume();
+    return fetchOverHttp(location, init);
+  };
+  /** Of each test's own, as what is seen of one is remembered. */
+  const unknown = (fetch: unknown): typeof globalThis.fetch => {
+    const send = fetch as typeof globalThis.fetch;
+    return (...call) => send(...call);
+  };
+
+  it("is refused, rather than to take along what is for its origin, from the first call on", async () => {
+    const stranger = await hop();
+    const own = await hop(stranger.url);
+    const fetch = createFetch({ fetch: unknown(fetchOverHttp), origins: [originOf(own.url)] });
+    for (const _time of [1, 2]) {
+      const error = (await fetch(own.url, { ctx: laden() }).catch((e: unknown) => e)) as TypeError;
+      expect([error.name, error.message]).toEqual(["TypeError", "fetch failed"]);
+      expect((error.cause as Error).message).toBe(
+        "Cannot follow a redirect: only undici shows where it leads, which is checked against 'origins'; set redirect to \"manual\" and follow it yourself",
+      );
+    }
+    expect([own.hops.length, own.hops[0]!.carried, stranger.hops]).toEqual([2, ALL, []]);
+  });
+
+  it("is followed where nothing goes along", async () => {
+    const second = await hop();
+    const first = await hop(second.url);
+    for (const origins of [[], ["https://elsewhere.example"]]) {
+      const fetch = createFetch({ fetch: unknown(fetchOverHttp), origins });
+      expect(await (await fetch(first.url, { ctx: laden() })).text()).toBe("answer");
+    }
+    expect([first, second].map(({ hops }) => hops.map(({ carried }) => carried))).toEqual([
+      [NOTHING, NOTHING],
+      [NOTHING, NOTHING],
+    ]);
+  });
+
+  it.each([
+    ["GET", 302],
+    ["HEAD", 301],
+    ["POST", 307],
+  ])("is followed where it proves to be undici, with a %s that is redirected by %i", async (method, status) => {
+    const stranger = await hop();
+    const own = await hop(stranger.url, { status });
+    const fetch = createFetch({ fetch: unknown(globalThis.fetch), origins: [originOf(own.url)] });
+    const first = await fetch(own.url, { ctx: laden(), method });
+    const again = await fetch(own.url, { ctx: laden(), method });
+
+    expect([first.status, first.redirected, again.redirected]).toEqual([200, true, true]);
+    // The first call began again when that was known.
+    expect(own.hops.map(({ carried }) => carried)).toEqual([ALL, ALL, ALL]);
+    expect(stranger.hops.map(({ carried }) => carried)).toEqual([NOTHING, NOTHING]);
+  });
+
+  it("is refused where it proves to be undici too late, as the call might be made twice", async () => {
+    const stranger = await hop();
+    const own = await hop(stranger.url, { status: 303 });
+    const fetch = createFetch({ fetch: unknown(globalThis.fetch), origins: [originOf(own.url)] });
+    const call = (): Promise<Response> => fetch(own.url, { ctx: laden(), method: "POST" });
+    const error = (await call().catch((e: unknown) => e)) as TypeError;
+
+    expect((error.cause as Error).message).toMatch(/the wrapped fetch was not known to be undici's before this call/);
+    expect([own.hops.length, stranger.hops]).toEqual([1, []]);
+    expect((await call()).status).toBe(200);
   });
 });

@@ -1,17 +1,10 @@
-import {
-  type CancelFunc,
-  type Context,
-  current,
-  describe,
-  isSuppressed,
-  remainingTime,
-  withTimeout,
-} from "@throughline/context";
+import { current, describe, isSuppressed, remainingTime } from "@throughline/context";
 import { type ClientOptions, clientSettings } from "@throughline/http";
 
 import { attempt } from "./attempt.ts";
 import { Call, type FetchArguments } from "./call.ts";
 import { type FetchRetry, type Sending, sendingWith } from "./retrying.ts";
+import { withOptionalTimeout } from "./with-optional-timeout.ts";
 
 /** A `fetch`, which also takes a `timeout` and a `ctx` for one call. */
 export type ContextFetch = (...call: FetchArguments) => Promise<Response>;
@@ -44,14 +37,15 @@ export function createFetch({ fetch: given, retry = false, ...options }: FetchOp
   const settings = clientSettings(options, "create a fetch");
   const send = sendingOf(retry);
 
-  return async function fetch(...args: FetchArguments): Promise<Response> {
+  // Of the length that `fetch` has.
+  return async function fetch(input, ...[init]): Promise<Response> {
     const bare = given ?? globalThis.fetch;
-    const call = new Call(...(args as Required<FetchArguments>));
+    const call = new Call(input, init);
     const ctx = call.ctx ?? current();
     // Telemetry's own traffic is not to be cut short by the deadline of whoever happened to trigger it.
-    if (isSuppressed(ctx)) return bare(...(args as Parameters<typeof bare>));
+    if (isSuppressed(ctx)) return bare(input, init as RequestInit);
     const timeout = call.timeout === undefined ? settings.timeout : remainingTime(call.timeout, "fetch");
-    const [callCtx, cancel] = limitedTo(ctx, timeout);
+    const [callCtx, cancel] = withOptionalTimeout(ctx, timeout);
     const options = { callCtx, headCtx: callCtx, fetch: bare, settings, number: 1 };
     return send(options, call, cancel);
   };
@@ -64,11 +58,4 @@ function sendingOf(retry: boolean | FetchRetry): Sending {
   throw new TypeError(
     `Cannot create a fetch: 'retry' must be true, false or an object: current value is ${describe(retry)}`,
   );
-}
-
-const nothing = (): void => {};
-
-/** The context that a call is made under, until its body is over, and what ends it then. */
-function limitedTo(ctx: Context, timeout: number | undefined): [Context, CancelFunc | (() => void)] {
-  return timeout === undefined ? [ctx, nothing] : withTimeout(ctx, timeout, { source: "timeout" });
 }

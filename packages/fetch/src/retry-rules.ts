@@ -45,7 +45,8 @@ export class RetryableResponse extends Error {
  * @param hasArrived whether another service had answered before, by a redirect: what came of the call there is not known
  */
 export function isTransientResponse(response: Response, call: Call, hasArrived: boolean): boolean {
-  if (!TRANSIENT_STATUSES.has(response.status)) return false;
+  // A double may be anything.
+  if (!TRANSIENT_STATUSES.has(response?.status)) return false;
   const outcome = outcomeOf(response);
   // It had all the time that there was.
   if (outcome?.outcome === "deadline-exceeded") return false;

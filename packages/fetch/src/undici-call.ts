@@ -11,7 +11,7 @@ interface UndiciRequest {
   /** Names and values in turn. */
   readonly headers: unknown;
   addHeader(name: string, value: string): void;
-  [CALL]?: UndiciCall;
+  [CALL]?: UndiciCall | undefined;
 }
 
 interface UndiciResponse {
@@ -37,8 +37,8 @@ export interface CallObserver {
 
 /**
  * A call that is sent by undici, which is what Node's `fetch` is made of, observed through its diagnostics channels: nothing of the request or the
- * response is copied. Redirects that `fetch` follows are requests of their own, each with its own span, its own remaining time, and the headers that
- * may go to its own address. A call that is sent by other means is not observed; its headers are in the `init` then.
+ * response is copied. Redirects that `fetch` follows are requests of their own, and so is what a dispatcher sends again: each has its own span, its own
+ * remaining time, and the headers that may go to its own address. A call that is sent by other means is not observed; its headers are in the `init` then.
  */
 export class UndiciCall {
   /** The request that is under way. */
@@ -48,14 +48,21 @@ export class UndiciCall {
   /** What the last response said of itself (the header `throughline-outcome`, which was removed). */
   outcome: string | undefined;
   readonly #request: OutgoingRequest;
+  readonly #settings: ClientSettings;
   readonly #observer: CallObserver;
+  /** The headers that its client writes into it: undici makes each request of these, those that redirects lead to as well. */
+  readonly #written: Pairs;
+  /** What undici is sending; not kept when that is over, as undici may keep it for longer. */
+  #sent: UndiciRequest | undefined;
+  /** Whether the client has its response: the call is over with the body of that. */
+  #isResponded = false;
+  #isOver = false;
   /** Whether it waits to see who traces. */
   #isDeferred: boolean;
   /** Whether `fetch` follows the response that has come. */
   #isRedirecting = false;
   readonly #follows: boolean;
   readonly #mayBeObserved: boolean;
-  readonly #ctx: Context;
 
   /**
    * @param follows whether `fetch` follows redirects
@@ -72,27 +79,23 @@ export class UndiciCall {
   ) {
     observe();
     this.#request = request;
+    this.#settings = settings;
     this.#observer = observer;
     this.#follows = follows;
     this.#mayBeObserved = mayBeObserved;
-    this.#ctx = ctx;
     // Where others listen too, one of them may make the span, and writes its header: that is seen when the request is made.
     this.#isDeferred = mayBeObserved && othersListen();
     this.outbound = OutboundCall.begin(ctx, request, settings, this.#isDeferred ? "deferred" : "now");
     this.outbound.owner = this;
+    this.#written = this.outbound.headers;
   }
 
-  /** Sends it, in its own context. */
+  /** Sends it, in its own context. A request that undici makes at once belongs to it. */
   send<T>(fn: () => T): T {
-    return run(this.outbound.ctx, () => this.dispatch(fn));
-  }
-
-  /** Sends it in whatever context is current. A request that undici makes at once belongs to it. */
-  dispatch<T>(fn: () => T): T {
     const before = sending;
     sending = this;
     try {
-      return fn();
+      return run(this.outbound.ctx, fn);
     } finally {
       sending = before;
       if (!this.isObserved) this.#notYetObserved();
@@ -107,47 +110,86 @@ export class UndiciCall {
     this.outbound.startSpan();
   }
 
-  /** Whether this is a request for it, by its address without the query, to which a client may add. */
-  isFor({ origin, path, method }: UndiciRequest): boolean {
+  /** Whether a request that undici makes while the call is sent belongs to it: a wrapped fetch may make others first, such as for a token. */
+  sends(request: UndiciRequest): boolean {
+    return this.#written.length === 0 || this.#isCarriedBy(request) || this.#isFor(request);
+  }
+
+  /** Whether a request that is made in its context belongs to it: not what a wrapped fetch or a dispatcher sends for a purpose of its own. */
+  owns(request: UndiciRequest): boolean {
+    if (this.#isOver) return false;
+    return this.#isRedirecting || this.#isCarriedBy(request) || (!this.isObserved && this.#isFor(request));
+  }
+
+  /** Whether a request that is made elsewhere, as it had to wait for a connection, belongs to it: by its headers, or by its address if it has none. */
+  waitsFor(request: UndiciRequest): boolean {
+    return this.#written.length > 0 ? this.#isCarriedBy(request) : !this.isObserved && this.#isFor(request);
+  }
+
+  /** Whether the request has a header that was written into the call. */
+  #isCarriedBy({ headers: raw }: UndiciRequest): boolean {
+    if (!Array.isArray(raw)) return false;
+    return this.#written.some(([name, value]) =>
+      raw.some((each, index) => index % 2 === 1 && each === value && isNamed(raw[index - 1], name)),
+    );
+  }
+
+  /** By its address without the query, to which a client may add. */
+  #isFor({ origin, path, method }: UndiciRequest): boolean {
     const { url } = this.#request;
     return url?.origin === String(origin) && url.pathname === path.split("?", 1)[0] && this.#request.method === method;
   }
 
-  /** undici has made a request: the first of the call, or one that a redirect leads to. */
+  /** undici has made a request: the first of the call, or one that a redirect or a dispatcher adds. */
   created(request: UndiciRequest): void {
     waiting.delete(this);
-    if (this.isObserved) this.#redirected(request);
+    this.#release();
+    if (this.isObserved) this.#another(request);
     else this.#first(request);
     this.isObserved = true;
+    this.#sent = request;
     request[CALL] = this;
   }
 
   #first(request: UndiciRequest): void {
     const { outbound } = this;
-    const before = outbound.headers;
-    if (isTracedBy(request.headers, before)) outbound.leaveTrace();
+    if (isTracedBy(request.headers, this.#written)) outbound.leaveTrace();
     else if (this.#isDeferred) outbound.startSpan();
     this.#isDeferred = false;
-    if (outbound.headers !== before) rewrite(request, before, outbound.headers);
+    // A wrapped fetch or a dispatcher may send it elsewhere, as a cache does which knows a redirect.
+    if (this.#settings.isSelective && this.#request.url?.origin !== String(request.origin)) {
+      try {
+        outbound.headers = outbound.headersFor(urlOf(request), this.#settings);
+      } catch (error) {
+        // The time is up. What is in the middle of being sent cannot be aborted yet, and must not be sent without a deadline.
+        const { header } = this.#settings.dialect;
+        outbound.headers = this.#written.filter(([name]) => name === header);
+        queueMicrotask(() => this.#observer.refuse(error));
+      }
+    }
+    this.#rewrite(request, outbound.headers);
   }
 
-  #redirected(request: UndiciRequest): void {
+  #another(request: UndiciRequest): void {
     this.#isRedirecting = false;
     const before = this.outbound;
     before.end();
-    // Put together as text: a path that begins with two slashes would be read as another host.
-    const url = new URL(String(request.origin) + request.path);
     try {
-      this.outbound = before.redirected(request.method, url);
+      this.outbound = before.redirected(request.method, urlOf(request));
     } catch (error) {
       // The next service must not be called without a deadline because the time is up.
-      rewrite(request, before.headers, []);
+      this.#rewrite(request, []);
       return this.#observer.refuse(error);
     }
-    if (isTracedBy(request.headers, before.headers)) this.outbound.leaveTrace();
-    if (!rewrite(request, before.headers, this.outbound.headers)) {
-      this.#observer.refuse(new Error("Cannot follow a redirect: headers of the request cannot be changed"));
-    }
+    if (isTracedBy(request.headers, this.#written)) this.outbound.leaveTrace();
+    this.#rewrite(request, this.outbound.headers);
+  }
+
+  /** Has a request carry these headers in the place of those that were written into the call. */
+  #rewrite(request: UndiciRequest, headers: Pairs): void {
+    if (headers === this.#written || rewrite(request, this.#written, headers)) return;
+    const error = new Error("Cannot send a request on: its headers cannot be changed for where it leads");
+    queueMicrotask(() => this.#observer.refuse(error));
   }
 
   /** Whether a request that was made in its context is the one that a redirect leads to. */
@@ -160,27 +202,52 @@ export class UndiciCall {
     this.outbound.response(statusCode);
     this.outcome = takeOutcome(headers);
     this.#isRedirecting = this.#follows && REDIRECTS.has(statusCode);
+    // The next request may have to wait for a connection.
+    if (this.#isRedirecting) waiting.add(this);
     this.#observer.arrived?.();
   }
 
   /** The whole body has arrived. */
   completed(): void {
-    // One that is not followed, for want of a place to go to, is over when `fetch` gives it.
-    if (!this.#isRedirecting) this.over();
+    this.#sentOver(undefined);
   }
 
   failed(error: unknown): void {
-    // A client that makes an error of its own of an aborted signal has undici fail with that.
-    const ended = this.#ctx.err();
-    // A body that its reader has dropped is no failure.
-    this.over(ended ?? (isDropped(error) ? undefined : error), this.#observer.isGivenUp);
+    // A client in between may have made an error of its own of the context's.
+    this.#sentOver(isDropped(error) ? undefined : (this.outbound.ctx.err() ?? error));
+  }
+
+  /** The request is over, and with it the call, unless another may follow: of a redirect, or of a dispatcher that tries again. */
+  #sentOver(error: unknown): void {
+    this.#release();
+    if (this.#isResponded) this.over(error, this.#observer.isGivenUp);
+    else this.outbound.end(error, this.#observer.isGivenUp);
+  }
+
+  /** The client has its response, which is that of the last request. */
+  responded(): void {
+    this.#isResponded = true;
+    // Its body has arrived before, or it would redirect and does not say where.
+    if (this.#sent === undefined || this.#isRedirecting) this.over();
+  }
+
+  #release(): void {
+    if (this.#sent !== undefined) this.#sent[CALL] = undefined;
+    this.#sent = undefined;
   }
 
   over(error?: unknown, isGivenUp?: boolean): void {
+    this.#isOver = true;
     waiting.delete(this);
+    this.#release();
     this.outbound.end(error, isGivenUp);
     this.#observer.over(error);
   }
+}
+
+/** Where it goes. A path is no more than that, even if it begins as a host does; only a proxy is given a whole address. */
+function urlOf({ origin, path }: UndiciRequest): URL {
+  return new URL(path.startsWith("/") ? `${new URL(origin).origin}${path}` : path, origin);
 }
 
 function isDropped(error: unknown): boolean {
@@ -192,7 +259,7 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 /** The call that is being sent at this moment. */
 let sending: UndiciCall | undefined;
 
-/** Calls that were sent, of which undici has reported nothing: it makes their requests when a connection is free. */
+/** Calls whose next request undici may make when a connection is free, in the context of whatever has freed it. */
 const waiting = new Set<UndiciCall>();
 
 const created = channel("undici:request:create");
@@ -221,14 +288,10 @@ function observe(): void {
 
 function onCreate(message: unknown): void {
   const { request } = message as { request: UndiciRequest };
-  if (sending !== undefined && !sending.isObserved) return sending.created(request);
-  // A redirect is followed in the context that the call was sent in, and so is a request that a client took time to make.
+  if (sending !== undefined && !sending.isObserved && sending.sends(request)) return sending.created(request);
   const owner = callIn(current())?.owner;
-  if (owner instanceof UndiciCall && (owner.isRedirecting || (waiting.has(owner) && owner.isFor(request)))) {
-    return owner.created(request);
-  }
-  // What has waited for a connection is made in the context of whatever has set one free, in the order in which it came.
-  for (const call of waiting) if (call.isFor(request)) return call.created(request);
+  if (owner instanceof UndiciCall && owner.owns(request)) return owner.created(request);
+  for (const call of waiting) if (call.waitsFor(request)) return call.created(request);
 }
 
 function callOf(message: unknown): UndiciCall | undefined {
@@ -266,17 +329,22 @@ function isNamed(name: unknown, wanted: string): boolean {
   return typeof name === "string" && name.length === wanted.length && name.toLowerCase() === wanted;
 }
 
-/** Has a request carry other headers in the place of some, as far as they differ; false if it cannot be made to. */
+/** Has a request carry other headers in the place of some, and of any of the same name, as far as they differ; false if it cannot be made to. */
 function rewrite(request: UndiciRequest, before: Pairs, after: Pairs): boolean {
   const raw = request.headers;
   if (!Array.isArray(raw)) return before.length === 0;
-  for (const [name, value] of without(before, after)) {
-    for (let index = raw.length - 2; index >= 0; index -= 2) {
-      if (isNamed(raw[index], name) && raw[index + 1] === value) raw.splice(index, 2);
-    }
-  }
-  for (const [name, value] of without(after, before)) request.addHeader(name, value);
+  const added = without(after, before);
+  for (const [name, value] of without(before, after)) remove(raw, name, value);
+  for (const [name] of added) remove(raw, name);
+  for (const [name, value] of added) request.addHeader(name, value);
   return true;
+}
+
+/** @param value any, unless given */
+function remove(raw: unknown[], name: string, value?: string): void {
+  for (let index = raw.length - 2; index >= 0; index -= 2) {
+    if (isNamed(raw[index], name) && (value === undefined || raw[index + 1] === value)) raw.splice(index, 2);
+  }
 }
 
 function without(pairs: Pairs, others: Pairs): Pairs {

@@ -1,5 +1,12 @@
-import { afterFunc, type CancelFunc, type Context, current, isSuppressed } from "@throughline/context";
-import { type ClientOptions, type ClientSettings, clientSettings, OUTCOME_HEADER } from "@throughline/http";
+import { afterFunc, type Context, current, isSuppressed } from "@throughline/context";
+import {
+  callIn,
+  type ClientOptions,
+  type ClientSettings,
+  clientSettings,
+  type OutboundCall,
+  OUTCOME_HEADER,
+} from "@throughline/http";
 
 import { headerIn, type HeaderList, withHeaders } from "./header-list.ts";
 import { type CallObserver, UndiciCall } from "./undici-call.ts";
@@ -35,8 +42,7 @@ type Dispatch = (options: DispatchOptions, handler: Handler) => boolean;
  * (which undici's `fetch` gives as the cause of its own).
  *
  * Compose it first: `new Agent().compose(contextInterceptor(), interceptors.redirect(), interceptors.retry())`. The last is the outermost: whoever
- * redirects or retries then has each of its requests told what may go where, and what is left by then. In the other order a redirect would take along
- * what was meant for the first origin.
+ * redirects or retries then has each of its requests told what may go where, and what is left by then.
  *
  * @throws TypeError, RangeError if an option is wrong
  */
@@ -47,11 +53,20 @@ export function contextInterceptor(
   return <D extends (options: never, handler: never) => boolean>(dispatch: D, origin?: string | null): D => {
     const send = dispatch as unknown as Dispatch;
     const intercepted: Dispatch = (request, handler) => {
-      const ctx = current();
+      const ctx = callerOf(current());
       return isSuppressed(ctx) ? send(request, handler) : sendUnder(ctx, send, request, handler, settings, origin);
     };
     return intercepted as unknown as D;
   };
+}
+
+/** The contexts in which requests were asked for. */
+const callers = new WeakMap<OutboundCall, Context>();
+
+/** What redirects or retries asks for the next request in the context of the last one, of which the time is its own. */
+function callerOf(ctx: Context): Context {
+  const before = callIn(ctx);
+  return (before && callers.get(before)) ?? ctx;
 }
 
 function sendUnder(
@@ -73,10 +88,10 @@ function sendUnder(
   let followed: Followed | undefined;
   try {
     const call = new UndiciCall(whole, outgoing, settings, NO_OBSERVER, false, true);
+    callers.set(call.outbound, ctx);
     const made = (followed = new Followed(whole, cancel, call, handler));
     const headers = withHeaders(request.headers, call.outbound.headers);
-    // Not in the context of the call: whoever redirects or retries makes the next request here, and this one will be over by then.
-    return call.dispatch(() => send({ ...request, headers }, made));
+    return call.send(() => send({ ...request, headers }, made));
   } catch (error) {
     // Told as everything else is: whoever has made this request out of another's callback could not hear it otherwise.
     if (followed === undefined) {
@@ -103,7 +118,7 @@ function urlOf({ origin, path }: DispatchOptions, pooled: string | null | undefi
 /** Follows a request to its end, which may come before it is even started. */
 class Followed implements Handler {
   readonly #ctx: Context;
-  readonly #cancel: CancelFunc;
+  readonly #cancel: () => void;
   readonly #call: UndiciCall;
   readonly #handler: Handler;
   readonly #stop: () => boolean;
@@ -112,7 +127,7 @@ class Followed implements Handler {
   #isOver = false;
   #hasFailed = false;
 
-  constructor(ctx: Context, cancel: CancelFunc, call: UndiciCall, handler: Handler) {
+  constructor(ctx: Context, cancel: () => void, call: UndiciCall, handler: Handler) {
     this.#ctx = ctx;
     this.#cancel = cancel;
     this.#call = call;
