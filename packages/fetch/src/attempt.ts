@@ -295,9 +295,9 @@ function isObject(response: unknown): response is object {
 
 /** Calls back when a listener is removed from a signal, as `fetch` does when the body has been read (undici 8), or the response collected (before). */
 function onRelease(signal: AbortSignal, released: () => void): void {
-  const remove = signal.removeEventListener;
-  signal.removeEventListener = function (this: AbortSignal, ...listener: Parameters<typeof remove>) {
-    remove.apply(this, listener);
+  const remove = signal.removeEventListener.bind(signal);
+  signal.removeEventListener = (...listener: Parameters<typeof remove>): void => {
+    remove(...listener);
     released();
   };
 }
