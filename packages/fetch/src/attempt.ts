@@ -61,8 +61,9 @@ class FetchCall implements CallObserver, EndObserver, OutgoingRequest, Stoppable
   #reject: ((error: unknown) => void) | undefined;
   #undici!: UndiciCall;
   #links: Stoppable[] = [];
-  /** Listens to the caller's own signal, also when all has arrived: what was not read by then is aborted as well. */
+  /** Listens to the caller's own signal, for as long as the wrapped fetch listens to ours: what has arrived and was not read is aborted as well. */
   #own: Stoppable | undefined;
+  #isListenedTo = true;
   #isOver = false;
   /** Whether no redirect may be followed, as a wrapped fetch that is not known to be undici's would take along what is for this origin only. */
   #isManual = false;
@@ -162,7 +163,12 @@ class FetchCall implements CallObserver, EndObserver, OutgoingRequest, Stoppable
         this.refuse(signal.reason, true);
       };
       signal.addEventListener("abort", aborted, { once: true });
-      this.#own = { stop: () => signal.removeEventListener("abort", aborted) };
+      const own = { stop: () => signal.removeEventListener("abort", aborted) };
+      this.#own = own;
+      onRelease(controller.signal, () => {
+        this.#isListenedTo = false;
+        if (this.#isOver) own.stop();
+      });
     }
     if (canEnd(callCtx)) this.#links.push(onEnd(callCtx, this));
     if (headCtx !== callCtx) this.#links.push(onEnd(headCtx, this));
@@ -190,7 +196,7 @@ class FetchCall implements CallObserver, EndObserver, OutgoingRequest, Stoppable
   }
 
   over(error?: unknown): void {
-    if (error !== undefined) this.#own?.stop();
+    if (error !== undefined || !this.#isListenedTo) this.#own?.stop();
     this.#end();
   }
 
@@ -200,7 +206,7 @@ class FetchCall implements CallObserver, EndObserver, OutgoingRequest, Stoppable
     const links = this.#links;
     this.#links = [];
     for (const link of links) link.stop();
-    this.#call = this.#signal = this.#controller = this.#reject = undefined;
+    this.#call = this.#signal = this.#controller = this.#reject = this.#own = undefined;
     this.#over();
   }
 
@@ -284,6 +290,15 @@ class FetchCall implements CallObserver, EndObserver, OutgoingRequest, Stoppable
 /** A double may be anything. */
 function isObject(response: unknown): response is object {
   return typeof response === "object" && response !== null;
+}
+
+/** Calls back when a listener is removed from a signal, as `fetch` does when the body has been read (undici 8), or the response collected (before). */
+function onRelease(signal: AbortSignal, released: () => void): void {
+  const remove = signal.removeEventListener.bind(signal);
+  signal.removeEventListener = (...listener: Parameters<typeof remove>): void => {
+    remove(...listener);
+    released();
+  };
 }
 
 /** Gives up the body of a response that the caller does not get. */

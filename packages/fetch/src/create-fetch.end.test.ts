@@ -1,6 +1,7 @@
 import { getEventListeners } from "node:events";
 
 import { background, DeadlineExceeded, run, withCancel, withTimeout } from "@throughline/context";
+import { fetch as undiciFetch } from "undici";
 import { describe, expect, it, vi } from "vitest";
 
 import { cleanUpAfterEach, echo, serve, silentServer } from "../../../test/support/loopback.ts";
@@ -88,8 +89,23 @@ describe("a call's own signal", () => {
     expect(remove).toHaveBeenCalledWith("abort", add.mock.calls[0]![1]);
   });
 
+  it("is left without a listener when undici leaves none either, as the bodies have been read", async () => {
+    const { url } = await serve(echo);
+    const send = undiciFetch as unknown as typeof globalThis.fetch;
+    const listeners: number[] = [];
+    for (const each of [send, createFetch({ fetch: send })]) {
+      const { signal } = new AbortController();
+      const [ctx] = withCancel(background);
+      for (let times = 0; times < 20; times += 1) await (await run(ctx, () => each(url, { signal }))).text();
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      listeners.push(getEventListeners(signal, "abort").length);
+    }
+
+    expect(listeners).toEqual([0, 0]);
+  });
+
   it(
-    "is left without a listener when the responses are collected, as by fetch itself",
+    "is left without a listener when the responses are collected, as by Node's fetch",
     { timeout: 30_000 },
     async () => {
       const { url } = await serve(echo);
