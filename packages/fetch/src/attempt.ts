@@ -243,7 +243,12 @@ class FetchCall implements CallObserver, EndObserver, OutgoingRequest, Stoppable
     discard(response);
     if (undici.isObserved && call?.isReplayable && (isSafe(call.method) || keepsMethod(response.status))) {
       this.#isManual = false;
-      this.#begin(call);
+      try {
+        this.#begin(call);
+      } catch (error) {
+        this.refuse(error);
+        throw error;
+      }
       return this.#send(call);
     }
     const error = new TypeError("fetch failed", {

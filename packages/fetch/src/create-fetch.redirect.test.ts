@@ -1,4 +1,4 @@
-import { once } from "node:events";
+import { getEventListeners, once } from "node:events";
 import http from "node:http";
 import { text as toText } from "node:stream/consumers";
 
@@ -412,6 +412,18 @@ describe("a redirect by a client that is not undici", () => {
     // The first call began again when that was known.
     expect(own.hops.map(({ carried }) => carried)).toEqual([ALL, ALL, ALL]);
     expect(stranger.hops.map(({ carried }) => carried)).toEqual([NOTHING, NOTHING]);
+  });
+
+  it("is not followed when the time is up by then: the call is over", async () => {
+    const { signal } = new AbortController();
+    const own = await hop("/found", { after: 80 });
+    // The margin leaves the call some 60 ms.
+    const origins = [originOf(own.url)];
+    const fetch = createFetch({ fetch: unknown(globalThis.fetch), margin: 59_940, origins });
+    await expect(fetch(own.url, { ctx: laden(), signal })).rejects.toThrow(DeadlineExceeded);
+
+    expect(own.hops.length).toBe(1);
+    expect(getEventListeners(signal, "abort")).toEqual([]);
   });
 
   it("is refused where it proves to be undici too late, as the call might be made twice", async () => {
