@@ -3,10 +3,11 @@ import { createRequire } from "node:module";
 import type { ReadableSpan, SpanProcessor } from "@opentelemetry/sdk-trace";
 import type { TelemetryOptions } from "@throughline/telemetry";
 
-/** Whom an application talks to: the service that it calls, which is the tool's collector too. */
+/** What an application runs beside. */
 export interface Surroundings {
   /** The folder that the tools are installed in. */
   readonly tools: string;
+  /** The next service, which is the collector of the tool too. */
   readonly origin: string;
   /** Reports a server span of the tool, by the path of its request. */
   readonly report: (path: string) => void;

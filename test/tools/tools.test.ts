@@ -15,6 +15,12 @@ import { typescript } from "../support/typescript.ts";
 import type { Line } from "./app.ts";
 import { type Setup, setups } from "./setups.ts";
 
+interface Request {
+  readonly framework: string;
+  readonly path: string;
+  readonly timeout: string;
+}
+
 /** What was seen of one application, all its requests together. */
 interface Seen {
   /** The status of each answer, by the path of its request. */
@@ -93,12 +99,6 @@ async function runApplication(name: string, requests: readonly Request[]): Promi
     around.close();
     around.closeAllConnections();
   }
-}
-
-interface Request {
-  readonly framework: string;
-  readonly path: string;
-  readonly timeout: string;
 }
 
 function bodyOf(req: IncomingMessage): Promise<string> {
