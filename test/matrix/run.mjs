@@ -72,8 +72,8 @@ for (const name of ["lowest-node", "newest-node"]) {
   const node = join(here, "node_modules", name, "bin/node");
   const { version } = JSON.parse(readFileSync(join(here, "node_modules", name, "package.json"), "utf8"));
   const before = { ...total };
-  // Without the tests of the viewer's page, which runs in Chromium.
-  await runTests(node, [...process.argv.slice(2), "--exclude=test/viewer/**"]);
+  // Without the tests of the viewer's page, which runs in Chromium, and those beside tools, which `npm test` runs.
+  await runTests(node, [...process.argv.slice(2), "--exclude=test/viewer/**", "--exclude=test/tools/**"]);
   await runTests(node, ["test/instrumented"], { INSTRUMENTED_PROGRAM: program });
   for (const each of ["opentelemetry-2.mjs", "telemetry-2.mjs"]) await runProgram(node, each);
   console.log(
