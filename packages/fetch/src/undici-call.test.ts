@@ -190,7 +190,7 @@ describe("values that are for one origin", () => {
     const tenants = Array.from({ length: 12 }, (_, index) => `tenant-${index}`);
     const calls = tenants.map(async (tenant, index) => {
       const { url } = index % 3 === 0 ? stranger : own;
-      const ctx = withValue(index % every === 0 ? limited : background, tenantKey, tenant);
+      const ctx = withValue(index % every === every - 1 ? limited : background, tenantKey, tenant);
       return (await fetchOwn(url + tenant, { ctx })).text();
     });
     const others = (every === 1 ? [] : tenants).map(async () => (await send(`${own.url}found/undefined`)).text());
