@@ -239,7 +239,7 @@ class FetchCall implements CallObserver, EndObserver, OutgoingRequest, Stoppable
   #redirected(response: Response): Promise<Response> {
     const undici = this.#undici;
     const call = this.#call;
-    undici.outbound.end();
+    undici.leave();
     discard(response);
     if (undici.isObserved && call?.isReplayable && (isSafe(call.method) || keepsMethod(response.status))) {
       this.#isManual = false;

@@ -2,7 +2,7 @@ import { AsyncResource } from "node:async_hooks";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 
 import { background, type Context, createKey, run, withTimeout, withValue } from "@throughline/context";
-import { declare, parseGrpcTimeout, textCodec } from "@throughline/http";
+import { declare, parseGrpcTimeout, textCodec, withCriticality } from "@throughline/http";
 import { Agent, type Dispatcher, fetch as undiciFetch, interceptors, request, RetryAgent } from "undici";
 import * as undici7 from "undici7";
 import { describe, expect, it, vi } from "vitest";
@@ -44,6 +44,18 @@ async function watched(answer: Answer): Promise<{ url: string; seen: Seen[] }> {
     answer(req, res);
   });
   return { url, seen };
+}
+
+/** A server of which two connections are taken until they are freed. */
+async function taken(send: typeof globalThis.fetch): Promise<{ url: string; seen: Seen[]; free: () => void }> {
+  const freed = Promise.withResolvers<void>();
+  const server = await watched((req, res) => {
+    if (req.url === "/taken") void freed.promise.then(() => res.end());
+    else res.end("ok");
+  });
+  for (const _connection of [1, 2]) void send(`${server.url}taken`).then((response) => response.text());
+  await vi.waitUntil(() => server.seen.length === 2);
+  return { ...server, free: freed.resolve };
 }
 
 const answerOk: Answer = (_req, res) => void res.end("ok");
@@ -128,26 +140,65 @@ describe("values that are for one origin", () => {
     ["undici 7", undici7.fetch, undici7.Agent],
     ["undici 8", undiciFetch, Agent],
   ])("do not go to another by a request that had to wait for a connection of %s", async (_name, fetch, Pool) => {
-    const free = Promise.withResolvers<void>();
-    const stranger = await watched((req, res) => {
-      if (req.url === "/taken") void free.promise.then(() => res.end());
-      else res.end("ok");
-    });
-    const own = await watched(redirectTo(stranger.url));
     // A pool of one is a client, which makes its requests at once.
     const send = by(new Pool({ connections: 2, pipelining: 1 }), fetch);
-    const taken = [1, 2].map(async () => (await send(`${stranger.url}taken`)).text());
-    await vi.waitUntil(() => stranger.seen.length === 2);
-    const call = calling(() => forOrigin(own.url, send)(own.url));
-    await vi.waitUntil(() => own.seen.length > 0);
-    // The response that redirects must have arrived before the connection is free.
-    await new Promise((resolve) => setTimeout(resolve, 50));
-    free.resolve();
-    await Promise.all(taken);
+    const strangers = await Promise.all([taken(send), taken(send)]);
+    const own = await watched((req, res) =>
+      res.writeHead(307, { location: strangers[Number(req.url!.slice(1))]!.url }).end(),
+    );
+    const fetchOwn = forOrigin(own.url, send);
+    // Of some headers both have the same.
+    const ctx = withCriticality(withTimeout(background, "1m")[0], "critical");
+    const tenants = ["acme", "best"];
+    const calls = tenants.map(async (tenant, index) => {
+      const response = await fetchOwn(`${own.url}${index}`, { ctx: withValue(ctx, tenantKey, tenant) });
+      return response.text();
+    });
+    await vi.waitUntil(() => own.seen.length >= 2);
+    // The responses that redirect must have arrived before a connection is free: that of the later call first.
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    strangers[1]!.free();
+    expect(await calls[1]).toBe("ok");
+    strangers[0]!.free();
+    expect(await calls[0]).toBe("ok");
 
-    expect(await (await call).text()).toBe("ok");
-    expect(stranger.seen[2]!.tenant).toBeUndefined();
-    expect(stranger.seen[2]!.left).toBeLessThan(own.seen[0]!.left! - 45);
+    expect(new Set(own.seen.map((each) => each.tenant))).toEqual(new Set(tenants));
+    for (const { seen } of strangers) {
+      const redirected = seen.find((each) => each.path !== "/taken");
+      expect(redirected!.tenant).toBeUndefined();
+      expect(redirected!.left).toBeLessThan(own.seen[0]!.left! - 90);
+    }
+  });
+
+  it.each([
+    ["undici 7, all of calls with a deadline", undici7.fetch, undici7.Agent, 1],
+    ["undici 7, some of calls with a deadline", undici7.fetch, undici7.Agent, 3],
+    ["undici 8, all of calls with a deadline", undiciFetch, Agent, 1],
+    ["undici 8, some of calls with a deadline", undiciFetch, Agent, 3],
+  ])("are those of its own call where many wait for the same connections of %s", async (_name, fetch, Pool, every) => {
+    const own = await watched((req, res) => {
+      if (req.url!.startsWith("/found")) res.end("ok");
+      else res.writeHead(302, { location: `/found${req.url}` }).end("moved");
+    });
+    const stranger = await watched((req, res) => res.writeHead(302, { location: `${own.url}found${req.url}` }).end());
+    const send = by(new Pool({ connections: 2, pipelining: 1 }), fetch);
+    const fetchOwn = forOrigin(own.url, send);
+    await (await fetchOwn(`${own.url}found`)).text();
+    own.seen.length = 0;
+    // Of some headers many have the same; others have none where they go first.
+    const limited = withCriticality(withTimeout(background, "1m")[0], "critical");
+    const tenants = Array.from({ length: 12 }, (_, index) => `tenant-${index}`);
+    const calls = tenants.map(async (tenant, index) => {
+      const { url } = index % 3 === 0 ? stranger : own;
+      const ctx = withValue(index % every === every - 1 ? limited : background, tenantKey, tenant);
+      return (await fetchOwn(url + tenant, { ctx })).text();
+    });
+    const others = (every === 1 ? [] : tenants).map(async () => (await send(`${own.url}found/undefined`)).text());
+
+    await Promise.all([...calls, ...others]);
+    expect(own.seen.filter(({ path, tenant }) => !path.endsWith(`/${tenant}`))).toEqual([]);
+    expect(own.seen.length).toBe(8 + 12 + others.length);
+    expect(stranger.seen.map(({ tenant }) => tenant)).toEqual(Array.from({ length: 4 }, () => undefined));
   });
 
   it("go to where a wrapped fetch sends the call, if they may, and nowhere else", async () => {

@@ -59,8 +59,9 @@ export class UndiciCall {
   #isOver = false;
   /** Whether it waits to see who traces. */
   #isDeferred: boolean;
-  /** Whether `fetch` follows the response that has come. */
+  /** Whether `fetch` follows the response that has come, and where to. */
   #isRedirecting = false;
+  #next: URL | undefined;
   readonly #follows: boolean;
   readonly #mayBeObserved: boolean;
 
@@ -115,23 +116,35 @@ export class UndiciCall {
     return this.#written.length === 0 || this.#isCarriedBy(request) || this.#isFor(request);
   }
 
-  /** Whether a request that is made in its context belongs to it: not what a wrapped fetch or a dispatcher sends for a purpose of its own. */
+  /**
+   * Whether a request that is made in its context belongs to it, and is not what a wrapped fetch or a dispatcher sends for a purpose of its own, or what
+   * has waited for the connection that this call has set free (undici 7).
+   */
   owns(request: UndiciRequest): boolean {
     if (this.#isOver) return false;
-    return this.#isRedirecting || this.#isCarriedBy(request) || (!this.isObserved && this.#isFor(request));
+    if (this.#isCarriedBy(request)) return true;
+    return this.isObserved ? this.#isNext(request) : this.#isFor(request);
   }
 
-  /** Whether a request that is made elsewhere, as it had to wait for a connection, belongs to it: by its headers, or by its address if it has none. */
+  /** Whether a request that is made in any context is what this call waits for: its first one, or the next one by a redirect. */
   waitsFor(request: UndiciRequest): boolean {
-    return this.#written.length > 0 ? this.#isCarriedBy(request) : !this.isObserved && this.#isFor(request);
+    if (!this.isObserved) return this.#isFor(request) && this.#written.every((header) => isCarried(request, header));
+    return this.#isRedirecting && (this.#written.length > 0 ? this.hasWritten(request) : this.#isNext(request));
   }
 
-  /** Whether the request has a header that was written into the call. */
-  #isCarriedBy({ headers: raw }: UndiciRequest): boolean {
-    if (!Array.isArray(raw)) return false;
-    return this.#written.some(([name, value]) =>
-      raw.some((each, index) => index % 2 === 1 && each === value && isNamed(raw[index - 1], name)),
-    );
+  /** Whether the request carries all that was written into this call. */
+  hasWritten(request: UndiciRequest): boolean {
+    return this.#written.length > 0 && this.#written.every((header) => isCarried(request, header));
+  }
+
+  #isCarriedBy(request: UndiciRequest): boolean {
+    return this.#written.some((header) => isCarried(request, header));
+  }
+
+  /** Whether it goes to where the last response redirects. */
+  #isNext({ origin, path }: UndiciRequest): boolean {
+    const next = this.#isRedirecting ? this.#next : undefined;
+    return next?.origin === String(origin) && next.pathname + next.search === path;
   }
 
   /** By its address without the query, to which a client may add. */
@@ -202,8 +215,10 @@ export class UndiciCall {
     this.outbound.response(statusCode);
     this.outcome = takeOutcome(headers);
     this.#isRedirecting = this.#follows && REDIRECTS.has(statusCode);
-    // The next request may have to wait for a connection.
-    if (this.#isRedirecting) waiting.add(this);
+    if (this.#isRedirecting) {
+      this.#next = locationIn(headers, urlOf(this.#sent!));
+      waiting.add(this);
+    }
     this.#observer.arrived?.();
   }
 
@@ -237,12 +252,24 @@ export class UndiciCall {
   }
 
   over(error?: unknown, isGivenUp?: boolean): void {
+    this.leave(error, isGivenUp);
+    this.#observer.over(error);
+  }
+
+  /** It is over, but not what its client does: that is sent anew. */
+  leave(error?: unknown, isGivenUp?: boolean): void {
     this.#isOver = true;
     waiting.delete(this);
     this.#release();
     this.outbound.end(error, isGivenUp);
-    this.#observer.over(error);
   }
+}
+
+/** The address that a response names, as far as it is needed to tell its request from others. */
+function locationIn(raw: unknown, base: URL): URL | undefined {
+  if (!Array.isArray(raw)) return undefined;
+  const index = raw.findIndex((name, index) => index % 2 === 0 && String(name).toLowerCase() === "location");
+  return index < 0 ? undefined : (URL.parse(String(raw[index + 1]), base.href) ?? undefined);
 }
 
 /** Where it goes. A path is no more than that, even if it begins as a host does; only a proxy is given a whole address. */
@@ -289,9 +316,12 @@ function observe(): void {
 function onCreate(message: unknown): void {
   const { request } = message as { request: UndiciRequest };
   if (sending !== undefined && !sending.isObserved && sending.sends(request)) return sending.created(request);
+  // The context is not asked first: it may be that of a call which has set a connection free, and to rewrite for one call what is of another would send
+  // what is of the one as the other's.
+  for (const call of waiting) if (call.waitsFor(request)) return call.created(request);
   const owner = callIn(current())?.owner;
   if (owner instanceof UndiciCall && owner.owns(request)) return owner.created(request);
-  for (const call of waiting) if (call.waitsFor(request)) return call.created(request);
+  for (const call of waiting) if (call.hasWritten(request)) return call.created(request);
 }
 
 function callOf(message: unknown): UndiciCall | undefined {
@@ -323,6 +353,11 @@ function isTracedBy(raw: unknown, ours: Pairs): boolean {
     if (!ours.some(([own, value]) => own === "traceparent" && value === String(raw[index + 1]))) return true;
   }
   return false;
+}
+
+function isCarried({ headers: raw }: UndiciRequest, [name, value]: Pairs[number]): boolean {
+  if (!Array.isArray(raw)) return false;
+  return raw.some((each, index) => index % 2 === 1 && each === value && isNamed(raw[index - 1], name));
 }
 
 function isNamed(name: unknown, wanted: string): boolean {
