@@ -61,7 +61,7 @@ it("a deadline while all connections are taken cuts a call short that waits for 
 
 it("one error tells of all the calls that it has cut short", async () => {
   const { url } = await serve(() => {});
-  const [ctx] = withTimeout(background, 60);
+  const [ctx] = withTimeout(background, 500);
   const fetch = createFetch();
   await run(ctx, () => Promise.allSettled(Array.from({ length: 20 }, (_, index) => fetch(`${url}${index}`))));
 
