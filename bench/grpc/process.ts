@@ -15,6 +15,7 @@ export type Variant =
   | "bare"
   | "bare, with a deadline and interceptors that do nothing"
   | "ours"
+  | "ours, in a context that is there"
   | "ours, with recorded spans"
   | "OpenTelemetry grpc";
 
@@ -30,6 +31,7 @@ export interface Used {
 
 const [variant] = process.argv.slice(2) as [Variant];
 const isOurs = variant.startsWith("ours");
+const isThere = variant === "ours, in a context that is there";
 const isIdle = variant === "bare, with a deadline and interceptors that do nothing";
 
 /** Takes spans and does nothing with them, so that only making them is measured. */
@@ -89,8 +91,9 @@ function call(): Promise<void> {
   });
 }
 
+/** With ours, in a context that is made for the call, as is done where it has a deadline of its own; or in that of the request being served. */
 async function one(): Promise<void> {
-  if (!isOurs) return call();
+  if (!isOurs || isThere) return call();
   const [ctx, cancel] = withTimeout(background, 5000);
   await run(ctx, call);
   cancel();
@@ -101,7 +104,9 @@ async function many(count: number): Promise<void> {
   const worker = async (): Promise<void> => {
     while (left-- > 0) await one();
   };
-  await Promise.all(Array.from({ length: 20 }, worker));
+  const [ctx, cancel] = withTimeout(background, "1h");
+  await Promise.all(Array.from({ length: 20 }, () => (isThere ? run(ctx, worker) : worker())));
+  cancel();
 }
 
 function sends(): string {
