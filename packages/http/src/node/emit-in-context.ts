@@ -3,6 +3,7 @@ import type { ServerHttp2Stream } from "node:http2";
 
 import { run } from "@throughline/context";
 
+import { exchangeOf } from "../server/acceptor.ts";
 import type { Exchange } from "../server/exchange.ts";
 import type { NodeRequest, NodeResponse } from "./node-types.ts";
 
@@ -28,12 +29,14 @@ function hasBody(req: IncomingMessage): boolean {
 
 type Emit = (this: Emitter, event: string | symbol, ...args: unknown[]) => boolean;
 
-/** Whose events these are. */
+/** Whose events these are, where the request does not tell. A property more on each request is a hidden class more in Express on Node 22. */
 const EXCHANGE = Symbol("exchange");
 
 /** A request, its response, or a stream that is both. */
 interface Emitter {
   [EXCHANGE]?: Exchange;
+  /** The request of a response. */
+  readonly req?: object;
   emit: Emit;
   listenerCount(event: string): number;
 }
@@ -43,11 +46,21 @@ const replaced = new WeakMap<object, Emit>();
 
 /** The functions are the same for all requests, as one made for each would cost more than all that is done here. */
 function replace(exchange: Exchange, emitter: Emitter, emit: Emit): void {
-  const isOurs = emitter[EXCHANGE] !== undefined;
-  emitter[EXCHANGE] = exchange;
+  const accepted = acceptedWith(emitter);
+  const isOurs = emitter[EXCHANGE] !== undefined || (accepted !== undefined && accepted !== exchange);
+  if (accepted !== exchange) emitter[EXCHANGE] = exchange;
   if (isOurs) return;
   if (Object.hasOwn(emitter, "emit")) replaced.set(emitter, emitter.emit);
   emitter.emit = emit;
+}
+
+/** The exchange that its request was accepted into. A fetch handler behind a server of ours has another one. */
+function acceptedWith(emitter: Emitter): Exchange | undefined {
+  return exchangeOf(emitter.req ?? emitter);
+}
+
+function exchangeBehind(emitter: Emitter): Exchange {
+  return (emitter[EXCHANGE] ?? acceptedWith(emitter))!;
 }
 
 function emitOf(emitter: object): Emit {
@@ -55,7 +68,7 @@ function emitOf(emitter: object): Emit {
 }
 
 function emitAll(this: Emitter, ...args: Parameters<Emit>): boolean {
-  const exchange = this[EXCHANGE]!;
+  const exchange = exchangeBehind(this);
   // What comes later is discarded.
   if (args[0] === "end" && exchange.response?.isEnded !== true) exchange.receivedAt = performance.now();
   return run(exchange.entered, applied, emitOf(this), this, args);
@@ -66,7 +79,7 @@ function emitLate(this: Emitter, ...args: Parameters<Emit>): boolean {
   const [event] = args;
   const emit = emitOf(this);
   if (event !== "drain" && !(event === "close" && this.listenerCount("close") > 1)) return emit.apply(this, args);
-  return run(this[EXCHANGE]!.entered, applied, emit, this, args);
+  return run(exchangeBehind(this).entered, applied, emit, this, args);
 }
 
 function applied(emit: Emit, emitter: Emitter, args: Parameters<Emit>): boolean {
