@@ -47,7 +47,8 @@ function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    return text;
+    // Whoever reads it all the same decodes what there is to decode.
+    return text.replaceAll(/%[0-7][0-9a-f]/gi, (escape) => decodeURIComponent(escape));
   }
 }
 

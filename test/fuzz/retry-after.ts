@@ -81,7 +81,7 @@ function asFixdate(value: string): string | undefined {
     return `${day.slice(0, 3)}, ${date} ${month} ${ahead > 2076 ? ahead - 100 : ahead} ${time} ${zone}`;
   }
   const [day, month, date, time, year, ...more] = parts.filter((each) => each !== "");
-  if (year === undefined || more.length > 0 || date!.length > 2 || day!.length !== 3) return undefined;
+  if (year === undefined || more.length > 0 || date!.length > 2 || !DAYS.includes(day!)) return undefined;
   const isPadded = value === `${day} ${month} ${date!.padStart(2, " ")} ${time} ${year}`;
   return isPadded ? `${day}, ${date!.padStart(2, "0")} ${month} ${year} ${time} GMT` : undefined;
 }
