@@ -27,7 +27,7 @@ export abstract class ContextError extends Error {
 export const STATUS: unique symbol = Symbol.for("@throughline/context/status");
 
 /** Not registered, but what proxies write into their logs for a client that closed the connection (nginx). */
-const CLIENT_CLOSED_REQUEST = 499;
+export const CLIENT_CLOSED_REQUEST = 499;
 
 /** The context was cancelled (Go: `context.Canceled`). Named as the platform names an abort. */
 export class Canceled extends ContextError {

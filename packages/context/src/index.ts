@@ -18,6 +18,7 @@ export {
   type TraceOwner,
   traceOwnerKey,
   withOwnSpan,
+  withoutSpace,
   withTrace,
 } from "./trace-context.ts";
 export { callAfter } from "./alarm.ts";
@@ -28,8 +29,9 @@ export { describe } from "./describe.ts";
 export { deadlineDetails, hasDeadline } from "./details.ts";
 export { milliseconds, remainingTime } from "./duration.ts";
 export { brand } from "./brand.ts";
-export { STATUS } from "./errors.ts";
+export { CLIENT_CLOSED_REQUEST, STATUS } from "./errors.ts";
 export { parentOf } from "./parent.ts";
+export { type Registered, registered } from "./registered.ts";
 export { callable, oneOf, refuseUnknown, wholeNumber } from "./options.ts";
 export { isSuppressed } from "./suppressed.ts";
 export { markStack, withoutStack } from "./ending.ts";

@@ -136,11 +136,11 @@ function isTracestate(list: string): boolean {
 }
 
 /** Without blanks and tabs around it. By hand, as a pattern for that takes time that grows with the square of their number. */
-function withoutSpace(member: string): string {
-  let [from, to] = [0, member.length];
-  while (from < to && (member[from] === " " || member[from] === "\t")) from += 1;
-  while (to > from && (member[to - 1] === " " || member[to - 1] === "\t")) to -= 1;
-  return member.slice(from, to);
+export function withoutSpace(text: string): string {
+  let [from, to] = [0, text.length];
+  while (from < to && (text[from] === " " || text[from] === "\t")) from += 1;
+  while (to > from && (text[to - 1] === " " || text[to - 1] === "\t")) to -= 1;
+  return text.slice(from, to);
 }
 
 /** The list as it came: OpenTelemetry's own drops members, and all of a list that is longer than 512 characters. It takes over where one changes. */

@@ -1,7 +1,5 @@
+import { CLIENT_CLOSED_REQUEST } from "@throughline/context";
 import { type Answer, answerOf, exchangeOf, problemOf } from "@throughline/http";
-
-/** Nginx's status for a request whose client has gone: for logs of the host, as there is nobody to read it. */
-const CLIENT_CLOSED_REQUEST = 499;
 
 /**
  * The answer to an error that is this library's to explain, such as a deadline that passed: for the error hook of a framework that
@@ -23,6 +21,7 @@ export function problemResponse(error: unknown, request?: Request): Response | u
   return problem === undefined ? undefined : responseOf(answerOf(problem, true, request && acceptOf(request)), request);
 }
 
+/** For logs of the host: there is no client to read it. */
 export function goneResponse(): Response {
   return new Response(null, { status: CLIENT_CLOSED_REQUEST });
 }

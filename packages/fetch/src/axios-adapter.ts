@@ -82,7 +82,7 @@ export function contextAdapter<A extends (config: never) => Promise<unknown>>(
     for (const [name, value] of sent.outbound.headers) headers.set(name, value);
     try {
       const response = await sent.send(() =>
-        send({ ...config, headers, ...redirecting(config, sent.outbound, settings), signal: link.signal }),
+        send({ ...config, headers, ...redirecting(config, sent.outbound), signal: link.signal }),
       );
       return received(response, config, sent, end);
     } catch (error) {
@@ -166,12 +166,12 @@ function outgoingOf(config: Config, isTracedElsewhere: boolean): OutgoingRequest
 }
 
 /** Has each redirect that axios follows over `node:http` carry what may go there, and no more. Over `fetch` undici's channels show where each leads. */
-function redirecting(config: Config, call: OutboundCall, settings: ClientSettings): Partial<Config> {
+function redirecting(config: Config, call: OutboundCall): Partial<Config> {
   let ours = new Set(call.headers.map(([name]) => name));
   return {
     beforeRedirect(options, ...rest) {
       for (const name of Object.keys(options.headers)) if (ours.has(name.toLowerCase())) delete options.headers[name];
-      const next = call.headersFor(new URL(options.href), settings);
+      const next = call.headersFor(new URL(options.href));
       Object.assign(options.headers, Object.fromEntries(next));
       ours = new Set(next.map(([name]) => name));
       config.beforeRedirect?.(options, ...rest);

@@ -1,6 +1,7 @@
 import { type Context, describe, type Duration, isContext } from "@throughline/context";
 
 import { headerIn, type HeaderList } from "./header-list.ts";
+import type { Pairs } from "./raw-headers.ts";
 
 /** What a call may say besides what every `fetch` takes. */
 export interface CallInit extends RequestInit {
@@ -125,8 +126,6 @@ export class Call {
     }
   }
 }
-
-type Pairs = readonly (readonly [name: string, value: string])[];
 
 /** Methods that the standard writes in upper case whatever the caller does; it leaves `patch` as it is. */
 const NORMALIZED = /^(?:delete|get|head|options|post|put)$/i;

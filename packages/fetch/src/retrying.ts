@@ -7,7 +7,14 @@ import {
   withCancel,
   withSignal,
 } from "@throughline/context";
-import { type BackoffOptions, checkRetryPolicy, retry, RetryBudget, type RetryPolicy } from "@throughline/resilience";
+import {
+  type BackoffOptions,
+  checkRetryPolicy,
+  LruMap,
+  retry,
+  RetryBudget,
+  type RetryPolicy,
+} from "@throughline/resilience";
 
 import { attempt, type AttemptOptions } from "./attempt.ts";
 import type { Call } from "./call.ts";
@@ -69,10 +76,6 @@ async function retrying(
   let arrivals = 0;
   let isLastOver = false;
   let isDone = false;
-  const done = (): void => {
-    isDone = true;
-    if (isLastOver) over();
-  };
   const once = async (headCtx: Context, number: number): Promise<Response> => {
     arrivals = 0;
     isLastOver = false;
@@ -107,7 +110,8 @@ async function retrying(
     if (error instanceof RetryableResponse) return error.response;
     throw error;
   } finally {
-    done();
+    isDone = true;
+    if (isLastOver) over();
   }
 }
 
@@ -115,16 +119,10 @@ function waitAskedBy(error: unknown): number | undefined {
   return error instanceof RetryableResponse ? error.retryAfter : undefined;
 }
 
-/** How many origins are told apart: a client of more forgets those that it has not called for longest. */
+/** How many origins a client keeps budgets for. */
 const MOST_ORIGINS = 1000;
 
 function budgetPerOrigin(): (origin: string) => RetryBudget {
-  const budgets = new Map<string, RetryBudget>();
-  return (origin) => {
-    const budget = budgets.get(origin) ?? new RetryBudget();
-    budgets.delete(origin);
-    budgets.set(origin, budget);
-    if (budgets.size > MOST_ORIGINS) budgets.delete(budgets.keys().next().value!);
-    return budget;
-  };
+  const budgets = new LruMap<string, RetryBudget>(MOST_ORIGINS, () => new RetryBudget());
+  return (origin) => budgets.get(origin);
 }

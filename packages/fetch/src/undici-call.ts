@@ -3,6 +3,8 @@ import { channel, type Channel } from "node:diagnostics_channel";
 import { type Context, current, run } from "@throughline/context";
 import { callIn, type ClientSettings, OutboundCall, type OutgoingRequest, takeOutcome } from "@throughline/http";
 
+import { isCarried, isTracedBy, locationIn, type Pairs, rewrite } from "./raw-headers.ts";
+
 /** A request of undici's, as its diagnostics channels show it. */
 interface UndiciRequest {
   readonly origin: string | URL;
@@ -128,17 +130,18 @@ export class UndiciCall {
 
   /** Whether a request that is made in any context is what this call waits for: its first one, or the next one by a redirect. */
   waitsFor(request: UndiciRequest): boolean {
-    if (!this.isObserved) return this.#isFor(request) && this.#written.every((header) => isCarried(request, header));
+    if (!this.isObserved)
+      return this.#isFor(request) && this.#written.every((header) => isCarried(request.headers, header));
     return this.#isRedirecting && (this.#written.length > 0 ? this.hasWritten(request) : this.#isNext(request));
   }
 
   /** Whether the request carries all that was written into this call. */
   hasWritten(request: UndiciRequest): boolean {
-    return this.#written.length > 0 && this.#written.every((header) => isCarried(request, header));
+    return this.#written.length > 0 && this.#written.every((header) => isCarried(request.headers, header));
   }
 
   #isCarriedBy(request: UndiciRequest): boolean {
-    return this.#written.some((header) => isCarried(request, header));
+    return this.#written.some((header) => isCarried(request.headers, header));
   }
 
   /** Whether it goes to where the last response redirects. */
@@ -172,7 +175,7 @@ export class UndiciCall {
     // A wrapped fetch or a dispatcher may send it elsewhere, as a cache does which knows a redirect.
     if (this.#settings.isSelective && this.#request.url?.origin !== String(request.origin)) {
       try {
-        outbound.headers = outbound.headersFor(urlOf(request), this.#settings);
+        outbound.headers = outbound.headersFor(urlOf(request));
       } catch (error) {
         // The time is up. What is in the middle of being sent cannot be aborted yet, and must not be sent without a deadline.
         const { header } = this.#settings.dialect;
@@ -265,13 +268,6 @@ export class UndiciCall {
   }
 }
 
-/** The address that a response names, as far as it is needed to tell its request from others. */
-function locationIn(raw: unknown, base: URL): URL | undefined {
-  if (!Array.isArray(raw)) return undefined;
-  const index = raw.findIndex((name, index) => index % 2 === 0 && String(name).toLowerCase() === "location");
-  return index < 0 ? undefined : (URL.parse(String(raw[index + 1]), base.href) ?? undefined);
-}
-
 /** Where it goes. A path is no more than that, even if it begins as a host does; only a proxy is given a whole address. */
 function urlOf({ origin, path }: UndiciRequest): URL {
   return new URL(path.startsWith("/") ? `${new URL(origin).origin}${path}` : path, origin);
@@ -340,48 +336,4 @@ function lastSubscriber(of: Channel): unknown {
 /** Whether anybody else listens to requests being made: an instrumentation, or one that only logs. */
 function othersListen(): boolean {
   return (subscribersOf(created)?.length ?? 2) > 1;
-}
-
-type Pairs = readonly (readonly [name: string, value: string])[];
-
-/** Whether a trace header was written by somebody else. */
-function isTracedBy(raw: unknown, ours: Pairs): boolean {
-  if (!Array.isArray(raw)) return false;
-  for (let index = 0; index < raw.length; index += 2) {
-    const name: unknown = raw[index];
-    if (!isNamed(name, "traceparent")) continue;
-    if (!ours.some(([own, value]) => own === "traceparent" && value === String(raw[index + 1]))) return true;
-  }
-  return false;
-}
-
-function isCarried({ headers: raw }: UndiciRequest, [name, value]: Pairs[number]): boolean {
-  if (!Array.isArray(raw)) return false;
-  return raw.some((each, index) => index % 2 === 1 && each === value && isNamed(raw[index - 1], name));
-}
-
-function isNamed(name: unknown, wanted: string): boolean {
-  return typeof name === "string" && name.length === wanted.length && name.toLowerCase() === wanted;
-}
-
-/** Has a request carry other headers in the place of some, and of any of the same name, as far as they differ; false if it cannot be made to. */
-function rewrite(request: UndiciRequest, before: Pairs, after: Pairs): boolean {
-  const raw = request.headers;
-  if (!Array.isArray(raw)) return before.length === 0;
-  const added = without(after, before);
-  for (const [name, value] of without(before, after)) remove(raw, name, value);
-  for (const [name] of added) remove(raw, name);
-  for (const [name, value] of added) request.addHeader(name, value);
-  return true;
-}
-
-/** @param value any, unless given */
-function remove(raw: unknown[], name: string, value?: string): void {
-  for (let index = raw.length - 2; index >= 0; index -= 2) {
-    if (isNamed(raw[index], name) && (value === undefined || raw[index + 1] === value)) raw.splice(index, 2);
-  }
-}
-
-function without(pairs: Pairs, others: Pairs): Pairs {
-  return pairs.filter(([name, value]) => !others.some(([other, same]) => other === name && same === value));
 }

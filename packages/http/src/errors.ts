@@ -1,4 +1,4 @@
-import { brand, STATUS } from "@throughline/context";
+import { brand, CLIENT_CLOSED_REQUEST, STATUS } from "@throughline/context";
 
 /**
  * An error of a request, with what frameworks that know http-errors (Express, Koa, Fastify, Nest, h3) read from it: the status to answer
@@ -129,10 +129,10 @@ function isHeaderValue(value: unknown): boolean {
   return typeof value === "string" && /^[\t\x20-\x7e\x80-\xff]*$/.test(value);
 }
 
-/** The status of each; 499 is nginx's for a request that nobody waits for any more. */
+/** The status of each. */
 const STATUSES = new Map<{ readonly name: string; readonly prototype: object }, number>([
-  [ClientDisconnected, 499],
-  [ResponseSent, 499],
+  [ClientDisconnected, CLIENT_CLOSED_REQUEST],
+  [ResponseSent, CLIENT_CLOSED_REQUEST],
   [ServerDraining, 503],
   [ServerOverloaded, 503],
   [Unauthenticated, 401],

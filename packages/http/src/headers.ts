@@ -32,3 +32,10 @@ export function single(headers: RequestHeaders, name: string): string | undefine
   const value = headers.get(name);
   return typeof value === "string" ? value : value?.length === 1 ? value[0] : undefined;
 }
+
+/** Removes entries from a raw list of headers, in which names and values take turns. */
+export function removePairs<T>(raw: T[], isUnwanted: (name: T, value: T) => boolean): void {
+  for (let index = raw.length - 2; index >= 0; index -= 2) {
+    if (isUnwanted(raw[index]!, raw[index + 1]!)) raw.splice(index, 2);
+  }
+}

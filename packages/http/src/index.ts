@@ -48,11 +48,18 @@ export { isDisconnect } from "./server/disconnect.ts";
 export { declareIdentity } from "./values/declare.ts";
 export { type EndedBy } from "./telemetry/attributes.ts";
 export { type ClientSettings, clientSettings } from "./client/client-options.ts";
-export { Exchange, exchangeIn, type ExchangeResponse, type Outcome, type ResponseEnd } from "./server/exchange.ts";
+export {
+  declaredRemaining,
+  Exchange,
+  exchangeIn,
+  type ExchangeResponse,
+  type Outcome,
+  type ResponseEnd,
+} from "./server/exchange.ts";
 export { answerAtDeadline, follow } from "./server/follow.ts";
 export { formatGrpcTimeout, parseGrpcTimeout } from "./deadline/grpc-timeout.ts";
 export { headersOf, passGuard } from "./server/guard.ts";
-export { type RequestHeaders, single, webHeaders } from "./headers.ts";
+export { removePairs, type RequestHeaders, single, webHeaders } from "./headers.ts";
 export { type IncomingRequest, NodeIncoming } from "./server/incoming-request.ts";
 export {
   type Handling,

@@ -11,5 +11,6 @@ export { sleep } from "./sleep.ts";
 
 // For the packages beside this one.
 export { checkRetryPolicy } from "./retry.ts";
+export { LruMap } from "./lru-map.ts";
 export { SlidingCount } from "./sliding-count.ts";
 export { untilEnd } from "./until-end.ts";

@@ -85,10 +85,9 @@ export class OutboundCall {
     settings: ClientSettings,
     spanTime: SpanTime = "now",
   ): OutboundCall {
-    const { isTracedElsewhere } = request;
-    const span = isTracedElsewhere || spanTime === "deferred" ? undefined : ClientSpan.start(ctx, request);
+    const span = request.isTracedElsewhere || spanTime === "deferred" ? undefined : ClientSpan.start(ctx, request);
     try {
-      const headers = headersFor(span?.ctx ?? ctx, request, settings, isTracedElsewhere);
+      const headers = headersFor(span?.ctx ?? ctx, request, settings);
       return new OutboundCall(ctx, request, settings, headers, span);
     } catch (error) {
       span?.end(callEnding(error, false, undefined), "queue");
@@ -115,9 +114,8 @@ export class OutboundCall {
   }
 
   /** The headers for where it is redirected to, in the place of those that it had. */
-  headersFor(url: URL, settings: ClientSettings): Headers {
-    const request = { ...outgoing(this.#request), url };
-    return headersFor(this.#span?.ctx ?? this.#base, request, settings, this.#isTracedElsewhere);
+  headersFor(url: URL): Headers {
+    return headersFor(this.#span?.ctx ?? this.#base, { ...this.#outgoing(), url }, this.#settings);
   }
 
   /**
@@ -126,10 +124,15 @@ export class OutboundCall {
    * @throws ContextError as {@link OutboundCall.begin} does
    */
   redirected(method: string, url: URL): OutboundCall {
-    const request = { ...outgoing(this.#request), method, url, isTracedElsewhere: this.#isTracedElsewhere };
-    const next = OutboundCall.begin(this.#base, request, this.#settings);
+    const next = OutboundCall.begin(this.#base, { ...this.#outgoing(), method, url }, this.#settings);
     next.owner = this.owner;
     return next;
+  }
+
+  /** The request as it is now. Its members may be accessors, so that it cannot be spread. */
+  #outgoing(): OutgoingRequest {
+    const { method, url, attempt, rpc, baggage } = this.#request;
+    return { method, url, attempt, isTracedElsewhere: this.#isTracedElsewhere, rpc, baggage };
   }
 
   /** A connection is being made for it. */
@@ -176,11 +179,6 @@ export class OutboundCall {
 
 type Headers = readonly (readonly [name: string, value: string])[];
 
-/** The members of a request, which may be accessors. */
-function outgoing({ method, url, attempt, isTracedElsewhere, rpc, baggage }: OutgoingRequest): OutgoingRequest {
-  return { method, url, attempt, isTracedElsewhere, rpc, baggage };
-}
-
 /** Whether a propagator writes this header, baggage apart, which others have a part in. */
 function isTraceHeader(name: string): boolean {
   if (name === "traceparent" || name === "tracestate") return true;
@@ -193,12 +191,7 @@ function isDeadlineHeader(name: string): boolean {
 }
 
 /** What goes along to where the request goes. */
-export function headersFor(
-  ctx: Context,
-  request: OutgoingRequest,
-  settings: ClientSettings,
-  isTracedElsewhere: boolean,
-): Headers {
+export function headersFor(ctx: Context, request: OutgoingRequest, settings: ClientSettings): Headers {
   const to = allowedFor(request, settings);
   const deadline = outboundDeadline(ctx, settings);
   const headers: [string, string][] = deadline !== undefined && to.deadline ? [[deadline.header, deadline.value]] : [];
@@ -207,7 +200,7 @@ export function headersFor(
   const id = to.trace ? requestIdHeader(ctx) : undefined;
   if (id !== undefined) headers.push([...id]);
   if (request.attempt > 1) headers.push([ATTEMPTS_HEADER, String(request.attempt - 1)]);
-  const propagated = isTracedElsewhere ? undefined : propagate(ctx, to, headers);
+  const propagated = request.isTracedElsewhere ? undefined : propagate(ctx, to, headers);
   headers.push(...valueHeaders(ctx, to, propagated ?? request.baggage, propagated !== undefined));
   return headers;
 }

@@ -30,5 +30,5 @@ export function outboundHeaders(
   const parsed = url instanceof URL ? url : URL.parse(url);
   if (parsed === null) throw new TypeError(`Cannot ${ACTION}: 'url' must be an absolute URL; received ${String(url)}`);
   const request = { method: "GET", url: parsed, attempt: 1, isTracedElsewhere: false };
-  return Object.fromEntries(headersFor(ctx, request, settings, false));
+  return Object.fromEntries(headersFor(ctx, request, settings));
 }

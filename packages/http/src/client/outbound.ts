@@ -1,6 +1,6 @@
 import { type Context, deadlineDetails, DeadlineExceeded } from "@throughline/context";
 
-import { exchangeIn } from "../server/exchange.ts";
+import { declaredRemaining } from "../server/exchange.ts";
 import type { ClientSettings } from "./client-options.ts";
 
 /**
@@ -15,9 +15,8 @@ export function outboundDeadline(
 ): { header: string; value: string } | undefined {
   ctx.throwIfDone();
   const remaining = ctx.remaining();
-  const declaredAt = exchangeIn(ctx)?.declaredAt ?? Infinity;
-  if (remaining === Infinity && declaredAt === Infinity) return undefined;
-  const declared = declaredAt === Infinity ? Infinity : declaredAt - performance.now() - margin;
+  const declared = declaredRemaining(ctx);
+  if (remaining === Infinity && declared === Infinity) return undefined;
   const budget = Math.floor(remaining - margin);
   if (budget < 1) {
     const details = deadlineDetails(ctx);
@@ -29,5 +28,8 @@ export function outboundDeadline(
     );
   }
   // What is only passed on refuses nothing here: the next service is told that the time is as good as up.
-  return { header: dialect.header, value: dialect.format(Math.min(budget, Math.max(1, Math.floor(declared)))) };
+  return {
+    header: dialect.header,
+    value: dialect.format(Math.min(budget, Math.max(1, Math.floor(declared - margin)))),
+  };
 }

@@ -1,3 +1,4 @@
+import { removePairs } from "../headers.ts";
 import { OUTCOME_HEADER } from "../server/answer.ts";
 
 /** What a response of a service with this library says about itself. */
@@ -27,11 +28,11 @@ export function outcomeOf(response: Response): ServiceOutcome | undefined {
 export function takeOutcome(raw: unknown): string | undefined {
   if (!Array.isArray(raw)) return undefined;
   let outcome: string | undefined;
-  for (let index = raw.length - 2; index >= 0; index -= 2) {
-    if (!isOutcomeHeader(raw[index])) continue;
-    outcome = String(raw[index + 1]);
-    raw.splice(index, 2);
-  }
+  removePairs<unknown>(raw, (name, value) => {
+    if (!isOutcomeHeader(name)) return false;
+    outcome = String(value);
+    return true;
+  });
   return outcome;
 }
 

@@ -12,7 +12,7 @@ import {
 } from "@throughline/context";
 
 import { callIn } from "../client/outbound-call.ts";
-import { exchangeIn } from "../server/exchange.ts";
+import { declaredRemaining } from "../server/exchange.ts";
 import { grpcTimeout } from "./dialects.ts";
 import { formatMessageDeadline, MESSAGE_DEADLINE_HEADER, parseMessageDeadline } from "./message-deadline.ts";
 
@@ -89,8 +89,7 @@ export class DeadlinePropagator implements TextMapPropagator {
 function requestTimeout(ctx: Context): string | undefined {
   // An instrumentation of the client that sends a call of ours, which has the header already.
   if (callIn(ctx) !== undefined) return undefined;
-  const declared = (exchangeIn(ctx)?.declaredAt ?? Infinity) - performance.now();
-  const left = Math.min(ctx.remaining(), declared);
+  const left = Math.min(ctx.remaining(), declaredRemaining(ctx));
   return left === Infinity ? undefined : grpcTimeout.format(Math.max(1, left));
 }
 

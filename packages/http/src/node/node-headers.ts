@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { ServerHttp2Stream } from "node:http2";
 
+import { removePairs } from "../headers.ts";
 import type { NodeRequest } from "./node-types.ts";
 
 /** Removes a header from a request, from all the places where Node keeps it. */
@@ -24,12 +25,6 @@ function rewrite(req: NodeRequest, name: string, value: string | undefined): voi
   rawHeaders.push(name, value);
   headers[name] = value;
   if (distinct !== undefined) distinct[name] = [value];
-}
-
-/** Removes names with their values from a list in which they take turns. */
-export function removePairs(raw: string[] | undefined, isUnwanted: (name: string) => boolean): void {
-  if (raw === undefined) return;
-  for (let index = raw.length - 2; index >= 0; index -= 2) if (isUnwanted(raw[index]!)) raw.splice(index, 2);
 }
 
 /** Removes trailers of HTTP/1, which Node sets when it has parsed the end of the body. */
@@ -64,6 +59,6 @@ export function removeStreamTrailers(stream: ServerHttp2Stream, isUnwanted: (nam
   if (stream.endAfterHeaders) return;
   stream.prependListener("trailers", (trailers, _flags, ...rest: unknown[]) => {
     for (const name of Object.keys(trailers)) if (isUnwanted(name)) delete trailers[name];
-    removePairs(rest[0] as string[] | undefined, isUnwanted);
+    removePairs((rest[0] ?? []) as string[], isUnwanted);
   });
 }

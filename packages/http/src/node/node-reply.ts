@@ -3,6 +3,7 @@ import { constants, type Http2ServerRequest, type Http2ServerResponse } from "no
 import type { Socket } from "node:net";
 
 import { type Answer, isRepresentationHeader } from "../server/answer.ts";
+import { isLostConnection } from "../server/disconnect.ts";
 import { onceOut, Reply } from "../server/reply.ts";
 import { hasConnection, onceClosed } from "./node-close.ts";
 import type { NodeRequest, NodeResponse } from "./node-types.ts";
@@ -106,11 +107,8 @@ interface HeldHead {
   chunkedEncoding?: boolean;
 }
 
-/** What a connection, and so a request, fails with when its client is lost. */
-const LOST = new Set(["ECONNRESET", "ECONNABORTED", "EPIPE", "ETIMEDOUT", "HPE_INVALID_EOF_STATE"]);
-
 function isLost(emitter: { readonly errored: Error | null } | null | undefined): boolean {
-  return LOST.has((emitter?.errored as NodeJS.ErrnoException | null | undefined)?.code ?? "");
+  return isLostConnection((emitter?.errored as NodeJS.ErrnoException | null | undefined)?.code ?? "");
 }
 
 class Http1Reply extends NodeReply<IncomingMessage, ServerResponse> {

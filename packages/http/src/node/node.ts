@@ -93,7 +93,7 @@ function take<R>({ exchange, ctx, isFirst, settings }: Accepted, turn: Turn, han
   if (isFirst || ctx !== exchange.ctx) answerAtDeadline(exchange, ctx);
   limitStream(exchange, settings);
   const work = handling.run(ctx);
-  if (exchange.isTracked && work instanceof Promise) exchange.track(work);
+  if (work instanceof Promise) exchange.track(work);
   return work;
 }
 

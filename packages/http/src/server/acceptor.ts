@@ -14,8 +14,8 @@ import {
 import { type Budget, callersBudget, lesser } from "../deadline/inbound-deadline.ts";
 import type { InvalidDeadline } from "../errors.ts";
 import { watchUpgrades } from "../node/upgrades.ts";
+import { ensureContextManager } from "../telemetry/api-setup.ts";
 import { httpMetadata } from "../telemetry/otel-keys.ts";
-import { ensureContextManager } from "../telemetry/registered.ts";
 import { countInvalid, ServerMeasurement } from "../telemetry/server-metrics.ts";
 import { ServerSpan, serverSpanOf } from "../telemetry/server-span.ts";
 import { extractTrace } from "../telemetry/trace-context.ts";

@@ -1,4 +1,5 @@
 import { afterFunc, type Context } from "@throughline/context";
+import { LruMap } from "@throughline/resilience";
 
 import { ServerOverloaded } from "../errors.ts";
 import { knownMethod } from "../telemetry/attributes.ts";
@@ -8,7 +9,7 @@ import type { Exchange, Outcome } from "./exchange.ts";
 import type { IncomingRequest } from "./incoming-request.ts";
 import { type Problem, problemOf } from "./problem.ts";
 import { RouteTimes } from "./route-times.ts";
-import { SharePerCaller } from "./share.ts";
+import { Share } from "./share.ts";
 
 /** What a request is let do: run, or be answered with a problem, or nothing, as there is nobody to answer. */
 export type Turn = "run" | "gone" | Problem;
@@ -27,6 +28,9 @@ interface Waiting {
 /** How much of a caller's requests may be refused for having too little time, so that its wrong clock cannot close a server (as in Finagle). */
 const MOST_HOPELESS = 0.2;
 
+/** How many callers are told apart. */
+const MOST_CALLERS = 1024;
+
 /**
  * Lets a server take on no more than it can do: so many requests run, others wait for their turn, the more critical first. What cannot be
  * kept waiting is refused, the least critical first, before any of it is run. A request whose context ends while it waits never runs.
@@ -34,7 +38,8 @@ const MOST_HOPELESS = 0.2;
 export class Admission {
   readonly #settings: AdmissionSettings;
   readonly #times = new RouteTimes();
-  readonly #hopeless = new SharePerCaller(MOST_HOPELESS);
+  /** By the address of the caller: what one of them takes is not taken from the others. */
+  readonly #hopeless = new LruMap<string | undefined, Share>(MOST_CALLERS, () => new Share(MOST_HOPELESS));
   /** By criticality, the oldest first. */
   readonly #waiting: readonly Set<Waiting>[] = [new Set(), new Set(), new Set()];
   readonly #running = new Set<Exchange>();
@@ -52,9 +57,9 @@ export class Admission {
     const isHopeless = (): boolean => {
       if (!rejectHopeless || ctx.remaining() === Infinity) return false;
       const median = this.#times.median(knownMethod(request.method), request.target);
-      return median !== undefined && ctx.remaining() < median && this.#hopeless.of(request.clientAddress).take();
+      return median !== undefined && ctx.remaining() < median && this.#hopeless.get(request.clientAddress).take();
     };
-    if (rejectHopeless) this.#hopeless.of(request.clientAddress).see();
+    if (rejectHopeless) this.#hopeless.get(request.clientAddress).see();
     if (isHopeless()) return overloaded("too little time is left for requests like this one");
     if (this.#running.size < concurrency) return this.#run(exchange, request);
     const order = this.#order(exchange.connection, rank(criticality));

@@ -7,9 +7,15 @@ export function isCancellation(error: unknown): boolean {
   return problemOf(error) !== undefined;
 }
 
-/** Codes of errors that reading a request, or writing a response, fails with when the connection is lost. */
-const LOST =
-  /^(?:ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT|HPE_INVALID_EOF_STATE|ERR_STREAM_(?:PREMATURE_CLOSE|DESTROYED|UNABLE_TO_PIPE)|ERR_HTTP2_\w+)$/;
+/** Codes of errors that a connection, and so a request of HTTP/1, fails with when its client is lost. */
+const LOST_CONNECTION = new Set(["ECONNRESET", "ECONNABORTED", "EPIPE", "ETIMEDOUT", "HPE_INVALID_EOF_STATE"]);
+
+export function isLostConnection(code: string): boolean {
+  return LOST_CONNECTION.has(code);
+}
+
+/** Codes of errors that streams and HTTP/2 fail with then. */
+const LOST_STREAM = /^ERR_(?:STREAM_(?:PREMATURE_CLOSE|DESTROYED|UNABLE_TO_PIPE)|HTTP2_\w+)$/;
 
 /**
  * Body parsers have words of their own: raw-body and multer "request aborted", busboy "Unexpected end of form"; and so have undici, "terminated", and
@@ -21,7 +27,8 @@ const LOST_IN_WORDS = /\baborted\b|\bunexpected end of\b|\bpremature close\b|\bp
 export function isDisconnect(error: unknown): boolean {
   for (const each of causes(error)) {
     const { code } = each as { code?: unknown };
-    if ((typeof code === "string" && LOST.test(code)) || LOST_IN_WORDS.test(each.message)) return true;
+    if (typeof code === "string" && (isLostConnection(code) || LOST_STREAM.test(code))) return true;
+    if (LOST_IN_WORDS.test(each.message)) return true;
   }
   return isCancellation(error);
 }

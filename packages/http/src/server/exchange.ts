@@ -279,6 +279,12 @@ export function exchangeIn(ctx: Context): Exchange | undefined {
   return exchange !== undefined && isAttached(ctx, exchange.ctx) ? exchange : undefined;
 }
 
+/** Milliseconds until the deadline that is only passed on to other services, which a mode or a drain sets; `Infinity` without one. */
+export function declaredRemaining(ctx: Context): number {
+  const declaredAt = exchangeIn(ctx)?.declaredAt ?? Infinity;
+  return declaredAt === Infinity ? Infinity : declaredAt - performance.now();
+}
+
 /**
  * Says which route the request of this context has matched, for its span and its metrics: for routers that we cannot ask, such as those
  * of fetch handlers. Does nothing outside of a request.

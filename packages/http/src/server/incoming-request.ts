@@ -2,14 +2,8 @@ import type { IncomingMessage } from "node:http";
 import type { Http2ServerRequest, IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { TLSSocket } from "node:tls";
 
-import { NodeHeaders, type RequestHeaders } from "../headers.ts";
-import {
-  removeHeader,
-  removePairs,
-  removeStreamTrailers,
-  removeTrailers,
-  replaceHeader,
-} from "../node/node-headers.ts";
+import { NodeHeaders, removePairs, type RequestHeaders } from "../headers.ts";
+import { removeHeader, removeStreamTrailers, removeTrailers, replaceHeader } from "../node/node-headers.ts";
 import type { NodeRequest } from "../node/node-types.ts";
 import type { Rpc } from "../telemetry/rpc.ts";
 import { type Peer, peerOf } from "../values/peer.ts";

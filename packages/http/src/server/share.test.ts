@@ -1,6 +1,7 @@
+import { LruMap } from "@throughline/resilience";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 
-import { Share, SharePerCaller } from "./share.ts";
+import { Share } from "./share.ts";
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ["performance"] }));
 afterEach(() => void vi.useRealTimers());
@@ -53,13 +54,13 @@ it("agrees with a count of all that happened in the window", () => {
 });
 
 it("is each caller's own, and is forgotten of the callers that have not called for longest", () => {
-  const shares = new SharePerCaller(0.2);
-  const first = shares.of("a");
+  const shares = new LruMap<string, Share>(1024, () => new Share(0.2));
+  const first = shares.get("a");
   expect(taken(first, 10)).toBe(2);
-  expect(shares.of("a")).toBe(first);
-  expect(taken(shares.of("b"), 10)).toBe(2);
+  expect(shares.get("a")).toBe(first);
+  expect(taken(shares.get("b"), 10)).toBe(2);
 
-  for (let index = 0; index < 1023; index++) shares.of(String(index));
-  expect(shares.of("b")).not.toBe(first);
-  expect(shares.of("a")).not.toBe(first);
+  for (let index = 0; index < 1023; index++) shares.get(String(index));
+  expect(shares.get("b")).not.toBe(first);
+  expect(shares.get("a")).not.toBe(first);
 });

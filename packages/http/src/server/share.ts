@@ -26,25 +26,3 @@ export class Share {
     return true;
   }
 }
-
-/** How many callers are told apart; of more, those that have not called for longest are forgotten. */
-const MOST_CALLERS = 1024;
-
-/** A share for each caller: what one of them takes is not taken from the others. */
-export class SharePerCaller {
-  readonly #most: number;
-  readonly #shares = new Map<string | undefined, Share>();
-
-  constructor(most: number) {
-    this.#most = most;
-  }
-
-  of(caller: string | undefined): Share {
-    const share = this.#shares.get(caller) ?? new Share(this.#most);
-    // The map is in the order of the latest calls.
-    this.#shares.delete(caller);
-    this.#shares.set(caller, share);
-    if (this.#shares.size > MOST_CALLERS) this.#shares.delete(this.#shares.keys().next().value);
-    return share;
-  }
-}

@@ -1,3 +1,5 @@
+import { withoutSpace } from "@throughline/context";
+
 /** The most that baggage may be (W3C Baggage, 3.3.2; the same as OpenTelemetry's). */
 const MOST_BYTES = 8192;
 const MOST_MEMBERS = 180;
@@ -73,11 +75,4 @@ export function folded(name: string): string {
     .toLowerCase()
     .replaceAll(/[^a-z0-9]+/g, "")
     .replace(/^http(?=.)/, "");
-}
-
-function withoutSpace(text: string): string {
-  let [from, to] = [0, text.length];
-  while (from < to && (text[from] === " " || text[from] === "\t")) from += 1;
-  while (to > from && (text[to - 1] === " " || text[to - 1] === "\t")) to -= 1;
-  return text.slice(from, to);
 }

@@ -32,6 +32,6 @@ export function withRequestId(ctx: Context, header: string, headers: RequestHead
 export function requestIdHeader(ctx: Context): readonly [name: string, value: string] | undefined {
   const known = ctx.value(requestIdKey);
   if (known === undefined) return undefined;
-  const id = known.given ?? traceId(ctx);
+  const id = requestId(ctx);
   return id === undefined ? undefined : [known.header, id];
 }

@@ -1,21 +1,9 @@
 import { readFileSync } from "node:fs";
 
-import { context, type ContextManager, type TracerProvider, trace } from "@opentelemetry/api";
+import { context, trace } from "@opentelemetry/api";
+import { registered } from "@throughline/context";
 
 import { StorageContextManager } from "./context-manager.ts";
-
-/** Where every copy of OpenTelemetry's API keeps what is set up in a process. A copy does not see what one of an older minor version has put there. */
-const API = Symbol.for("opentelemetry.js.api.1");
-
-interface Registered {
-  readonly version: string;
-  readonly trace?: TracerProvider;
-  readonly context?: ContextManager;
-}
-
-function registered(): Registered | undefined {
-  return (globalThis as { [API]?: Registered })[API];
-}
 
 /**
  * Sets up a context manager where spans are recorded and there is none. The span that an instrumentation makes for a request could be
@@ -23,7 +11,7 @@ function registered(): Registered | undefined {
  */
 export function ensureContextManager(): void {
   const known = registered();
-  if (known?.trace === undefined || known.context !== undefined || trace.getTracerProvider() !== known.trace) return;
+  if (known.trace === undefined || known.context !== undefined || trace.getTracerProvider() !== known.trace) return;
   context.setGlobalContextManager(new StorageContextManager());
 }
 
@@ -36,7 +24,7 @@ let isTold = false;
 export function warnOfOtherApi(): void {
   if (isTold) return;
   const known = registered();
-  if (known?.trace === undefined || trace.getTracerProvider() === known.trace) return;
+  if (known.trace === undefined || trace.getTracerProvider() === known.trace) return;
   isTold = true;
   const { version } = known;
   process.emitWarning(
