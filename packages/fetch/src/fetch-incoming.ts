@@ -31,7 +31,7 @@ export class FetchIncoming implements IncomingRequest {
   }
 
   get authority(): string | undefined {
-    return this.#url?.host;
+    return this.#url?.host ?? this.#node?.authority;
   }
 
   get protocolVersion(): string | undefined {

@@ -95,14 +95,14 @@ export class InvalidDeadline extends RequestError {
   }
 }
 
-/** A header that must be sent once was sent more than once: one of the values may be forged. */
+/** A header that cannot be read: it was sent more than once, so that one of the values may be forged, or its value is none. */
 export class InvalidHeader extends RequestError {
   override readonly name = "InvalidHeader";
   readonly code = "INVALID_HEADER";
   readonly header: string;
 
-  constructor(header: string) {
-    super(`Cannot read the header ${header}: it must be sent once`);
+  constructor(header: string, wanted = "sent once") {
+    super(`Cannot read the header ${header}: it must be ${wanted}`);
     this.header = header;
   }
 }

@@ -189,6 +189,12 @@ class Http2Reply extends NodeReply<Http2ServerRequest, Http2ServerResponse> {
     return this.res.headersSent;
   }
 
+  /** By the head itself: Node 22 reports a response as ended whose stream was closed before it could send any. */
+  override get status(): number | undefined {
+    const { res } = this;
+    return res.stream.sentHeaders === undefined ? undefined : res.statusCode;
+  }
+
   /** It has left: HTTP/2 sends it at once. */
   protected takeBackHead(): void {}
 

@@ -78,7 +78,7 @@ export class StreamReply extends Reply {
     const nothing = (): void => {};
     const [close, destroy] = [stream.close.bind(stream), stream.destroy.bind(stream)];
     // Node itself calls these once the answer is out, or cannot go out any more.
-    const isOver = (): boolean => stream.writableFinished || stream.closed || stream.session?.destroyed !== false;
+    const isOver = (): boolean => stream.writableFinished || stream.closed || isSessionLost(stream);
     const methods = {
       respond: nothing,
       respondWithFile: nothing,
@@ -91,7 +91,9 @@ export class StreamReply extends Reply {
       // By which a pipeline that fails would cut off the answer.
       destroy: (error?: Error) => (isOver() ? destroy(stream.writableFinished ? undefined : error) : stream),
       close(...args: unknown[]) {
-        if (isOver()) close(constants.NGHTTP2_NO_ERROR);
+        // With another code it is reset at once, before what is left of the answer is out.
+        if (isSessionLost(stream)) close(constants.NGHTTP2_CANCEL);
+        else if (isOver()) close(constants.NGHTTP2_NO_ERROR);
         callBack(args);
       },
     };
@@ -103,4 +105,9 @@ export class StreamReply extends Reply {
     this.#stream.on("error", () => {});
     this.#stream.destroy(new Error("response broken off"));
   }
+}
+
+/** Node 22 closes the streams of a session whose connection is lost before the session itself. */
+function isSessionLost({ session }: ServerHttp2Stream): boolean {
+  return session === undefined || session.destroyed || session.socket.destroyed;
 }

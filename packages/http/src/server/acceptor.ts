@@ -11,8 +11,9 @@ import {
   withTimeout,
 } from "@throughline/context";
 
+import { isAuthority } from "../authority.ts";
 import { type Budget, callersBudget, lesser } from "../deadline/inbound-deadline.ts";
-import type { InvalidDeadline } from "../errors.ts";
+import { type InvalidDeadline, InvalidHeader } from "../errors.ts";
 import { watchUpgrades } from "../node/upgrades.ts";
 import { ensureContextManager } from "../telemetry/api-setup.ts";
 import { httpMetadata } from "../telemetry/otel-keys.ts";
@@ -108,13 +109,20 @@ function open(request: IncomingRequest, settings: ServerSettings): Exchange {
   const named = requestIdHeader === undefined ? ctx : withRequestId(ctx, requestIdHeader, request.headers);
   const [limited, cancel] = isEnforced ? limit(named, budget) : withCancel(named);
   const refusal = isEnforced ? refusalOf(budget, invalid, settings) : undefined;
-  const exchange = new Exchange(limited, cancel, twice === undefined ? refusal : problemOf(twice), heldBack);
+  const unreadable = twice ?? invalidHost(request);
+  const exchange = new Exchange(limited, cancel, unreadable === undefined ? refusal : problemOf(unreadable), heldBack);
   exchange.connection = request.connection;
   if (settings.mode === "propagate" && budget !== undefined) exchange.declaredAt = performance.now() + budget.ms;
   exchange.observe(span);
   if (!isSilent)
     exchange.observe(ServerMeasurement.start(request, budget, instrumented !== undefined && isMeasured(base)));
   return exchange;
+}
+
+/** Procedures are called by other names too, such as that of a socket's file. */
+function invalidHost({ rpc, authority }: IncomingRequest): InvalidHeader | undefined {
+  if (rpc !== undefined || isAuthority(authority)) return undefined;
+  return new InvalidHeader("host", "a host, and may have a port");
 }
 
 function spanOf(

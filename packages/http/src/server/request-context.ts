@@ -2,12 +2,14 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 
 import { callable, carry } from "@throughline/context";
 
+import { InvalidHeader } from "../errors.ts";
 import { replyOf } from "../node/node-reply.ts";
 import type { NodeRequest, NodeResponse } from "../node/node-types.ts";
 import { type Handling, judge, judgeReply, receiveNode, receiveStream, sendProblem } from "../node/node.ts";
 import { StreamReply } from "../node/stream-reply.ts";
 import { acceptor, exchangeOf } from "./acceptor.ts";
 import { answerOf } from "./answer.ts";
+import { NodeIncoming } from "./incoming-request.ts";
 import { problemOf } from "./problem.ts";
 import type { ServerOptions } from "./server-options.ts";
 
@@ -38,9 +40,12 @@ export function requestContext<Req extends NodeRequest, Res extends NodeResponse
       const verdict = judge(error, req, res);
       if (verdict !== "pass" && verdict !== "gone") return sendProblem(req, res, verdict, true);
       if (verdict === "gone") return;
-      // A response that has begun cannot say what was wrong: it is not left open.
+      const reply = replyOf(req, res);
+      // connect-node fails so where nothing catches, as HTTP/1.0 allows to send none.
+      if (!new NodeIncoming(req).authority && !reply.isBegun) return sendProblem(req, res, WITHOUT_HOST, true);
       if (problemOf(error) === undefined) throw error;
-      replyOf(req, res).breakOff();
+      // A response that has begun cannot say what was wrong: it is not left open.
+      reply.breakOff();
     };
     return receiveNode<Done>(accept, req, res, {
       ...leaving,
@@ -79,6 +84,8 @@ export function streamContext(
     });
   };
 }
+
+const WITHOUT_HOST = problemOf(new InvalidHeader("host", "sent"))!;
 
 const leaving: Pick<Handling<Done>, "leave"> = { leave: () => {} };
 

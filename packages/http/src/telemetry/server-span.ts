@@ -23,6 +23,7 @@ import {
 } from "@opentelemetry/semantic-conventions";
 import type { Context } from "@throughline/context";
 
+import { splitAuthority } from "../authority.ts";
 import type { Budget } from "../deadline/inbound-deadline.ts";
 import { single } from "../headers.ts";
 import type { Observer, Outcome } from "../server/exchange.ts";
@@ -227,20 +228,4 @@ function setAddresses(span: Span, { authority, clientAddress }: IncomingRequest)
   if (host !== undefined) span.setAttribute(ATTR_SERVER_ADDRESS, host);
   if (port !== undefined) span.setAttribute(ATTR_SERVER_PORT, port);
   if (clientAddress !== undefined) span.setAttribute(ATTR_CLIENT_ADDRESS, clientAddress);
-}
-
-type Address = readonly [host: string | undefined, port: number | undefined];
-
-/** Most requests to a service ask for the same as the one before. */
-let last: { readonly authority: string; readonly address: Address } | undefined;
-
-function splitAuthority(authority: string | undefined): Address {
-  if (authority === undefined) return [undefined, undefined];
-  if (last?.authority !== authority) last = { authority, address: split(authority) };
-  return last.address;
-}
-
-function split(authority: string): Address {
-  const [, host, port] = /^(.*):(\d+)$/.exec(authority) ?? [];
-  return port === undefined ? [authority, undefined] : [host, Number(port)];
 }
