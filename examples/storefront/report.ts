@@ -2,7 +2,7 @@ import { styleText } from "node:util";
 
 import { type ViewedSpan, waterfall } from "@throughline/viewer";
 
-import type { Answer, Claim, Scenario } from "./scenarios.ts";
+import type { ProblemResponse, Claim, Scenario } from "./scenarios.ts";
 
 const color = process.stdout.isTTY && process.env["NO_COLOR"] === undefined;
 
@@ -14,7 +14,7 @@ function paint(style: Parameters<typeof styleText>[0], text: string): string {
 export function report(
   number: number,
   { title, query, budget }: Scenario,
-  answer: Answer,
+  answer: ProblemResponse,
   trace: string | ViewedSpan[],
   claims: Claim[],
 ): void {

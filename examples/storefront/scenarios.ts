@@ -1,7 +1,7 @@
 import type { ViewedSpan } from "@throughline/viewer";
 
 /** What the visitor got, seen from outside. */
-export interface Answer {
+export interface ProblemResponse {
   /** `undefined` if the visitor left. */
   readonly status: number | undefined;
   readonly type: string;
@@ -16,7 +16,7 @@ export interface Scenario {
   /** When the visitor leaves, if he does, in milliseconds. */
   readonly leavesAfter?: number;
   /** What must be seen, each with whether it is. */
-  claims(answer: Answer): Claim[];
+  claims(answer: ProblemResponse): Claim[];
   /** What must be seen in the trace. */
   traced(spans: readonly ViewedSpan[]): Claim[];
 }

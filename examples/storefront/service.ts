@@ -9,10 +9,10 @@ import { startTelemetry } from "@throughline/telemetry";
 /** What a service listens with besides, and how that is drained. */
 export interface Beside {
   readonly addresses: Readonly<Record<string, string>>;
-  drain(within: Duration): Promise<void>;
+  drain(shutdownTimeout: Duration): Promise<void>;
 }
 
-const WITHIN: Duration = "3s";
+const SHUTDOWN_TIMEOUT: Duration = "3s";
 
 /** What every service of the storefront does around its handler: telemetry, listening, draining. */
 export async function start(name: string, handler: RequestListener, beside?: Beside): Promise<void> {
@@ -22,7 +22,9 @@ export async function start(name: string, handler: RequestListener, beside?: Bes
   process.send?.({ ...beside?.addresses, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
 
   async function shutDown(): Promise<void> {
-    await telemetry.shutdown(Promise.all([drain(server, { within: WITHIN }), beside?.drain(WITHIN)]));
+    await telemetry.shutdown(
+      Promise.all([drain(server, { shutdownTimeout: SHUTDOWN_TIMEOUT }), beside?.drain(SHUTDOWN_TIMEOUT)]),
+    );
     if (process.connected) process.disconnect();
   }
   let ending: Promise<void> | undefined;

@@ -1,13 +1,13 @@
 import { randomBytes } from "node:crypto";
 
-import type { Answer, Scenario } from "./scenarios.ts";
+import type { ProblemResponse, Scenario } from "./scenarios.ts";
 
 /** Sends a scenario's request, as a visitor's browser would, under a trace whose id is then known. */
 export async function visit(
   gateway: string,
   token: string,
   { query, budget, leavesAfter }: Scenario,
-): Promise<{ traceId: string; answer: Answer }> {
+): Promise<{ traceId: string; answer: ProblemResponse }> {
   const traceId = randomBytes(16).toString("hex");
   const answer = await ask(`${gateway}/search?q=${query}`, {
     headers: {
@@ -21,7 +21,7 @@ export async function visit(
   return { traceId, answer };
 }
 
-async function ask(url: string, init: RequestInit): Promise<Answer> {
+async function ask(url: string, init: RequestInit): Promise<ProblemResponse> {
   try {
     const response = await fetch(url, init);
     const type = response.headers.get("content-type") ?? "";

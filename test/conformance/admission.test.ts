@@ -108,7 +108,7 @@ describe.each(hosts)("$name, which takes on only so much", (host) => {
       if (!host.hasRoutes) setRoute("/items/:id");
       return new Promise((resolve) => setTimeout(resolve, ms, "ok"));
     };
-    const url = await serving(handler, { admission: { rejectHopeless: true } });
+    const url = await serving(handler, { admission: { deadlineAware: true } });
     await Promise.all(Array.from({ length: 20 }, () => send(host.protocol, url).reply));
     ms = 1;
     // Of 30 requests 6 may be refused; the rest runs, and is in time as it happens.
@@ -185,7 +185,7 @@ describe.each(hosts)("$name, which takes on only so much", (host) => {
       if (!host.hasRoutes) setRoute("/items/:id");
       return handle(received);
     };
-    const url = await serving(handler, { admission: { rejectHopeless: true } });
+    const url = await serving(handler, { admission: { deadlineAware: true } });
     const uploads = Array.from({ length: 20 }, () => send(host.protocol, url, {}, { method: "POST" }));
     for (const { body } of uploads) body.on("error", () => {}).write("half of it");
     await new Promise((resolve) => setTimeout(resolve, 150));
@@ -205,7 +205,7 @@ describe.each(hosts)("$name, which takes on only so much", (host) => {
       if (!host.hasRoutes) setRoute("/items/:id");
       return new Promise((resolve) => setTimeout(resolve, ms, "ok"));
     };
-    const url = await serving(handler, { admission: { rejectHopeless: true } });
+    const url = await serving(handler, { admission: { deadlineAware: true } });
     const post = (headers: Record<string, string> = {}): Promise<Reply> => {
       const sent = send(host.protocol, url, headers, { method: "POST" });
       sent.body.on("error", () => {}).end("all of it");

@@ -196,7 +196,7 @@ describe.each(hosts)("$name", (host) => {
       ["an error that it throws", () => explode()],
     ])("of which a dialect of the application makes %s is answered 400", async (_what, parse) => {
       const dialect = { header: "x-budget", grammar: "a budget", parse, format: String } as DeadlineDialect;
-      const { reply, ctx } = await answer({ "x-budget": "50" }, { accept: [dialect], maxTimeout: "2s" });
+      const { reply, ctx } = await answer({ "x-budget": "50" }, { deadlineHeaders: [dialect], maxTimeout: "2s" });
 
       expect([reply.status, ctx]).toEqual([400, undefined]);
       expect(reply.json()["detail"]).toMatch(/Cannot read the header x-budget: it must be a budget/);
@@ -205,10 +205,12 @@ describe.each(hosts)("$name", (host) => {
     it.each([Infinity, 1e300, Number.MAX_SAFE_INTEGER])(
       "of which a dialect of the application makes %d ms is cut to the server's limit, and is none without one",
       async (ms) => {
-        const accept = [{ header: "x-budget", grammar: "a budget", parse: () => ms, format: String }];
-        expect((await answer({ "x-budget": "50" }, { accept, maxTimeout: "2s" })).remaining).toBeLessThanOrEqual(2000);
+        const deadlineHeaders = [{ header: "x-budget", grammar: "a budget", parse: () => ms, format: String }];
+        expect(
+          (await answer({ "x-budget": "50" }, { deadlineHeaders, maxTimeout: "2s" })).remaining,
+        ).toBeLessThanOrEqual(2000);
 
-        const { reply, remaining } = await answer({ "x-budget": "50" }, { accept });
+        const { reply, remaining } = await answer({ "x-budget": "50" }, { deadlineHeaders });
         expect([reply.status, remaining! > 1e12]).toEqual([200, true]);
       },
     );

@@ -46,7 +46,7 @@ describe.concurrent.each(hosts)("$name, drained", (host) => {
     });
     const { reply } = send(host.protocol, served.url);
     await begun.promise;
-    const drained = drain(served.server, { within: "10s" });
+    const drained = drain(served.server, { shutdownTimeout: "10s" });
 
     await expect(send(host.protocol, served.url).reply).rejects.toThrow();
     finish.resolve();
@@ -64,7 +64,7 @@ describe.concurrent.each(hosts)("$name, drained", (host) => {
     });
     const { reply } = send(host.protocol, served.url);
     await vi.waitUntil(() => ctx);
-    const drained = drain(served.server, { within: 30 });
+    const drained = drain(served.server, { shutdownTimeout: 30 });
 
     const { status, headers, json } = await reply;
     expect([status, headers["throughline-outcome"], headers["retry-after"], json()["title"]]).toEqual([
@@ -82,7 +82,7 @@ describe.concurrent.each(hosts)("$name, drained", (host) => {
     await using served = await serve(host, () => (begun.resolve(), new Promise(() => {})));
     const { reply } = send(host.protocol, served.url);
     await begun.promise;
-    await drain(served.server, { within: 30 });
+    await drain(served.server, { shutdownTimeout: 30 });
     expect((await reply).headers["throughline-outcome"]).toBe("draining;started=?1");
   });
 
@@ -94,7 +94,7 @@ describe.concurrent.each(hosts)("$name, drained", (host) => {
     const { reply } = send(host.protocol, served.url);
     const failed = expect(reply).rejects.toThrow();
     await begun.promise;
-    await drain(served.server, { within: 30 });
+    await drain(served.server, { shutdownTimeout: 30 });
     await failed;
     body.destroy();
   });
@@ -114,7 +114,7 @@ describe.concurrent.each(hosts)("$name, drained", (host) => {
     });
     const { reply } = send(host.protocol, served.url, { "grpc-timeout": "1H" });
     await begun.promise;
-    const drained = drain(served.server, { within: "10s" });
+    const drained = drain(served.server, { shutdownTimeout: "10s" });
     goOn.resolve();
 
     expect((await reply).body).toBe("finished");
@@ -128,7 +128,7 @@ describe.concurrent.each(hosts)("$name, drained", (host) => {
     await using other = await handOver(served);
     const { reply } = send(host.protocol, other.url);
     await begun.promise;
-    await drain(served.server, { within: 30 });
+    await drain(served.server, { shutdownTimeout: 30 });
 
     expect((await reply).headers["throughline-outcome"]).toBe("draining;started=?1");
   });
@@ -136,11 +136,11 @@ describe.concurrent.each(hosts)("$name, drained", (host) => {
   it("is drained at once where it has no connections, and by one drain, however often it is asked for", async () => {
     await using served = await serve(host, () => "ok");
     const from = performance.now();
-    const drained = drain(served.server, { within: "10s" });
+    const drained = drain(served.server, { shutdownTimeout: "10s" });
 
-    expect(drain(served.server, { within: "10s" })).toBe(drained);
+    expect(drain(served.server, { shutdownTimeout: "10s" })).toBe(drained);
     await drained;
-    expect(drain(served.server, { within: 0 })).toBe(drained);
+    expect(drain(served.server, { shutdownTimeout: 0 })).toBe(drained);
     expect(performance.now() - from).toBeLessThan(400);
   });
 
@@ -149,7 +149,7 @@ describe.concurrent.each(hosts)("$name, drained", (host) => {
     await using served = await serve(host, async () => (begun.resolve(), await finish.promise, "finished"));
     const { reply } = send(host.protocol, served.url, { connection: "keep-alive" });
     await begun.promise;
-    const drained = drain(served.server, { within: "10s" });
+    const drained = drain(served.server, { shutdownTimeout: "10s" });
     finish.resolve();
 
     expect((await reply).headers["connection"]).toBe("close");
@@ -170,7 +170,7 @@ describe.concurrent.each(hosts)("$name, drained", (host) => {
     const socket = dial(served.url);
     socket.write("GET /items/1 HTTP/1.1\r\nhost: x\r\n\r\n".repeat(3));
     await vi.waitUntil(() => runs === 3);
-    const drained = drain(served.server, { within: "10s" });
+    const drained = drain(served.server, { shutdownTimeout: "10s" });
     finish.resolve();
     const answers = (await text(socket)).split(/(?=HTTP\/1\.1 )/);
 
@@ -191,7 +191,7 @@ describe.concurrent.each(hosts)("$name, drained", (host) => {
       const theirs = await upgraded.promise;
       theirs.write("upgraded");
       const from = performance.now();
-      const drained = drain(server, { within: "30s" });
+      const drained = drain(server, { shutdownTimeout: "30s" });
 
       expect(await text(socket)).toBe("upgraded");
       await drained;
@@ -217,7 +217,7 @@ describe.concurrent.each(hosts)("$name, drained", (host) => {
         new Promise((resolve, reject) => http.get(served.url, { agent }, resolve).on("error", reject));
       const first = get();
       await vi.waitUntil(() => runs === 1);
-      const drained = drain(served.server, { within: "10s" });
+      const drained = drain(served.server, { shutdownTimeout: "10s" });
       const second = get();
       finish.resolve();
 
@@ -253,7 +253,7 @@ describe("drain", () => {
     const first = request();
     await begun.promise;
     // Sent before the client has heard that the session is about to end.
-    const drained = drain(served.server, { within: "10s" });
+    const drained = drain(served.server, { shutdownTimeout: "10s" });
     const second = request();
     finish.resolve();
 
@@ -265,11 +265,11 @@ describe("drain", () => {
 
   it("called again is the same, and on a server that does not listen yet is done at once, and no more than that", async () => {
     const server = http.createServer();
-    await drain(server, { within: 0 });
+    await drain(server, { shutdownTimeout: 0 });
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
-    const drained = drain(server, { within: 0 });
-    expect(drain(server, { within: 0 })).toBe(drained);
+    const drained = drain(server, { shutdownTimeout: 0 });
+    expect(drain(server, { shutdownTimeout: 0 })).toBe(drained);
     await drained;
     expect(server.listening).toBe(false);
   });
@@ -285,7 +285,7 @@ describe("drain", () => {
       await using other = await handOver({ server, url: "http://127.0.0.1/items/1" });
       const { reply } = send(protocol, other.url);
       await begun.promise;
-      const drained = drain(server, { within: "10s" });
+      const drained = drain(server, { shutdownTimeout: "10s" });
       const isDone = vi.fn();
       void drained.then(isDone);
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -316,7 +316,7 @@ describe("drain", () => {
     const theirs = await upgraded.promise;
     await new Promise((resolve) => setTimeout(resolve, 50));
     const from = performance.now();
-    await drain(server, { within: "30s" });
+    await drain(server, { shutdownTimeout: "30s" });
 
     expect(performance.now() - from).toBeLessThan(2000);
     for (const socket of [...sockets, theirs]) socket.destroy();
@@ -334,7 +334,7 @@ describe("drain", () => {
         socket.on("error", () => {});
       });
     const sockets = await Promise.all([open(), open()]);
-    const drained = drain(server, { within: "5s" });
+    const drained = drain(server, { shutdownTimeout: "5s" });
     sockets[0]!.write("POST / HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\ncontent-length: 1\r\n\r\n");
     sockets[1]!.write("GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n");
     await drained;
@@ -342,9 +342,9 @@ describe("drain", () => {
   });
 
   it.each([
-    [{}, { within: 1 }, /it must be one of node:http or node:http2/],
-    [http.createServer(), { within: "soon" }, /'within' must be zero or more/],
-    [http.createServer(), { within: 1, force: true }, /there is no option 'force'/],
+    [{}, { shutdownTimeout: 1 }, /it must be one of node:http or node:http2/],
+    [http.createServer(), { shutdownTimeout: "soon" }, /'shutdownTimeout' must be zero or more/],
+    [http.createServer(), { shutdownTimeout: 1, force: true }, /there is no option 'force'/],
   ])("refuses what is wrong", (server, options, message) => {
     expect(() => drain(server as never, options as never)).toThrow(message);
   });

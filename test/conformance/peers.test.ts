@@ -7,7 +7,7 @@ import { join } from "node:path";
 import tls from "node:tls";
 
 import { createKey, current } from "@throughline/context";
-import { declare, requestContext, textCodec } from "@throughline/http";
+import { propagateValue, requestContext, textCodec } from "@throughline/http";
 import { type GenerateResult, generate } from "selfsigned";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 
@@ -17,7 +17,7 @@ import { atEnd, cleanUpAfterEach } from "../support/loopback.ts";
 import { hosts, serve } from "./hosts/index.ts";
 
 const regionKey = createKey<string>("region");
-declare(regionKey, { name: "peer-region", codec: textCodec, maxBytes: 64, as: "header" });
+propagateValue(regionKey, { name: "peer-region", codec: textCodec, maxBytes: 64, as: "header" });
 const HEADERS = { "peer-region": "eu-1" };
 
 /** Answers with the region that is taken. */

@@ -3,7 +3,7 @@ import http from "node:http";
 import { getRequestListener } from "@hono/node-server";
 import { createKey } from "@throughline/context";
 import { requestContext } from "@throughline/fetch";
-import { declare, textCodec } from "@throughline/http";
+import { propagateValue, textCodec } from "@throughline/http";
 import { H3 } from "h3";
 import { toNodeHandler } from "h3/node";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -13,7 +13,7 @@ import { cleanUpAfterEach, serve } from "../support/loopback.ts";
 // It declares the header of tokens.
 beforeAll(() => import("@throughline/identity"));
 
-declare(createKey<string>("region"), { name: "copies-region", codec: textCodec, maxBytes: 64, as: "header" });
+propagateValue(createKey<string>("region"), { name: "copies-region", codec: textCodec, maxBytes: 64, as: "header" });
 
 cleanUpAfterEach();
 

@@ -2,7 +2,7 @@ import { propagation } from "@opentelemetry/api";
 import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from "@opentelemetry/core";
 import { type Context, createKey, current } from "@throughline/context";
 import { createFetch } from "@throughline/fetch";
-import { declare, type ServerOptions, textCodec } from "@throughline/http";
+import { propagateValue, type ServerOptions, textCodec } from "@throughline/http";
 import { principal } from "@throughline/identity";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
@@ -13,8 +13,8 @@ import { type Attempt, baggageWith, doubled, isTakenFor, namesIn, spellingsOf } 
 
 const regionKey = createKey<string>("region");
 const tenantKey = createKey<string>("tenant");
-declare(regionKey, { name: "spoof-region", codec: textCodec, maxBytes: 8192, as: "header" });
-declare(tenantKey, { name: "spoof-tenant", codec: textCodec, maxBytes: 8192 });
+propagateValue(regionKey, { name: "spoof-region", codec: textCodec, maxBytes: 8192, as: "header" });
+propagateValue(tenantKey, { name: "spoof-tenant", codec: textCodec, maxBytes: 8192 });
 
 const TOKEN = "txn-token";
 

@@ -3,7 +3,7 @@ import { Readable } from "node:stream";
 import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { createKey } from "@throughline/context";
 import { createFetch } from "@throughline/fetch";
-import { declareIdentity, requestId, textCodec, traceId } from "@throughline/http";
+import { propagateIdentity, requestId, textCodec, traceId } from "@throughline/http";
 import { describe, expect, it } from "vitest";
 
 import { send } from "../support/client.ts";
@@ -14,7 +14,7 @@ import { hosts } from "./hosts/index.ts";
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const TRACEPARENT = `00-${TRACE}-b7ad6b7169203331-01`;
 
-declareIdentity(createKey<string>("badge"), { name: "trace-badge", codec: textCodec, maxBytes: 64 });
+propagateIdentity(createKey<string>("badge"), { name: "trace-badge", codec: textCodec, maxBytes: 64 });
 
 async function* failing(): AsyncGenerator<Buffer> {
   yield Buffer.from("begun");

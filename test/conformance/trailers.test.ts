@@ -2,7 +2,7 @@ import { once } from "node:events";
 import http2 from "node:http2";
 
 import { createKey } from "@throughline/context";
-import { declare, textCodec } from "@throughline/http";
+import { propagateValue, textCodec } from "@throughline/http";
 import { beforeAll, describe, expect, it } from "vitest";
 
 import { dial } from "../support/dial.ts";
@@ -45,7 +45,12 @@ describe.each(hosts)("$name, where nothing is declared,", (host) => {
 
 describe("where a header and a token are declared", () => {
   beforeAll(async () => {
-    declare(createKey<string>("region"), { name: "trailing-region", codec: textCodec, maxBytes: 64, as: "header" });
+    propagateValue(createKey<string>("region"), {
+      name: "trailing-region",
+      codec: textCodec,
+      maxBytes: 64,
+      as: "header",
+    });
     await import("@throughline/identity");
   });
 

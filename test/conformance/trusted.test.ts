@@ -2,7 +2,7 @@ import { propagation } from "@opentelemetry/api";
 import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from "@opentelemetry/core";
 import { background, type Context, createKey, current, type Key, run, withValue } from "@throughline/context";
 import { createFetch } from "@throughline/fetch";
-import { criticality, declare, jsonCodec, textCodec, type TrustOptions } from "@throughline/http";
+import { criticality, propagateValue, jsonCodec, textCodec, type TrustOptions } from "@throughline/http";
 import { describe, expect, it, vi } from "vitest";
 
 import { countDuringEach } from "../support/measurements.ts";
@@ -23,10 +23,10 @@ const regionKey = createKey<string>("region");
 const tenantKey = createKey<string>("tenant");
 const limitsKey = createKey<Limits>("limits");
 const guestKey = createKey<string>("guest");
-declare(regionKey, { name: "trusted-region", codec: textCodec, maxBytes: 64, as: "header" });
-declare(tenantKey, { name: "trusted-tenant", codec: textCodec, maxBytes: 64 });
-declare(limitsKey, { name: "trusted-limits", codec: jsonCodec(isLimits), maxBytes: 64, as: "header" });
-declare(guestKey, { name: "trusted-guest", codec: textCodec, maxBytes: 64, accept: "anyone" });
+propagateValue(regionKey, { name: "trusted-region", codec: textCodec, maxBytes: 64, as: "header" });
+propagateValue(tenantKey, { name: "trusted-tenant", codec: textCodec, maxBytes: 64 });
+propagateValue(limitsKey, { name: "trusted-limits", codec: jsonCodec(isLimits), maxBytes: 64, as: "header" });
+propagateValue(guestKey, { name: "trusted-guest", codec: textCodec, maxBytes: 64, accept: "anyone" });
 
 const LOOPBACK: TrustOptions = { addresses: ["127.0.0.1/32"] };
 const SIGNED: TrustOptions = { verified: (headers) => headers.get("x-signature") === "good" };

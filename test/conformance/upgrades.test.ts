@@ -2,7 +2,7 @@ import type http from "node:http";
 import { text } from "node:stream/consumers";
 
 import { createKey } from "@throughline/context";
-import { declare, requestContext, textCodec, type TrustOptions } from "@throughline/http";
+import { propagateValue, requestContext, textCodec, type TrustOptions } from "@throughline/http";
 import { beforeAll, describe, expect, it } from "vitest";
 
 import { dial } from "../support/dial.ts";
@@ -14,7 +14,7 @@ import { isTakenFor } from "./spellings.ts";
 // It declares the header of tokens.
 beforeAll(() => import("@throughline/identity"));
 
-declare(createKey<string>("region"), { name: "upgrade-region", codec: textCodec, maxBytes: 64, as: "header" });
+propagateValue(createKey<string>("region"), { name: "upgrade-region", codec: textCodec, maxBytes: 64, as: "header" });
 
 const FORGED =
   "upgrade-region: evil\r\nUpgrade_Region: evil\r\nTxn-Token: evil\r\nbaggage: a=1\r\nx-kept: kept\r\n\r\n";

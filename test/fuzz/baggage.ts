@@ -3,7 +3,7 @@ import { validateHeaderValue } from "node:http";
 
 import fc, { type Arbitrary } from "fast-check";
 
-import { parseBaggage, withEntries, withoutEntries } from "../../packages/http/src/values/baggage.ts";
+import { parseBaggage, withEntries, withoutEntries } from "../../packages/http/src/wire/baggage.ts";
 import { DIGITS, isMadeOf, LOWER, textOf } from "./alphabet.ts";
 import {
   baggage,

@@ -4,7 +4,7 @@ import { background } from "@throughline/context";
 import { Unauthenticated } from "@throughline/http";
 import fc from "fast-check";
 
-import { NodeHeaders } from "../../packages/http/src/headers.ts";
+import { NodeHeaders } from "../../packages/http/src/wire/headers.ts";
 import { bearer } from "../../packages/identity/src/bearer.ts";
 import { DIGITS, isMadeOf, LOWER, textOf, UPPER } from "./alphabet.ts";
 import { type AnySubject, textSubject } from "./subject.ts";

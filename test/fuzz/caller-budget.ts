@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 
 import fc, { type Arbitrary } from "fast-check";
 
-import { type Budget, callersBudget } from "../../packages/http/src/deadline/inbound-deadline.ts";
-import { NodeHeaders } from "../../packages/http/src/headers.ts";
+import { type Budget, callerBudget } from "../../packages/http/src/wire/caller-budget.ts";
+import { NodeHeaders } from "../../packages/http/src/wire/headers.ts";
 import { spoken } from "./deadlines.ts";
 import { type AnySubject, subject } from "./subject.ts";
 import { almost, anyText } from "./values.ts";
@@ -22,14 +22,14 @@ function sent(values: (valid: Arbitrary<string>) => Arbitrary<string>): Arbitrar
   return fc.record(Object.fromEntries(headers), { requiredKeys: [] }) as Arbitrary<Sent>;
 }
 
-export const callerBudget: AnySubject = subject<Sent, { budget: Budget | undefined; invalid: string[] }>({
+export const budgetOfCaller: AnySubject = subject<Sent, { budget: Budget | undefined; invalid: string[] }>({
   name: "deadlines of several headers",
   random: sent(() => anyText),
   mutated: sent(almost),
   valid: sent((valid) => valid),
   parse(headers) {
     const invalid: string[] = [];
-    const budget = callersBudget(new NodeHeaders(headers), dialects, ({ header }) => invalid.push(header));
+    const budget = callerBudget(new NodeHeaders(headers), dialects, ({ header }) => invalid.push(header));
     return { budget, invalid };
   },
   judge(headers, { budget, invalid }) {

@@ -5,7 +5,7 @@ import { Unauthenticated } from "@throughline/http";
 import fc, { type Arbitrary } from "fast-check";
 import { SignJWT } from "jose";
 
-import { NodeHeaders } from "../../packages/http/src/headers.ts";
+import { NodeHeaders } from "../../packages/http/src/wire/headers.ts";
 import { bearer } from "../../packages/identity/src/bearer.ts";
 import { jwtVerifier } from "../../packages/identity/src/jwt-verifier.ts";
 import { principal, type Principal } from "../../packages/identity/src/principal.ts";

@@ -11,7 +11,7 @@ import {
   requestTimeout,
   requestTimeoutMs,
   serverTimeout,
-} from "../../packages/http/src/deadline/dialects.ts";
+} from "../../packages/http/src/wire/dialects.ts";
 import { DIGITS, isMadeOf, textOf } from "./alphabet.ts";
 import { type AnySubject, subject, textSubject } from "./subject.ts";
 

@@ -4,8 +4,8 @@ import { background, type Context, createKey, type Key, withValue } from "@throu
 import fc, { type Arbitrary } from "fast-check";
 
 import { valueHeaders } from "../../packages/http/src/client/outbound-policy.ts";
-import { type Codec, jsonCodec, textCodec } from "../../packages/http/src/values/codec.ts";
-import { declare } from "../../packages/http/src/values/declare.ts";
+import { type Codec, jsonCodec, textCodec } from "../../packages/http/src/wire/codec.ts";
+import { propagateValue } from "../../packages/http/src/wire/propagated-values.ts";
 import { DIGITS, LOWER, span, textOf, UPPER } from "./alphabet.ts";
 import { receive } from "./incoming.ts";
 import { type AnySubject, subject } from "./subject.ts";
@@ -49,7 +49,7 @@ interface Sent<T> {
 function sent<T>({ as, what, codec, from, write, ...values }: Sent<T>): AnySubject {
   const key = createKey<T>(what);
   const name = `fuzz-${what.toLowerCase()}-${as}`;
-  declare(key, { name, as, codec, maxBytes: MOST, accept: "anyone" });
+  propagateValue(key, { name, as, codec, maxBytes: MOST, accept: "anyone" });
   return subject<T, Arrived<T>>({
     name: `${what} in ${as === "baggage" ? "baggage" : "a header"}, there and back`,
     ...values,

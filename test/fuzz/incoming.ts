@@ -1,9 +1,9 @@
 import type { Context } from "@throughline/context";
 import { background } from "@throughline/context";
 
-import { NodeHeaders } from "../../packages/http/src/headers.ts";
-import type { IncomingRequest } from "../../packages/http/src/server/incoming-request.ts";
-import { receiveValues } from "../../packages/http/src/values/inbound-values.ts";
+import type { IncomingRequest } from "../../packages/http/src/node/node-incoming.ts";
+import { receiveValues } from "../../packages/http/src/server/receive-values.ts";
+import { NodeHeaders } from "../../packages/http/src/wire/headers.ts";
 
 export type Sent = Record<string, string | string[]>;
 

@@ -1,6 +1,6 @@
 import { baggages } from "./baggage.ts";
 import { credentials } from "./bearer.ts";
-import { callerBudget } from "./caller-budget.ts";
+import { budgetOfCaller } from "./caller-budget.ts";
 import { claims } from "./claims.ts";
 import { deadlines } from "./deadlines.ts";
 import { declared } from "./declared.ts";
@@ -19,7 +19,7 @@ import { words } from "./words.ts";
 /** All that reads what comes from outside. */
 export const subjects: readonly AnySubject[] = [
   ...deadlines,
-  callerBudget,
+  budgetOfCaller,
   ...traces,
   ...baggages,
   ...untrusted,

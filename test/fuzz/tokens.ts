@@ -6,7 +6,7 @@ import { Unauthenticated } from "@throughline/http";
 import fc, { type Arbitrary } from "fast-check";
 import { type JWTHeaderParameters, SignJWT, UnsecuredJWT } from "jose";
 
-import { NodeHeaders } from "../../packages/http/src/headers.ts";
+import { NodeHeaders } from "../../packages/http/src/wire/headers.ts";
 import { jwtVerifier } from "../../packages/identity/src/jwt-verifier.ts";
 import { txnToken } from "../../packages/identity/src/txn-token.ts";
 import { DIGITS, isMadeOf, LOWER, UPPER } from "./alphabet.ts";

@@ -4,8 +4,8 @@ import { type SpanContext, trace } from "@opentelemetry/api";
 import { background } from "@throughline/context";
 import fc from "fast-check";
 
-import { NodeHeaders } from "../../packages/http/src/headers.ts";
 import { extractTrace, injectTrace } from "../../packages/http/src/telemetry/trace-context.ts";
+import { NodeHeaders } from "../../packages/http/src/wire/headers.ts";
 import { DIGITS, isMadeOf, LOWER, LOWER_HEX, span, textOf } from "./alphabet.ts";
 import { type AnySubject, textSubject } from "./subject.ts";
 

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 
 import fc, { type Arbitrary } from "fast-check";
 
-import { NodeHeaders } from "../../packages/http/src/headers.ts";
-import { trustOf } from "../../packages/http/src/values/trust.ts";
+import { trustOf } from "../../packages/http/src/server/trust.ts";
+import { NodeHeaders } from "../../packages/http/src/wire/headers.ts";
 import { ipv4, ipv6, readAddress, readIPv4 } from "./addresses.ts";
 import { DIGITS, isMadeOf } from "./alphabet.ts";
 import { type AnySubject, subject } from "./subject.ts";

@@ -5,8 +5,8 @@ import { W3CBaggagePropagator } from "@opentelemetry/core";
 import { createKey } from "@throughline/context";
 import fc, { type Arbitrary } from "fast-check";
 
-import { textCodec } from "../../packages/http/src/values/codec.ts";
-import { declare } from "../../packages/http/src/values/declare.ts";
+import { textCodec } from "../../packages/http/src/wire/codec.ts";
+import { propagateValue } from "../../packages/http/src/wire/propagated-values.ts";
 import { baggage, loose, looseName, member, MOST_BYTES, MOST_MEMBERS, readBaggage } from "./baggage-grammar.ts";
 import { receive, type Received, type Sent } from "./incoming.ts";
 import { type AnySubject, subject } from "./subject.ts";
@@ -14,8 +14,8 @@ import { almost, anyText, pumped } from "./values.ts";
 
 const secretKey = createKey<string>("secret");
 const headerKey = createKey<string>("header");
-declare(secretKey, { name: "fuzz-secret", codec: textCodec, maxBytes: MOST_BYTES });
-declare(headerKey, { name: "fuzz-header", codec: textCodec, maxBytes: MOST_BYTES, as: "header" });
+propagateValue(secretKey, { name: "fuzz-secret", codec: textCodec, maxBytes: MOST_BYTES });
+propagateValue(headerKey, { name: "fuzz-header", codec: textCodec, maxBytes: MOST_BYTES, as: "header" });
 
 /** A request's baggage, in one header or in several, and whether its sender is trusted. */
 type FromSomebody = [header: string | string[], isTrusted: boolean];

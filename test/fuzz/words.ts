@@ -3,13 +3,13 @@ import assert from "node:assert/strict";
 import fc, { type Arbitrary } from "fast-check";
 
 import { outcomeOf } from "../../packages/http/src/client/outcome.ts";
-import { NodeHeaders } from "../../packages/http/src/headers.ts";
-import { answerOf } from "../../packages/http/src/server/answer.ts";
+import { problemResponse } from "../../packages/http/src/server/problem-response.ts";
 import {
   type AcceptCriticality,
   type Criticality,
   inboundCriticality,
-} from "../../packages/http/src/values/criticality.ts";
+} from "../../packages/http/src/wire/criticality.ts";
+import { NodeHeaders } from "../../packages/http/src/wire/headers.ts";
 import { type AnySubject, subject, textSubject } from "./subject.ts";
 import { almost, anyText, pumped } from "./values.ts";
 
@@ -92,7 +92,7 @@ function qualities(header: string): Map<string, number> {
 const accepting = textSubject({
   name: "accept",
   valid: accept,
-  parse: (value) => answerOf(problem, false, value),
+  parse: (value) => problemResponse(problem, false, value),
   judge(value, { headers, body }) {
     const type = headers["content-type"]!;
     // Who takes text only is given a line of it, be it asked for as HTML.

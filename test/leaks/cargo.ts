@@ -1,6 +1,6 @@
 import { propagation, trace } from "@opentelemetry/api";
 import { background, type Context, createKey, withTimeout, withValue } from "@throughline/context";
-import { declare, type SendOptions, textCodec, withCriticality } from "@throughline/http";
+import { propagateValue, type SendOptions, textCodec, withCriticality } from "@throughline/http";
 
 import { bindTxnToken } from "../../packages/identity/src/txn-token.ts";
 
@@ -26,8 +26,8 @@ export const cargo: readonly Item[] = [
 
 const tenantKey = createKey<string>("tenant");
 const regionKey = createKey<string>("region");
-declare(tenantKey, { name: "leak-tenant", codec: textCodec, maxBytes: 100 });
-declare(regionKey, { name: "leak-region", codec: textCodec, maxBytes: 100, as: "header" });
+propagateValue(tenantKey, { name: "leak-tenant", codec: textCodec, maxBytes: 100 });
+propagateValue(regionKey, { name: "leak-region", codec: textCodec, maxBytes: 100, as: "header" });
 
 /** A context with all of it. */
 export function laden(): Context {

@@ -4,7 +4,7 @@ import { propagation } from "@opentelemetry/api";
 import { W3CBaggagePropagator } from "@opentelemetry/core";
 import { type Context, createKey, run, withValue } from "@throughline/context";
 import { contextAdapter, contextInterceptor } from "@throughline/fetch";
-import { declare, textCodec } from "@throughline/http";
+import { propagateValue, textCodec } from "@throughline/http";
 import axios from "axios";
 import * as undici8 from "undici";
 import * as undici7 from "undici7";
@@ -22,7 +22,7 @@ const httpAgent = new http.Agent({ lookup } as http.AgentOptions);
 
 /** Of this process alone. */
 const noteKey = createKey<string>("note");
-declare(noteKey, { name: "detour-note", codec: textCodec, maxBytes: 100, to: "never" });
+propagateValue(noteKey, { name: "detour-note", codec: textCodec, maxBytes: 100, to: "never" });
 
 /** What of somebody's shows in a request: nothing, for a stranger. */
 function takenTo({ head }: Arrival): string[] {

@@ -45,7 +45,7 @@ function bare(framework: typeof express): Host["listener"] {
 /**
  * Express sets the prototype of each request and each response. V8 12 (Node 22) makes hidden classes for every object whose prototype was
  * set, which only a full collection frees: 11.9 KiB a request in Express 5, 7.0 KiB in Express 4. V8 13 (Node 24) shares them. Each property
- * that is added later is one more hidden class, of 1.2 KiB: we add two, the exchange of the request and `emit` of the response.
+ * that is added later is one more hidden class, of 1.2 KiB: we add two, the request of the request and `emit` of the response.
  */
 const withoutContext: Record<string, Host["listener"]> = {
   "Express 5": bare(express),

@@ -51,7 +51,7 @@ const HANDLERS: Record<string, Handler> = {
   /** Finds out by itself, before anybody could tell it. */
   busy(received) {
     for (const from = performance.now(); performance.now() - from < 5;);
-    current().throwIfDone();
+    current().throwIfAborted();
     end(received);
   },
   async begin({ to, begin }) {

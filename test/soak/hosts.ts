@@ -12,7 +12,7 @@ import { CONCURRENCY, QUEUE } from "./room.ts";
 
 const OPEN: ServerOptions = { maxTimeout: "5s" };
 const LIMITED: ServerOptions = { firstByteTimeout: "25ms", idleTimeout: "40ms" };
-const ADMITTED: ServerOptions = { admission: { concurrency: CONCURRENCY, queue: QUEUE, rejectHopeless: true } };
+const ADMITTED: ServerOptions = { admission: { concurrency: CONCURRENCY, queue: QUEUE, deadlineAware: true } };
 
 const nothing = (): void => {};
 

@@ -5,11 +5,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import { queryObjects } from "node:v8";
 
 import { Context } from "@throughline/context";
-import { type DrainableServer, Exchange } from "@throughline/http";
+import { type DrainableServer, ServerRequest } from "@throughline/http";
 
 import { Scope } from "../../packages/context/dist/scope.js";
 import { armedDeadlines } from "../../packages/context/dist/timers.js";
-import { trafficOf } from "../../packages/http/dist/node/node-traffic.js";
+import { activeRequestsOf } from "../../packages/http/dist/node/connections.js";
 
 /** What a server holds when there is nothing to do. */
 export interface Remains {
@@ -29,7 +29,7 @@ export interface Remains {
 const WATCHED = [
   Context,
   Scope,
-  Exchange,
+  ServerRequest,
   IncomingMessage,
   ServerResponse,
   Http2ServerRequest,
@@ -70,7 +70,7 @@ export async function remainsOf(servers: readonly DrainableServer[], isThorough:
 type Counts = Pick<Remains, "exchanges" | "sessions" | "deadlines" | "connections">;
 
 async function count(servers: readonly DrainableServer[]): Promise<Counts> {
-  const traffics = servers.map(trafficOf);
+  const traffics = servers.map(activeRequestsOf);
   const connections = await Promise.all(servers.map(connectionsOf));
   return {
     exchanges: sum(traffics.map(({ count }) => count)),

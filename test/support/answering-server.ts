@@ -9,7 +9,7 @@ export interface AnsweringServers {
   readonly elsewhere: string;
 }
 
-type Answer = (request: Received, res: http.ServerResponse) => unknown;
+type ProblemResponse = (request: Received, res: http.ServerResponse) => unknown;
 
 interface Received {
   readonly req: http.IncomingMessage;
@@ -55,7 +55,7 @@ function begin(res: http.ServerResponse, headers: http.OutgoingHttpHeaders, then
   res.write("beginning", () => setTimeout(then, 30));
 }
 
-const answers: Readonly<Record<string, Answer>> = {
+const answers: Readonly<Record<string, ProblemResponse>> = {
   "/echo": echo,
   "/status": ({ query }, res) => void res.writeHead(Number(query.get("is")), "Own Reason", { "x-a": "é" }).end(),
   "/encoded": ({ query }, res) => {

@@ -44,7 +44,7 @@ function sendHttp1(url: string, headers: Headers, { method = "GET", certificate,
   const request = client.request(url, { method, headers, agent: false, rejectUnauthorized: false, ...certificate });
   async function read(): Promise<Reply> {
     const [response] = (await once(request, "response")) as [http.IncomingMessage];
-    return replyOf(response.statusCode!, response.headers, response, how);
+    return hostResponseOf(response.statusCode!, response.headers, response, how);
   }
   if (method === "POST") request.flushHeaders();
   else request.end();
@@ -72,7 +72,7 @@ function sendHttp2(url: string, headers: Headers, { method = "GET", certificate,
         http2.IncomingHttpHeaders & http2.IncomingHttpStatusHeader,
       ];
       closed.catch(() => {});
-      return await replyOf(head[":status"]!, head, stream, how);
+      return await hostResponseOf(head[":status"]!, head, stream, how);
     } finally {
       session.close();
     }
@@ -84,7 +84,7 @@ function sendHttp2(url: string, headers: Headers, { method = "GET", certificate,
   return { reply: read(), body: stream, leave, drop: () => session.destroy() };
 }
 
-async function replyOf(
+async function hostResponseOf(
   status: number,
   headers: Reply["headers"],
   body: Readable,

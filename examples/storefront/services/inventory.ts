@@ -45,5 +45,5 @@ const port = await new Promise<number>((resolve, reject) => {
 
 await start("inventory", app.callback(), {
   addresses: { grpc: `127.0.0.1:${port}` },
-  drain: (within) => drain(grpc, { within }),
+  drain: (shutdownTimeout) => drain(grpc, { shutdownTimeout }),
 });

@@ -20,7 +20,7 @@ describe("withCancel", () => {
   it("gives a child that lives (TestWithCancel)", () => {
     const [ctx] = withCancel(background);
     expect([ctx.err(), ctx.cause(), ctx.signal.aborted]).toEqual([undefined, undefined, false]);
-    expect(() => ctx.throwIfDone()).not.toThrow();
+    expect(() => ctx.throwIfAborted()).not.toThrow();
   });
 
   it("ends the child before cancel returns (TestWithCancel)", () => {
@@ -31,7 +31,7 @@ describe("withCancel", () => {
     expect(ctx.err()).toBeInstanceOf(Canceled);
     expect(signal.aborted).toBe(true);
     expect(signal.reason).toBe(ctx.err());
-    expect(() => ctx.throwIfDone()).toThrow(ctx.err());
+    expect(() => ctx.throwIfAborted()).toThrow(ctx.err());
   });
 
   it.each(["observed", "not observed"])(

@@ -94,7 +94,7 @@ export class Context implements OtelContext {
   }
 
   /** @throws ContextError the very object that `err()` gives, if this context has ended */
-  throwIfDone(): void {
+  throwIfAborted(): void {
     const ended = this.scope.poll();
     if (ended !== undefined) throw ended.error;
   }

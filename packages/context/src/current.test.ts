@@ -17,7 +17,7 @@ import { suppressTracing } from "@opentelemetry/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { Rewriting } from "../../../test/support/rewriting-manager.ts";
-import { background, bind, carry, type Context, createKey, current, run, withCancel, withValue } from "./index.ts";
+import { background, bind, runRequest, type Context, createKey, current, run, withCancel, withValue } from "./index.ts";
 
 const key = createKey<string>("key");
 const ctx = withValue(background, key, "here");
@@ -241,7 +241,7 @@ describe("a request whose context an instrumentation replaces by the one that wa
   const request = withValue(trace.setSpanContext(ctx, spanOf(TRACE, "b7ad6b7169203331")), key, "request");
 
   /** A request that comes when an instrumentation has made its span. */
-  const serve = <R>(ctx: Context, fn: () => R): R => otel.with(before, () => carry(ctx, fn));
+  const serve = <R>(ctx: Context, fn: () => R): R => otel.with(before, () => runRequest(ctx, fn));
 
   it("still has its own, with the span that is active", async () => {
     const later = trace.setSpanContext(before, spanOf(TRACE, "c7ad6b7169203331"));
@@ -272,7 +272,7 @@ describe("a request whose context an instrumentation replaces by the one that wa
   });
 
   it("is kept once where nothing was active before, as there is nothing to be put back", () => {
-    carry(request, () => {
+    runRequest(request, () => {
       expect(current()).toBe(request);
       otel.with(before, () => expect(current().value(key)).toBeUndefined());
     });

@@ -57,7 +57,7 @@ function enter<Args extends unknown[], R>(ctx: Context, fn: (...args: Args) => R
  * As `run`, for a whole request: it is known even where an instrumentation puts back the context that was active before ours, as those of
  * Express did and some do, when the next handler is called.
  */
-export function carry<Args extends unknown[], R>(ctx: Context, fn: (...args: Args) => R, ...args: Args): R {
+export function runRequest<Args extends unknown[], R>(ctx: Context, fn: (...args: Args) => R, ...args: Args): R {
   return otel.with(ctx, enterRequest<Args, R>, undefined, ctx, otel.active(), fn, args);
 }
 

@@ -24,7 +24,7 @@ export {
 export { callAfter } from "./alarm.ts";
 export { isAttached } from "./attached.ts";
 export { canEnd, type EndObserver, onEnd, onEndFirst, type Stoppable } from "./on-end.ts";
-export { carry } from "./current.ts";
+export { runRequest } from "./current.ts";
 export { describe } from "./describe.ts";
 export { deadlineDetails, hasDeadline } from "./details.ts";
 export { milliseconds, remainingTime } from "./duration.ts";

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-import { judge, sendProblem } from "@throughline/http";
+import { classifyError, sendProblem } from "@throughline/http";
 
 /** An error handler as Express 4 and 5 take it. */
 export type ErrorMiddleware = (
@@ -17,8 +17,8 @@ export type ErrorMiddleware = (
  */
 export function errorHandler(): ErrorMiddleware {
   return function errorHandler(error, req, res, next) {
-    const verdict = judge(error, req, res);
-    if (verdict === "pass") next(error);
-    else if (verdict !== "gone") sendProblem(req, res, verdict, true);
+    const disposition = classifyError(error, req, res);
+    if (disposition === "pass") next(error);
+    else if (disposition !== "gone") sendProblem(req, res, disposition, true);
   };
 }

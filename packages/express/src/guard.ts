@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-import { callable, carry, current } from "@throughline/context";
-import { type Guard, headersOf, passGuard } from "@throughline/http";
+import { callable, runRequest, current } from "@throughline/context";
+import { type Guard, nodeHeaders, applyGuard } from "@throughline/http";
 
 import type { Middleware } from "./request-context.ts";
 
@@ -16,10 +16,10 @@ export function guard(guard: Guard): Middleware {
   return async function guarded(req: IncomingMessage, _res: ServerResponse, next) {
     let ctx;
     try {
-      ctx = await passGuard(guard, headersOf(req), current());
+      ctx = await applyGuard(guard, nodeHeaders(req), current());
     } catch (error) {
       return next(error);
     }
-    carry(ctx, next);
+    runRequest(ctx, next);
   };
 }

@@ -1,9 +1,16 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-import { carry, type Context } from "@throughline/context";
-import { acceptor, type Handling, type Problem, receiveNode, sendProblem, type ServerOptions } from "@throughline/http";
+import { runRequest, type Context } from "@throughline/context";
+import {
+  createReceiver,
+  type HostHandler,
+  type Problem,
+  receiveNode,
+  sendProblem,
+  type ServerOptions,
+} from "@throughline/http";
 
-import { observeHandlers } from "./async-handlers.ts";
+import { observeHandlers } from "./observe-handlers.ts";
 import { type Routed, routeOf } from "./route.ts";
 
 /** A handler as Express 4 and 5 take it; written with Node's types, of which theirs are made. */
@@ -23,7 +30,7 @@ export type Middleware = (
  * @throws TypeError, RangeError if an option is wrong: here, not at the first request
  */
 export function requestContext(options?: ServerOptions): Middleware {
-  const accept = acceptor(options);
+  const accept = createReceiver(options);
   return function requestContext(req, res, next) {
     if (typeof next !== "function") {
       throw new TypeError(
@@ -36,7 +43,7 @@ export function requestContext(options?: ServerOptions): Middleware {
 }
 
 /** A request in Express's hands. A class, as functions made for each request weigh more than all else that is. */
-class Serving implements Handling<void> {
+class Serving implements HostHandler<void> {
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
   readonly #next: () => void;
@@ -48,7 +55,7 @@ class Serving implements Handling<void> {
   }
 
   run(ctx: Context): void {
-    carry(ctx, this.#next);
+    runRequest(ctx, this.#next);
   }
 
   refuse(problem: Problem, started: boolean): void {

@@ -1,5 +1,5 @@
 import { CLIENT_CLOSED_REQUEST } from "@throughline/context";
-import { type Answer, answerOf, exchangeOf, problemOf } from "@throughline/http";
+import { type ProblemResponse, problemResponse, serverRequestOf, problemOf } from "@throughline/http";
 
 /**
  * The answer to an error that is this library's to explain, such as a deadline that passed: for the error hook of a framework that
@@ -10,15 +10,17 @@ import { type Answer, answerOf, exchangeOf, problemOf } from "@throughline/http"
  * a HEAD is answered without a body
  */
 export function answerError(error: unknown, request?: Request): Response | undefined {
-  const exchange = request === undefined ? undefined : exchangeOf(request);
-  exchange?.fail(error);
-  return exchange?.isMoot(error) ? goneResponse() : problemResponse(error, request);
+  const serverRequest = request === undefined ? undefined : serverRequestOf(request);
+  serverRequest?.fail(error);
+  return serverRequest?.isMoot(error) ? goneResponse() : errorResponse(error, request);
 }
 
 /** The answer to an error that is this library's to explain, whether or not there is still a client. */
-export function problemResponse(error: unknown, request?: Request): Response | undefined {
+export function errorResponse(error: unknown, request?: Request): Response | undefined {
   const problem = problemOf(error);
-  return problem === undefined ? undefined : responseOf(answerOf(problem, true, request && acceptOf(request)), request);
+  return problem === undefined
+    ? undefined
+    : responseOf(problemResponse(problem, true, request && acceptOf(request)), request);
 }
 
 /** For logs of the host: there is no client to read it. */
@@ -26,7 +28,7 @@ export function goneResponse(): Response {
   return new Response(null, { status: CLIENT_CLOSED_REQUEST });
 }
 
-export function responseOf({ status, headers, body }: Answer, request?: Request): Response {
+export function responseOf({ status, headers, body }: ProblemResponse, request?: Request): Response {
   // Node's server throws where a HEAD is given a body, if it has `rejectNonStandardBodyWrites`.
   return new Response(request?.method === "HEAD" ? null : body, { status, headers });
 }

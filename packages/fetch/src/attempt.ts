@@ -7,7 +7,7 @@ import {
   onEnd,
   type Stoppable,
 } from "@throughline/context";
-import { type ClientSettings, markOutcome, type OutgoingRequest, unmarked } from "@throughline/http";
+import { type ClientSettings, recordOutcome, type OutgoingRequest, stripOutcomeHeader } from "@throughline/http";
 
 import type { Call } from "./call.ts";
 import { type CallObserver, UndiciCall } from "./undici-call.ts";
@@ -221,11 +221,11 @@ class FetchCall implements CallObserver, EndObserver, OutgoingRequest, Stoppable
     if (this.#isOver) discard(response);
     if (undici.isObserved) {
       observed.add(this.#options.fetch);
-      markOutcome(response, undici.outcome);
+      recordOutcome(response, undici.outcome);
     } else {
       this.arrived();
       undici.outbound.response(response?.status);
-      if (isObject(response)) unmarked(response);
+      if (isObject(response)) stripOutcomeHeader(response);
     }
     if (this.#isManual && isRedirect(response)) return this.#redirected(response);
     this.#reject = undefined;

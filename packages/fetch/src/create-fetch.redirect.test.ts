@@ -4,7 +4,7 @@ import { text as toText } from "node:stream/consumers";
 
 import { SpanKind } from "@opentelemetry/api";
 import { background, createKey, DeadlineExceeded, run, withTimeout, withValue } from "@throughline/context";
-import { declare, declareIdentity, parseGrpcTimeout, textCodec } from "@throughline/http";
+import { propagateValue, propagateIdentity, parseGrpcTimeout, textCodec } from "@throughline/http";
 import { describe, expect, it, vi } from "vitest";
 
 import { cleanUpAfterEach, serve } from "../../../test/support/loopback.ts";
@@ -14,11 +14,11 @@ import { createFetch } from "./create-fetch.ts";
 cleanUpAfterEach();
 
 const tenantKey = createKey<string>("tenant");
-declare(tenantKey, { name: "x-tenant", codec: textCodec, maxBytes: 64, as: "header" });
+propagateValue(tenantKey, { name: "x-tenant", codec: textCodec, maxBytes: 64, as: "header" });
 const regionKey = createKey<string>("region");
-declare(regionKey, { name: "region", codec: textCodec, maxBytes: 64 });
+propagateValue(regionKey, { name: "region", codec: textCodec, maxBytes: 64 });
 const userKey = createKey<string>("user");
-declareIdentity(userKey, { name: "x-user", codec: textCodec, maxBytes: 64 });
+propagateIdentity(userKey, { name: "x-user", codec: textCodec, maxBytes: 64 });
 
 const fetch = createFetch();
 

@@ -42,7 +42,7 @@ export function createFetch({ fetch: given, retry = false, ...options }: FetchOp
     const bare = given ?? globalThis.fetch;
     const call = new Call(input, init);
     const ctx = call.ctx ?? current();
-    // Telemetry's own traffic is not to be cut short by the deadline of whoever happened to trigger it.
+    // Telemetry's own active is not to be cut short by the deadline of whoever happened to trigger it.
     if (isSuppressed(ctx)) return bare(input, init as RequestInit);
     const timeout = call.timeout === undefined ? settings.timeout : remainingTime(call.timeout, "fetch");
     const [callCtx, cancel] = withOptionalTimeout(ctx, timeout);

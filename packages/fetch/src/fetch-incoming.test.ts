@@ -1,11 +1,11 @@
 import { createKey, current } from "@throughline/context";
-import { declare, textCodec } from "@throughline/http";
+import { propagateValue, textCodec } from "@throughline/http";
 import { describe, expect, it } from "vitest";
 
 import { requestContext } from "./request-context.ts";
 
-declare(createKey<string>("region"), { name: "incoming-region", codec: textCodec, maxBytes: 64, as: "header" });
-declare(createKey<string>("tenant"), { name: "incoming-tenant", codec: textCodec, maxBytes: 64 });
+propagateValue(createKey<string>("region"), { name: "incoming-region", codec: textCodec, maxBytes: 64, as: "header" });
+propagateValue(createKey<string>("tenant"), { name: "incoming-tenant", codec: textCodec, maxBytes: 64 });
 
 const URL_ = "http://shop.example/items";
 const INIT = {

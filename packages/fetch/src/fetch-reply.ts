@@ -1,17 +1,17 @@
 import {
-  emitInContext,
-  type Exchange,
-  type ExchangeResponse,
-  follow,
-  joinTraffic,
-  nameResponse,
+  bindRequestEvents,
+  type ServerRequest,
+  type ActiveResponse,
+  trackResponse,
+  addActiveRequest,
+  setRequestIdHeader,
   readInContext,
-  type Reply,
-  replyOf,
+  type HostResponse,
+  hostResponseOf,
   requestIdHeader,
 } from "@throughline/http";
 
-import { problemResponse } from "./answer-error.ts";
+import { errorResponse } from "./answer-error.ts";
 import type { NodeHost } from "./node-host.ts";
 import { type BodyEnd, type Breakable, watchedBody, type WatchedBody, watchInPlace } from "./watched-body.ts";
 
@@ -19,27 +19,27 @@ import { type BodyEnd, type Breakable, watchedBody, type WatchedBody, watchInPla
 const isNode = process.versions["bun"] === undefined && !("Deno" in globalThis);
 
 /** The response of a fetch handler, from before there is one to the end of its body. */
-export class FetchReply implements ExchangeResponse {
-  readonly #exchange: Exchange;
+export class FetchHostResponse implements ActiveResponse {
+  readonly #exchange: ServerRequest;
   readonly #request: Request;
   /** The host's own response, where it shows that: it reports the end of the request better than a signal and a body do. */
-  readonly #reply: Reply | undefined;
+  readonly #reply: HostResponse | undefined;
   #race: Race | undefined;
   #body: Breakable | undefined;
   #chunks = 0;
   #isReturned = false;
 
-  constructor(exchange: Exchange, request: Request, host: NodeHost | undefined) {
-    this.#exchange = exchange;
+  constructor(serverRequest: ServerRequest, request: Request, host: NodeHost | undefined) {
+    this.#exchange = serverRequest;
     this.#request = request;
-    exchange.response = this;
+    serverRequest.response = this;
     if (host === undefined) return;
     const { req, res } = host;
-    joinTraffic(exchange, req.socket, "stream" in res ? res.stream.session : undefined);
-    emitInContext(exchange, req, res);
-    nameResponse(exchange, res);
-    this.#reply = replyOf(req, res);
-    follow(exchange, this.#reply);
+    addActiveRequest(serverRequest, req.socket, "stream" in res ? res.stream.session : undefined);
+    bindRequestEvents(serverRequest, req, res);
+    setRequestIdHeader(serverRequest, res);
+    this.#reply = hostResponseOf(req, res);
+    trackResponse(serverRequest, this.#reply);
   }
 
   get isBegun(): boolean {
@@ -64,7 +64,7 @@ export class FetchReply implements ExchangeResponse {
   }
 
   /**
-   * Gives the handler's response, or ours if that is first, and reports the end of the exchange: when the body has been read, or cannot be, or when
+   * Gives the handler's response, or ours if that is first, and reports the end of the request: when the body has been read, or cannot be, or when
    * the client has gone.
    */
   async respond(answer: () => Promise<Response>): Promise<Response> {
@@ -85,13 +85,13 @@ export class FetchReply implements ExchangeResponse {
   }
 
   /** The response itself: its end is that of the host's own. */
-  #readByNode(response: Response, reply: Reply): Response {
-    const exchange = this.#exchange;
+  #readByNode(response: Response, hostResponse: HostResponse): Response {
+    const serverRequest = this.#exchange;
     if (this.#race!.isOurs) {
-      reply.leaveUnread();
+      hostResponse.leaveUnread();
       return response;
     }
-    readInContext(exchange.entered, response.body, (error) => exchange.fail(error));
+    readInContext(serverRequest.entered, response.body, (error) => serverRequest.fail(error));
     return response;
   }
 
@@ -132,14 +132,14 @@ export class FetchReply implements ExchangeResponse {
     }
   }
 
-  answerFor(error: unknown, exchange: Exchange): void {
+  forceAnswer(error: unknown, serverRequest: ServerRequest): void {
     if (!this.#isReturned) {
-      if (this.#race?.answer(error) === true) exchange.fail(error);
+      if (this.#race?.answer(error) === true) serverRequest.fail(error);
     } else if (this.#reply !== undefined) {
       // Ours is whole, and only has to leave.
-      if (!this.#race!.isOurs) this.#reply.answerFor(error, exchange);
+      if (!this.#race!.isOurs) this.#reply.forceAnswer(error, serverRequest);
     } else if (this.#body !== undefined) {
-      exchange.fail(error);
+      serverRequest.fail(error);
       this.#body.breakOff(error);
     }
   }
@@ -170,7 +170,7 @@ class Race {
 
   /** Whether the error is ours to answer. */
   answer(error: unknown): boolean {
-    const ours = problemResponse(error, this.#request);
+    const ours = errorResponse(error, this.#request);
     if (ours === undefined) return false;
     this.isOurs = true;
     this.#resolve(ours);

@@ -1,5 +1,5 @@
-import { callable, carry, current } from "@throughline/context";
-import { type Guard, passGuard, webHeaders } from "@throughline/http";
+import { callable, runRequest, current } from "@throughline/context";
+import { type Guard, applyGuard, webHeaders } from "@throughline/http";
 
 import { answerError } from "./answer-error.ts";
 import type { FetchHandler } from "./request-context.ts";
@@ -16,12 +16,12 @@ export function guard<Rest extends unknown[] = []>(guard: Guard, handler: FetchH
   return async function guarded(request, ...rest) {
     let ctx;
     try {
-      ctx = await passGuard(guard, webHeaders(request.headers), current());
+      ctx = await applyGuard(guard, webHeaders(request.headers), current());
     } catch (error) {
       const response = answerError(error, request);
       if (response === undefined) throw error;
       return response;
     }
-    return carry(ctx, handler, request, ...rest);
+    return runRequest(ctx, handler, request, ...rest);
   };
 }

@@ -1,9 +1,15 @@
-import { callable, carry } from "@throughline/context";
-import { acceptor, answerAtDeadline, answerOf, limitStream, type ServerOptions } from "@throughline/http";
+import { callable, runRequest } from "@throughline/context";
+import {
+  createReceiver,
+  answerAtDeadline,
+  problemResponse,
+  applyStreamLimits,
+  type ServerOptions,
+} from "@throughline/http";
 
 import { acceptOf, answerError, goneResponse, responseOf } from "./answer-error.ts";
 import { FetchIncoming } from "./fetch-incoming.ts";
-import { FetchReply } from "./fetch-reply.ts";
+import { FetchHostResponse } from "./fetch-reply.ts";
 import { nodeHostOf } from "./node-host.ts";
 
 /** A handler of the fetch kind. Hosts may pass more arguments, which are passed on. */
@@ -25,23 +31,23 @@ export function requestContext<Rest extends unknown[] = []>(
   options?: ServerOptions,
 ): (request: Request, ...rest: Rest) => Promise<Response> {
   callable("handler", handler, "make a request context", "call requestContext(handler, options)");
-  const accept = acceptor(options);
+  const accept = createReceiver(options);
   return async function requestContext(request, ...rest) {
     const host = nodeHostOf(request, rest);
     const incoming = new FetchIncoming(request, host);
-    const { exchange, ctx, turn, isFirst, settings } = accept(request, () => incoming);
-    const reply = isFirst ? new FetchReply(exchange, request, host) : undefined;
+    const { serverRequest, ctx, turn, isOutermost, settings } = accept(request, () => incoming);
+    const hostResponse = isOutermost ? new FetchHostResponse(serverRequest, request, host) : undefined;
 
     async function answer(): Promise<Response> {
       const settled = turn instanceof Promise ? await turn : turn;
       // Whatever is returned, there is no client to read it.
       if (settled === "gone") return goneResponse();
-      if (settled !== "run") return responseOf(answerOf(settled, !isFirst, acceptOf(request)), request);
-      limitStream(exchange, settings);
-      answerAtDeadline(exchange, ctx);
+      if (settled !== "run") return responseOf(problemResponse(settled, !isOutermost, acceptOf(request)), request);
+      applyStreamLimits(serverRequest, settings);
+      answerAtDeadline(serverRequest, ctx);
       try {
-        const work = carry(ctx, handler, incoming.handlersRequest(), ...rest);
-        if (work instanceof Promise) exchange.track(work);
+        const work = runRequest(ctx, handler, incoming.handlersRequest(), ...rest);
+        if (work instanceof Promise) serverRequest.track(work);
         return await work;
       } catch (error) {
         const response = answerError(error, request);
@@ -49,6 +55,6 @@ export function requestContext<Rest extends unknown[] = []>(
         return response;
       }
     }
-    return reply === undefined ? answer() : reply.respond(answer);
+    return hostResponse === undefined ? answer() : hostResponse.respond(answer);
   };
 }

@@ -104,7 +104,7 @@ async function retrying(
       },
     });
   } catch (error) {
-    callCtx.throwIfDone();
+    callCtx.throwIfAborted();
     call.signal?.throwIfAborted();
     // There is no other attempt: what was answered is the answer.
     if (error instanceof RetryableResponse) return error.response;

@@ -2,7 +2,7 @@ import { AsyncResource } from "node:async_hooks";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 
 import { background, type Context, createKey, run, withTimeout, withValue } from "@throughline/context";
-import { declare, parseGrpcTimeout, textCodec, withCriticality } from "@throughline/http";
+import { propagateValue, parseGrpcTimeout, textCodec, withCriticality } from "@throughline/http";
 import { Agent, type Dispatcher, fetch as undiciFetch, interceptors, request, RetryAgent } from "undici";
 import * as undici7 from "undici7";
 import { describe, expect, it, vi } from "vitest";
@@ -15,7 +15,7 @@ import { contextInterceptor } from "./undici-interceptor.ts";
 cleanUpAfterEach();
 
 const tenantKey = createKey<string>("tenant");
-declare(tenantKey, { name: "x-tenant", codec: textCodec, maxBytes: 64, as: "header" });
+propagateValue(tenantKey, { name: "x-tenant", codec: textCodec, maxBytes: 64, as: "header" });
 
 const fetchOfUndici = undiciFetch as unknown as typeof globalThis.fetch;
 
@@ -33,10 +33,10 @@ interface Seen {
   readonly left: number | undefined;
 }
 
-type Answer = Parameters<typeof serve>[0];
+type ProblemResponse = Parameters<typeof serve>[0];
 
 /** A server that keeps what it was sent. */
-async function watched(answer: Answer): Promise<{ url: string; seen: Seen[] }> {
+async function watched(answer: ProblemResponse): Promise<{ url: string; seen: Seen[] }> {
   const seen: Seen[] = [];
   const { url } = await serve((req, res) => {
     const { "x-tenant": tenant, "grpc-timeout": sent } = req.headers as Record<string, string | undefined>;
@@ -58,10 +58,10 @@ async function taken(send: typeof globalThis.fetch): Promise<{ url: string; seen
   return { ...server, free: freed.resolve };
 }
 
-const answerOk: Answer = (_req, res) => void res.end("ok");
+const answerOk: ProblemResponse = (_req, res) => void res.end("ok");
 
 const redirectTo =
-  (where: string): Answer =>
+  (where: string): ProblemResponse =>
   (_req, res) =>
     void res.writeHead(307, { location: where }).end();
 

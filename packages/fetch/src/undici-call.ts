@@ -1,7 +1,13 @@
 import { channel, type Channel } from "node:diagnostics_channel";
 
 import { type Context, current, run } from "@throughline/context";
-import { callIn, type ClientSettings, OutboundCall, type OutgoingRequest, takeOutcome } from "@throughline/http";
+import {
+  outboundCallIn,
+  type ClientSettings,
+  OutboundCall,
+  type OutgoingRequest,
+  removeOutcomeHeader,
+} from "@throughline/http";
 
 import { isCarried, isTracedBy, locationIn, type Pairs, rewrite } from "./raw-headers.ts";
 
@@ -216,7 +222,7 @@ export class UndiciCall {
   headed({ statusCode, headers }: UndiciResponse): void {
     if (statusCode < 200) return;
     this.outbound.response(statusCode);
-    this.outcome = takeOutcome(headers);
+    this.outcome = removeOutcomeHeader(headers);
     this.#isRedirecting = this.#follows && REDIRECTS.has(statusCode);
     if (this.#isRedirecting) {
       this.#next = locationIn(headers, urlOf(this.#sent!));
@@ -298,7 +304,7 @@ function observe(): void {
   }
   isObserving = true;
   created.subscribe(onCreate);
-  channel("undici:client:beforeConnect").subscribe(() => callIn(current())?.connecting());
+  channel("undici:client:beforeConnect").subscribe(() => outboundCallIn(current())?.connecting());
   channel("undici:client:sendHeaders").subscribe((message) => callOf(message)?.outbound.sent());
   channel("undici:request:headers").subscribe((message) =>
     callOf(message)?.headed((message as { response: UndiciResponse }).response),
@@ -315,7 +321,7 @@ function onCreate(message: unknown): void {
   // The context is not asked first: it may be that of a call which has set a connection free, and to rewrite for one call what is of another would send
   // what is of the one as the other's.
   for (const call of waiting) if (call.waitsFor(request)) return call.created(request);
-  const owner = callIn(current())?.owner;
+  const owner = outboundCallIn(current())?.owner;
   if (owner instanceof UndiciCall && owner.owns(request)) return owner.created(request);
   for (const call of waiting) if (call.hasWritten(request)) return call.created(request);
 }

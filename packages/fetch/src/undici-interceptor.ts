@@ -1,6 +1,6 @@
 import { afterFunc, type Context, current, isSuppressed } from "@throughline/context";
 import {
-  callIn,
+  outboundCallIn,
   type ClientOptions,
   type ClientSettings,
   clientSettings,
@@ -65,7 +65,7 @@ const callers = new WeakMap<OutboundCall, Context>();
 
 /** What redirects or retries asks for the next request in the context of the last one, of which the time is its own. */
 function callerOf(ctx: Context): Context {
-  const before = callIn(ctx);
+  const before = outboundCallIn(ctx);
   return (before && callers.get(before)) ?? ctx;
 }
 

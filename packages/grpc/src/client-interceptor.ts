@@ -1,6 +1,6 @@
 import { Client, InterceptingCall, type Interceptor, type InterceptorOptions } from "@grpc/grpc-js";
 import { type CancelFunc, type Context, current, isSuppressed, withDeadline } from "@throughline/context";
-import { type ClientOptions, clientSettings, declaredRemaining, grpcTimeout } from "@throughline/http";
+import { type ClientOptions, clientSettings, remainingDownstream, grpcTimeout } from "@throughline/http";
 
 import { MadeCall } from "./made-call.ts";
 import { misplaced } from "./options.ts";
@@ -65,7 +65,7 @@ function limited(
 
 /** With the deadline that grpc-js keeps, and writes for the next service when the call leaves: what is only passed on must be its too. */
 function withDeadlineOf(ctx: Context, margin: number, callOptions: InterceptorOptions): InterceptorOptions {
-  const left = Math.min(ctx.remaining(), declaredRemaining(ctx)) - margin;
+  const left = Math.min(ctx.remaining(), remainingDownstream(ctx)) - margin;
   return left === Infinity ? callOptions : { ...callOptions, deadline: Date.now() + Math.max(1, left) };
 }
 

@@ -18,8 +18,8 @@ describe("a server that is drained", () => {
     using client = clientOf(served.address);
     const answer = client.unary("question");
     await running.promise;
-    const drained = drain(served.server, { within: "10s" });
-    expect(drain(served.server, { within: "1s" })).toBe(drained);
+    const drained = drain(served.server, { shutdownTimeout: "10s" });
+    expect(drain(served.server, { shutdownTimeout: "1s" })).toBe(drained);
     using late = clientOf(served.address);
     await expect(late.unary("question")).rejects.toMatchObject({ code: 14 });
     go.resolve();
@@ -33,15 +33,15 @@ describe("a server that is drained", () => {
     using client = clientOf(served.address);
     const failed = client.unary("question").catch((error: unknown) => error);
     const { ended } = await seen;
-    const drained = drain(served.server, { within: 30 });
+    const drained = drain(served.server, { shutdownTimeout: 30 });
     expect(await ended).toBeInstanceOf(ServerDraining);
     expect(await failed).toMatchObject({ code: 14, details: "Server draining" });
     await drained;
   });
 
   it("must be one, for a time that is one", async () => {
-    expect(() => drain({} as never, { within: "1s" })).toThrow(/it must be one of @grpc\/grpc-js/);
+    expect(() => drain({} as never, { shutdownTimeout: "1s" })).toThrow(/it must be one of @grpc\/grpc-js/);
     await using served = await serveEcho({});
-    expect(() => drain(served.server, { within: "soon" as never })).toThrow(/'within' must be/);
+    expect(() => drain(served.server, { shutdownTimeout: "soon" as never })).toThrow(/'shutdownTimeout' must be/);
   });
 });

@@ -19,8 +19,8 @@ import {
 import {
   ClientDisconnected,
   type DeadlineDialect,
-  declare,
-  declareIdentity,
+  propagateValue,
+  propagateIdentity,
   type Guard,
   textCodec,
   Unauthenticated,
@@ -228,11 +228,14 @@ describe("a server", () => {
 
   const dialect: DeadlineDialect = { header: "x-time-left", grammar: "anything", parse: bug, format: String };
   const spokenKey = createKey<string>("spoken");
-  declare(spokenKey, { name: "spoken-tenant", codec: textCodec, maxBytes: 100, as: "header" });
+  propagateValue(spokenKey, { name: "spoken-tenant", codec: textCodec, maxBytes: 100, as: "header" });
 
   it("answers a call for which a deadline dialect throws as one whose header cannot be read, and goes on", async () => {
     const handler = vi.fn((_call: unknown, callback: sendUnaryData<unknown>) => callback(null, "answer"));
-    await using served = await serveEcho({ Unary: handler, ServerStream: handler as never }, { accept: [dialect] });
+    await using served = await serveEcho(
+      { Unary: handler, ServerStream: handler as never },
+      { deadlineHeaders: [dialect] },
+    );
     using client = clientOf(served.address, null);
     const metadata = new Metadata();
     metadata.set("x-time-left", "1");
@@ -313,7 +316,7 @@ describe("a client", () => {
 
   it("that is misused leaves no clock of grpc-js running either", async () => {
     const key = createKey<string>("unwritable");
-    declare(key, {
+    propagateValue(key, {
       name: "unwritable",
       maxBytes: 10,
       codec: { encode: (value) => (value === "bad" ? bug() : value), decode: String },
@@ -388,8 +391,8 @@ describe("a client", () => {
   it("sends values and identity where its channel goes, whatever the call option host says", async () => {
     const tenantKey = createKey<string>("routed");
     const tokenKey = createKey<string>("token");
-    declare(tenantKey, { name: "routed-tenant", codec: textCodec, maxBytes: 100, as: "header" });
-    declareIdentity(tokenKey, { name: "routed-token", codec: textCodec, maxBytes: 100 });
+    propagateValue(tenantKey, { name: "routed-tenant", codec: textCodec, maxBytes: 100, as: "header" });
+    propagateIdentity(tokenKey, { name: "routed-token", codec: textCodec, maxBytes: 100 });
     const seen: unknown[] = [];
     await using served = await serveEcho(
       {
@@ -413,7 +416,7 @@ describe("a client", () => {
 
   it("behind a proxy sends values to the services that it calls, not to those that the proxy stands for", async () => {
     const tenantKey = createKey<string>("proxied");
-    declare(tenantKey, { name: "proxied-tenant", codec: textCodec, maxBytes: 100, as: "header" });
+    propagateValue(tenantKey, { name: "proxied-tenant", codec: textCodec, maxBytes: 100, as: "header" });
     const seen: unknown[] = [];
     await using served = await serveEcho(
       {
@@ -448,7 +451,7 @@ describe("a client", () => {
 
   it("sends declared values to its own origins only, and a server takes them from whom it trusts", async () => {
     const tenantKey = createKey<string>("tenant");
-    declare(tenantKey, { name: "grpc-tenant", codec: textCodec, maxBytes: 100, as: "header" });
+    propagateValue(tenantKey, { name: "grpc-tenant", codec: textCodec, maxBytes: 100, as: "header" });
     const seen: unknown[] = [];
     const handlers: Handlers = {
       Unary(call: ServerUnaryCall<unknown, unknown>, callback: sendUnaryData<unknown>) {

@@ -1,20 +1,20 @@
 import { AsyncResource } from "node:async_hooks";
 
 import { type Metadata, ServerInterceptingCall, type ServerInterceptingCallInterface } from "@grpc/grpc-js";
-import { carry, type Context, ContextError, describe, hasDeadline } from "@throughline/context";
+import { runRequest, type Context, ContextError, describe, hasDeadline } from "@throughline/context";
 import {
-  type Accepted,
-  type Acceptor,
+  type ReceivedRequest,
+  type Receiver,
   answerAtDeadline,
-  type Exchange,
-  type ExchangeResponse,
+  type ServerRequest,
+  type ActiveResponse,
   type Guard,
-  joinTraffic,
-  leaveTraffic,
-  limitStream,
-  passGuard,
+  addActiveRequest,
+  removeActiveRequest,
+  applyStreamLimits,
+  applyGuard,
   problemOf,
-  type Turn,
+  type AdmissionDecision,
 } from "@throughline/http";
 
 import { CODE, codeName, httpStatusOf } from "./code.ts";
@@ -36,15 +36,15 @@ const INTERNAL: CallStatus = { code: CODE.INTERNAL, details: "Internal error", m
  * One call on a server of grpc-js, from its metadata to the end of its stream: what the handler sends goes through it, and what the client sends. Both
  * by methods, as an interceptor of closures costs grpc-js several more of its own for each call.
  */
-export class ServedCall extends ServerInterceptingCall implements Listener, ExchangeResponse, HandlerObserver {
-  readonly #accept: Acceptor;
+export class ServedCall extends ServerInterceptingCall implements Listener, ActiveResponse, HandlerObserver {
+  readonly #accept: Receiver;
   readonly #guards: readonly Guard[];
   readonly #path: string;
   /** Whether the handler gives a stream, not one answer. */
   readonly #isStream: boolean;
   readonly #call: ServerInterceptingCallInterface;
   #listener: Listener | undefined = undefined;
-  #exchange: Exchange | undefined = undefined;
+  #exchange: ServerRequest | undefined = undefined;
   #incoming: GrpcIncoming | undefined = undefined;
   /** What everything further in runs in; `undefined` until it may run. */
   #ctx: Context | undefined = undefined;
@@ -66,7 +66,7 @@ export class ServedCall extends ServerInterceptingCall implements Listener, Exch
   isBegun = false;
 
   constructor(
-    accept: Acceptor,
+    accept: Receiver,
     guards: readonly Guard[],
     { path, responseStream }: { readonly path: string; readonly responseStream: boolean },
     call: ServerInterceptingCallInterface,
@@ -112,7 +112,7 @@ export class ServedCall extends ServerInterceptingCall implements Listener, Exch
   onReceiveMetadata(metadata: Metadata): void {
     if (this.#isClosed) return;
     const incoming = (this.#incoming = new GrpcIncoming(this.#path, metadata, this.#call));
-    let accepted: Accepted;
+    let accepted: ReceivedRequest;
     try {
       accepted = this.#accept(metadata, () => incoming);
     } catch (error) {
@@ -120,12 +120,12 @@ export class ServedCall extends ServerInterceptingCall implements Listener, Exch
       process.emitWarning(error instanceof Error ? error : `Cannot receive a call: ${describe(error)} was thrown`);
       return this.#answer(INTERNAL);
     }
-    const { exchange, ctx, turn, isFirst } = accepted;
-    this.#exchange = exchange;
-    if (isFirst) {
-      exchange.response = this;
+    const { serverRequest, ctx, turn, isOutermost } = accepted;
+    this.#exchange = serverRequest;
+    if (isOutermost) {
+      serverRequest.response = this;
       const session = sessionOf(this.#call);
-      joinTraffic(exchange, session?.socket, session);
+      addActiveRequest(serverRequest, session?.socket, session);
     }
     if (hasDeadline(ctx)) disarm(this.#call);
     if (turn instanceof Promise) this.#wait(accepted, turn, metadata);
@@ -148,15 +148,19 @@ export class ServedCall extends ServerInterceptingCall implements Listener, Exch
     this.#listener!.onCancel();
   }
 
-  #wait(accepted: Accepted, turn: Promise<Turn>, metadata: Metadata): void {
+  #wait(accepted: ReceivedRequest, turn: Promise<AdmissionDecision>, metadata: Metadata): void {
     void turn.then((settled) => this.#take(accepted, settled, metadata));
   }
 
-  #take({ exchange, ctx, isFirst, settings }: Accepted, turn: Turn, metadata: Metadata): void {
+  #take(
+    { serverRequest, ctx, isOutermost, settings }: ReceivedRequest,
+    turn: AdmissionDecision,
+    metadata: Metadata,
+  ): void {
     if (turn === "gone") return;
-    if (turn !== "run") return this.#answer(statusOfProblem(turn, !isFirst));
-    answerAtDeadline(exchange, ctx);
-    limitStream(exchange, settings);
+    if (turn !== "run") return this.#answer(statusOfProblem(turn, !isOutermost));
+    answerAtDeadline(serverRequest, ctx);
+    applyStreamLimits(serverRequest, settings);
     if (this.#guards.length === 0) this.#pass(ctx, metadata);
     else this.#guard(ctx, metadata);
   }
@@ -170,7 +174,7 @@ export class ServedCall extends ServerInterceptingCall implements Listener, Exch
 
   async #guarded(ctx: Context): Promise<Context> {
     let within = ctx;
-    for (const guard of this.#guards) within = await passGuard(guard, this.#incoming!.headers, within);
+    for (const guard of this.#guards) within = await applyGuard(guard, this.#incoming!.headers, within);
     return within;
   }
 
@@ -178,7 +182,7 @@ export class ServedCall extends ServerInterceptingCall implements Listener, Exch
     // While a guard took its time, the call may have been answered, or its client have gone.
     if (this.#isAnswered || this.#isClosed) return;
     this.#ctx = ctx;
-    carry(ctx, ServedCall.#enter, this, metadata);
+    runRequest(ctx, ServedCall.#enter, this, metadata);
     if (this.#isReadWanted) this.#call.startRead();
   }
 
@@ -237,10 +241,10 @@ export class ServedCall extends ServerInterceptingCall implements Listener, Exch
     return this.#work.settled();
   }
 
-  answerFor(error: unknown, exchange: Exchange): void {
+  forceAnswer(error: unknown, serverRequest: ServerRequest): void {
     const problem = problemOf(error);
     if (problem === undefined || this.#status !== undefined) return;
-    exchange.fail(error);
+    serverRequest.fail(error);
     this.#answer(statusOfProblem(problem, true, error));
   }
 
@@ -275,14 +279,14 @@ export class ServedCall extends ServerInterceptingCall implements Listener, Exch
     this.#isClosed = true;
     // grpc-js destroys the stream of a handler now, and looks at no answer any more.
     if (this.#isStream || this.#isAsync) this.#answerGiven();
-    const exchange = this.#exchange;
-    if (exchange === undefined) return;
-    leaveTraffic(exchange);
+    const serverRequest = this.#exchange;
+    if (serverRequest === undefined) return;
+    removeActiveRequest(serverRequest);
     const status = this.#status;
     if (status === undefined && this.#incoming !== undefined) this.#incoming.rpc.code = "CANCELLED";
-    const handled = exchange.isTracked ? this.onceHandled() : undefined;
-    if (handled !== undefined) exchange.track(handled);
-    exchange.end({
+    const handled = serverRequest.isTracked ? this.onceHandled() : undefined;
+    if (handled !== undefined) serverRequest.track(handled);
+    serverRequest.end({
       isDelivered: status !== undefined,
       status: status === undefined ? undefined : httpStatusOf(status),
     });
@@ -292,7 +296,7 @@ export class ServedCall extends ServerInterceptingCall implements Listener, Exch
 /** Calls that a handler will never answer, as it has let go of all it could answer by. */
 const abandoned = new FinalizationRegistry<HandlerWork>((work) => work.end());
 
-/** The call of ours that a handler serves: of several interceptors' the first, which has the exchange follow it. */
+/** The call of ours that a handler serves: of several interceptors' the first, which has the request follow it. */
 export function servedBy(handlerCall: object): ServedCall | undefined {
   return callBehind(handlerCall, ServedCall);
 }

@@ -1,5 +1,5 @@
 import type { ServerInterceptor } from "@grpc/grpc-js";
-import { acceptor, type Guard, type ServerOptions } from "@throughline/http";
+import { createReceiver, type Guard, type ServerOptions } from "@throughline/http";
 
 import { checkedGuards, misplaced } from "./options.ts";
 import { rememberTimeouts } from "./received-timeout.ts";
@@ -21,7 +21,7 @@ export interface GrpcServerOptions extends ServerOptions {
  * @throws TypeError, RangeError if an option is wrong: here, not at the first call
  */
 export function serverInterceptor({ guards = [], ...options }: GrpcServerOptions = {}): ServerInterceptor {
-  const accept = acceptor(options);
+  const accept = createReceiver(options);
   const checked = checkedGuards(guards);
   rememberTimeouts();
   watchHandlers(servedBy);

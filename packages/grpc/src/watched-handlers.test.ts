@@ -2,7 +2,7 @@ import { EventEmitter, once } from "node:events";
 
 import { Server } from "@grpc/grpc-js";
 import { background, current, run, withCancel, withTimeout } from "@throughline/context";
-import { exchangeIn } from "@throughline/http";
+import { serverRequestIn } from "@throughline/http";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { clientOf, type EchoCalls, type Handlers, serveEcho } from "./echo.fixture.ts";
@@ -55,7 +55,7 @@ describe("a handler that rejects", () => {
       ran.resolve();
       await new Promise((resolve) => ctx.signal.addEventListener("abort", resolve));
       setImmediate(rejected.resolve);
-      ctx.throwIfDone();
+      ctx.throwIfAborted();
     });
     await using served = await serveEcho(handlers);
     using client = clientOf(served.address);
@@ -73,7 +73,7 @@ describe("a handler that rejects", () => {
     const handlers = handlersOf(async () => {
       const [ctx] = withTimeout(current(), 20);
       await new Promise((resolve) => ctx.signal.addEventListener("abort", resolve));
-      ctx.throwIfDone();
+      ctx.throwIfAborted();
     });
     await using served = await serveEcho(handlers);
     using client = clientOf(served.address);
@@ -111,7 +111,7 @@ describe("a server without the interceptor", () => {
   it("calls its handlers as ever", async () => {
     const seen: unknown[] = [];
     await using served = await serveEcho(
-      { Unary: (_call, callback) => (seen.push(exchangeIn(current())), callback(null, "answer")) },
+      { Unary: (_call, callback) => (seen.push(serverRequestIn(current())), callback(null, "answer")) },
       null,
     );
     using client = clientOf(served.address);
@@ -170,7 +170,7 @@ describe("whether a handler still works", () => {
     await over;
   }
 
-  const here = (): ServedCall => exchangeIn(current())!.response as ServedCall;
+  const here = (): ServedCall => serverRequestIn(current())!.response as ServedCall;
 
   /** The call is over for its client, and the server has noticed. */
   async function left(ctx: ReturnType<typeof current>, cancel: () => void): Promise<void> {

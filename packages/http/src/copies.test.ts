@@ -26,9 +26,9 @@ describe("a second copy of this package in the process", () => {
   ])("has headers and baggage that %s declares removed by the middleware that is %s", async (declaring, receiving) => {
     const copies: Record<string, typeof ours> = { ours, theirs };
     const [header, entry] = [`copies-header-of-${declaring}`, `copies-entry-of-${declaring}`];
-    const { declare, textCodec } = copies[declaring]!;
-    declare(createKey<string>("header"), { name: header, codec: textCodec, maxBytes: 64, as: "header" });
-    declare(createKey<string>("entry"), { name: entry, codec: textCodec, maxBytes: 64 });
+    const { propagateValue, textCodec } = copies[declaring]!;
+    propagateValue(createKey<string>("header"), { name: header, codec: textCodec, maxBytes: 64, as: "header" });
+    propagateValue(createKey<string>("entry"), { name: entry, codec: textCodec, maxBytes: 64 });
     let headers: IncomingHttpHeaders = {};
     const listener = (req: IncomingMessage, res: ServerResponse): void => void ((headers = req.headers), res.end());
     const { url } = await serve(copies[receiving]!.requestContext(listener, { acceptBaggage: "any" }));
@@ -73,8 +73,8 @@ describe("a second copy of this package in the process", () => {
 
   it("may declare the same header for an identity, as each copy of a package that carries one does", async () => {
     const declaration = { name: "copies-identity", codec: ours.textCodec, maxBytes: 64 };
-    ours.declareIdentity(createKey<string>("identity"), declaration);
-    theirs.declareIdentity(createKey<string>("identity"), declaration);
+    ours.propagateIdentity(createKey<string>("identity"), declaration);
+    theirs.propagateIdentity(createKey<string>("identity"), declaration);
     let headers: IncomingHttpHeaders = {};
     const { url } = await serve(ours.requestContext((req, res) => void ((headers = req.headers), res.end())));
     await fetch(url, { headers: { "copies-identity": "evil" } });
@@ -84,17 +84,17 @@ describe("a second copy of this package in the process", () => {
 
   it("refuses a name that cannot be told from one that the other has declared", () => {
     const declaration = { codec: ours.textCodec, maxBytes: 64 };
-    ours.declare(createKey<string>("one"), { ...declaration, name: "copies-folded" });
-    ours.declareIdentity(createKey<string>("identity"), { ...declaration, name: "copies-token" });
+    ours.propagateValue(createKey<string>("one"), { ...declaration, name: "copies-folded" });
+    ours.propagateIdentity(createKey<string>("identity"), { ...declaration, name: "copies-token" });
 
-    expect(() => theirs.declare(createKey<string>("one"), { ...declaration, name: "copies-folded" })).toThrow(
+    expect(() => theirs.propagateValue(createKey<string>("one"), { ...declaration, name: "copies-folded" })).toThrow(
       /the name 'copies-folded' has been declared before/,
     );
-    expect(() => theirs.declare(createKey<string>("other"), { ...declaration, name: "copiesfolded" })).toThrow(
+    expect(() => theirs.propagateValue(createKey<string>("other"), { ...declaration, name: "copiesfolded" })).toThrow(
       /the name 'copiesfolded' cannot be told from 'copies-folded'.*gateways fold them to one/,
     );
-    expect(() => theirs.declareIdentity(createKey<string>("other"), { ...declaration, name: "copies-to-ken" })).toThrow(
-      /cannot be told from 'copies-token'/,
-    );
+    expect(() =>
+      theirs.propagateIdentity(createKey<string>("other"), { ...declaration, name: "copies-to-ken" }),
+    ).toThrow(/cannot be told from 'copies-token'/);
   });
 });

@@ -1,9 +1,9 @@
 export { type AdmissionOptions } from "./server/admission-options.ts";
 export { type CallDetails, type CallPhase, callsOf } from "./client/call-details.ts";
-export { type Criticality, criticality, withCriticality } from "./values/criticality.ts";
-export { type Codec, jsonCodec, textCodec } from "./values/codec.ts";
-export { declare, type Declaration } from "./values/declare.ts";
-export { drain, type DrainableServer, type DrainOptions } from "./server/drain.ts";
+export { type Criticality, criticality, withCriticality } from "./wire/criticality.ts";
+export { type Codec, jsonCodec, textCodec } from "./wire/codec.ts";
+export { propagateValue, type PropagationOptions } from "./wire/propagated-values.ts";
+export { drain, type DrainableServer, type DrainOptions } from "./node/drain.ts";
 export {
   ClientDisconnected,
   Forbidden,
@@ -13,7 +13,7 @@ export {
   ServerDraining,
   ServerOverloaded,
   Unauthenticated,
-} from "./errors.ts";
+} from "./wire/errors.ts";
 export { type ClientOptions } from "./client/client-options.ts";
 export {
   connectTimeout,
@@ -25,65 +25,70 @@ export {
   requestTimeout,
   requestTimeoutMs,
   serverTimeout,
-} from "./deadline/dialects.ts";
-export { DeadlinePropagator, type DeadlinePropagatorOptions } from "./deadline/deadline-propagator.ts";
-export { setRoute } from "./server/exchange.ts";
+} from "./wire/dialects.ts";
+export { DeadlinePropagator, type DeadlinePropagatorOptions } from "./client/deadline-propagator.ts";
+export { setRoute } from "./server/server-request.ts";
 export { outboundHeaders } from "./client/outbound-headers.ts";
 export { outcomeOf, type ServiceOutcome } from "./client/outcome.ts";
 export { type Guard, type GuardedRequest } from "./server/guard.ts";
 export { type Problem, type ProblemDocument } from "./server/problem.ts";
-export { requestContext, streamContext } from "./server/request-context.ts";
+export { requestContext, streamContext } from "./node/request-context.ts";
 export { type ServerOptions, type ServerSettings } from "./server/server-options.ts";
 export { type Reach, type SendOptions } from "./client/outbound-policy.ts";
-export { requestId } from "./values/request-id.ts";
+export { requestId } from "./wire/request-id.ts";
 export { traceId } from "@throughline/context";
-export { type TrustOptions } from "./values/trust.ts";
+export { type TrustOptions } from "./server/trust.ts";
 
 // For adapters.
-export { type Accepted, type Acceptor, acceptor } from "./server/acceptor.ts";
-export { type Turn } from "./server/admission.ts";
-export { type Answer, answerOf, isRepresentationHeader, OUTCOME_HEADER } from "./server/answer.ts";
-export { exchangeOf } from "./server/acceptor.ts";
-export { isDisconnect } from "./server/disconnect.ts";
-export { declareIdentity } from "./values/declare.ts";
+export { type ReceivedRequest, type Receiver, createReceiver } from "./server/receive.ts";
+export { type AdmissionDecision } from "./server/admission.ts";
+export {
+  type ProblemResponse,
+  problemResponse,
+  isRepresentationHeader,
+  OUTCOME_HEADER,
+} from "./server/problem-response.ts";
+export { serverRequestOf } from "./server/receive.ts";
+export { isDisconnect } from "./server/error-disposition.ts";
+export { propagateIdentity } from "./wire/propagated-values.ts";
 export { type EndedBy } from "./telemetry/attributes.ts";
 export { type ClientSettings, clientSettings } from "./client/client-options.ts";
 export {
-  declaredRemaining,
-  Exchange,
-  exchangeIn,
-  type ExchangeResponse,
+  remainingDownstream,
+  ServerRequest,
+  serverRequestIn,
+  type ActiveResponse,
   type Outcome,
   type ResponseEnd,
-} from "./server/exchange.ts";
-export { answerAtDeadline, follow } from "./server/follow.ts";
-export { formatGrpcTimeout, parseGrpcTimeout } from "./deadline/grpc-timeout.ts";
-export { headersOf, passGuard } from "./server/guard.ts";
-export { removePairs, type RequestHeaders, single, webHeaders } from "./headers.ts";
-export { type IncomingRequest, NodeIncoming } from "./server/incoming-request.ts";
+} from "./server/server-request.ts";
+export { answerAtDeadline, trackResponse } from "./server/response-lifecycle.ts";
+export { formatGrpcTimeout, parseGrpcTimeout } from "./wire/grpc-timeout.ts";
+export { nodeHeaders, applyGuard } from "./server/guard.ts";
+export { removePairs, type RequestHeaders, single, webHeaders } from "./wire/headers.ts";
+export { type IncomingRequest, NodeIncoming } from "./node/node-incoming.ts";
 export {
-  type Handling,
-  judge,
-  judgeReply,
-  nameResponse,
+  type HostHandler,
+  classifyError,
+  classifyErrorOn,
+  setRequestIdHeader,
   receiveNode,
   receiveStream,
   sendProblem,
-  type Verdict,
-} from "./node/node.ts";
-export { emitInContext } from "./node/emit-in-context.ts";
-export { replyOf } from "./node/node-reply.ts";
-export { haveTheLastWord, LAST_WORD } from "./server/drain.ts";
-export { joinTraffic, leaveTraffic, trafficOf } from "./node/node-traffic.ts";
-export { type Peer, peerOf } from "./values/peer.ts";
+  type ErrorDisposition,
+} from "./node/receive-node.ts";
+export { bindRequestEvents } from "./node/request-events.ts";
+export { hostResponseOf } from "./node/node-response.ts";
+export { cancelAndAnswer, GRACE_MS } from "./node/drain.ts";
+export { addActiveRequest, removeActiveRequest, activeRequestsOf } from "./node/connections.ts";
+export { type Peer, peerOf } from "./node/peer.ts";
 export { type NodeRequest, type NodeResponse } from "./node/node-types.ts";
-export { causes } from "./causes.ts";
-export { callIn, OutboundCall, type OutgoingRequest } from "./client/outbound-call.ts";
-export { markOutcome, takeOutcome, unmarked } from "./client/outcome.ts";
+export { causes } from "./wire/causes.ts";
+export { outboundCallIn, OutboundCall, type OutgoingRequest } from "./client/outbound-call.ts";
+export { recordOutcome, removeOutcomeHeader, stripOutcomeHeader } from "./client/outcome.ts";
 export { parseRetryAfter } from "./client/retry-after.ts";
 export { problemOf } from "./server/problem.ts";
-export { requestIdHeader } from "./values/request-id.ts";
+export { requestIdHeader } from "./wire/request-id.ts";
 export { readInContext } from "./server/read-in-context.ts";
-export { type Reply } from "./server/reply.ts";
+export { type HostResponse } from "./server/host-response.ts";
 export { type Rpc } from "./telemetry/rpc.ts";
-export { limitStream } from "./server/stream-limits.ts";
+export { applyStreamLimits } from "./server/stream-limits.ts";

@@ -1,5 +1,5 @@
 import { type Context, createKey, withValue } from "@throughline/context";
-import { declareIdentity } from "@throughline/http";
+import { propagateIdentity } from "@throughline/http";
 
 /** A token that is sent on as it was received, while it holds. */
 interface Carried {
@@ -11,7 +11,7 @@ interface Carried {
 const carriedKey = createKey<Carried>("Txn-Token");
 
 /** The header is taken away from each request, and is only seen by whoever verifies it. */
-declareIdentity(carriedKey, {
+propagateIdentity(carriedKey, {
   name: "txn-token",
   maxBytes: 8192,
   codec: {

@@ -120,7 +120,7 @@ async function exchange(ctx: Context, subjectToken: string, settings: Settings):
     signal: ctx.signal,
   });
   const answer: unknown = await response.json().catch(() => undefined);
-  ctx.throwIfDone();
+  ctx.throwIfAborted();
   return tokenIn(response.status, answer);
 }
 

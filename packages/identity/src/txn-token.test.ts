@@ -87,8 +87,8 @@ describe("a Txn-Token", () => {
     const seen: unknown[] = [];
     const listener = requestContext<http.IncomingMessage, http.ServerResponse>(async (req, res) => {
       seen.push(req.headers["txn-token"], req.rawHeaders.join());
-      const { passGuard, headersOf } = await import("@throughline/http");
-      const ctx = await passGuard(guard, headersOf(req), current());
+      const { applyGuard, nodeHeaders } = await import("@throughline/http");
+      const ctx = await applyGuard(guard, nodeHeaders(req), current());
       res.end(principal(ctx)?.subject);
     });
     const { url } = await serve((req, res) => void listener(req, res));

@@ -57,7 +57,7 @@ export function tokenVerifier(rules: TokenRules, action: string): TokenVerifier 
       const verifying = run(background, () => jwtVerify(token, key as JWTVerifyGetKey, options));
       return verifiedBy((await untilEnd(ctx, verifying)).payload, Number(options.clockTolerance));
     } catch (error) {
-      ctx.throwIfDone();
+      ctx.throwIfAborted();
       if (error instanceof Unauthenticated || error instanceof KeysUnavailable) throw error;
       // The keys are there, so it is the token that is not valid, even if it names a key of the set that cannot be used.
       throw invalidToken(error instanceof errors.JOSEError ? error.code : "its key cannot be used", error);

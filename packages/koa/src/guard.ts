@@ -1,5 +1,5 @@
-import { callable, carry, current } from "@throughline/context";
-import { type Guard, headersOf, passGuard } from "@throughline/http";
+import { callable, runRequest, current } from "@throughline/context";
+import { type Guard, nodeHeaders, applyGuard } from "@throughline/http";
 
 import type { Middleware } from "./request-context.ts";
 
@@ -12,6 +12,6 @@ import type { Middleware } from "./request-context.ts";
 export function guard(guard: Guard): Middleware {
   callable("guard", guard, "make a guard");
   return async function guarded(koa, next) {
-    await carry(await passGuard(guard, headersOf(koa.req), current()), next);
+    await runRequest(await applyGuard(guard, nodeHeaders(koa.req), current()), next);
   };
 }

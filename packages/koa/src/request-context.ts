@@ -1,18 +1,18 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-import { carry, type Context } from "@throughline/context";
+import { runRequest, type Context } from "@throughline/context";
 import {
-  acceptor,
-  answerOf,
-  exchangeOf,
-  type Handling,
+  createReceiver,
+  problemResponse,
+  serverRequestOf,
+  type HostHandler,
   isRepresentationHeader,
-  judge,
-  judgeReply,
+  classifyError,
+  classifyErrorOn,
   type Problem,
   readInContext,
   receiveNode,
-  replyOf,
+  hostResponseOf,
   type ServerOptions,
 } from "@throughline/http";
 
@@ -41,7 +41,7 @@ export type Middleware = (koa: KoaContext, next: () => Promise<unknown>) => Prom
  * @throws TypeError, RangeError if an option is wrong: here, not at the first request
  */
 export function requestContext(options?: ServerOptions): Middleware {
-  const accept = acceptor(options);
+  const accept = createReceiver(options);
   return function requestContext(koa, next) {
     if (koa?.req === undefined || typeof next !== "function") {
       throw new TypeError(
@@ -56,12 +56,12 @@ export function requestContext(options?: ServerOptions): Middleware {
 /** Koa reports the end of each connection that is lost as an error of the application. */
 function reportError(this: KoaContext, error: unknown): void {
   const { req, res } = this;
-  if (error != null && judgeReply(error, replyOf(req, res)) === "gone") return;
+  if (error != null && classifyErrorOn(error, hostResponseOf(req, res)) === "gone") return;
   (Object.getPrototypeOf(this) as KoaContext).onerror?.call(this, error);
 }
 
 /** A request in Koa's hands. A class, as functions made for each request weigh more than all else that is. */
-class Serving implements Handling<Promise<void>> {
+class Serving implements HostHandler<Promise<void>> {
   readonly #koa: KoaContext;
   readonly #next: () => Promise<unknown>;
 
@@ -72,14 +72,14 @@ class Serving implements Handling<Promise<void>> {
 
   async run(ctx: Context): Promise<void> {
     try {
-      await carry(ctx, this.#next);
+      await runRequest(ctx, this.#next);
       // Koa begins to read it when all middlewares are done, outside of them.
-      readInContext(exchangeOf(this.#koa.req)?.entered ?? ctx, this.#koa.body);
+      readInContext(serverRequestOf(this.#koa.req)?.entered ?? ctx, this.#koa.body);
     } catch (error) {
       const { req, res } = this.#koa;
-      const verdict = judge(error, req, res);
-      if (verdict === "pass") throw error;
-      if (verdict !== "gone") answer(this.#koa, verdict, true);
+      const disposition = classifyError(error, req, res);
+      if (disposition === "pass") throw error;
+      if (disposition !== "gone") answer(this.#koa, disposition, true);
     }
   }
 
@@ -95,9 +95,9 @@ class Serving implements Handling<Promise<void>> {
 }
 
 function answer(koa: KoaContext, problem: Problem, started: boolean): void {
-  const { status, headers, body } = answerOf(problem, started, koa.req.headers.accept);
+  const { status, headers, body } = problemResponse(problem, started, koa.req.headers.accept);
   // As with an answer of ours by other ways: what is left of the request must not keep the next one waiting.
-  replyOf(koa.req, koa.res).leaveUnread();
+  hostResponseOf(koa.req, koa.res).leaveUnread();
   for (const name of koa.res.getHeaderNames()) if (isRepresentationHeader(name)) koa.res.removeHeader(name);
   koa.status = status;
   koa.body = body;

@@ -60,7 +60,7 @@ export async function fanOut<Item, T>(
   parentOf(ctx, ACTION);
   callable("fn", fn, ACTION);
   const settings = settingsOf(options);
-  ctx.throwIfDone();
+  ctx.throwIfAborted();
   const work = [...items];
   const [scope, cancel] = scopeOf(ctx, settings);
   using _ = cancel;
@@ -76,7 +76,7 @@ export async function fanOut<Item, T>(
     }
   }
   await untilEnd(ctx, Promise.all(Array.from({ length: Math.min(settings.limit, work.length) }, worker)));
-  ctx.throwIfDone();
+  ctx.throwIfAborted();
 
   verdict.throwIfFailed(results);
   const values = results.filter((result) => result.status === "fulfilled").map((result) => result.value);
@@ -86,17 +86,17 @@ export async function fanOut<Item, T>(
 const ACTION = "fan out";
 
 /** Looks at the results as they come, and ends it all when that is due. */
-interface Verdict {
+interface ErrorDisposition {
   take(result: PromiseSettledResult<unknown>): void;
   throwIfFailed(results: readonly PromiseSettledResult<unknown>[]): void;
 }
 
-function verdictOf(until: "all" | "first-error" | number, count: number, cancel: CancelFunc): Verdict {
+function verdictOf(until: "all" | "first-error" | number, count: number, cancel: CancelFunc): ErrorDisposition {
   if (until === "all") return { take() {}, throwIfFailed() {} };
   return until === "first-error" ? firstError(cancel) : quorum(until, count, cancel);
 }
 
-function firstError(cancel: CancelFunc): Verdict {
+function firstError(cancel: CancelFunc): ErrorDisposition {
   let failed: PromiseRejectedResult | undefined;
   return {
     take(result) {
@@ -110,7 +110,7 @@ function firstError(cancel: CancelFunc): Verdict {
   };
 }
 
-function quorum(wanted: number, count: number, cancel: CancelFunc): Verdict {
+function quorum(wanted: number, count: number, cancel: CancelFunc): ErrorDisposition {
   let values = 0;
   let errors = 0;
   if (wanted > count)
@@ -135,7 +135,7 @@ function quorum(wanted: number, count: number, cancel: CancelFunc): Verdict {
 /** One item's result. An item whose context has ended, or ends while it runs, has that context's error. */
 async function settle<T>(scope: Context, call: () => T | PromiseLike<T>): Promise<PromiseSettledResult<T>> {
   try {
-    scope.throwIfDone();
+    scope.throwIfAborted();
     return {
       status: "fulfilled",
       value: await untilEnd(

@@ -45,7 +45,7 @@ export function group(ctx: Context, { limit = Infinity, ...others }: GroupOption
   async function start<T>(fn: (ctx: Context) => T | PromiseLike<T>): Promise<T> {
     try {
       using _ = slots.tryAcquire() ?? (await slots.acquire(scope));
-      scope.throwIfDone();
+      scope.throwIfAborted();
       return await run(scope, async () => fn(scope));
     } catch (reason) {
       failed ??= { reason };

@@ -53,7 +53,7 @@ export async function hedge<T>(
   parentOf(ctx, ACTION);
   callable("fn", fn, ACTION);
   const settings = settingsOf(policy);
-  ctx.throwIfDone();
+  ctx.throwIfAborted();
   settings.budget?.deposit();
   const [scope, cancel] = withCancel(ctx);
   using _ = cancel;

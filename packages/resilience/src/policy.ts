@@ -25,7 +25,7 @@ export async function withPolicy<T>(
       `Cannot run under a policy: 'policy' must be one of cockatiel's: current value is ${describe(policy)}`,
     );
   }
-  ctx.throwIfDone();
+  ctx.throwIfAborted();
   try {
     const outcome = await policy.execute<T | typeof ENDED>(async ({ signal }) => {
       const [scope, cancel] = withSignal(ctx, signal);
@@ -39,7 +39,7 @@ export async function withPolicy<T>(
     }, ctx.signal);
     if (outcome !== ENDED) return outcome;
   } catch (error) {
-    ctx.throwIfDone();
+    ctx.throwIfAborted();
     throw error;
   }
   throw ctx.err()!;

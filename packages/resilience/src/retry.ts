@@ -65,7 +65,7 @@ export async function retry<T>(
   const settings = settingsOf(policy);
   settings.budget?.deposit();
   for (let attempt = 1; ; attempt++) {
-    ctx.throwIfDone();
+    ctx.throwIfAborted();
     const [scope, cancel] = attemptContext(ctx, settings.attemptTimeout);
     using _ = cancel;
     try {
@@ -74,7 +74,7 @@ export async function retry<T>(
         run(scope, async () => fn(scope, attempt)),
       );
     } catch (error) {
-      ctx.throwIfDone();
+      ctx.throwIfAborted();
       if (!isWorthAnother(error, scope, attempt, settings)) throw error;
       // Added to what the server asks for, so that clients which were told the same time do not return together.
       const wait = askedWait(settings.retryAfter?.(error)) + settings.backoff(attempt);

@@ -32,7 +32,7 @@ export class Semaphore {
   async acquire(ctx: Context, weight = 1): Promise<Release> {
     parentOf(ctx, "acquire a semaphore");
     wholeNumber("weight", weight, 0, "acquire a semaphore");
-    ctx.throwIfDone();
+    ctx.throwIfAborted();
     const free = this.#take(weight);
     if (free !== undefined) return free;
     return new Promise((resolve, reject) => {

@@ -9,7 +9,7 @@ import { afterFunc, callAfter, type Context, type Duration, parentOf, remainingT
 export async function sleep(ctx: Context, duration: Duration): Promise<void> {
   parentOf(ctx, "sleep");
   const ms = remainingTime(duration, "sleep", "duration");
-  ctx.throwIfDone();
+  ctx.throwIfAborted();
   return new Promise((resolve, reject) => {
     const stopWaiting = afterFunc(ctx, () => {
       stopAlarm();

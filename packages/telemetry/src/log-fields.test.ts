@@ -72,11 +72,11 @@ describe.each([
       trace_id: spanContext.traceId,
       span_id: spanContext.spanId,
       trace_flags: "01",
-      deadline_left_ms: expect.any(Number),
+      deadline_remaining_ms: expect.any(Number),
       tenant: "acme",
       length: 4,
     });
-    expect((entry as { deadline_left_ms: number }).deadline_left_ms).toBeGreaterThan(3_590_000);
+    expect((entry as { deadline_remaining_ms: number }).deadline_remaining_ms).toBeGreaterThan(3_590_000);
     expect(JSON.stringify(entry)).not.toMatch(/hush|user/);
   });
 

@@ -19,7 +19,7 @@ const ACTION = "make log fields";
 
 /**
  * A function that tells what the context of the moment has for a log entry: `trace_id`, `span_id` and `trace_flags` (OpenTelemetry's names for
- * logs that are not its own; the first of a request without a span too), `deadline_left_ms`, and the listed values. For pino: `pino({ mixin: logFields() })`.
+ * logs that are not its own; the first of a request without a span too), `deadline_remaining_ms`, and the listed values. For pino: `pino({ mixin: logFields() })`.
  *
  * @throws TypeError if an option is wrong
  */
@@ -41,7 +41,7 @@ export function logFields(options: LogFieldsOptions = {}): () => Record<string, 
       fields["span_id"] = span.spanId;
       fields["trace_flags"] = span.traceFlags.toString(16).padStart(2, "0");
     }
-    if (hasDeadline(ctx)) fields["deadline_left_ms"] = Math.floor(ctx.remaining());
+    if (hasDeadline(ctx)) fields["deadline_remaining_ms"] = Math.floor(ctx.remaining());
     for (const [name, read] of readers) {
       const value = read(ctx);
       if (value !== undefined) fields[name] = value;

@@ -28,7 +28,7 @@ import {
   withTimeout,
   withValue,
 } from "@throughline/context";
-import { exchangeIn, requestContext, Unauthenticated } from "@throughline/http";
+import { serverRequestIn, requestContext, Unauthenticated } from "@throughline/http";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
 import { type ConnectClientOptions, clientInterceptor, type ConnectServerOptions, serverInterceptor } from "./index.ts";
@@ -358,7 +358,7 @@ describe.each(PROTOCOLS)("%s", (_name, isHttp2, transport) => {
       throw new TypeError("a bug");
     };
     const dialect = { header: "x-time-left", grammar: "anything", parse: bug, format: String };
-    const client = clientOf(await serve({ unary: handler }, { accept: [dialect] }, isHttp2));
+    const client = clientOf(await serve({ unary: handler }, { deadlineHeaders: [dialect] }, isHttp2));
     await expect(client["unary"]!({}, { headers: { "x-time-left": "1" } })).rejects.toMatchObject({
       code: Code.Internal,
       rawMessage: expect.stringContaining("Cannot read the header x-time-left") as string,
@@ -374,7 +374,7 @@ describe.each(PROTOCOLS)("%s", (_name, isHttp2, transport) => {
       const go = Promise.withResolvers<never>();
       const running = Promise.withResolvers<ServedCall>();
       const work = (): Promise<never> => {
-        running.resolve(exchangeIn(current())!.response as ServedCall);
+        running.resolve(serverRequestIn(current())!.response as ServedCall);
         return go.promise;
       };
       const handlers = {
@@ -428,7 +428,7 @@ describe.each(PROTOCOLS)("%s", (_name, isHttp2, transport) => {
     const running = Promise.withResolvers<ServedCall>();
     const coming = Promise.withResolvers<void>();
     const late: Interceptor = (next) => async (request) => {
-      running.resolve(exchangeIn(current())!.response as ServedCall);
+      running.resolve(serverRequestIn(current())!.response as ServedCall);
       const response = await next(request);
       await coming.promise;
       return response;

@@ -1,6 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type Context } from "@throughline/context";
-import type { Exchange, ExchangeResponse, Rpc } from "@throughline/http";
+import type { ServerRequest, ActiveResponse, Rpc } from "@throughline/http";
 
 import { CODE, codeName, httpStatusOf } from "../code.ts";
 import { HandlerWork } from "../handler-work.ts";
@@ -10,8 +10,8 @@ import { Messages, type MessagesOptions } from "./messages.ts";
 import { type ConnectResponse, written } from "./rpc-of.ts";
 
 /** One call in a handler of Connect, to the end of its messages. */
-export class ServedCall implements ExchangeResponse {
-  readonly #exchange: Exchange;
+export class ServedCall implements ActiveResponse {
+  readonly #exchange: ServerRequest;
   readonly #rpc: Rpc;
   readonly #answered = Promise.withResolvers<never>();
   readonly #work = new HandlerWork();
@@ -20,14 +20,14 @@ export class ServedCall implements ExchangeResponse {
   isBegun = false;
   progress = 0;
 
-  constructor(exchange: Exchange, rpc: Rpc, signal: AbortSignal) {
-    this.#exchange = exchange;
+  constructor(serverRequest: ServerRequest, rpc: Rpc, signal: AbortSignal) {
+    this.#exchange = serverRequest;
     this.#rpc = rpc;
-    exchange.response = this;
+    serverRequest.response = this;
     this.#answered.promise.catch(() => {});
     const aborted = (): void => this.#aborted(signal);
     signal.addEventListener("abort", aborted, { once: true });
-    exchange.onEnd({ stop: () => signal.removeEventListener("abort", aborted) });
+    serverRequest.onEnd({ stop: () => signal.removeEventListener("abort", aborted) });
   }
 
   /** The handler's response, unless ours is first. */
@@ -60,10 +60,10 @@ export class ServedCall implements ExchangeResponse {
     return this.#work.settled();
   }
 
-  answerFor(error: unknown, exchange: Exchange): void {
+  forceAnswer(error: unknown, serverRequest: ServerRequest): void {
     const status = callStatusOf(error);
     if (status === undefined) return;
-    exchange.fail(error);
+    serverRequest.fail(error);
     const answer = connectErrorOf(status, error);
     this.#answered.reject(answer);
     this.#fail(answer);

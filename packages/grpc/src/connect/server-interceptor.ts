@@ -1,12 +1,12 @@
 import type { Interceptor } from "@connectrpc/connect";
 import { type Context, current, run } from "@throughline/context";
 import {
-  acceptor,
+  createReceiver,
   answerAtDeadline,
-  exchangeIn,
+  serverRequestIn,
   type Guard,
   type IncomingRequest,
-  passGuard,
+  applyGuard,
   type ServerOptions,
   webHeaders,
 } from "@throughline/http";
@@ -35,30 +35,30 @@ export interface ConnectServerOptions extends Omit<ServerOptions, "firstByteTime
  * @throws TypeError, RangeError if an option is wrong: here, not at the first call
  */
 export function serverInterceptor({ guards = [], ...options }: ConnectServerOptions = {}): Interceptor {
-  const accept = acceptor(options);
+  const accept = createReceiver(options);
   const checked = checkedGuards(guards);
   return (next) => {
     if (typeof next !== "function") throw misplaced("server", "Connect");
     return async (request) => {
       const handle = async (ctx: Context): Promise<ConnectResponse> => {
         // While it waited for its turn, or a guard took its time, it may have ended: then there is nobody to run for.
-        ctx.throwIfDone();
+        ctx.throwIfAborted();
         let within = ctx;
         for (const guard of checked) {
-          within = await passGuard(guard, webHeaders(request.header), within);
-          ctx.throwIfDone();
+          within = await applyGuard(guard, webHeaders(request.header), within);
+          ctx.throwIfAborted();
         }
         return run(within, next, request);
       };
       const outer = current();
-      if (exchangeIn(outer) !== undefined) return explaining(outer, () => handle(outer));
+      if (serverRequestIn(outer) !== undefined) return explaining(outer, () => handle(outer));
       const incoming = incomingOf(request);
-      const { exchange, ctx, turn } = accept(request, () => incoming);
-      const served = new ServedCall(exchange, incoming.rpc, request.signal);
+      const { serverRequest, ctx, turn } = accept(request, () => incoming);
+      const served = new ServedCall(serverRequest, incoming.rpc, request.signal);
       return served.respond(ctx, async () => {
         const settled = await turn;
         if (typeof settled === "object") throw connectErrorOf(statusOfProblem(settled, false));
-        answerAtDeadline(exchange, ctx);
+        answerAtDeadline(serverRequest, ctx);
         return handle(ctx);
       });
     };

@@ -1,6 +1,6 @@
 import { describe, type Duration, milliseconds, refuseUnknown } from "@throughline/context";
 
-import { type DeadlineDialect, grpcTimeout, isDialect } from "../deadline/dialects.ts";
+import { type DeadlineDialect, grpcTimeout, isDialect } from "../wire/dialects.ts";
 import { outboundPolicy, type OutboundPolicy, type SendOptions } from "./outbound-policy.ts";
 
 /** How a client sends a context along. */

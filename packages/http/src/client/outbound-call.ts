@@ -1,19 +1,19 @@
 import { propagation, type TextMapSetter } from "@opentelemetry/api";
 import { type Context, createKey, withValue } from "@throughline/context";
 
-import { grpcTimeout } from "../deadline/dialects.ts";
-import { MESSAGE_DEADLINE_HEADER } from "../deadline/message-deadline.ts";
 import { isMeasured, measureCall } from "../telemetry/client-metrics.ts";
 import { ClientSpan } from "../telemetry/client-span.ts";
 import type { Rpc } from "../telemetry/rpc.ts";
 import { injectTrace } from "../telemetry/trace-context.ts";
-import { criticality, CRITICALITY_HEADER } from "../values/criticality.ts";
-import { requestIdHeader } from "../values/request-id.ts";
+import { criticality, CRITICALITY_HEADER } from "../wire/criticality.ts";
+import { grpcTimeout } from "../wire/dialects.ts";
+import { MESSAGE_DEADLINE_HEADER } from "../wire/message-deadline.ts";
+import { requestIdHeader } from "../wire/request-id.ts";
 import { type CallPhase, noteCall } from "./call-details.ts";
-import { callEnding } from "./call-ending.ts";
+import { callEnding } from "./call-end.ts";
 import type { ClientSettings } from "./client-options.ts";
+import { outboundDeadline } from "./outbound-deadline.ts";
 import { type Allowed, valueHeaders } from "./outbound-policy.ts";
-import { outboundDeadline } from "./outbound.ts";
 
 /** A request that is about to be sent. */
 export interface OutgoingRequest {
@@ -235,6 +235,6 @@ const setter: TextMapSetter<Carrier> = {
 };
 
 /** The attempt that is being sent here. */
-export function callIn(ctx: Context): OutboundCall | undefined {
+export function outboundCallIn(ctx: Context): OutboundCall | undefined {
   return ctx.value(callKey);
 }

@@ -1,14 +1,14 @@
 import { background, createKey, DeadlineExceeded, withCancel, withTimeout, withValue } from "@throughline/context";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import { contextTtl } from "../deadline/dialects.ts";
-import { textCodec } from "../values/codec.ts";
-import { withCriticality } from "../values/criticality.ts";
-import { declare } from "../values/declare.ts";
+import { textCodec } from "../wire/codec.ts";
+import { withCriticality } from "../wire/criticality.ts";
+import { contextTtl } from "../wire/dialects.ts";
+import { propagateValue } from "../wire/propagated-values.ts";
 import { outboundHeaders } from "./outbound-headers.ts";
 
 const tenantKey = createKey<string>("tenant");
-declare(tenantKey, { name: "outbound-tenant", codec: textCodec, maxBytes: 64, as: "header" });
+propagateValue(tenantKey, { name: "outbound-tenant", codec: textCodec, maxBytes: 64, as: "header" });
 
 describe("the headers of a request that is sent by other means", () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ["performance", "setTimeout", "clearTimeout"] }));

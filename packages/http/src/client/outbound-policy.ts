@@ -1,8 +1,8 @@
 import type { Context } from "@throughline/context";
 import { describe, oneOf, refuseUnknown } from "@throughline/context";
 
-import { withEntries, withoutEntries } from "../values/baggage.ts";
-import { declarations, encode } from "../values/declare.ts";
+import { withEntries, withoutEntries } from "../wire/baggage.ts";
+import { propagatedValues, encode } from "../wire/propagated-values.ts";
 import { originFilter } from "./origins.ts";
 
 /** Where something of a context goes: everywhere, to the client's `origins`, or nowhere. */
@@ -16,7 +16,7 @@ export interface SendOptions {
   deadline?: Reach;
   /** @default "everywhere" */
   criticality?: Reach;
-  /** Declared values, and OpenTelemetry's baggage. @default "origins" */
+  /** PropagatedValue values, and OpenTelemetry's baggage. @default "origins" */
   values?: "origins" | "nowhere";
   /** Tokens that say who a request is for. @default "origins" */
   identity?: "origins" | "nowhere";
@@ -83,7 +83,7 @@ export function valueHeaders(
   baggage: string | undefined,
   isPropagated: boolean,
 ): readonly [string, string][] {
-  const known = declarations();
+  const known = propagatedValues();
   if (known.length === 0 && baggage === undefined) return NOTHING;
   const headers: [string, string][] = [];
   const entries: [string, string][] = [];

@@ -1,5 +1,5 @@
-import { removePairs } from "../headers.ts";
-import { OUTCOME_HEADER } from "../server/answer.ts";
+import { OUTCOME_HEADER } from "../server/problem-response.ts";
+import { removePairs } from "../wire/headers.ts";
 
 /** What a response of a service with this library says about itself. */
 export interface ServiceOutcome {
@@ -23,9 +23,9 @@ export function outcomeOf(response: Response): ServiceOutcome | undefined {
  * Removes the header from the raw headers of a response, names and values in turn, before anything is made of them. A gateway that passes a response
  * on, headers and all, would report the upstream's outcome as its own.
  *
- * @returns what it said, for {@link markOutcome}
+ * @returns what it said, for {@link recordOutcome}
  */
-export function takeOutcome(raw: unknown): string | undefined {
+export function removeOutcomeHeader(raw: unknown): string | undefined {
   if (!Array.isArray(raw)) return undefined;
   let outcome: string | undefined;
   removePairs<unknown>(raw, (name, value) => {
@@ -44,16 +44,16 @@ function isOutcomeHeader(name: unknown): boolean {
 }
 
 /** Has {@link outcomeOf} give the outcome of a response whose header was removed. */
-export function markOutcome(response: object, header: string | undefined): void {
+export function recordOutcome(response: object, header: string | undefined): void {
   const outcome = parse(header);
   if (outcome !== undefined) said.set(response, outcome);
 }
 
 /** The same for a response that is whole already: its header is removed where its headers can be changed. */
-export function unmarked<R extends Response>(response: R): R {
+export function stripOutcomeHeader<R extends Response>(response: R): R {
   const header = response.headers?.get?.(OUTCOME_HEADER);
   if (parse(header) === undefined) return response;
-  markOutcome(response, header!);
+  recordOutcome(response, header!);
   try {
     response.headers.delete(OUTCOME_HEADER);
   } catch {

@@ -16,13 +16,13 @@ export interface AdmissionOptions {
    * Refuses what cannot finish: requests with less time left than the handlers of half of all requests to their route take. At most a fifth of
    * the requests of one client address over ten seconds are. Routes are what routers report, or `setRoute`. @default false
    */
-  rejectHopeless?: boolean;
+  deadlineAware?: boolean;
 }
 
 export interface AdmissionSettings {
   readonly concurrency: number;
   readonly queue: number;
-  readonly rejectHopeless: boolean;
+  readonly deadlineAware: boolean;
 }
 
 const ACTION = "make a request context";
@@ -34,14 +34,14 @@ export function admissionSettings(options: AdmissionOptions): AdmissionSettings 
       `Cannot ${ACTION}: 'admission' must be an object, such as { concurrency: 100 }: current value is ${describe(options)}`,
     );
   }
-  const { concurrency = Infinity, queue = concurrency, rejectHopeless = false, ...others } = options;
+  const { concurrency = Infinity, queue = concurrency, deadlineAware = false, ...others } = options;
   refuseUnknown(others, ACTION);
   wholeNumber("concurrency", concurrency, 1, ACTION);
   wholeNumber("queue", queue, 0, ACTION);
-  if (typeof rejectHopeless !== "boolean") {
+  if (typeof deadlineAware !== "boolean") {
     throw new TypeError(
-      `Cannot ${ACTION}: 'rejectHopeless' must be true or false: current value is ${describe(rejectHopeless)}`,
+      `Cannot ${ACTION}: 'deadlineAware' must be true or false: current value is ${describe(deadlineAware)}`,
     );
   }
-  return { concurrency, queue, rejectHopeless };
+  return { concurrency, queue, deadlineAware };
 }

@@ -1,9 +1,9 @@
 import { background, type Context, withCancel, withTimeout } from "@throughline/context";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import { Admission, type Turn } from "./admission.ts";
-import { Exchange } from "./exchange.ts";
-import type { IncomingRequest } from "./incoming-request.ts";
+import type { IncomingRequest } from "../node/node-incoming.ts";
+import { Admission, type AdmissionDecision } from "./admission.ts";
+import { ServerRequest } from "./server-request.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -18,29 +18,29 @@ interface Asked {
 /** Has a request decided on. */
 function admit(admission: Admission, { method = "GET", target = "/a", clientAddress = "a", ctx }: Asked) {
   const [own, cancel] = withCancel(ctx ?? background);
-  const exchange = new Exchange(own, cancel);
+  const serverRequest = new ServerRequest(own, cancel);
   const request = { method, target, clientAddress } as IncomingRequest;
-  return { exchange, turn: admission.admit(exchange, exchange.ctx, request, "default") };
+  return { serverRequest, turn: admission.admit(serverRequest, serverRequest.ctx, request, "default") };
 }
 
 /** Serves a request that takes so long. */
 function serve(admission: Admission, ms: number, asked: Asked = {}): void {
-  const { exchange } = admit(admission, asked);
-  exchange.route = asked.target ?? "/a";
+  const { serverRequest } = admit(admission, asked);
+  serverRequest.route = asked.target ?? "/a";
   vi.advanceTimersByTime(ms);
-  exchange.end({ isDelivered: true, status: 200 });
+  serverRequest.end({ isDelivered: true, status: 200 });
 }
 
 /** Whether a request with so many milliseconds left is refused. */
 function isRefused(admission: Admission, ms: number, asked: Asked = {}): boolean {
-  const { exchange, turn } = admit(admission, { ...asked, ctx: withTimeout(background, ms)[0] });
-  exchange.end({ isDelivered: true, status: turn === "run" ? 200 : 503 });
+  const { serverRequest, turn } = admit(admission, { ...asked, ctx: withTimeout(background, ms)[0] });
+  serverRequest.end({ isDelivered: true, status: turn === "run" ? 200 : 503 });
   return turn !== "run";
 }
 
 describe("requests that cannot finish in time", () => {
   const learnt = (): Admission => {
-    const admission = new Admission({ rejectHopeless: true });
+    const admission = new Admission({ deadlineAware: true });
     for (let index = 0; index < 20; index++) serve(admission, 100);
     return admission;
   };
@@ -63,7 +63,7 @@ describe("requests that cannot finish in time", () => {
   });
 
   it("are known by their route also after requests by methods that were made up", () => {
-    const admission = new Admission({ rejectHopeless: true });
+    const admission = new Admission({ deadlineAware: true });
     for (let index = 0; index < 5000; index++) serve(admission, 1, { method: `MADE-UP-${index}` });
     for (let index = 0; index < 20; index++) serve(admission, 100);
 
@@ -73,15 +73,15 @@ describe("requests that cannot finish in time", () => {
 
 describe("a limit of requests at a time", () => {
   /** Whether a request runs at once; one that waits does not. */
-  const runs = (turn: Turn | Promise<Turn>): boolean => turn === "run";
+  const runs = (turn: AdmissionDecision | Promise<AdmissionDecision>): boolean => turn === "run";
 
   it("counts a handler until it has settled, though its response is over", async () => {
     const admission = new Admission({ concurrency: 1 });
-    const { exchange, turn } = admit(admission, {});
+    const { serverRequest, turn } = admit(admission, {});
     expect(runs(turn)).toBe(true);
     const work = Promise.withResolvers<void>();
-    exchange.track(work.promise);
-    exchange.end({ isDelivered: false });
+    serverRequest.track(work.promise);
+    serverRequest.end({ isDelivered: false });
     const second = admit(admission, {}).turn;
     expect(runs(second)).toBe(false);
 
@@ -91,13 +91,13 @@ describe("a limit of requests at a time", () => {
 
   it("counts a response until it is over, though its handler has settled", async () => {
     const admission = new Admission({ concurrency: 1 });
-    const { exchange } = admit(admission, {});
-    exchange.track(Promise.resolve());
+    const { serverRequest } = admit(admission, {});
+    serverRequest.track(Promise.resolve());
     await vi.advanceTimersByTimeAsync(1);
     const second = admit(admission, {}).turn;
     expect(runs(second)).toBe(false);
 
-    exchange.end({ isDelivered: true, status: 200 });
+    serverRequest.end({ isDelivered: true, status: 200 });
     expect(await second).toBe("run");
   });
 });

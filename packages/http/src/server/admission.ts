@@ -1,18 +1,18 @@
 import { afterFunc, type Context } from "@throughline/context";
 import { LruMap } from "@throughline/resilience";
 
-import { ServerOverloaded } from "../errors.ts";
+import type { IncomingRequest } from "../node/node-incoming.ts";
 import { knownMethod } from "../telemetry/attributes.ts";
-import { type Criticality, rank } from "../values/criticality.ts";
+import { type Criticality, rank } from "../wire/criticality.ts";
+import { ServerOverloaded } from "../wire/errors.ts";
 import { type AdmissionOptions, type AdmissionSettings, admissionSettings } from "./admission-options.ts";
-import type { Exchange, Outcome } from "./exchange.ts";
-import type { IncomingRequest } from "./incoming-request.ts";
 import { type Problem, problemOf } from "./problem.ts";
+import { RatioLimiter } from "./ratio-limiter.ts";
 import { RouteTimes } from "./route-times.ts";
-import { Share } from "./share.ts";
+import type { ServerRequest, Outcome } from "./server-request.ts";
 
 /** What a request is let do: run, or be answered with a problem, or nothing, as there is nobody to answer. */
-export type Turn = "run" | "gone" | Problem;
+export type AdmissionDecision = "run" | "gone" | Problem;
 
 /** One that waits to run. */
 interface Waiting {
@@ -21,12 +21,12 @@ interface Waiting {
   readonly rank: number;
   readonly connection: object | undefined;
   /** Whether less time is left than requests like this one take. */
-  readonly isHopeless: () => boolean;
-  readonly settle: (turn: Turn) => void;
+  readonly cannotFinish: () => boolean;
+  readonly settle: (turn: AdmissionDecision) => void;
 }
 
 /** How much of a caller's requests may be refused for having too little time, so that its wrong clock cannot close a server (as in Finagle). */
-const MOST_HOPELESS = 0.2;
+const MAX_SHED_RATIO = 0.2;
 
 /** How many callers are told apart. */
 const MOST_CALLERS = 1024;
@@ -39,42 +39,54 @@ export class Admission {
   readonly #settings: AdmissionSettings;
   readonly #times = new RouteTimes();
   /** By the address of the caller: what one of them takes is not taken from the others. */
-  readonly #hopeless = new LruMap<string | undefined, Share>(MOST_CALLERS, () => new Share(MOST_HOPELESS));
+  readonly #hopeless = new LruMap<string | undefined, RatioLimiter>(
+    MOST_CALLERS,
+    () => new RatioLimiter(MAX_SHED_RATIO),
+  );
   /** By criticality, the oldest first. */
   readonly #waiting: readonly Set<Waiting>[] = [new Set(), new Set(), new Set()];
-  readonly #running = new Set<Exchange>();
+  readonly #running = new Set<ServerRequest>();
 
   constructor(options: AdmissionOptions) {
     this.#settings = admissionSettings(options);
   }
 
   /** What is to become of a request: known at once, or when its turn has come. */
-  admit(exchange: Exchange, ctx: Context, request: IncomingRequest, criticality: Criticality): Turn | Promise<Turn> {
+  admit(
+    serverRequest: ServerRequest,
+    ctx: Context,
+    request: IncomingRequest,
+    criticality: Criticality,
+  ): AdmissionDecision | Promise<AdmissionDecision> {
     if (ctx.err() !== undefined) return endOf(ctx);
     // Used again further in, it must not wait for itself.
-    if (this.#running.has(exchange)) return "run";
-    const { rejectHopeless, concurrency, queue } = this.#settings;
-    const isHopeless = (): boolean => {
-      if (!rejectHopeless || ctx.remaining() === Infinity) return false;
+    if (this.#running.has(serverRequest)) return "run";
+    const { deadlineAware, concurrency, queue } = this.#settings;
+    const cannotFinish = (): boolean => {
+      if (!deadlineAware || ctx.remaining() === Infinity) return false;
       const median = this.#times.median(knownMethod(request.method), request.target);
       return median !== undefined && ctx.remaining() < median && this.#hopeless.get(request.clientAddress).take();
     };
-    if (rejectHopeless) this.#hopeless.get(request.clientAddress).see();
-    if (isHopeless()) return overloaded("too little time is left for requests like this one");
-    if (this.#running.size < concurrency) return this.#run(exchange, request);
-    const order = this.#order(exchange.connection, rank(criticality));
+    if (deadlineAware) this.#hopeless.get(request.clientAddress).see();
+    if (cannotFinish()) return overloaded("too little time is left for requests like this one");
+    if (this.#running.size < concurrency) return this.#run(serverRequest, request);
+    const order = this.#order(serverRequest.connection, rank(criticality));
     if (this.#count() >= queue && !this.#shed(order)) return overloaded("too many requests");
-    return this.#wait({ ctx, rank: order, connection: exchange.connection, isHopeless }, exchange, request);
+    return this.#wait({ ctx, rank: order, connection: serverRequest.connection, cannotFinish }, serverRequest, request);
   }
 
-  #wait(waiting: Omit<Waiting, "settle">, exchange: Exchange, request: IncomingRequest): Promise<Turn> {
+  #wait(
+    waiting: Omit<Waiting, "settle">,
+    serverRequest: ServerRequest,
+    request: IncomingRequest,
+  ): Promise<AdmissionDecision> {
     return new Promise((resolve) => {
       const entry: Waiting = {
         ...waiting,
         settle: (turn) => {
           stop();
           this.#waiting[entry.rank]!.delete(entry);
-          resolve(turn === "run" ? this.#run(exchange, request) : turn);
+          resolve(turn === "run" ? this.#run(serverRequest, request) : turn);
         },
       };
       const stop = afterFunc(entry.ctx, () => entry.settle(endOf(entry.ctx)));
@@ -82,13 +94,13 @@ export class Admission {
     });
   }
 
-  #run(exchange: Exchange, request: IncomingRequest): Turn {
-    if (this.#settings.rejectHopeless) this.#learn(exchange, request);
-    this.#running.add(exchange);
+  #run(serverRequest: ServerRequest, request: IncomingRequest): AdmissionDecision {
+    if (this.#settings.deadlineAware) this.#learn(serverRequest, request);
+    this.#running.add(serverRequest);
     // Not when the response is over: a stranger ends that at will, by leaving or by a short deadline, and the handler runs on.
-    exchange.onSettled({
+    serverRequest.onSettled({
       stop: () => {
-        this.#running.delete(exchange);
+        this.#running.delete(serverRequest);
         this.#next();
       },
     });
@@ -96,13 +108,13 @@ export class Admission {
   }
 
   /** Learns how long the handler takes: without the time that the client takes to send its request, and to take the response. */
-  #learn(exchange: Exchange, request: IncomingRequest): void {
+  #learn(serverRequest: ServerRequest, request: IncomingRequest): void {
     const from = performance.now();
-    exchange.observe({
+    serverRequest.observe({
       end: (outcome) => {
         // Only what a router says is learnt: paths are without number, and of strangers.
         if (!isSuccess(outcome) || outcome.route === undefined) return;
-        const { receivedAt, handledAt } = exchange;
+        const { receivedAt, handledAt } = serverRequest;
         const took = (handledAt === 0 ? performance.now() : handledAt) - Math.max(from, receivedAt);
         this.#times.add(knownMethod(request.method), outcome.route, Math.max(0, took));
       },
@@ -115,7 +127,7 @@ export class Admission {
       const next = this.#first();
       if (next === undefined) return;
       if (next.ctx.err() !== undefined) next.settle(endOf(next.ctx));
-      else if (next.isHopeless()) next.settle(overloaded("too little time is left for requests like this one"));
+      else if (next.cannotFinish()) next.settle(overloaded("too little time is left for requests like this one"));
       else next.settle("run");
     }
   }
@@ -164,7 +176,7 @@ function isSuccess({ isDelivered, status }: Outcome): boolean {
 }
 
 /** What is answered to one whose context has ended while it waited. */
-function endOf(ctx: Context): Turn {
+function endOf(ctx: Context): AdmissionDecision {
   return problemOf(ctx.err()) ?? "gone";
 }
 

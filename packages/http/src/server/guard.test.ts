@@ -1,34 +1,34 @@
 import { background, createKey, withValue } from "@throughline/context";
 import { expect, it, vi } from "vitest";
 
-import { Unauthenticated } from "../errors.ts";
-import { NodeHeaders, single } from "../headers.ts";
-import { Exchange } from "./exchange.ts";
-import { type GuardedRequest, headersOf, passGuard } from "./guard.ts";
+import { Unauthenticated } from "../wire/errors.ts";
+import { NodeHeaders, single } from "../wire/headers.ts";
+import { type GuardedRequest, nodeHeaders, applyGuard } from "./guard.ts";
+import { ServerRequest } from "./server-request.ts";
 
 const key = createKey<string>("who");
 const headers = new NodeHeaders({ "x-other": "1" });
 
 /** A context of a request of which headers were held back. */
-function holdingBack(...heldBack: [string, string][]): Exchange["ctx"] {
-  return new Exchange(background, undefined, undefined, new Map(heldBack)).ctx;
+function holdingBack(...unverified: [string, string][]): ServerRequest["ctx"] {
+  return new ServerRequest(background, undefined, undefined, new Map(unverified)).ctx;
 }
 
 it("gives the context that the guard gives, at once or later", async () => {
   const bound = withValue(background, key, "ada");
-  expect(await passGuard(() => bound, headers, background)).toBe(bound);
-  expect(await passGuard(async () => bound, headers, background)).toBe(bound);
+  expect(await applyGuard(() => bound, headers, background)).toBe(bound);
+  expect(await applyGuard(async () => bound, headers, background)).toBe(bound);
 });
 
 it("goes on as it is where the guard gives none", async () => {
-  expect(await passGuard(() => {}, headers, background)).toBe(background);
-  expect(await passGuard(async () => {}, headers, background)).toBe(background);
+  expect(await applyGuard(() => {}, headers, background)).toBe(background);
+  expect(await applyGuard(async () => {}, headers, background)).toBe(background);
 });
 
 it("fails as the guard does, whether it throws or rejects", async () => {
   const error = new Unauthenticated();
   await expect(
-    passGuard(
+    applyGuard(
       () => {
         throw error;
       },
@@ -36,12 +36,12 @@ it("fails as the guard does, whether it throws or rejects", async () => {
       background,
     ),
   ).rejects.toBe(error);
-  await expect(passGuard(() => Promise.reject(error), headers, background)).rejects.toBe(error);
+  await expect(applyGuard(() => Promise.reject(error), headers, background)).rejects.toBe(error);
 });
 
 it("shows the guard, and nobody else, what was held back", async () => {
   const guard = vi.fn((_request: GuardedRequest) => {});
-  await passGuard(guard, headers, holdingBack(["txn-token", "t"]));
+  await applyGuard(guard, headers, holdingBack(["txn-token", "t"]));
   const [seen] = guard.mock.calls[0]!;
 
   expect([single(seen.headers, "txn-token"), seen.headers.get("x-other"), seen.headers.get("x-none")]).toEqual([
@@ -55,10 +55,10 @@ it("shows the guard, and nobody else, what was held back", async () => {
 
 it("shows what was held back in the place of what a handler further out has put there", async () => {
   const guard = vi.fn((_request: GuardedRequest) => {});
-  await passGuard(guard, new NodeHeaders({ "txn-token": "forged" }), holdingBack(["txn-token", "t"]));
+  await applyGuard(guard, new NodeHeaders({ "txn-token": "forged" }), holdingBack(["txn-token", "t"]));
   expect(guard.mock.calls[0]![0].headers.get("txn-token")).toBe("t");
 });
 
 it("is told of the headers of a request of Node's, by their names in lower case", () => {
-  expect(headersOf({ headers: { accept: "a, b" } }).get("accept")).toBe("a, b");
+  expect(nodeHeaders({ headers: { accept: "a, b" } }).get("accept")).toBe("a, b");
 });

@@ -1,7 +1,7 @@
 import { type Context, describe, isContext } from "@throughline/context";
 
-import { NodeHeaders, type RequestHeaders } from "../headers.ts";
-import { exchangeIn } from "./exchange.ts";
+import { NodeHeaders, type RequestHeaders } from "../wire/headers.ts";
+import { serverRequestIn } from "./server-request.ts";
 
 /** What a guard is told of a request. */
 export interface GuardedRequest {
@@ -21,7 +21,7 @@ export type Guard = (request: GuardedRequest) => Context | void | Promise<Contex
  * @throws ContextError that of the context, if it ended while the guard decided: the handler must not run for a request that is over
  * @throws TypeError if the guard returns anything but a Context or `undefined`: `false` is not taken for consent
  */
-export async function passGuard(guard: Guard, headers: RequestHeaders, ctx: Context): Promise<Context> {
+export async function applyGuard(guard: Guard, headers: RequestHeaders, ctx: Context): Promise<Context> {
   const answer: unknown = await guard({ ctx, headers: withHeldBack(headers, ctx) });
   if (answer !== undefined && !isContext(answer)) {
     throw new TypeError(
@@ -29,23 +29,23 @@ export async function passGuard(guard: Guard, headers: RequestHeaders, ctx: Cont
     );
   }
   const within = answer ?? ctx;
-  ctx.throwIfDone();
-  within.throwIfDone();
-  const exchange = exchangeIn(within);
-  if (exchange !== undefined) exchange.entered = within;
+  ctx.throwIfAborted();
+  within.throwIfAborted();
+  const serverRequest = serverRequestIn(within);
+  if (serverRequest !== undefined) serverRequest.entered = within;
   return within;
 }
 
 function withHeldBack(headers: RequestHeaders, ctx: Context): RequestHeaders {
-  const heldBack = exchangeIn(ctx)?.unverifiedHeaders();
-  if (heldBack === undefined || heldBack.size === 0) return headers;
+  const unverified = serverRequestIn(ctx)?.unverifiedHeaders();
+  if (unverified === undefined || unverified.size === 0) return headers;
   return {
-    get: (name) => heldBack.get(name) ?? headers.get(name),
-    names: () => [...new Set([...heldBack.keys(), ...headers.names()])],
+    get: (name) => unverified.get(name) ?? headers.get(name),
+    names: () => [...new Set([...unverified.keys(), ...headers.names()])],
   };
 }
 
 /** The headers of a request of Node's. */
-export function headersOf(req: { readonly headers: Record<string, string | string[] | undefined> }): RequestHeaders {
+export function nodeHeaders(req: { readonly headers: Record<string, string | string[] | undefined> }): RequestHeaders {
   return new NodeHeaders(req.headers);
 }

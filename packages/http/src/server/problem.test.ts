@@ -1,7 +1,7 @@
 import { Canceled, DeadlineExceeded } from "@throughline/context";
 import { expect, it } from "vitest";
 
-import { Unauthenticated } from "../errors.ts";
+import { Unauthenticated } from "../wire/errors.ts";
 import { problemOf } from "./problem.ts";
 
 it("a deadline tells its budget, what had passed, and who set it, and nothing else", () => {

@@ -1,6 +1,6 @@
 import { DeadlineExceeded } from "@throughline/context";
 
-import { causes } from "../causes.ts";
+import { causes } from "../wire/causes.ts";
 import {
   Forbidden,
   InvalidDeadline,
@@ -8,7 +8,7 @@ import {
   ServerDraining,
   ServerOverloaded,
   Unauthenticated,
-} from "../errors.ts";
+} from "../wire/errors.ts";
 
 /** A problem document (RFC 9457). It tells of times, and of who set them only if that is told to strangers. */
 export interface ProblemDocument {

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 
-import { grpcTimeout } from "../deadline/dialects.ts";
-import { acceptor } from "./acceptor.ts";
+import { grpcTimeout } from "../wire/dialects.ts";
+import { createReceiver } from "./receive.ts";
 
 it.each([
   [
@@ -15,13 +15,17 @@ it.each([
     /'defaultTimeout' must be zero or more milliseconds.*current value is number -1/,
   ],
   [{ minBudget: {} }, TypeError, /'minBudget' must be .*current value is an object of type Object/],
-  [{ accept: ["grpc-timeout"] }, TypeError, /'accept' must be a list of deadline dialects/],
+  [{ deadlineHeaders: ["grpc-timeout"] }, TypeError, /'deadlineHeaders' must be a list of deadline dialects/],
   [
     { invalidDeadline: "drop" },
     TypeError,
     /'invalidDeadline' must be one of "reject", "ignore": current value is string "drop"/,
   ],
-  [{ accept: [{ ...grpcTimeout, header: "GRPC-Timeout" }] }, TypeError, /'accept' must be a list of deadline dialects/],
+  [
+    { deadlineHeaders: [{ ...grpcTimeout, header: "GRPC-Timeout" }] },
+    TypeError,
+    /'deadlineHeaders' must be a list of deadline dialects/,
+  ],
   [
     { mode: "dark" },
     TypeError,
@@ -38,16 +42,16 @@ it.each([
   [{ admission: 100 }, TypeError, /'admission' must be an object.*current value is number 100/],
   [{ admission: { concurrency: 0 } }, RangeError, /'concurrency' must be a whole number, 1 or more/],
   [{ admission: { concurrency: 1, queue: 1.5 } }, RangeError, /'queue' must be a whole number, 0 or more/],
-  [{ admission: { rejectHopeless: "yes" } }, TypeError, /'rejectHopeless' must be true or false/],
+  [{ admission: { deadlineAware: "yes" } }, TypeError, /'deadlineAware' must be true or false/],
   [{ admission: { limit: 1 } }, TypeError, /there is no option 'limit'/],
   [{ maxTimeOut: "2s" }, TypeError, /there is no option 'maxTimeOut'/],
 ])("refuses %j when the middleware is made", (options, type, message) => {
-  const make = (): unknown => acceptor(options as never);
+  const make = (): unknown => createReceiver(options as never);
   expect(make).toThrow(type);
   expect(make).toThrow(message);
 });
 
 it("does not change the options it is given", () => {
   const options = Object.freeze({ maxTimeout: "2s" as const });
-  expect(() => acceptor(options)).not.toThrow();
+  expect(() => createReceiver(options)).not.toThrow();
 });

@@ -1,13 +1,13 @@
 import { describe, type Duration, milliseconds, oneOf, refuseUnknown } from "@throughline/context";
 
-import { type DeadlineDialect, defaultDialects, isDialect } from "../deadline/dialects.ts";
-import type { Budget } from "../deadline/inbound-deadline.ts";
-import type { AcceptCriticality } from "../values/criticality.ts";
-import type { AcceptBaggage } from "../values/inbound-values.ts";
-import { type Trust, trustOf, type TrustOptions } from "../values/trust.ts";
+import type { Budget } from "../wire/caller-budget.ts";
+import type { AcceptCriticality } from "../wire/criticality.ts";
+import { type DeadlineDialect, defaultDialects, isDialect } from "../wire/dialects.ts";
 import type { AdmissionOptions } from "./admission-options.ts";
 import { Admission } from "./admission.ts";
+import type { AcceptBaggage } from "./receive-values.ts";
 import type { StreamLimits } from "./stream-limits.ts";
+import { type Trust, trustOf, type TrustOptions } from "./trust.ts";
 
 /** How a server receives a request. All is optional, and checked once, when the middleware is made. */
 export interface ServerOptions {
@@ -18,7 +18,7 @@ export interface ServerOptions {
   /** A request with less time left on arrival is answered 504 before any handler runs. @default 1 (millisecond) */
   minBudget?: Duration;
   /** Headers that a caller's deadline is read from; of several the least counts. @default grpc-timeout, connect-timeout-ms, x-envoy-expected-rq-timeout-ms */
-  accept?: readonly DeadlineDialect[];
+  deadlineHeaders?: readonly DeadlineDialect[];
   /**
    * How far a deadline goes, for a rollout in steps. `"observe"`: it is told in spans, and nothing else. `"propagate"`: it is sent on to
    * other services too. `"enforce"`: it ends the context here, and requests are refused for it. @default "enforce"
@@ -39,7 +39,7 @@ export interface ServerOptions {
   acceptCriticality?: AcceptCriticality;
   /**
    * From which peers W3C baggage becomes part of the context, and so goes on to the `origins` of clients. `"trusted"`: that of other peers is
-   * removed from the request, as the services behind may trust us. `"any"`: from all; declared values still go by their declarations.
+   * removed from the request, as the services behind may trust us. `"any"`: from all; declared values still go by their propagatedValues.
    * @default "trusted"
    */
   acceptBaggage?: AcceptBaggage;
@@ -62,7 +62,7 @@ export interface ServerSettings extends StreamLimits {
   readonly maxTimeout: Budget | undefined;
   readonly defaultTimeout: Budget | undefined;
   readonly minBudget: number;
-  readonly accept: readonly DeadlineDialect[];
+  readonly deadlineHeaders: readonly DeadlineDialect[];
   readonly invalidDeadline: "reject" | "ignore";
   readonly mode: "observe" | "propagate" | "enforce";
   readonly admission: Admission | undefined;
@@ -90,7 +90,7 @@ export function serverSettings(options: ServerOptions): ServerSettings {
     maxTimeout,
     defaultTimeout,
     minBudget = 1,
-    accept = defaultDialects,
+    deadlineHeaders = defaultDialects,
     invalidDeadline = "reject",
     mode = "enforce",
     firstByteTimeout,
@@ -104,9 +104,9 @@ export function serverSettings(options: ServerOptions): ServerSettings {
     ...others
   } = options;
   refuseUnknown(others, ACTION);
-  if (!Array.isArray(accept) || !accept.every(isDialect)) {
+  if (!Array.isArray(deadlineHeaders) || !deadlineHeaders.every(isDialect)) {
     throw new TypeError(
-      `Cannot ${ACTION}: 'accept' must be a list of deadline dialects, such as [grpcTimeout]: current value is ${describe(accept)}`,
+      `Cannot ${ACTION}: 'deadlineHeaders' must be a list of deadline dialects, such as [grpcTimeout]: current value is ${describe(deadlineHeaders)}`,
     );
   }
   if (!Array.isArray(captureHeaders) || !captureHeaders.every((name) => typeof name === "string")) {
@@ -129,7 +129,7 @@ export function serverSettings(options: ServerOptions): ServerSettings {
     minBudget: milliseconds(minBudget, ACTION, "minBudget"),
     firstByteTimeout: optional(firstByteTimeout, "firstByteTimeout"),
     idleTimeout: optional(idleTimeout, "idleTimeout"),
-    accept,
+    deadlineHeaders,
     invalidDeadline,
     mode,
     admission: admission === undefined ? undefined : new Admission(admission),

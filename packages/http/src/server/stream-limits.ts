@@ -1,6 +1,6 @@
 import { callAfter, DeadlineExceeded } from "@throughline/context";
 
-import type { Exchange, ExchangeResponse } from "./exchange.ts";
+import type { ServerRequest, ActiveResponse } from "./server-request.ts";
 
 /** Limits on how a response moves; the limit on all of it is `maxTimeout`. */
 export interface StreamLimits {
@@ -14,20 +14,20 @@ export interface StreamLimits {
 const LOOKS = 4;
 
 /** Holds a response to its limits. One that breaks them ends its context, with `DeadlineExceeded` as the cause. */
-export function limitStream(exchange: Exchange, { firstByteTimeout, idleTimeout }: StreamLimits): void {
-  const { response } = exchange;
+export function applyStreamLimits(serverRequest: ServerRequest, { firstByteTimeout, idleTimeout }: StreamLimits): void {
+  const { response } = serverRequest;
   if (response === undefined) return;
   if (firstByteTimeout !== undefined) {
     const stop = callAfter(firstByteTimeout, () => {
-      if (!response.isBegun) exceed(exchange, firstByteTimeout, "firstByteTimeout");
+      if (!response.isBegun) exceed(serverRequest, firstByteTimeout, "firstByteTimeout");
     });
-    exchange.onEnd({ stop });
+    serverRequest.onEnd({ stop });
   }
-  if (idleTimeout !== undefined) watchMovement(exchange, response, idleTimeout);
+  if (idleTimeout !== undefined) watchMovement(serverRequest, response, idleTimeout);
 }
 
 /** Not by the timer that Node has for a socket: of that there is one, for all its requests and for everybody who sets it. */
-function watchMovement(exchange: Exchange, response: ExchangeResponse, idleTimeout: number): void {
+function watchMovement(serverRequest: ServerRequest, response: ActiveResponse, idleTimeout: number): void {
   let seen = response.progress;
   let since = performance.now();
   let stop = (): void => {};
@@ -35,19 +35,19 @@ function watchMovement(exchange: Exchange, response: ExchangeResponse, idleTimeo
     const { isBegun, progress } = response;
     const now = performance.now();
     if (!isBegun || progress !== seen) [seen, since] = [progress, now];
-    if (now - since >= idleTimeout) exceed(exchange, idleTimeout, "idleTimeout");
+    if (now - since >= idleTimeout) exceed(serverRequest, idleTimeout, "idleTimeout");
     else stop = callAfter(Math.max(1, idleTimeout / LOOKS), look);
   };
   look();
-  exchange.onEnd({ stop: () => stop() });
+  serverRequest.onEnd({ stop: () => stop() });
 }
 
-function exceed(exchange: Exchange, budget: number, source: string): void {
+function exceed(serverRequest: ServerRequest, budget: number, source: string): void {
   const error = new DeadlineExceeded(`context deadline exceeded: budget ${budget} ms set by ${source}`, {
     budget,
     elapsed: budget,
     source,
   });
-  exchange.cancel(error);
-  exchange.answerFor(error);
+  serverRequest.cancel(error);
+  serverRequest.forceAnswer(error);
 }

@@ -11,7 +11,7 @@ import {
 import type { Context } from "@throughline/context";
 
 import type { CallPhase } from "../client/call-details.ts";
-import type { CallEnding } from "../client/call-ending.ts";
+import type { CallEnding } from "../client/call-end.ts";
 import type { OutgoingRequest } from "../client/outbound-call.ts";
 import { ATTR, knownMethod, portOf, redactUrl } from "./attributes.ts";
 import { ATTR_RPC_STATUS_CODE } from "./rpc-conventions.ts";

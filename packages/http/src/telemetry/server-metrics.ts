@@ -9,10 +9,10 @@ import {
 } from "@opentelemetry/semantic-conventions";
 import { deadlineDetails, type DeadlineDetails, DeadlineExceeded } from "@throughline/context";
 
-import { causes } from "../causes.ts";
-import type { Budget } from "../deadline/inbound-deadline.ts";
-import type { Exchange, Observer, Outcome } from "../server/exchange.ts";
-import type { IncomingRequest } from "../server/incoming-request.ts";
+import type { IncomingRequest } from "../node/node-incoming.ts";
+import type { ServerRequest, Observer, Outcome } from "../server/server-request.ts";
+import type { Budget } from "../wire/caller-budget.ts";
+import { causes } from "../wire/causes.ts";
 import { ATTR, DEADLINE_EXCEEDED, knownMethod } from "./attributes.ts";
 import { instruments, seconds } from "./meter.ts";
 import { METRIC_RPC_SERVER_CALL_DURATION } from "./rpc-conventions.ts";
@@ -82,7 +82,7 @@ export class ServerMeasurement implements Observer {
     return new ServerMeasurement(known, request, isMeasuredElsewhere);
   }
 
-  end(outcome: Outcome, { ctx }: Exchange): void {
+  end(outcome: Outcome, { ctx }: ServerRequest): void {
     const { endedBy } = outcome;
     const deadline = endedBy === "deadline" ? (detailsIn(outcome.error) ?? deadlineDetails(ctx)) : undefined;
     const source = deadline?.source === undefined ? undefined : { [ATTR.SOURCE]: deadline.source };

@@ -23,15 +23,15 @@ import {
 } from "@opentelemetry/semantic-conventions";
 import type { Context } from "@throughline/context";
 
-import { splitAuthority } from "../authority.ts";
-import type { Budget } from "../deadline/inbound-deadline.ts";
-import { single } from "../headers.ts";
-import type { Observer, Outcome } from "../server/exchange.ts";
-import type { IncomingRequest } from "../server/incoming-request.ts";
-import { folded } from "../values/baggage.ts";
-import { declarations } from "../values/declare.ts";
+import type { IncomingRequest } from "../node/node-incoming.ts";
+import type { Observer, Outcome } from "../server/server-request.ts";
+import { splitAuthority } from "../wire/authority.ts";
+import { folded } from "../wire/baggage.ts";
+import type { Budget } from "../wire/caller-budget.ts";
+import { single } from "../wire/headers.ts";
+import { propagatedValues } from "../wire/propagated-values.ts";
 import { ATTR, DEADLINE_EXCEEDED, type EndedBy, knownMethod, redactQuery } from "./attributes.ts";
-import { type HttpMetadata, httpMetadata, setHttpMetadata } from "./otel-keys.ts";
+import { type HttpMetadata, httpMetadata, setHttpMetadata } from "./http-metadata.ts";
 import { ATTR_RPC_STATUS_CODE } from "./rpc-conventions.ts";
 import { type Rpc, rpcAttributes, serverFault } from "./rpc.ts";
 import { SCOPE, tracer } from "./tracer.ts";
@@ -166,7 +166,7 @@ const CREDENTIALS = new Set(["authorization", "proxy-authorization", "cookie", "
 /** Whether a header proves an identity. Asked for each request: a header may be declared after the middleware was made. */
 function isCredential(name: string): boolean {
   const plain = folded(name);
-  return CREDENTIALS.has(plain) || declarations().some((each) => each.kind === "identity" && each.folded === plain);
+  return CREDENTIALS.has(plain) || propagatedValues().some((each) => each.kind === "identity" && each.folded === plain);
 }
 
 /** The span that an instrumentation has made for this request, if one has. */

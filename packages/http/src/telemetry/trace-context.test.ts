@@ -3,7 +3,7 @@ import { CompositePropagator, W3CTraceContextPropagator } from "@opentelemetry/c
 import { background, traceId, traceOwnerKey, withValue } from "@throughline/context";
 import { afterEach, describe, expect, it } from "vitest";
 
-import { webHeaders } from "../headers.ts";
+import { webHeaders } from "../wire/headers.ts";
 import { extractTrace, injectTrace } from "./trace-context.ts";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";

@@ -1,7 +1,7 @@
 import { type Context as OtelContext, propagation, type TextMapGetter, type TextMapSetter } from "@opentelemetry/api";
 import { readTrace, traceHeaders, withOwnSpan, withTrace } from "@throughline/context";
 
-import type { RequestHeaders } from "../headers.ts";
+import type { RequestHeaders } from "../wire/headers.ts";
 
 const getter: TextMapGetter<RequestHeaders> = {
   get: (headers, key) => headers.get(key.toLowerCase()) as string | string[] | undefined,

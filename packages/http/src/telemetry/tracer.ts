@@ -1,6 +1,6 @@
 import { ProxyTracerProvider, type Tracer, type TracerProvider, trace } from "@opentelemetry/api";
 
-import { warnOfOtherApi } from "./api-setup.ts";
+import { warnOfOtherApi } from "./installed-api.ts";
 
 /** What the API hands out where no SDK has been set up. */
 const nothing = new ProxyTracerProvider().getDelegate();

@@ -1,0 +1,134 @@
+import { once } from "node:events";
+import type { Server } from "node:http";
+import type { Http2SecureServer, Http2Server, IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import { Server as NetServer } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+
+import { describe, type Duration, milliseconds, refuseUnknown } from "@throughline/context";
+
+import { problemResponse } from "../server/problem-response.ts";
+import { problemOf } from "../server/problem.ts";
+import type { ServerRequest } from "../server/server-request.ts";
+import { ServerDraining } from "../wire/errors.ts";
+import { type ActiveRequests, activeRequestsOf } from "./connections.ts";
+import type { NodeRequest, NodeResponse } from "./node-types.ts";
+import { sendProblem } from "./receive-node.ts";
+import { StreamHostResponse } from "./stream-response.ts";
+
+/** Servers of Node that can be drained. */
+export type DrainableServer = Server | Http2Server | Http2SecureServer;
+
+export interface DrainOptions {
+  /** How long requests that are running may go on. What is then left is cancelled, has a moment to answer, and is cut off. */
+  shutdownTimeout: Duration;
+}
+
+/** How long a request may take to answer that it was cancelled, in milliseconds. */
+export const GRACE_MS = 500;
+
+/**
+ * How long connections that are idle stay open, in milliseconds. A request may be on its way over one of them; those that are in use learn meanwhile,
+ * by `Connection: close` on their next response, that there will be no other.
+ */
+const IDLE_GRACE = 500;
+
+const REFUSAL = problemOf(new ServerDraining())!;
+
+/**
+ * Ends a server without losing a request: it accepts no more connections; requests that still come over open ones get 503 with `Retry-After`, and
+ * nothing of them is run; those that run go on until they are done, or for as long as `shutdownTimeout` says, and services that they call are given no more
+ * time than that. Each response closes its connection, and idle connections are closed a little later. Contexts of requests that are left at the end
+ * are cancelled, with `ServerDraining` as the cause; they have a moment to answer that, and are answered for if they do not. Then connections that were
+ * upgraded are ended too: close them yourself before, if their protocol has a word for it.
+ *
+ * @returns a promise that resolves when the last connection is closed; a second call gives the first one's
+ * @throws TypeError, RangeError if an argument is wrong
+ */
+export function drain(server: DrainableServer, { shutdownTimeout, ...others }: DrainOptions): Promise<void> {
+  refuseUnknown(others, "drain a server");
+  const ms = milliseconds(shutdownTimeout, "drain a server", "shutdownTimeout");
+  if (typeof server?.close !== "function" || typeof server.on !== "function") {
+    throw new TypeError(
+      `Cannot drain a server: it must be one of node:http or node:http2: current value is ${describe(server)}`,
+    );
+  }
+  const active = activeRequestsOf(server);
+  // One that does not listen may still serve connections that another server hands over.
+  const isUnused = !server.listening && active.count === 0 && active.sessions.size === 0;
+  if (active.drained === undefined && isUnused) return Promise.resolve();
+  return (active.drained ??= drainWithin(server, active, ms));
+}
+
+async function drainWithin(server: DrainableServer, active: ActiveRequests, ms: number): Promise<void> {
+  refuseAll(server);
+  const until = performance.now() + ms;
+  const closing = new Set<object>();
+  for (const serverRequest of active) {
+    serverRequest.downstreamDeadline = Math.min(serverRequest.downstreamDeadline, until);
+    // Of several responses that one connection waits for, the last closes it, which is listed first.
+    const { connection = serverRequest } = serverRequest;
+    if (!closing.has(connection)) serverRequest.response?.closeConnection?.();
+    closing.add(connection);
+  }
+  const isListening = server.listening;
+  const closed = isListening ? once(server, "close") : Promise.resolve();
+  // Not by its own `close`, which has idle connections closed at once, and with them the requests that are on their way.
+  if (isListening) NetServer.prototype.close.call(server);
+  for (const session of active.sessions) session.close();
+
+  const idle = active.untilIdle();
+  const abort = new AbortController();
+  const late = delay(ms, "late", { signal: abort.signal }).catch(() => undefined);
+  // Connections that another server hands over are not among those that are closed: they show by what runs.
+  const done = Promise.all([idle, isListening ? Promise.race([closed, delay(IDLE_GRACE)]) : delay(IDLE_GRACE)]);
+  if ((await Promise.race([done, late])) === "late") await cancelAndAnswer(() => [...active], done);
+  abort.abort();
+  await closeAll(server, active, closed);
+}
+
+/** Cancels what still runs, which has a moment to answer that, and answers for what does not. */
+export async function cancelAndAnswer(running: () => readonly ServerRequest[], done: Promise<unknown>): Promise<void> {
+  const draining = new ServerDraining();
+  for (const serverRequest of running()) serverRequest.cancel(draining);
+  await Promise.race([done, delay(GRACE_MS)]);
+  for (const serverRequest of running()) serverRequest.forceAnswer(draining);
+}
+
+/** Closes what connections there are, once what was answered on them has had a moment to be sent. */
+async function closeAll(server: DrainableServer, active: ActiveRequests, closed: Promise<unknown>): Promise<void> {
+  server.close();
+  for (const socket of active.upgraded) socket.end();
+  await Promise.race([Promise.all([closed, active.untilClosed()]), delay(GRACE_MS)]);
+  if ("closeAllConnections" in server) server.closeAllConnections();
+  for (const session of active.sessions) session.destroy();
+  for (const socket of active.upgraded) socket.destroy();
+  // One that was upgraded where we did not see it must not keep this from ending.
+  await Promise.race([closed, delay(GRACE_MS)]);
+}
+
+/** Takes the place of whatever serves requests, framework or not. What is for special requests falls to those for all. */
+function refuseAll(server: DrainableServer): void {
+  for (const event of ["request", "checkContinue", "checkExpectation", "upgrade", "connect"])
+    server.removeAllListeners(event);
+  server.on("request", refuse);
+  if (!isHttp2(server)) return;
+  // The compatibility API is one of the listeners here: `request` is then only emitted for HTTP/1.
+  server.removeAllListeners("stream");
+  server.on("stream", refuseStream);
+}
+
+function isHttp2(server: DrainableServer): server is Http2Server | Http2SecureServer {
+  return "updateSettings" in server;
+}
+
+function refuse(req: NodeRequest, res: NodeResponse): void {
+  if (!("stream" in res)) res.setHeader("connection", "close");
+  req.resume();
+  sendProblem(req, res, REFUSAL, false);
+}
+
+function refuseStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+  const hostResponse = new StreamHostResponse(stream, headers);
+  stream.resume();
+  hostResponse.send(problemResponse(REFUSAL, false, hostResponse.accept));
+}

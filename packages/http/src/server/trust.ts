@@ -1,0 +1,112 @@
+import { BlockList, isIP } from "node:net";
+
+import { describe, refuseUnknown } from "@throughline/context";
+
+import type { Peer } from "../node/peer.ts";
+import type { RequestHeaders } from "../wire/headers.ts";
+
+/** Whose word on values is taken. A peer is trusted if one of these holds. */
+export interface TrustOptions {
+  /**
+   * What its certificate is for, in a server that asks for them: `"CN=gateway"`, `"DNS:gateway.internal"`, `"URI:spiffe://shop/gateway"`. A `CN`
+   * counts only in a certificate that has no other.
+   */
+  subjects?: readonly string[];
+  /** Whether it came over a unix socket. */
+  unixSocket?: boolean;
+  /** Addresses of the peer itself: `"10.0.0.0/8"`, `"::1"`. Behind a proxy that is the proxy's, for every request. */
+  addresses?: readonly string[];
+  /**
+   * Whether a signature on the request holds, or whatever else the application knows. It must answer at once: a peer for which it throws, or
+   * returns a promise, is not trusted, and a warning says so once.
+   */
+  verified?: (headers: RequestHeaders) => boolean;
+}
+
+/** Whether the peer that sent a request is trusted. */
+export type Trust = (peer: Peer | undefined, headers: RequestHeaders) => boolean;
+
+const ACTION = "make a request context";
+
+/** @throws TypeError if an option is wrong */
+export function trustOf(options: TrustOptions): Trust {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`Cannot ${ACTION}: 'trust' must be an object: current value is ${describe(options)}`);
+  }
+  const { subjects = [], unixSocket = false, addresses = [], verified, ...others } = options;
+  refuseUnknown(others, ACTION);
+  if (!Array.isArray(subjects) || !subjects.every((each) => typeof each === "string" && /^[\w ]+[=:]./.test(each))) {
+    throw new TypeError(
+      `Cannot ${ACTION}: 'subjects' must be a list such as ["CN=gateway", "URI:spiffe://shop/gateway"]: current value is ${describe(subjects)}`,
+    );
+  }
+  if (typeof unixSocket !== "boolean") {
+    throw new TypeError(
+      `Cannot ${ACTION}: 'unixSocket' must be true or false: current value is ${describe(unixSocket)}`,
+    );
+  }
+  if (verified !== undefined && typeof verified !== "function") {
+    throw new TypeError(`Cannot ${ACTION}: 'verified' must be a function: current value is ${describe(verified)}`);
+  }
+  const isKnownAddress = addressFilter(addresses);
+  return (peer, headers) => {
+    if (peer !== undefined) {
+      if (unixSocket && peer.isUnixSocket) return true;
+      if (peer.address !== undefined && isKnownAddress(peer.address)) return true;
+      if (peer.subjects.some((subject) => subjects.includes(subject))) return true;
+    }
+    return verified !== undefined && isVerified(verified, headers);
+  };
+}
+
+function isVerified(verified: NonNullable<TrustOptions["verified"]>, headers: RequestHeaders): boolean {
+  let answer: unknown;
+  try {
+    answer = verified(headers);
+  } catch (error) {
+    warnOnce(verified, "it threw", error);
+    return false;
+  }
+  if (typeof (answer as PromiseLike<unknown> | undefined)?.then === "function") {
+    // What it rejects with would be an unhandled rejection otherwise.
+    (answer as PromiseLike<unknown>).then(undefined, () => {});
+    warnOnce(verified, "it returned a promise");
+  }
+  return answer === true;
+}
+
+const warned = new WeakSet<object>();
+
+/** A fault of the application's own code, which every request shows again. */
+function warnOnce(verified: object, why: string, error?: unknown): void {
+  if (warned.has(verified)) return;
+  warned.add(verified);
+  const detail = error instanceof Error ? (error.stack ?? error.message) : "";
+  process.emitWarning(
+    `Cannot verify a peer: 'trust.verified' must return true or false; ${why}. The peer is not trusted.`,
+    { type: "ThroughlineWarning", code: "THROUGHLINE_TRUST", detail },
+  );
+}
+
+function addressFilter(addresses: readonly string[]): (address: string) => boolean {
+  if (!Array.isArray(addresses)) throw wanted(addresses);
+  const list = new BlockList();
+  for (const each of addresses) {
+    const [, address, prefix] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(String(each)) ?? [];
+    const version = isIP(address ?? "");
+    const bits = version === 4 ? 32 : 128;
+    if (version === 0 || address!.includes("%") || Number(prefix ?? bits) > bits) throw wanted(each);
+    list.addSubnet(address!, Number(prefix ?? bits), version === 4 ? "ipv4" : "ipv6");
+  }
+  return (address) => {
+    // What came over IPv4 to a socket of both is written as IPv6.
+    const plain = address.replace(/^::ffff:(?=\d+\.)/i, "").split("%", 1)[0]!;
+    return isIP(plain) !== 0 && list.check(plain, isIP(plain) === 6 ? "ipv6" : "ipv4");
+  };
+}
+
+function wanted(value: unknown): TypeError {
+  return new TypeError(
+    `Cannot ${ACTION}: 'addresses' must be a list of addresses, or ranges such as "10.0.0.0/8": current value is ${describe(value)}`,
+  );
+}
