@@ -12,6 +12,14 @@ export default defineConfig({
         find: /^@throughline\/(\w+)$/,
         replacement: fileURLToPath(new URL("packages/$1/src/index.ts", import.meta.url)),
       },
+      {
+        find: /^@throughline\/(\w+)\/(internal|adapter|register)$/,
+        replacement: fileURLToPath(new URL("packages/$1/src/$2.ts", import.meta.url)),
+      },
+      {
+        find: "@throughline/grpc/connect",
+        replacement: fileURLToPath(new URL("packages/grpc/src/connect/index.ts", import.meta.url)),
+      },
     ],
   },
   test: {

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
@@ -94,6 +95,72 @@ describe.each(packages)("%s", (name) => {
     expect(index).not.toMatch(/export \*|export default/);
     expect(index.replaceAll(/\/\/.*|export (?:type )?\{[^}]*\} from "[^"]+";/g, "").trim()).toBe("");
   });
+});
+
+/** The folders of a package, each with the folders that its files may import; files beside them may import all. */
+const LAYERS: Record<string, Record<string, readonly string[]>> = {
+  http: {
+    wire: [],
+    observe: ["wire"],
+    telemetry: ["wire", "observe"],
+    server: ["wire", "observe", "telemetry"],
+    client: ["wire", "observe", "telemetry"],
+    node: ["wire", "observe", "telemetry", "server"],
+  },
+};
+
+/** The files of a package, tests left out, with the files of the same package that each imports, types included. */
+function filesOf(name: string): Map<string, string[]> {
+  const root = `packages/${name}/src`;
+  const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((file) =>
+    /(?<!\.test)\.ts$/.test(file),
+  );
+  const importsOf = (file: string): string[] =>
+    [...readFileSync(`${root}/${file}`, "utf8").matchAll(/^(?:import|export)\s[^;]*?from "(\.[^"]+)";$/gm)].map(
+      ([, specifier]) => normalize(join(dirname(file), specifier!)),
+    );
+  return new Map(files.map((file) => [file, importsOf(file)]));
+}
+
+/** Files that import each other, directly or through others, as one list for each circle that is found. */
+function circlesOf(imports: ReadonlyMap<string, readonly string[]>): string[][] {
+  const done = new Set<string>();
+  const circles: string[][] = [];
+  const visit = (file: string, path: readonly string[]): void => {
+    const start = path.indexOf(file);
+    if (start !== -1) return void circles.push([...path.slice(start), file]);
+    if (done.has(file)) return;
+    for (const each of imports.get(file) ?? []) visit(each, [...path, file]);
+    done.add(file);
+  };
+  for (const file of imports.keys()) visit(file, []);
+  return circles;
+}
+
+it("finds a circle of files", () => {
+  const imports = new Map([
+    ["a", ["b"]],
+    ["b", ["c"]],
+    ["c", ["b"]],
+  ]);
+  expect(circlesOf(imports)).toEqual([["b", "c", "b"]]);
+});
+
+it.each(packages)("no files of %s import each other in a circle", (name) => {
+  expect(circlesOf(filesOf(name))).toEqual([]);
+});
+
+it.each(Object.entries(LAYERS))("the folders of %s import only folders below them", (name, layers) => {
+  const files = filesOf(name);
+  const folders = new Set([...files.keys()].filter((file) => file.includes("/")).map((file) => file.split("/")[0]!));
+  expect([...folders].toSorted()).toEqual(Object.keys(layers).toSorted());
+  const wrong = [...files].flatMap(([file, imports]) => {
+    const folder = file.includes("/") ? file.split("/")[0]! : undefined;
+    if (folder === undefined) return [];
+    const allowed = [folder, ...layers[folder]!];
+    return imports.filter((each) => !allowed.includes(each.split("/")[0]!)).map((each) => `${file} -> ${each}`);
+  });
+  expect(wrong).toEqual([]);
 });
 
 it("the context asks its user for OpenTelemetry's API, and for nothing else", () => {

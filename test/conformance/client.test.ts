@@ -9,7 +9,8 @@ import {
   PeriodicExportingMetricReader,
 } from "@opentelemetry/sdk-metrics";
 import { background, type Context, DeadlineExceeded, run, withCancel, withTimeout } from "@throughline/context";
-import { callsOf, parseGrpcTimeout, withCriticality } from "@throughline/http";
+import { callsOf, withCriticality } from "@throughline/http";
+import { parseGrpcTimeout } from "@throughline/http/adapter";
 import { describe, expect, it, vi } from "vitest";
 
 import { atEnd, cleanUpAfterEach, echo, serve, silentServer } from "../support/loopback.ts";

@@ -3,7 +3,8 @@ import { Readable } from "node:stream";
 import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
 import { createKey } from "@throughline/context";
 import { createFetch } from "@throughline/fetch";
-import { propagateIdentity, requestId, textCodec, traceId } from "@throughline/http";
+import { requestId, textCodec, traceId } from "@throughline/http";
+import { propagateIdentity } from "@throughline/http/adapter";
 import { describe, expect, it } from "vitest";
 
 import { send } from "../support/client.ts";

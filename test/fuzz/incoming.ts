@@ -1,7 +1,7 @@
 import type { Context } from "@throughline/context";
 import { background } from "@throughline/context";
 
-import type { IncomingRequest } from "../../packages/http/src/node/node-incoming.ts";
+import type { IncomingRequest } from "../../packages/http/src/observe/server-request.ts";
 import { receiveValues } from "../../packages/http/src/server/receive-values.ts";
 import { NodeHeaders } from "../../packages/http/src/wire/headers.ts";
 

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 import { background, current, run, withCancel, withTimeout } from "@throughline/context";
-import { parseGrpcTimeout } from "@throughline/http";
+import { parseGrpcTimeout } from "@throughline/http/adapter";
 
 import { clientOf, serveEcho } from "../../packages/grpc/src/echo.fixture.ts";
 import { receivedTimeout } from "../../packages/grpc/src/received-timeout.ts";

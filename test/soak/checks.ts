@@ -1,4 +1,4 @@
-import type { EndedBy } from "@throughline/http";
+import type { EndedBy } from "@throughline/http/adapter";
 
 import { KINDS } from "./mix.ts";
 import type { Report } from "./server.ts";

@@ -1,4 +1,4 @@
-import type { EndedBy } from "@throughline/http";
+import type { EndedBy } from "@throughline/http/adapter";
 
 import type { Call, Seen } from "./call.ts";
 

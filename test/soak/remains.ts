@@ -5,11 +5,12 @@ import { setTimeout as delay } from "node:timers/promises";
 import { queryObjects } from "node:v8";
 
 import { Context } from "@throughline/context";
-import { type DrainableServer, ServerRequest } from "@throughline/http";
+import { type DrainableServer } from "@throughline/http";
+import { activeRequestsOf, ServerRequest } from "@throughline/http/adapter";
 
 import { Scope } from "../../packages/context/dist/scope.js";
 import { armedDeadlines } from "../../packages/context/dist/timers.js";
-import { activeRequestsOf } from "../../packages/http/dist/node/connections.js";
+import { connectionsOf as connectionsToDrain } from "../../packages/http/dist/node/connections.js";
 
 /** What a server holds when there is nothing to do. */
 export interface Remains {
@@ -70,11 +71,11 @@ export async function remainsOf(servers: readonly DrainableServer[], isThorough:
 type Counts = Pick<Remains, "exchanges" | "sessions" | "deadlines" | "connections">;
 
 async function count(servers: readonly DrainableServer[]): Promise<Counts> {
-  const traffics = servers.map(activeRequestsOf);
+  const active = servers.map(activeRequestsOf);
   const connections = await Promise.all(servers.map(connectionsOf));
   return {
-    exchanges: sum(traffics.map(({ count }) => count)),
-    sessions: sum(traffics.map(({ sessions }) => sessions.size)),
+    exchanges: sum(active.map(({ count }) => count)),
+    sessions: sum(servers.map((each) => connectionsToDrain(each).sessions.size)),
     deadlines: armedDeadlines(),
     connections: sum(connections),
   };

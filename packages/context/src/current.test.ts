@@ -17,7 +17,8 @@ import { suppressTracing } from "@opentelemetry/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { Rewriting } from "../../../test/support/rewriting-manager.ts";
-import { background, bind, runRequest, type Context, createKey, current, run, withCancel, withValue } from "./index.ts";
+import { background, bind, type Context, createKey, current, run, withCancel, withValue } from "./index.ts";
+import { runRequest } from "./internal.ts";
 
 const key = createKey<string>("key");
 const ctx = withValue(background, key, "here");

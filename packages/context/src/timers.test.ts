@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
-import { background, callAfter, withTimeout } from "./index.ts";
+import { background, withTimeout } from "./index.ts";
+import { callAfter } from "./internal.ts";
 import { armedDeadlines } from "./timers.ts";
 
 afterEach(() => {

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-import { classifyError, sendProblem } from "@throughline/http";
+import { classifyError, sendProblem } from "@throughline/http/adapter";
 
 /** An error handler as Express 4 and 5 take it. */
 export type ErrorMiddleware = (

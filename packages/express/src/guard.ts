@@ -1,7 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-import { callable, runRequest, current } from "@throughline/context";
-import { type Guard, nodeHeaders, applyGuard } from "@throughline/http";
+import { current } from "@throughline/context";
+import { callable, runRequest } from "@throughline/context/internal";
+import { type Guard } from "@throughline/http";
+import { nodeHeaders, applyGuard } from "@throughline/http/adapter";
 
 import type { Middleware } from "./request-context.ts";
 

@@ -1,4 +1,4 @@
-import { type ServerRequest, serverRequestOf } from "@throughline/http";
+import { type ServerRequest, serverRequestOf } from "@throughline/http/adapter";
 
 import { type Application, stackOf } from "./mount.ts";
 

@@ -1,14 +1,15 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-import { runRequest, type Context } from "@throughline/context";
+import { type Context } from "@throughline/context";
+import { runRequest } from "@throughline/context/internal";
+import { type ServerOptions } from "@throughline/http";
 import {
-  createReceiver,
+  createNodeReceiver,
   type HostHandler,
   type Problem,
   receiveNode,
   sendProblem,
-  type ServerOptions,
-} from "@throughline/http";
+} from "@throughline/http/adapter";
 
 import { observeHandlers } from "./observe-handlers.ts";
 import { type Routed, routeOf } from "./route.ts";
@@ -30,7 +31,7 @@ export type Middleware = (
  * @throws TypeError, RangeError if an option is wrong: here, not at the first request
  */
 export function requestContext(options?: ServerOptions): Middleware {
-  const accept = createReceiver(options);
+  const receive = createNodeReceiver(options);
   return function requestContext(req, res, next) {
     if (typeof next !== "function") {
       throw new TypeError(
@@ -38,12 +39,12 @@ export function requestContext(options?: ServerOptions): Middleware {
       );
     }
     observeHandlers((req as Routed).app);
-    return receiveNode(accept, req, res, new Serving(req, res, next));
+    return receiveNode(receive, req, res, new ExpressHandler(req, res, next));
   };
 }
 
 /** A request in Express's hands. A class, as functions made for each request weigh more than all else that is. */
-class Serving implements HostHandler<void> {
+class ExpressHandler implements HostHandler<void> {
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;
   readonly #next: () => void;
@@ -58,11 +59,11 @@ class Serving implements HostHandler<void> {
     runRequest(ctx, this.#next);
   }
 
-  refuse(problem: Problem, started: boolean): void {
+  reject(problem: Problem, started: boolean): void {
     sendProblem(this.#req, this.#res, problem, started);
   }
 
-  leave(): void {}
+  ignore(): void {}
 
   route(): string | undefined {
     return routeOf(this.#req as Routed);

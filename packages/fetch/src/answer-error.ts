@@ -1,5 +1,5 @@
-import { CLIENT_CLOSED_REQUEST } from "@throughline/context";
-import { type ProblemResponse, problemResponse, serverRequestOf, problemOf } from "@throughline/http";
+import { CLIENT_CLOSED_REQUEST } from "@throughline/context/internal";
+import { type ProblemResponse, problemResponse, serverRequestOf, problemOf } from "@throughline/http/adapter";
 
 /**
  * The answer to an error that is this library's to explain, such as a deadline that passed: for the error hook of a framework that

@@ -1,13 +1,11 @@
+import { type Context, ContextError } from "@throughline/context";
+import { canEnd, type EndObserver, markStack, onEnd, type Stoppable } from "@throughline/context/internal";
 import {
-  canEnd,
-  type Context,
-  ContextError,
-  type EndObserver,
-  markStack,
-  onEnd,
-  type Stoppable,
-} from "@throughline/context";
-import { type ClientSettings, recordOutcome, type OutgoingRequest, stripOutcomeHeader } from "@throughline/http";
+  type ClientSettings,
+  recordOutcome,
+  type OutgoingRequest,
+  stripOutcomeHeader,
+} from "@throughline/http/adapter";
 
 import type { Call } from "./call.ts";
 import { type CallObserver, UndiciCall } from "./undici-call.ts";

@@ -1,14 +1,15 @@
 import { finished, type Readable } from "node:stream";
 
-import { callable, type Context, current, isSuppressed, run } from "@throughline/context";
+import { type Context, current, run } from "@throughline/context";
+import { callable, isSuppressed } from "@throughline/context/internal";
+import { type ClientOptions } from "@throughline/http";
 import {
-  type ClientOptions,
   type ClientSettings,
   clientSettings,
   OUTCOME_HEADER,
   OutboundCall,
   type OutgoingRequest,
-} from "@throughline/http";
+} from "@throughline/http/adapter";
 
 import { type LinkedSignal, linkSignals } from "./linked-signal.ts";
 import { isHttpTraced } from "./traced-elsewhere.ts";

@@ -1,4 +1,5 @@
-import { type Context, describe, type Duration, isContext } from "@throughline/context";
+import { type Context, type Duration, isContext } from "@throughline/context";
+import { describe } from "@throughline/context/internal";
 
 import { headerIn, type HeaderList } from "./header-list.ts";
 import type { Pairs } from "./raw-headers.ts";

@@ -4,7 +4,8 @@ import { text as toText } from "node:stream/consumers";
 
 import { SpanKind } from "@opentelemetry/api";
 import { background, createKey, DeadlineExceeded, run, withTimeout, withValue } from "@throughline/context";
-import { propagateValue, propagateIdentity, parseGrpcTimeout, textCodec } from "@throughline/http";
+import { propagateValue, textCodec } from "@throughline/http";
+import { propagateIdentity, parseGrpcTimeout } from "@throughline/http/adapter";
 import { describe, expect, it, vi } from "vitest";
 
 import { cleanUpAfterEach, serve } from "../../../test/support/loopback.ts";

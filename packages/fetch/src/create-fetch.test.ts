@@ -1,7 +1,8 @@
 import type http from "node:http";
 
 import { background, withTimeout } from "@throughline/context";
-import { connectTimeout, parseGrpcTimeout } from "@throughline/http";
+import { connectTimeout } from "@throughline/http";
+import { parseGrpcTimeout } from "@throughline/http/adapter";
 import { describe, expect, it } from "vitest";
 
 import { cleanUpAfterEach, headersSentBy, serve } from "../../../test/support/loopback.ts";

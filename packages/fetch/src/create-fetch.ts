@@ -1,5 +1,7 @@
-import { current, describe, isSuppressed, remainingTime } from "@throughline/context";
-import { type ClientOptions, clientSettings } from "@throughline/http";
+import { current } from "@throughline/context";
+import { describe, isSuppressed, remainingTime } from "@throughline/context/internal";
+import { type ClientOptions } from "@throughline/http";
+import { clientSettings } from "@throughline/http/adapter";
 
 import { attempt } from "./attempt.ts";
 import { Call, type FetchArguments } from "./call.ts";

@@ -1,4 +1,10 @@
-import { type IncomingRequest, NodeIncoming, type Peer, type RequestHeaders, webHeaders } from "@throughline/http";
+import {
+  type IncomingRequest,
+  NodeIncoming,
+  type Peer,
+  type RequestHeaders,
+  webHeaders,
+} from "@throughline/http/adapter";
 
 import type { NodeHost } from "./node-host.ts";
 

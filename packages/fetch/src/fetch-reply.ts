@@ -9,7 +9,7 @@ import {
   type HostResponse,
   hostResponseOf,
   requestIdHeader,
-} from "@throughline/http";
+} from "@throughline/http/adapter";
 
 import { errorResponse } from "./answer-error.ts";
 import type { NodeHost } from "./node-host.ts";
@@ -20,17 +20,17 @@ const isNode = process.versions["bun"] === undefined && !("Deno" in globalThis);
 
 /** The response of a fetch handler, from before there is one to the end of its body. */
 export class FetchHostResponse implements ActiveResponse {
-  readonly #exchange: ServerRequest;
+  readonly #serverRequest: ServerRequest;
   readonly #request: Request;
   /** The host's own response, where it shows that: it reports the end of the request better than a signal and a body do. */
-  readonly #reply: HostResponse | undefined;
+  readonly #hostResponse: HostResponse | undefined;
   #race: Race | undefined;
   #body: Breakable | undefined;
   #chunks = 0;
   #isReturned = false;
 
   constructor(serverRequest: ServerRequest, request: Request, host: NodeHost | undefined) {
-    this.#exchange = serverRequest;
+    this.#serverRequest = serverRequest;
     this.#request = request;
     serverRequest.response = this;
     if (host === undefined) return;
@@ -38,29 +38,29 @@ export class FetchHostResponse implements ActiveResponse {
     addActiveRequest(serverRequest, req.socket, "stream" in res ? res.stream.session : undefined);
     bindRequestEvents(serverRequest, req, res);
     setRequestIdHeader(serverRequest, res);
-    this.#reply = hostResponseOf(req, res);
-    trackResponse(serverRequest, this.#reply);
+    this.#hostResponse = hostResponseOf(req, res);
+    trackResponse(serverRequest, this.#hostResponse);
   }
 
   get isBegun(): boolean {
-    return this.#reply?.isBegun ?? this.#isReturned;
+    return this.#hostResponse?.isBegun ?? this.#isReturned;
   }
 
   get isEnded(): boolean {
-    return this.#reply?.isEnded === true;
+    return this.#hostResponse?.isEnded === true;
   }
 
   get isAborted(): boolean {
-    return this.#reply?.isAborted ?? this.#request.signal.aborted;
+    return this.#hostResponse?.isAborted ?? this.#request.signal.aborted;
   }
 
   /** Where there is no connection to look at, the number of chunks that were read. */
   get progress(): number {
-    return this.#reply?.progress ?? this.#chunks;
+    return this.#hostResponse?.progress ?? this.#chunks;
   }
 
   closeConnection(): void {
-    this.#reply?.closeConnection();
+    this.#hostResponse?.closeConnection();
   }
 
   /**
@@ -69,7 +69,7 @@ export class FetchHostResponse implements ActiveResponse {
    */
   async respond(answer: () => Promise<Response>): Promise<Response> {
     const request = this.#request;
-    const gone = (): void => this.#exchange.end({ isDelivered: false });
+    const gone = (): void => this.#serverRequest.end({ isDelivered: false });
     if (request.signal.aborted) gone();
     else request.signal.addEventListener("abort", gone, { once: true });
     this.#race = new Race(request, answer());
@@ -81,12 +81,12 @@ export class FetchHostResponse implements ActiveResponse {
       throw error;
     }
     this.#isReturned = true;
-    return this.#reply === undefined ? this.#watched(response) : this.#readByNode(response, this.#reply);
+    return this.#hostResponse === undefined ? this.#watched(response) : this.#readByNode(response, this.#hostResponse);
   }
 
   /** The response itself: its end is that of the host's own. */
   #readByNode(response: Response, hostResponse: HostResponse): Response {
-    const serverRequest = this.#exchange;
+    const serverRequest = this.#serverRequest;
     if (this.#race!.isOurs) {
       hostResponse.leaveUnread();
       return response;
@@ -106,13 +106,13 @@ export class FetchHostResponse implements ActiveResponse {
     }
     const watch = (): WatchedBody =>
       watchedBody(stream, (end) => this.#ended(end, status), {
-        ctx: this.#exchange.entered,
+        ctx: this.#serverRequest.entered,
         passed: () => void (this.#chunks += 1),
         isDropTold: true,
       });
     // From here on a head is out: what ends the request breaks the body off, which must not end as if it were whole. (What says that the
     // time is up may go out after it.)
-    const isBreakable = this.#exchange.refusal === undefined && this.#exchange.ctx.err() === undefined;
+    const isBreakable = this.#serverRequest.refusal === undefined && this.#serverRequest.ctx.err() === undefined;
     if (isNode && stream instanceof ReadableStream) {
       const body = watchInPlace(stream, watch, () => this.#ended({ how: "canceled" }, status));
       if (isBreakable) this.#body = body;
@@ -124,7 +124,7 @@ export class FetchHostResponse implements ActiveResponse {
   }
 
   #name(response: Response): void {
-    const header = requestIdHeader(this.#exchange.ctx);
+    const header = requestIdHeader(this.#serverRequest.ctx);
     try {
       if (header !== undefined) response.headers.set(...header);
     } catch {
@@ -135,9 +135,9 @@ export class FetchHostResponse implements ActiveResponse {
   forceAnswer(error: unknown, serverRequest: ServerRequest): void {
     if (!this.#isReturned) {
       if (this.#race?.answer(error) === true) serverRequest.fail(error);
-    } else if (this.#reply !== undefined) {
+    } else if (this.#hostResponse !== undefined) {
       // Ours is whole, and only has to leave.
-      if (!this.#race!.isOurs) this.#reply.forceAnswer(error, serverRequest);
+      if (!this.#race!.isOurs) this.#hostResponse.forceAnswer(error, serverRequest);
     } else if (this.#body !== undefined) {
       serverRequest.fail(error);
       this.#body.breakOff(error);
@@ -145,8 +145,8 @@ export class FetchHostResponse implements ActiveResponse {
   }
 
   #ended(end: BodyEnd, status: number): void {
-    if (end.how === "failed") this.#exchange.fail(end.error);
-    this.#exchange.end({ isDelivered: end.how === "read", status });
+    if (end.how === "failed") this.#serverRequest.fail(end.error);
+    this.#serverRequest.end({ isDelivered: end.how === "read", status });
   }
 }
 

@@ -1,5 +1,7 @@
-import { callable, runRequest, current } from "@throughline/context";
-import { type Guard, applyGuard, webHeaders } from "@throughline/http";
+import { current } from "@throughline/context";
+import { callable, runRequest } from "@throughline/context/internal";
+import { type Guard } from "@throughline/http";
+import { applyGuard, webHeaders } from "@throughline/http/adapter";
 
 import { answerError } from "./answer-error.ts";
 import type { FetchHandler } from "./request-context.ts";

@@ -1,4 +1,4 @@
-import type { NodeRequest, NodeResponse } from "@throughline/http";
+import type { NodeRequest, NodeResponse } from "@throughline/http/adapter";
 
 /** What Node's server has of a request that a fetch handler was given. */
 export interface NodeHost {

@@ -1,4 +1,4 @@
-import { removePairs } from "@throughline/http";
+import { removePairs } from "@throughline/http/adapter";
 
 export type Pairs = readonly (readonly [name: string, value: string])[];
 

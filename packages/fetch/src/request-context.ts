@@ -1,11 +1,6 @@
-import { callable, runRequest } from "@throughline/context";
-import {
-  createReceiver,
-  answerAtDeadline,
-  problemResponse,
-  applyStreamLimits,
-  type ServerOptions,
-} from "@throughline/http";
+import { callable, runRequest } from "@throughline/context/internal";
+import { type ServerOptions } from "@throughline/http";
+import { createNodeReceiver, answerAtDeadline, problemResponse, applyStreamLimits } from "@throughline/http/adapter";
 
 import { acceptOf, answerError, goneResponse, responseOf } from "./answer-error.ts";
 import { FetchIncoming } from "./fetch-incoming.ts";
@@ -31,15 +26,16 @@ export function requestContext<Rest extends unknown[] = []>(
   options?: ServerOptions,
 ): (request: Request, ...rest: Rest) => Promise<Response> {
   callable("handler", handler, "make a request context", "call requestContext(handler, options)");
-  const accept = createReceiver(options);
+  const receive = createNodeReceiver(options);
   return async function requestContext(request, ...rest) {
     const host = nodeHostOf(request, rest);
     const incoming = new FetchIncoming(request, host);
-    const { serverRequest, ctx, turn, isOutermost, settings } = accept(request, () => incoming);
+    const { serverRequest, ctx, decision, isOutermost, settings } = receive(request, () => incoming);
     const hostResponse = isOutermost ? new FetchHostResponse(serverRequest, request, host) : undefined;
 
     async function answer(): Promise<Response> {
-      const settled = turn instanceof Promise ? await turn : turn;
+      // Without a queue the handler is called at once, as without this middleware.
+      const settled = decision instanceof Promise ? await decision : decision;
       // Whatever is returned, there is no client to read it.
       if (settled === "gone") return goneResponse();
       if (settled !== "run") return responseOf(problemResponse(settled, !isOutermost, acceptOf(request)), request);

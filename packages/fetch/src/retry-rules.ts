@@ -1,5 +1,6 @@
 import { ContextError } from "@throughline/context";
-import { causes, outcomeOf, parseRetryAfter } from "@throughline/http";
+import { outcomeOf } from "@throughline/http";
+import { causes, parseRetryAfter } from "@throughline/http/adapter";
 
 import type { Call } from "./call.ts";
 

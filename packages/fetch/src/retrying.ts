@@ -1,20 +1,7 @@
-import {
-  type Context,
-  type Duration,
-  milliseconds,
-  oneOf,
-  refuseUnknown,
-  withCancel,
-  withSignal,
-} from "@throughline/context";
-import {
-  type BackoffOptions,
-  checkRetryPolicy,
-  LruMap,
-  retry,
-  RetryBudget,
-  type RetryPolicy,
-} from "@throughline/resilience";
+import { type Context, type Duration, withCancel, withSignal } from "@throughline/context";
+import { milliseconds, oneOf, refuseUnknown } from "@throughline/context/internal";
+import { type BackoffOptions, retry, RetryBudget, type RetryPolicy } from "@throughline/resilience";
+import { checkRetryPolicy, LruMap } from "@throughline/resilience/internal";
 
 import { attempt, type AttemptOptions } from "./attempt.ts";
 import type { Call } from "./call.ts";

@@ -2,7 +2,8 @@ import { AsyncResource } from "node:async_hooks";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 
 import { background, type Context, createKey, run, withTimeout, withValue } from "@throughline/context";
-import { propagateValue, parseGrpcTimeout, textCodec, withCriticality } from "@throughline/http";
+import { propagateValue, textCodec, withCriticality } from "@throughline/http";
+import { parseGrpcTimeout } from "@throughline/http/adapter";
 import { Agent, type Dispatcher, fetch as undiciFetch, interceptors, request, RetryAgent } from "undici";
 import * as undici7 from "undici7";
 import { describe, expect, it, vi } from "vitest";

@@ -7,7 +7,7 @@ import {
   OutboundCall,
   type OutgoingRequest,
   removeOutcomeHeader,
-} from "@throughline/http";
+} from "@throughline/http/adapter";
 
 import { isCarried, isTracedBy, locationIn, type Pairs, rewrite } from "./raw-headers.ts";
 

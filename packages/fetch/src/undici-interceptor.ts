@@ -1,12 +1,13 @@
-import { afterFunc, type Context, current, isSuppressed } from "@throughline/context";
+import { afterFunc, type Context, current } from "@throughline/context";
+import { isSuppressed } from "@throughline/context/internal";
+import { type ClientOptions } from "@throughline/http";
 import {
   outboundCallIn,
-  type ClientOptions,
   type ClientSettings,
   clientSettings,
   type OutboundCall,
   OUTCOME_HEADER,
-} from "@throughline/http";
+} from "@throughline/http/adapter";
 
 import { headerIn, type HeaderList, withHeaders } from "./header-list.ts";
 import { type CallObserver, UndiciCall } from "./undici-call.ts";

@@ -1,6 +1,8 @@
 import { Client, InterceptingCall, type Interceptor, type InterceptorOptions } from "@grpc/grpc-js";
-import { type CancelFunc, type Context, current, isSuppressed, withDeadline } from "@throughline/context";
-import { type ClientOptions, clientSettings, remainingDownstream, grpcTimeout } from "@throughline/http";
+import { type CancelFunc, type Context, current, withDeadline } from "@throughline/context";
+import { isSuppressed } from "@throughline/context/internal";
+import { type ClientOptions, grpcTimeout } from "@throughline/http";
+import { clientSettings, remainingDownstream } from "@throughline/http/adapter";
 
 import { MadeCall } from "./made-call.ts";
 import { misplaced } from "./options.ts";

@@ -1,8 +1,15 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 import { Server } from "@grpc/grpc-js";
-import { describe, milliseconds, refuseUnknown } from "@throughline/context";
-import { type DrainOptions, type ServerRequest, cancelAndAnswer, GRACE_MS, activeRequestsOf } from "@throughline/http";
+import { describe, milliseconds, refuseUnknown } from "@throughline/context/internal";
+import type { DrainOptions } from "@throughline/http";
+import {
+  activeRequestsOf,
+  GRACE_MS,
+  limitDownstream,
+  type ServerRequest,
+  waitAndCancel,
+} from "@throughline/http/adapter";
 
 import { serversOf } from "./internals.ts";
 
@@ -32,18 +39,11 @@ export function drain(server: Server, { shutdownTimeout, ...others }: DrainOptio
 async function drainWithin(server: Server, ms: number): Promise<void> {
   const active = serversOf(server).map(activeRequestsOf);
   const running = (): ServerRequest[] => active.flatMap((each) => [...each]);
-  const until = performance.now() + ms;
-  for (const serverRequest of running())
-    serverRequest.downstreamDeadline = Math.min(serverRequest.downstreamDeadline, until);
+  limitDownstream(running(), ms);
   const closed = new Promise<void>((resolve) => server.tryShutdown(() => resolve()));
-
-  const abort = new AbortController();
-  const late = delay(ms, "late", { signal: abort.signal }).catch(() => undefined);
-  if ((await Promise.race([closed, late])) === "late") {
-    await cancelAndAnswer(running, closed);
+  if (await waitAndCancel(running, ms, closed)) {
     await Promise.race([closed, delay(GRACE_MS)]);
     server.forceShutdown();
   }
-  abort.abort();
   await closed;
 }

@@ -1,5 +1,5 @@
 import type { Metadata, ServerInterceptingCallInterface } from "@grpc/grpc-js";
-import { type IncomingRequest, type Peer, peerOf, type Rpc } from "@throughline/http";
+import { type IncomingRequest, type Peer, peerOf, type Rpc } from "@throughline/http/adapter";
 
 import { sessionOf } from "./internals.ts";
 import { MetadataHeaders } from "./metadata-headers.ts";

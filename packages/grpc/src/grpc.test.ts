@@ -20,13 +20,13 @@ import {
   ClientDisconnected,
   type DeadlineDialect,
   propagateValue,
-  propagateIdentity,
   type Guard,
   textCodec,
   Unauthenticated,
   criticality,
   withCriticality,
 } from "@throughline/http";
+import { propagateIdentity } from "@throughline/http/adapter";
 import { describe, expect, it, vi } from "vitest";
 
 import { clientOf, type EchoCalls, type Handlers, serveEcho } from "./echo.fixture.ts";

@@ -7,16 +7,9 @@ import {
   Metadata,
   type StatusObject,
 } from "@grpc/grpc-js";
-import {
-  afterFunc,
-  onEndFirst,
-  type CancelFunc,
-  type Context,
-  ContextError,
-  type EndObserver,
-  type Stoppable,
-} from "@throughline/context";
-import { type ClientSettings, OutboundCall, type OutgoingRequest, type Rpc } from "@throughline/http";
+import { afterFunc, type CancelFunc, type Context, ContextError } from "@throughline/context";
+import { onEndFirst, type EndObserver, type Stoppable } from "@throughline/context/internal";
+import { type ClientSettings, OutboundCall, type OutgoingRequest, type Rpc } from "@throughline/http/adapter";
 
 import { CODE, codeName } from "./code.ts";
 import { type CallStatus, errorOfStatus, statusOfEnd } from "./status.ts";

@@ -1,5 +1,5 @@
 import type { Metadata } from "@grpc/grpc-js";
-import type { RequestHeaders } from "@throughline/http";
+import type { RequestHeaders } from "@throughline/http/adapter";
 
 /** The text of a call's metadata, as headers. What is binary is the application's. */
 export class MetadataHeaders implements RequestHeaders {

@@ -1,4 +1,4 @@
-import { callable, describe } from "@throughline/context";
+import { callable, describe } from "@throughline/context/internal";
 import type { Guard } from "@throughline/http";
 
 /** @throws TypeError if they are no guards */

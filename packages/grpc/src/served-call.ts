@@ -1,21 +1,21 @@
 import { AsyncResource } from "node:async_hooks";
 
 import { type Metadata, ServerInterceptingCall, type ServerInterceptingCallInterface } from "@grpc/grpc-js";
-import { runRequest, type Context, ContextError, describe, hasDeadline } from "@throughline/context";
+import { type Context, ContextError } from "@throughline/context";
+import { runRequest, describe, hasDeadline } from "@throughline/context/internal";
+import { type Guard } from "@throughline/http";
 import {
   type ReceivedRequest,
   type Receiver,
   answerAtDeadline,
   type ServerRequest,
   type ActiveResponse,
-  type Guard,
   addActiveRequest,
-  removeActiveRequest,
   applyStreamLimits,
   applyGuard,
   problemOf,
   type AdmissionDecision,
-} from "@throughline/http";
+} from "@throughline/http/adapter";
 
 import { CODE, codeName, httpStatusOf } from "./code.ts";
 import { GrpcIncoming } from "./grpc-incoming.ts";
@@ -37,14 +37,14 @@ const INTERNAL: CallStatus = { code: CODE.INTERNAL, details: "Internal error", m
  * by methods, as an interceptor of closures costs grpc-js several more of its own for each call.
  */
 export class ServedCall extends ServerInterceptingCall implements Listener, ActiveResponse, HandlerObserver {
-  readonly #accept: Receiver;
+  readonly #receive: Receiver;
   readonly #guards: readonly Guard[];
   readonly #path: string;
   /** Whether the handler gives a stream, not one answer. */
   readonly #isStream: boolean;
   readonly #call: ServerInterceptingCallInterface;
   #listener: Listener | undefined = undefined;
-  #exchange: ServerRequest | undefined = undefined;
+  #serverRequest: ServerRequest | undefined = undefined;
   #incoming: GrpcIncoming | undefined = undefined;
   /** What everything further in runs in; `undefined` until it may run. */
   #ctx: Context | undefined = undefined;
@@ -66,13 +66,13 @@ export class ServedCall extends ServerInterceptingCall implements Listener, Acti
   isBegun = false;
 
   constructor(
-    accept: Receiver,
+    receive: Receiver,
     guards: readonly Guard[],
     { path, responseStream }: { readonly path: string; readonly responseStream: boolean },
     call: ServerInterceptingCallInterface,
   ) {
     super(call);
-    this.#accept = accept;
+    this.#receive = receive;
     this.#guards = guards;
     this.#path = path;
     this.#isStream = responseStream;
@@ -112,24 +112,24 @@ export class ServedCall extends ServerInterceptingCall implements Listener, Acti
   onReceiveMetadata(metadata: Metadata): void {
     if (this.#isClosed) return;
     const incoming = (this.#incoming = new GrpcIncoming(this.#path, metadata, this.#call));
-    let accepted: ReceivedRequest;
+    let received: ReceivedRequest;
     try {
-      accepted = this.#accept(metadata, () => incoming);
+      received = this.#receive(metadata, () => incoming);
     } catch (error) {
       // An option of the application's has thrown. Thrown on, it would end the process at the will of any client.
       process.emitWarning(error instanceof Error ? error : `Cannot receive a call: ${describe(error)} was thrown`);
       return this.#answer(INTERNAL);
     }
-    const { serverRequest, ctx, turn, isOutermost } = accepted;
-    this.#exchange = serverRequest;
+    const { serverRequest, ctx, decision, isOutermost } = received;
+    this.#serverRequest = serverRequest;
     if (isOutermost) {
       serverRequest.response = this;
       const session = sessionOf(this.#call);
       addActiveRequest(serverRequest, session?.socket, session);
     }
     if (hasDeadline(ctx)) disarm(this.#call);
-    if (turn instanceof Promise) this.#wait(accepted, turn, metadata);
-    else this.#take(accepted, turn, metadata);
+    if (decision instanceof Promise) this.#wait(received, decision, metadata);
+    else this.#take(received, decision, metadata);
   }
 
   onReceiveMessage(message: unknown): void {
@@ -148,17 +148,17 @@ export class ServedCall extends ServerInterceptingCall implements Listener, Acti
     this.#listener!.onCancel();
   }
 
-  #wait(accepted: ReceivedRequest, turn: Promise<AdmissionDecision>, metadata: Metadata): void {
-    void turn.then((settled) => this.#take(accepted, settled, metadata));
+  #wait(received: ReceivedRequest, decision: Promise<AdmissionDecision>, metadata: Metadata): void {
+    void decision.then((settled) => this.#take(received, settled, metadata));
   }
 
   #take(
     { serverRequest, ctx, isOutermost, settings }: ReceivedRequest,
-    turn: AdmissionDecision,
+    decision: AdmissionDecision,
     metadata: Metadata,
   ): void {
-    if (turn === "gone") return;
-    if (turn !== "run") return this.#answer(statusOfProblem(turn, !isOutermost));
+    if (decision === "gone") return;
+    if (decision !== "run") return this.#answer(statusOfProblem(decision, !isOutermost));
     answerAtDeadline(serverRequest, ctx);
     applyStreamLimits(serverRequest, settings);
     if (this.#guards.length === 0) this.#pass(ctx, metadata);
@@ -193,7 +193,7 @@ export class ServedCall extends ServerInterceptingCall implements Listener, Acti
   }
 
   #refuse(error: unknown): void {
-    this.#exchange!.fail(error);
+    this.#serverRequest!.fail(error);
     this.#answer(callStatusOf(error) ?? UNKNOWN);
   }
 
@@ -268,7 +268,7 @@ export class ServedCall extends ServerInterceptingCall implements Listener, Acti
     const { code }: { readonly code: number } = status;
     const error = code === CODE.UNKNOWN ? (this.#error ?? this.#ctx?.err()) : undefined;
     if (error === undefined) return status;
-    this.#exchange?.fail(error);
+    this.#serverRequest?.fail(error);
     const explained = statusObject(callStatusOf(error)!);
     if (status.metadata) explained.metadata.merge(status.metadata);
     return explained;
@@ -279,9 +279,9 @@ export class ServedCall extends ServerInterceptingCall implements Listener, Acti
     this.#isClosed = true;
     // grpc-js destroys the stream of a handler now, and looks at no answer any more.
     if (this.#isStream || this.#isAsync) this.#answerGiven();
-    const serverRequest = this.#exchange;
+    const serverRequest = this.#serverRequest;
     if (serverRequest === undefined) return;
-    removeActiveRequest(serverRequest);
+    serverRequest.active?.remove(serverRequest);
     const status = this.#status;
     if (status === undefined && this.#incoming !== undefined) this.#incoming.rpc.code = "CANCELLED";
     const handled = serverRequest.isTracked ? this.onceHandled() : undefined;

@@ -1,5 +1,6 @@
 import type { ServerInterceptor } from "@grpc/grpc-js";
-import { createReceiver, type Guard, type ServerOptions } from "@throughline/http";
+import { type Guard, type ServerOptions } from "@throughline/http";
+import { createReceiver } from "@throughline/http/adapter";
 
 import { checkedGuards, misplaced } from "./options.ts";
 import { rememberTimeouts } from "./received-timeout.ts";
@@ -21,7 +22,7 @@ export interface GrpcServerOptions extends ServerOptions {
  * @throws TypeError, RangeError if an option is wrong: here, not at the first call
  */
 export function serverInterceptor({ guards = [], ...options }: GrpcServerOptions = {}): ServerInterceptor {
-  const accept = createReceiver(options);
+  const receive = createReceiver(options);
   const checked = checkedGuards(guards);
   rememberTimeouts();
   watchHandlers(servedBy);
@@ -29,6 +30,6 @@ export function serverInterceptor({ guards = [], ...options }: GrpcServerOptions
     if (typeof method?.path !== "string" || typeof call?.start !== "function") {
       throw misplaced("server", "@grpc/grpc-js");
     }
-    return new ServedCall(accept, checked, method, call);
+    return new ServedCall(receive, checked, method, call);
   };
 }

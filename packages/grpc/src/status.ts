@@ -1,5 +1,6 @@
 import { Canceled, type ContextError, DeadlineExceeded } from "@throughline/context";
-import { causes, InvalidDeadline, OUTCOME_HEADER, type Problem, problemOf } from "@throughline/http";
+import { InvalidDeadline } from "@throughline/http";
+import { causes, OUTCOME_HEADER, type Problem, problemOf } from "@throughline/http/adapter";
 
 import { CODE, type Code } from "./code.ts";
 

@@ -2,7 +2,7 @@ import { EventEmitter, once } from "node:events";
 
 import { Server } from "@grpc/grpc-js";
 import { background, current, run, withCancel, withTimeout } from "@throughline/context";
-import { serverRequestIn } from "@throughline/http";
+import { serverRequestIn } from "@throughline/http/adapter";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { clientOf, type EchoCalls, type Handlers, serveEcho } from "./echo.fixture.ts";

@@ -4,6 +4,7 @@ import { createKey, current, DeadlineExceeded } from "@throughline/context";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 
 import { cleanUpAfterEach, serve } from "../../../test/support/loopback.ts";
+import { propagateIdentity } from "./adapter.ts";
 import * as ours from "./index.ts";
 
 cleanUpAfterEach();
@@ -11,9 +12,11 @@ cleanUpAfterEach();
 // npm leaves two copies of a package behind when two others ask for different versions of it.
 describe("a second copy of this package in the process", () => {
   let theirs: typeof ours;
+  let propagateTheirIdentity: typeof propagateIdentity;
   beforeAll(async () => {
     vi.resetModules();
     theirs = await import("./index.ts");
+    propagateTheirIdentity = (await import("./adapter.ts")).propagateIdentity;
   });
 
   it("is one", () => {
@@ -73,8 +76,8 @@ describe("a second copy of this package in the process", () => {
 
   it("may declare the same header for an identity, as each copy of a package that carries one does", async () => {
     const declaration = { name: "copies-identity", codec: ours.textCodec, maxBytes: 64 };
-    ours.propagateIdentity(createKey<string>("identity"), declaration);
-    theirs.propagateIdentity(createKey<string>("identity"), declaration);
+    propagateIdentity(createKey<string>("identity"), declaration);
+    propagateTheirIdentity(createKey<string>("identity"), declaration);
     let headers: IncomingHttpHeaders = {};
     const { url } = await serve(ours.requestContext((req, res) => void ((headers = req.headers), res.end())));
     await fetch(url, { headers: { "copies-identity": "evil" } });
@@ -85,7 +88,7 @@ describe("a second copy of this package in the process", () => {
   it("refuses a name that cannot be told from one that the other has declared", () => {
     const declaration = { codec: ours.textCodec, maxBytes: 64 };
     ours.propagateValue(createKey<string>("one"), { ...declaration, name: "copies-folded" });
-    ours.propagateIdentity(createKey<string>("identity"), { ...declaration, name: "copies-token" });
+    propagateIdentity(createKey<string>("identity"), { ...declaration, name: "copies-token" });
 
     expect(() => theirs.propagateValue(createKey<string>("one"), { ...declaration, name: "copies-folded" })).toThrow(
       /the name 'copies-folded' has been declared before/,
@@ -93,8 +96,8 @@ describe("a second copy of this package in the process", () => {
     expect(() => theirs.propagateValue(createKey<string>("other"), { ...declaration, name: "copiesfolded" })).toThrow(
       /the name 'copiesfolded' cannot be told from 'copies-folded'.*gateways fold them to one/,
     );
-    expect(() =>
-      theirs.propagateIdentity(createKey<string>("other"), { ...declaration, name: "copies-to-ken" }),
-    ).toThrow(/cannot be told from 'copies-token'/);
+    expect(() => propagateTheirIdentity(createKey<string>("other"), { ...declaration, name: "copies-to-ken" })).toThrow(
+      /cannot be told from 'copies-token'/,
+    );
   });
 });

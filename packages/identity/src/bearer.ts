@@ -1,4 +1,4 @@
-import { callable } from "@throughline/context";
+import { callable } from "@throughline/context/internal";
 import { type Guard, Unauthenticated } from "@throughline/http";
 
 import type { JwtVerifier } from "./jwt-verifier.ts";

@@ -1,5 +1,5 @@
 import { type Context, createKey, withValue } from "@throughline/context";
-import { propagateIdentity } from "@throughline/http";
+import { propagateIdentity } from "@throughline/http/adapter";
 
 /** A token that is sent on as it was received, while it holds. */
 interface Carried {

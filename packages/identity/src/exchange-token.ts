@@ -1,4 +1,5 @@
-import { callable, type Context, describe } from "@throughline/context";
+import { type Context } from "@throughline/context";
+import { callable, describe } from "@throughline/context/internal";
 import { type Guard, Unauthenticated } from "@throughline/http";
 
 import { principal, rawToken } from "./principal.ts";

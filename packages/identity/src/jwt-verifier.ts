@@ -1,4 +1,5 @@
-import { type Context, current, describe, type Duration } from "@throughline/context";
+import { type Context, current, type Duration } from "@throughline/context";
+import { describe } from "@throughline/context/internal";
 
 import { dateOf, scopesOf } from "./claims.ts";
 import type { KeyOptions, Keys } from "./keys.ts";

@@ -1,7 +1,8 @@
 import { types } from "node:util";
 
-import { background, describe, type Duration, milliseconds, run, withTimeout } from "@throughline/context";
-import { untilEnd } from "@throughline/resilience";
+import { background, type Duration, run, withTimeout } from "@throughline/context";
+import { describe, milliseconds } from "@throughline/context/internal";
+import { untilEnd } from "@throughline/resilience/internal";
 import {
   createLocalJWKSet,
   type CryptoKey,

@@ -1,4 +1,4 @@
-import { describe } from "@throughline/context";
+import { describe } from "@throughline/context/internal";
 import { Forbidden, type Guard, Unauthenticated } from "@throughline/http";
 
 import { principal } from "./principal.ts";

@@ -1,4 +1,4 @@
-import { describe } from "@throughline/context";
+import { describe } from "@throughline/context/internal";
 
 /**
  * A URL of which what comes can be believed, and what goes is not overheard: `https`, or loopback. Without credentials, which a `fetch` refuses

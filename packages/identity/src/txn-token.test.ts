@@ -3,7 +3,8 @@ import { inspect } from "node:util";
 
 import { background, type Context, current, run, withoutCancel } from "@throughline/context";
 import { createFetch } from "@throughline/fetch";
-import { type GuardedRequest, requestContext, Unauthenticated, webHeaders } from "@throughline/http";
+import { type GuardedRequest, requestContext, Unauthenticated } from "@throughline/http";
+import { webHeaders } from "@throughline/http/adapter";
 import { generateKeyPair, SignJWT } from "jose";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 
@@ -87,7 +88,7 @@ describe("a Txn-Token", () => {
     const seen: unknown[] = [];
     const listener = requestContext<http.IncomingMessage, http.ServerResponse>(async (req, res) => {
       seen.push(req.headers["txn-token"], req.rawHeaders.join());
-      const { applyGuard, nodeHeaders } = await import("@throughline/http");
+      const { applyGuard, nodeHeaders } = await import("@throughline/http/adapter");
       const ctx = await applyGuard(guard, nodeHeaders(req), current());
       res.end(principal(ctx)?.subject);
     });

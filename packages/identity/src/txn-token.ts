@@ -1,5 +1,7 @@
-import { type Context, describe, type Duration, milliseconds } from "@throughline/context";
-import { type Guard, single, Unauthenticated } from "@throughline/http";
+import { type Context, type Duration } from "@throughline/context";
+import { describe, milliseconds } from "@throughline/context/internal";
+import { type Guard, Unauthenticated } from "@throughline/http";
+import { single } from "@throughline/http/adapter";
 
 import { carryToken } from "./carried-token.ts";
 import { scopesOf } from "./claims.ts";

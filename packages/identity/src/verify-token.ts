@@ -1,15 +1,7 @@
-import {
-  background,
-  callable,
-  type Context,
-  describe,
-  type Duration,
-  milliseconds,
-  refuseUnknown,
-  run,
-} from "@throughline/context";
+import { background, type Context, type Duration, run } from "@throughline/context";
+import { callable, describe, milliseconds, refuseUnknown } from "@throughline/context/internal";
 import { Unauthenticated } from "@throughline/http";
-import { untilEnd } from "@throughline/resilience";
+import { untilEnd } from "@throughline/resilience/internal";
 import { errors, type JWTPayload, jwtVerify, type JWTVerifyGetKey, type JWTVerifyOptions } from "jose";
 
 import { dateOf } from "./claims.ts";

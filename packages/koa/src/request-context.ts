@@ -1,8 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-import { runRequest, type Context } from "@throughline/context";
+import { type Context } from "@throughline/context";
+import { runRequest } from "@throughline/context/internal";
+import { type ServerOptions } from "@throughline/http";
 import {
-  createReceiver,
+  createNodeReceiver,
   problemResponse,
   serverRequestOf,
   type HostHandler,
@@ -13,8 +15,7 @@ import {
   readInContext,
   receiveNode,
   hostResponseOf,
-  type ServerOptions,
-} from "@throughline/http";
+} from "@throughline/http/adapter";
 
 /** As much of a Koa context as is needed, so that this fits Koa 2 and 3. */
 export interface KoaContext {
@@ -26,7 +27,7 @@ export interface KoaContext {
   onerror?(error: unknown): void;
 }
 
-export type Middleware = (koa: KoaContext, next: () => Promise<unknown>) => Promise<void>;
+export type Middleware = (koa: KoaContext, next: () => Promise<unknown>) => void | Promise<void>;
 
 /**
  * Gives each request its Context, which is `current()` in all that follows. It ends at the caller's deadline or the server's
@@ -41,7 +42,7 @@ export type Middleware = (koa: KoaContext, next: () => Promise<unknown>) => Prom
  * @throws TypeError, RangeError if an option is wrong: here, not at the first request
  */
 export function requestContext(options?: ServerOptions): Middleware {
-  const accept = createReceiver(options);
+  const receive = createNodeReceiver(options);
   return function requestContext(koa, next) {
     if (koa?.req === undefined || typeof next !== "function") {
       throw new TypeError(
@@ -49,7 +50,7 @@ export function requestContext(options?: ServerOptions): Middleware {
       );
     }
     Object.assign(koa, { onerror: reportError });
-    return receiveNode(accept, koa.req, koa.res, new Serving(koa, next));
+    return receiveNode(receive, koa.req, koa.res, new KoaHandler(koa, next));
   };
 }
 
@@ -61,7 +62,7 @@ function reportError(this: KoaContext, error: unknown): void {
 }
 
 /** A request in Koa's hands. A class, as functions made for each request weigh more than all else that is. */
-class Serving implements HostHandler<Promise<void>> {
+class KoaHandler implements HostHandler<Promise<void>> {
   readonly #koa: KoaContext;
   readonly #next: () => Promise<unknown>;
 
@@ -83,11 +84,11 @@ class Serving implements HostHandler<Promise<void>> {
     }
   }
 
-  async refuse(problem: Problem, started: boolean): Promise<void> {
+  async reject(problem: Problem, started: boolean): Promise<void> {
     answer(this.#koa, problem, started);
   }
 
-  async leave(): Promise<void> {}
+  async ignore(): Promise<void> {}
 
   route(): string | undefined {
     return routeOf(this.#koa);

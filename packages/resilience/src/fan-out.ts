@@ -1,18 +1,13 @@
+import { type CancelFunc, type Context, type Duration, run, withCancel, withTimeout } from "@throughline/context";
 import {
   callable,
-  type CancelFunc,
-  type Context,
-  type Duration,
   describe,
   milliseconds,
   parentOf,
   oneOf,
   refuseUnknown,
-  run,
   wholeNumber,
-  withCancel,
-  withTimeout,
-} from "@throughline/context";
+} from "@throughline/context/internal";
 
 import { untilEnd } from "./until-end.ts";
 

@@ -1,4 +1,5 @@
-import { callable, type Context, parentOf, refuseUnknown, run, wholeNumber, withCancel } from "@throughline/context";
+import { type Context, run, withCancel } from "@throughline/context";
+import { callable, parentOf, refuseUnknown, wholeNumber } from "@throughline/context/internal";
 
 import { Semaphore } from "./semaphore.ts";
 

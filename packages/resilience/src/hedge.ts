@@ -1,17 +1,5 @@
-import {
-  type CancelFunc,
-  callable,
-  type Context,
-  ContextError,
-  describe,
-  type Duration,
-  milliseconds,
-  parentOf,
-  refuseUnknown,
-  run,
-  wholeNumber,
-  withCancel,
-} from "@throughline/context";
+import { type CancelFunc, type Context, ContextError, type Duration, run, withCancel } from "@throughline/context";
+import { callable, describe, milliseconds, parentOf, refuseUnknown, wholeNumber } from "@throughline/context/internal";
 
 import { Percentile } from "./percentile.ts";
 import type { RetryBudget } from "./retry-budget.ts";

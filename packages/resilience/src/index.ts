@@ -8,9 +8,3 @@ export { type Retry, retry, type RetryPolicy } from "./retry.ts";
 export { RetryBudget, type RetryBudgetOptions } from "./retry-budget.ts";
 export { type Release, Semaphore } from "./semaphore.ts";
 export { sleep } from "./sleep.ts";
-
-// For the packages beside this one.
-export { checkRetryPolicy } from "./retry.ts";
-export { LruMap } from "./lru-map.ts";
-export { SlidingCount } from "./sliding-count.ts";
-export { untilEnd } from "./until-end.ts";

@@ -1,4 +1,5 @@
-import { callable, type Context, describe, parentOf, run, withSignal } from "@throughline/context";
+import { type Context, run, withSignal } from "@throughline/context";
+import { callable, describe, parentOf } from "@throughline/context/internal";
 
 /** A policy of `cockatiel`, or what is made of several by its `wrap`: a circuit breaker, a bulkhead. */
 export interface ExecutionPolicy {

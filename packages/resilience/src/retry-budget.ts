@@ -1,4 +1,5 @@
-import { describe, type Duration, milliseconds, refuseUnknown } from "@throughline/context";
+import { type Duration } from "@throughline/context";
+import { describe, milliseconds, refuseUnknown } from "@throughline/context/internal";
 
 import { SlidingCount } from "./sliding-count.ts";
 

@@ -1,17 +1,5 @@
-import {
-  type Context,
-  ContextError,
-  describe,
-  type Duration,
-  callable,
-  milliseconds,
-  parentOf,
-  refuseUnknown,
-  run,
-  wholeNumber,
-  withCancel,
-  withTimeout,
-} from "@throughline/context";
+import { type Context, ContextError, type Duration, run, withCancel, withTimeout } from "@throughline/context";
+import { describe, callable, milliseconds, parentOf, refuseUnknown, wholeNumber } from "@throughline/context/internal";
 
 import { type Backoff, backoffOf, type BackoffOptions } from "./backoff.ts";
 import type { RetryBudget } from "./retry-budget.ts";

@@ -1,4 +1,5 @@
-import { afterFunc, type Context, parentOf, wholeNumber } from "@throughline/context";
+import { afterFunc, type Context } from "@throughline/context";
+import { parentOf, wholeNumber } from "@throughline/context/internal";
 
 /** Gives back what was acquired. A second call does nothing. `using _ = await semaphore.acquire(ctx)` does it at the end of the block. */
 export type Release = (() => void) & Disposable;

@@ -1,4 +1,5 @@
-import { afterFunc, callAfter, type Context, type Duration, parentOf, remainingTime } from "@throughline/context";
+import { afterFunc, type Context, type Duration } from "@throughline/context";
+import { callAfter, parentOf, remainingTime } from "@throughline/context/internal";
 
 /**
  * Resolves once the time has passed, and not before. A negative number is no time: it resolves at once (Go: `time.Sleep`).

@@ -1,5 +1,6 @@
 import { type Context as OtelContext, context, type Span } from "@opentelemetry/api";
-import { type Context, type ContextError, DeadlineExceeded, hasDeadline, isContext } from "@throughline/context";
+import { type Context, type ContextError, DeadlineExceeded, isContext } from "@throughline/context";
+import { hasDeadline } from "@throughline/context/internal";
 
 const BUDGET = "throughline.deadline.budget_ms";
 const REMAINING = "throughline.deadline.remaining_ms";

@@ -1,5 +1,6 @@
 import { isSpanContextValid, trace } from "@opentelemetry/api";
-import { callable, type Context, current, hasDeadline, type Key, refuseUnknown, traceId } from "@throughline/context";
+import { type Context, current, type Key, traceId } from "@throughline/context";
+import { callable, hasDeadline, refuseUnknown } from "@throughline/context/internal";
 
 /** A key for values of whatever type. */
 // oxlint-disable-next-line typescript/no-explicit-any

@@ -1,6 +1,7 @@
 import type { TextMapPropagator } from "@opentelemetry/api";
 import type { NodeSDKConfiguration } from "@opentelemetry/sdk-node";
-import { describe, type Duration, milliseconds, oneOf, refuseUnknown } from "@throughline/context";
+import { type Duration } from "@throughline/context";
+import { describe, milliseconds, oneOf, refuseUnknown } from "@throughline/context/internal";
 
 import { BaggageSpanProcessor } from "./baggage-span-processor.ts";
 import { DeadlineSpanProcessor } from "./deadline-span-processor.ts";

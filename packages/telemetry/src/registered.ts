@@ -1,5 +1,5 @@
 import { propagation, type TextMapPropagator } from "@opentelemetry/api";
-import { type Registered, registered } from "@throughline/context";
+import { type Registered, registered } from "@throughline/context/internal";
 
 import { together } from "./together.ts";
 

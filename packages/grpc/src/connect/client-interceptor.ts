@@ -1,6 +1,8 @@
 import type { Interceptor } from "@connectrpc/connect";
-import { type CancelFunc, type Context, current, isSuppressed, withTimeout } from "@throughline/context";
-import { type ClientOptions, clientSettings, connectTimeout, grpcTimeout, OutboundCall } from "@throughline/http";
+import { type CancelFunc, type Context, current, withTimeout } from "@throughline/context";
+import { isSuppressed } from "@throughline/context/internal";
+import { type ClientOptions, connectTimeout, grpcTimeout } from "@throughline/http";
+import { clientSettings, OutboundCall } from "@throughline/http/adapter";
 
 import { misplaced } from "../options.ts";
 import { incoming } from "./explained.ts";

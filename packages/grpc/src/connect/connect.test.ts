@@ -28,7 +28,8 @@ import {
   withTimeout,
   withValue,
 } from "@throughline/context";
-import { serverRequestIn, requestContext, Unauthenticated } from "@throughline/http";
+import { requestContext, Unauthenticated } from "@throughline/http";
+import { serverRequestIn } from "@throughline/http/adapter";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
 import { type ConnectClientOptions, clientInterceptor, type ConnectServerOptions, serverInterceptor } from "./index.ts";

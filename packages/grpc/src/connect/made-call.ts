@@ -1,6 +1,6 @@
 import { ConnectError } from "@connectrpc/connect";
 import { afterFunc, type CancelFunc, type Context } from "@throughline/context";
-import type { OutboundCall } from "@throughline/http";
+import type { OutboundCall } from "@throughline/http/adapter";
 
 import { CODE, codeName } from "../code.ts";
 import { incoming } from "./explained.ts";

@@ -1,5 +1,5 @@
 import type { Interceptor } from "@connectrpc/connect";
-import type { Rpc } from "@throughline/http";
+import type { Rpc } from "@throughline/http/adapter";
 
 /** A request as Connect's interceptors have it, on either side. */
 export type ConnectRequest = Parameters<ReturnType<Interceptor>>[0];

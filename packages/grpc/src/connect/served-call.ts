@@ -1,6 +1,6 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type Context } from "@throughline/context";
-import type { ServerRequest, ActiveResponse, Rpc } from "@throughline/http";
+import type { ServerRequest, ActiveResponse, Rpc } from "@throughline/http/adapter";
 
 import { CODE, codeName, httpStatusOf } from "../code.ts";
 import { HandlerWork } from "../handler-work.ts";

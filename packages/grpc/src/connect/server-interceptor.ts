@@ -1,15 +1,14 @@
 import type { Interceptor } from "@connectrpc/connect";
 import { type Context, current, run } from "@throughline/context";
+import { type Guard, type ServerOptions } from "@throughline/http";
 import {
   createReceiver,
   answerAtDeadline,
   serverRequestIn,
-  type Guard,
   type IncomingRequest,
   applyGuard,
-  type ServerOptions,
   webHeaders,
-} from "@throughline/http";
+} from "@throughline/http/adapter";
 
 import { HandlerWork } from "../handler-work.ts";
 import { checkedGuards, misplaced } from "../options.ts";
@@ -35,7 +34,7 @@ export interface ConnectServerOptions extends Omit<ServerOptions, "firstByteTime
  * @throws TypeError, RangeError if an option is wrong: here, not at the first call
  */
 export function serverInterceptor({ guards = [], ...options }: ConnectServerOptions = {}): Interceptor {
-  const accept = createReceiver(options);
+  const receive = createReceiver(options);
   const checked = checkedGuards(guards);
   return (next) => {
     if (typeof next !== "function") throw misplaced("server", "Connect");
@@ -53,10 +52,10 @@ export function serverInterceptor({ guards = [], ...options }: ConnectServerOpti
       const outer = current();
       if (serverRequestIn(outer) !== undefined) return explaining(outer, () => handle(outer));
       const incoming = incomingOf(request);
-      const { serverRequest, ctx, turn } = accept(request, () => incoming);
+      const { serverRequest, ctx, decision } = receive(request, () => incoming);
       const served = new ServedCall(serverRequest, incoming.rpc, request.signal);
       return served.respond(ctx, async () => {
-        const settled = await turn;
+        const settled = await decision;
         if (typeof settled === "object") throw connectErrorOf(statusOfProblem(settled, false));
         answerAtDeadline(serverRequest, ctx);
         return handle(ctx);

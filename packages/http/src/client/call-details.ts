@@ -1,7 +1,6 @@
 import { ContextError } from "@throughline/context";
 
-/** How far a call had come: waiting for a connection, or for it to be made; for the head of the response; reading its body. */
-export type CallPhase = "queue" | "connect" | "headers" | "body";
+import type { CallPhase } from "../observe/client-call.ts";
 
 /** A call that a context's end has cut short. */
 export interface CallDetails {

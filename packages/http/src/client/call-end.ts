@@ -1,21 +1,16 @@
 import { DeadlineExceeded } from "@throughline/context";
 
-import { DEADLINE_EXCEEDED, type EndedBy } from "../telemetry/attributes.ts";
+import type { CallEnd } from "../observe/client-call.ts";
+import type { EndedBy } from "../observe/server-request.ts";
+import { DEADLINE_EXCEEDED } from "../telemetry/attributes.ts";
 import { causes } from "../wire/causes.ts";
-
-/** How a call ended, as its span and its metrics tell it. */
-export interface CallEnding {
-  readonly endedBy: EndedBy;
-  /** `error.type`; `undefined` where nothing went wrong: a cancellation is somebody's wish. */
-  readonly errorType: string | undefined;
-}
 
 /**
  * @param error what kept it from going well, if anything did
  * @param isGivenUp whether the caller's own signal has ended it
  * @param status absent where no head has come
  */
-export function callEnding(error: unknown, isGivenUp: boolean, status: number | undefined): CallEnding {
+export function callEnd(error: unknown, isGivenUp: boolean, status: number | undefined): CallEnd {
   const endedBy = endedByOf(error, isGivenUp);
   if (endedBy === "deadline") return { endedBy, errorType: DEADLINE_EXCEEDED };
   if (endedBy === "error") return { endedBy, errorType: errorTypeOf(error) };

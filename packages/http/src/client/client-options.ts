@@ -1,4 +1,5 @@
-import { describe, type Duration, milliseconds, refuseUnknown } from "@throughline/context";
+import { type Duration } from "@throughline/context";
+import { describe, milliseconds, refuseUnknown } from "@throughline/context/internal";
 
 import { type DeadlineDialect, grpcTimeout, isDialect } from "../wire/dialects.ts";
 import { outboundPolicy, type OutboundPolicy, type SendOptions } from "./outbound-policy.ts";

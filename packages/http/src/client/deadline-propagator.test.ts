@@ -23,12 +23,12 @@ import {
   background,
   type Context,
   current,
-  deadlineDetails,
   isContext,
   withCancel,
   withDeadline,
   withTimeout,
 } from "@throughline/context";
+import { deadlineDetails } from "@throughline/context/internal";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { requestContext } from "../node/request-context.ts";

@@ -1,18 +1,9 @@
 import type { Context as OtelContext, TextMapGetter, TextMapPropagator, TextMapSetter } from "@opentelemetry/api";
-import {
-  type Context,
-  type Duration,
-  isContext,
-  isSuppressed,
-  milliseconds,
-  oneOf,
-  refuseUnknown,
-  withDeadline,
-  withTimeout,
-} from "@throughline/context";
+import { type Context, type Duration, isContext, withDeadline, withTimeout } from "@throughline/context";
+import { isSuppressed, milliseconds, oneOf, refuseUnknown } from "@throughline/context/internal";
 
-import { remainingDownstream } from "../server/server-request.ts";
 import { grpcTimeout } from "../wire/dialects.ts";
+import { remainingDownstream } from "../wire/downstream-deadline.ts";
 import { formatMessageDeadline, MESSAGE_DEADLINE_HEADER, parseMessageDeadline } from "../wire/message-deadline.ts";
 import { outboundCallIn } from "./outbound-call.ts";
 

@@ -1,4 +1,4 @@
-import { describe } from "@throughline/context";
+import { describe } from "@throughline/context/internal";
 import { parse as parseDomain } from "tldts";
 
 /** Whether a request may take something along to this URL. */

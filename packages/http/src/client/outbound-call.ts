@@ -1,34 +1,19 @@
 import { propagation, type TextMapSetter } from "@opentelemetry/api";
 import { type Context, createKey, withValue } from "@throughline/context";
 
+import type { CallPhase, OutgoingRequest } from "../observe/client-call.ts";
 import { isMeasured, measureCall } from "../telemetry/client-metrics.ts";
 import { ClientSpan } from "../telemetry/client-span.ts";
-import type { Rpc } from "../telemetry/rpc.ts";
 import { injectTrace } from "../telemetry/trace-context.ts";
 import { criticality, CRITICALITY_HEADER } from "../wire/criticality.ts";
 import { grpcTimeout } from "../wire/dialects.ts";
 import { MESSAGE_DEADLINE_HEADER } from "../wire/message-deadline.ts";
 import { requestIdHeader } from "../wire/request-id.ts";
-import { type CallPhase, noteCall } from "./call-details.ts";
-import { callEnding } from "./call-end.ts";
+import { noteCall } from "./call-details.ts";
+import { callEnd } from "./call-end.ts";
 import type { ClientSettings } from "./client-options.ts";
 import { outboundDeadline } from "./outbound-deadline.ts";
 import { type Allowed, valueHeaders } from "./outbound-policy.ts";
-
-/** A request that is about to be sent. */
-export interface OutgoingRequest {
-  readonly method: string;
-  /** `undefined` where nothing goes over HTTP. */
-  readonly url: URL | undefined;
-  /** 1 for the first. */
-  readonly attempt: number;
-  /** Whether an instrumentation makes its span, and writes its trace headers: then we do neither. */
-  readonly isTracedElsewhere: boolean;
-  /** The procedure that it calls, where it does. */
-  readonly rpc?: Rpc | undefined;
-  /** The `baggage` that the caller has written by hand. */
-  readonly baggage?: string | undefined;
-}
 
 /** How often it was tried before (gRFC A6). */
 const ATTEMPTS_HEADER = "grpc-previous-rpc-attempts";
@@ -90,7 +75,7 @@ export class OutboundCall {
       const headers = headersFor(span?.ctx ?? ctx, request, settings);
       return new OutboundCall(ctx, request, settings, headers, span);
     } catch (error) {
-      span?.end(callEnding(error, false, undefined), "queue");
+      span?.end(callEnd(error, false, undefined), "queue");
       throw error;
     }
   }
@@ -165,7 +150,7 @@ export class OutboundCall {
     const { method, url, rpc, attempt } = this.#request;
     if (url === undefined && rpc === undefined) return;
     const elapsed = performance.now() - this.#from;
-    const ending = callEnding(error, isGivenUp, this.#status);
+    const ending = callEnd(error, isGivenUp, this.#status);
     if (error !== undefined) {
       const called = url === undefined ? rpc!.method : url.origin + url.pathname;
       noteCall(error, { method, url: called, attempt, phase: this.phase, elapsed });

@@ -1,6 +1,7 @@
-import { type Context, deadlineDetails, DeadlineExceeded } from "@throughline/context";
+import { type Context, DeadlineExceeded } from "@throughline/context";
+import { deadlineDetails } from "@throughline/context/internal";
 
-import { remainingDownstream } from "../server/server-request.ts";
+import { remainingDownstream } from "../wire/downstream-deadline.ts";
 import type { ClientSettings } from "./client-options.ts";
 
 /**

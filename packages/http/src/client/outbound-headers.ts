@@ -1,4 +1,5 @@
-import { type Context, parentOf } from "@throughline/context";
+import { type Context } from "@throughline/context";
+import { parentOf } from "@throughline/context/internal";
 
 import { type ClientOptions, type ClientSettings, clientSettings } from "./client-options.ts";
 import { headersFor } from "./outbound-call.ts";

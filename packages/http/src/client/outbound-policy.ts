@@ -1,5 +1,5 @@
 import type { Context } from "@throughline/context";
-import { describe, oneOf, refuseUnknown } from "@throughline/context";
+import { describe, oneOf, refuseUnknown } from "@throughline/context/internal";
 
 import { withEntries, withoutEntries } from "../wire/baggage.ts";
 import { propagatedValues, encode } from "../wire/propagated-values.ts";

@@ -1,5 +1,5 @@
-import { OUTCOME_HEADER } from "../server/problem-response.ts";
 import { removePairs } from "../wire/headers.ts";
+import { OUTCOME_HEADER } from "../wire/outcome-header.ts";
 
 /** What a response of a service with this library says about itself. */
 export interface ServiceOutcome {

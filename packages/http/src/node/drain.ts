@@ -4,27 +4,20 @@ import type { Http2SecureServer, Http2Server, IncomingHttpHeaders, ServerHttp2St
 import { Server as NetServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 
-import { describe, type Duration, milliseconds, refuseUnknown } from "@throughline/context";
+import { describe, milliseconds, refuseUnknown } from "@throughline/context/internal";
 
+import { type ActiveRequests, activeRequestsOf } from "../server/active-requests.ts";
+import { type DrainOptions, GRACE_MS, limitDownstream, waitAndCancel } from "../server/drain.ts";
 import { problemResponse } from "../server/problem-response.ts";
 import { problemOf } from "../server/problem.ts";
-import type { ServerRequest } from "../server/server-request.ts";
 import { ServerDraining } from "../wire/errors.ts";
-import { type ActiveRequests, activeRequestsOf } from "./connections.ts";
+import { type Connections, connectionsOf } from "./connections.ts";
 import type { NodeRequest, NodeResponse } from "./node-types.ts";
 import { sendProblem } from "./receive-node.ts";
 import { StreamHostResponse } from "./stream-response.ts";
 
 /** Servers of Node that can be drained. */
 export type DrainableServer = Server | Http2Server | Http2SecureServer;
-
-export interface DrainOptions {
-  /** How long requests that are running may go on. What is then left is cancelled, has a moment to answer, and is cut off. */
-  shutdownTimeout: Duration;
-}
-
-/** How long a request may take to answer that it was cancelled, in milliseconds. */
-export const GRACE_MS = 500;
 
 /**
  * How long connections that are idle stay open, in milliseconds. A request may be on its way over one of them; those that are in use learn meanwhile,
@@ -52,57 +45,60 @@ export function drain(server: DrainableServer, { shutdownTimeout, ...others }: D
       `Cannot drain a server: it must be one of node:http or node:http2: current value is ${describe(server)}`,
     );
   }
+  const known = drained.get(server);
+  if (known !== undefined) return known;
   const active = activeRequestsOf(server);
-  // One that does not listen may still serve connections that another server hands over.
-  const isUnused = !server.listening && active.count === 0 && active.sessions.size === 0;
-  if (active.drained === undefined && isUnused) return Promise.resolve();
-  return (active.drained ??= drainWithin(server, active, ms));
+  const connections = connectionsOf(server);
+  // A server that does not listen may still serve connections that another server hands over.
+  if (!server.listening && active.count === 0 && connections.sessions.size === 0) return Promise.resolve();
+  const done = drainWithin(server, active, connections, ms);
+  drained.set(server, done);
+  return done;
 }
 
-async function drainWithin(server: DrainableServer, active: ActiveRequests, ms: number): Promise<void> {
+const drained = new WeakMap<object, Promise<void>>();
+
+async function drainWithin(
+  server: DrainableServer,
+  active: ActiveRequests,
+  connections: Connections,
+  ms: number,
+): Promise<void> {
   refuseAll(server);
-  const until = performance.now() + ms;
+  limitDownstream(active, ms);
+  closeAfterResponses(active);
+  const isListening = server.listening;
+  const closed = isListening ? once(server, "close") : Promise.resolve();
+  // Not by its own `close`, which closes idle connections at once, and loses the requests that are on their way over them.
+  if (isListening) NetServer.prototype.close.call(server);
+  for (const session of connections.sessions) session.close();
+
+  // Connections that another server hands over are not among those that `closed` waits for; their active requests are.
+  const idle = active.untilIdle();
+  const done = Promise.all([idle, isListening ? Promise.race([closed, delay(IDLE_GRACE)]) : delay(IDLE_GRACE)]);
+  await waitAndCancel(() => [...active], ms, done);
+  await closeAll(server, connections, closed);
+}
+
+/** Of several pipelined responses on one connection, the newest closes it. */
+function closeAfterResponses(active: ActiveRequests): void {
   const closing = new Set<object>();
   for (const serverRequest of active) {
-    serverRequest.downstreamDeadline = Math.min(serverRequest.downstreamDeadline, until);
-    // Of several responses that one connection waits for, the last closes it, which is listed first.
     const { connection = serverRequest } = serverRequest;
     if (!closing.has(connection)) serverRequest.response?.closeConnection?.();
     closing.add(connection);
   }
-  const isListening = server.listening;
-  const closed = isListening ? once(server, "close") : Promise.resolve();
-  // Not by its own `close`, which has idle connections closed at once, and with them the requests that are on their way.
-  if (isListening) NetServer.prototype.close.call(server);
-  for (const session of active.sessions) session.close();
-
-  const idle = active.untilIdle();
-  const abort = new AbortController();
-  const late = delay(ms, "late", { signal: abort.signal }).catch(() => undefined);
-  // Connections that another server hands over are not among those that are closed: they show by what runs.
-  const done = Promise.all([idle, isListening ? Promise.race([closed, delay(IDLE_GRACE)]) : delay(IDLE_GRACE)]);
-  if ((await Promise.race([done, late])) === "late") await cancelAndAnswer(() => [...active], done);
-  abort.abort();
-  await closeAll(server, active, closed);
 }
 
-/** Cancels what still runs, which has a moment to answer that, and answers for what does not. */
-export async function cancelAndAnswer(running: () => readonly ServerRequest[], done: Promise<unknown>): Promise<void> {
-  const draining = new ServerDraining();
-  for (const serverRequest of running()) serverRequest.cancel(draining);
-  await Promise.race([done, delay(GRACE_MS)]);
-  for (const serverRequest of running()) serverRequest.forceAnswer(draining);
-}
-
-/** Closes what connections there are, once what was answered on them has had a moment to be sent. */
-async function closeAll(server: DrainableServer, active: ActiveRequests, closed: Promise<unknown>): Promise<void> {
+/** Closes all connections, after the time that the last responses need to be sent. */
+async function closeAll(server: DrainableServer, connections: Connections, closed: Promise<unknown>): Promise<void> {
   server.close();
-  for (const socket of active.upgraded) socket.end();
-  await Promise.race([Promise.all([closed, active.untilClosed()]), delay(GRACE_MS)]);
+  for (const socket of connections.upgraded) socket.end();
+  await Promise.race([Promise.all([closed, connections.untilClosed()]), delay(GRACE_MS)]);
   if ("closeAllConnections" in server) server.closeAllConnections();
-  for (const session of active.sessions) session.destroy();
-  for (const socket of active.upgraded) socket.destroy();
-  // One that was upgraded where we did not see it must not keep this from ending.
+  for (const session of connections.sessions) session.destroy();
+  for (const socket of connections.upgraded) socket.destroy();
+  // An upgraded connection that we never saw must not keep this from resolving.
   await Promise.race([closed, delay(GRACE_MS)]);
 }
 

@@ -2,35 +2,11 @@ import type { IncomingMessage } from "node:http";
 import type { Http2ServerRequest, IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { TLSSocket } from "node:tls";
 
-import type { Rpc } from "../telemetry/rpc.ts";
-import { NodeHeaders, removePairs, type RequestHeaders } from "../wire/headers.ts";
+import type { IncomingRequest, Peer } from "../observe/server-request.ts";
+import { NodeHeaders, removePairs } from "../wire/headers.ts";
 import { removeHeader, removeStreamTrailers, removeTrailers, replaceHeader } from "./edit-headers.ts";
 import type { NodeRequest } from "./node-types.ts";
-import { type Peer, peerOf } from "./peer.ts";
-
-/** A request as it reached a server, whatever the host. */
-export interface IncomingRequest {
-  readonly method: string;
-  /** Path and query, as sent. */
-  readonly target: string;
-  readonly scheme: string;
-  /** Host and port that the client asked for. */
-  readonly authority: string | undefined;
-  readonly protocolVersion?: string | undefined;
-  readonly clientAddress?: string | undefined;
-  readonly headers: RequestHeaders;
-  /** Who sent it, where the host has a connection to tell by. */
-  readonly peer?: Peer | undefined;
-  /** What responses wait on, one for the other: a connection of HTTP/1. */
-  readonly connection?: object | undefined;
-  /** The procedure that it calls, where it does. */
-  readonly rpc?: Rpc | undefined;
-  /** Takes a header away, for whoever reads the request after us too. */
-  remove(name: string): void;
-  replace(name: string, value: string): void;
-  /** Removes trailers that are still to come, by their names. Absent where a host has none. */
-  removeTrailers?(isUnwanted: (name: string) => boolean): void;
-}
+import { peerOf } from "./peer.ts";
 
 /** A request of `node:http`, or of the compatibility API of `node:http2`. Most of it is read only where somebody traces. */
 export class NodeIncoming implements IncomingRequest {

@@ -3,11 +3,11 @@ import { constants, type Http2ServerRequest, type Http2ServerResponse } from "no
 import type { Socket } from "node:net";
 
 import { isLostConnection } from "../server/error-disposition.ts";
-import { onceOut, HostResponse } from "../server/host-response.ts";
+import { HostResponse } from "../server/host-response.ts";
 import { type ProblemResponse, isRepresentationHeader } from "../server/problem-response.ts";
 import { callBack, silenced } from "./detach-response.ts";
 import type { NodeRequest, NodeResponse } from "./node-types.ts";
-import { hasConnection, onceClosed } from "./once-closed.ts";
+import { hasConnection, onceClosed, onceFinished } from "./once-closed.ts";
 import { isStreamAborted, streamProgress } from "./stream-state.ts";
 import { closeUnread, resetUnread } from "./unread-body.ts";
 
@@ -229,7 +229,7 @@ class Http2HostResponse extends NodeHostResponse<Http2ServerRequest, Http2Server
   onceClosed(callback: () => void): void {
     if (this.isClosed) return callback();
     this.res.prependListener("close", callback);
-    onceOut(this, this.res.stream, callback);
+    onceFinished(this, this.res.stream, callback);
   }
 
   /** `CANCEL` passes for a good end with some clients. */

@@ -1,5 +1,8 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { Socket } from "node:net";
+import type { Writable } from "node:stream";
+
+import type { HostResponse } from "../server/host-response.ts";
 
 /** Node 22 never closes the response to a second request in a pipeline whose connection is lost: only the socket tells. */
 const NEEDS_SOCKET = Number.parseInt(process.versions.node, 10) < 24;
@@ -50,4 +53,11 @@ function openOn(socket: Socket): Set<() => void> {
     });
   });
   return open;
+}
+
+/** Over HTTP/2 a response that is out does not close its stream while the request still comes: its end is told by `finish`, which also an abort brings. */
+export function onceFinished(hostResponse: HostResponse, writable: Writable, callback: () => void): void {
+  writable.once("finish", () => {
+    if (!hostResponse.isClosed) callback();
+  });
 }

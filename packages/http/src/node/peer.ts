@@ -1,18 +1,7 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 
-/** Who is at the other end of the connection itself, be it a proxy. */
-export interface Peer {
-  /** Its address; `undefined` on a unix socket. */
-  readonly address: string | undefined;
-  /** Whether it came over a unix socket, which the file system guards. */
-  readonly isUnixSocket: boolean;
-  /**
-   * The subjects of its verified certificate, as Node writes them: `"CN=gateway"`, `"DNS:gateway.internal"`, `"URI:spiffe://shop/gateway"`. Without
-   * `CN=` if the certificate has several common names.
-   */
-  readonly subjects: readonly string[];
-}
+import type { Peer } from "../observe/server-request.ts";
 
 /** A connection's peer is the same for all its requests. */
 const peers = new WeakMap<object, Peer>();

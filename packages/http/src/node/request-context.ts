@@ -1,23 +1,17 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 
-import { callable, runRequest } from "@throughline/context";
+import { callable, runRequest } from "@throughline/context/internal";
 
 import { problemResponse } from "../server/problem-response.ts";
 import { problemOf } from "../server/problem.ts";
-import { createReceiver, serverRequestOf } from "../server/receive.ts";
+import { serverRequestOf } from "../server/receive.ts";
+import { classifyErrorOn, type HostHandler } from "../server/response-lifecycle.ts";
 import type { ServerOptions } from "../server/server-options.ts";
 import { InvalidHeader } from "../wire/errors.ts";
 import { NodeIncoming } from "./node-incoming.ts";
 import { hostResponseOf } from "./node-response.ts";
 import type { NodeRequest, NodeResponse } from "./node-types.ts";
-import {
-  type HostHandler,
-  classifyError,
-  classifyErrorOn,
-  receiveNode,
-  receiveStream,
-  sendProblem,
-} from "./receive-node.ts";
+import { classifyError, createNodeReceiver, receiveNode, receiveStream, sendProblem } from "./receive-node.ts";
 import { StreamHostResponse } from "./stream-response.ts";
 
 type Done = void | Promise<void>;
@@ -41,7 +35,7 @@ export function requestContext<Req extends NodeRequest, Res extends NodeResponse
     "make a request context",
     "call requestContext(listener, options); the middleware for Express is in @throughline/express, that for Koa in @throughline/koa",
   );
-  const accept = createReceiver(options);
+  const receive = createNodeReceiver(options);
   return function requestContext(req, res) {
     const fail = (error: unknown): void => {
       const disposition = classifyError(error, req, res);
@@ -54,10 +48,10 @@ export function requestContext<Req extends NodeRequest, Res extends NodeResponse
       // A response that has begun cannot say what was wrong: it is not left open.
       hostResponse.breakOff();
     };
-    return receiveNode<Done>(accept, req, res, {
-      ...leaving,
+    return receiveNode<Done>(receive, req, res, {
+      ...ignoring,
       run: (ctx) => attempt(() => runRequest(ctx, listener, req, res), fail),
-      refuse: (problem, started) => sendProblem(req, res, problem, started),
+      reject: (problem, started) => sendProblem(req, res, problem, started),
     });
   };
 }
@@ -72,7 +66,7 @@ export function streamContext(
   options?: ServerOptions,
 ): (stream: ServerHttp2Stream, headers: IncomingHttpHeaders, ...rest: [flags: number, rawHeaders: string[]]) => Done {
   callable("listener", listener, "make a stream context", "call streamContext(listener, options)");
-  const accept = createReceiver(options);
+  const receive = createNodeReceiver(options);
   return function streamContext(stream, headers, ...rest) {
     const hostResponse = new StreamHostResponse(stream, headers);
     const fail = (error: unknown): void => {
@@ -84,17 +78,17 @@ export function streamContext(
       // It may have been answered for the listener already.
       if (!stream.writableEnded) hostResponse.breakOff();
     };
-    return receiveStream<Done>(accept, stream, headers, rest[1], {
-      ...leaving,
+    return receiveStream<Done>(receive, stream, headers, rest[1], {
+      ...ignoring,
       run: (ctx) => attempt(() => runRequest(ctx, listener, stream, headers, ...rest), fail),
-      refuse: (problem, started) => hostResponse.send(problemResponse(problem, started, hostResponse.accept)),
+      reject: (problem, started) => hostResponse.send(problemResponse(problem, started, hostResponse.accept)),
     });
   };
 }
 
 const WITHOUT_HOST = problemOf(new InvalidHeader("host", "sent"))!;
 
-const leaving: Pick<HostHandler<Done>, "leave"> = { leave: () => {} };
+const ignoring: Pick<HostHandler<Done>, "ignore"> = { ignore: () => {} };
 
 /** Calls a function that may throw, or return a promise that rejects. */
 function attempt(call: () => Done, fail: (error: unknown) => void): Done {

@@ -1,8 +1,9 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 
-import { onceOut, HostResponse } from "../server/host-response.ts";
+import { HostResponse } from "../server/host-response.ts";
 import type { ProblemResponse } from "../server/problem-response.ts";
 import { callBack, silenced } from "./detach-response.ts";
+import { onceFinished } from "./once-closed.ts";
 import { isStreamAborted, streamProgress } from "./stream-state.ts";
 import { resetUnread } from "./unread-body.ts";
 
@@ -53,7 +54,7 @@ export class StreamHostResponse extends HostResponse {
   onceClosed(callback: () => void): void {
     if (this.isClosed) return callback();
     this.#stream.prependOnceListener("close", callback);
-    onceOut(this, this.#stream, callback);
+    onceFinished(this, this.#stream, callback);
   }
 
   get progress(): number {

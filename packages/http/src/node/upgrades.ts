@@ -3,8 +3,9 @@ import { type IncomingMessage, Server } from "node:http";
 import { Server as SecureServer } from "node:https";
 import type { Duplex } from "node:stream";
 
-import { activeRequestsOf } from "./connections.ts";
-import { type IncomingRequest, NodeIncoming } from "./node-incoming.ts";
+import type { IncomingRequest } from "../observe/server-request.ts";
+import { connectionsOf } from "./connections.ts";
+import { NodeIncoming } from "./node-incoming.ts";
 
 /** Removes from a request what its peer may not say; `mayTrust` is false where no peer is to be trusted. */
 export type Strip = (request: IncomingRequest, mayTrust: boolean) => void;
@@ -40,8 +41,7 @@ function watch(server: Server | SecureServer): void {
       // The application's own listener is gone: Node would not have called anybody.
       if (server.listenerCount(event) === 1) return void socket.destroy();
       strip!(new NodeIncoming(req), trusting === 1);
-      const active = activeRequestsOf(server);
-      active.keep(active.upgraded, socket);
+      connectionsOf(server).addUpgraded(socket);
     };
     // A listener makes a difference: only where there is one of the application's.
     const added = (name: string | symbol): void => {

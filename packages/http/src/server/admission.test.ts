@@ -1,7 +1,7 @@
 import { background, type Context, withCancel, withTimeout } from "@throughline/context";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import type { IncomingRequest } from "../node/node-incoming.ts";
+import type { IncomingRequest } from "../observe/server-request.ts";
 import { Admission, type AdmissionDecision } from "./admission.ts";
 import { ServerRequest } from "./server-request.ts";
 

@@ -1,15 +1,61 @@
 import { afterFunc, type Context } from "@throughline/context";
-import { LruMap } from "@throughline/resilience";
+import { describe, refuseUnknown, wholeNumber } from "@throughline/context/internal";
+import { LruMap } from "@throughline/resilience/internal";
 
-import type { IncomingRequest } from "../node/node-incoming.ts";
+import type { IncomingRequest, Outcome } from "../observe/server-request.ts";
 import { knownMethod } from "../telemetry/attributes.ts";
 import { type Criticality, rank } from "../wire/criticality.ts";
 import { ServerOverloaded } from "../wire/errors.ts";
-import { type AdmissionOptions, type AdmissionSettings, admissionSettings } from "./admission-options.ts";
 import { type Problem, problemOf } from "./problem.ts";
 import { RatioLimiter } from "./ratio-limiter.ts";
 import { RouteTimes } from "./route-times.ts";
-import type { ServerRequest, Outcome } from "./server-request.ts";
+import type { ServerRequest } from "./server-request.ts";
+
+/** How many requests a server takes on at a time, and what it refuses. */
+export interface AdmissionOptions {
+  /**
+   * How many requests run at a time; others wait for their turn. A request runs until its response is over and its handler is done: its promise
+   * has settled. (Of an Express handler that returns none, only the response tells.) @default no limit
+   */
+  concurrency?: number;
+  /**
+   * How many requests wait at most. One more is refused (503), or takes the place of one that is less critical. @default as many as
+   * may run
+   */
+  queue?: number;
+  /**
+   * Refuses what cannot finish: requests with less time left than the handlers of half of all requests to their route take. At most a fifth of
+   * the requests of one client address over ten seconds are. Routes are what routers report, or `setRoute`. @default false
+   */
+  deadlineAware?: boolean;
+}
+
+export interface AdmissionSettings {
+  readonly concurrency: number;
+  readonly queue: number;
+  readonly deadlineAware: boolean;
+}
+
+const ACTION = "make a request context";
+
+/** @throws TypeError, RangeError if an option is wrong */
+export function admissionSettings(options: AdmissionOptions): AdmissionSettings {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(
+      `Cannot ${ACTION}: 'admission' must be an object, such as { concurrency: 100 }: current value is ${describe(options)}`,
+    );
+  }
+  const { concurrency = Infinity, queue = concurrency, deadlineAware = false, ...others } = options;
+  refuseUnknown(others, ACTION);
+  wholeNumber("concurrency", concurrency, 1, ACTION);
+  wholeNumber("queue", queue, 0, ACTION);
+  if (typeof deadlineAware !== "boolean") {
+    throw new TypeError(
+      `Cannot ${ACTION}: 'deadlineAware' must be true or false: current value is ${describe(deadlineAware)}`,
+    );
+  }
+  return { concurrency, queue, deadlineAware };
+}
 
 /** What a request is let do: run, or be answered with a problem, or nothing, as there is nobody to answer. */
 export type AdmissionDecision = "run" | "gone" | Problem;

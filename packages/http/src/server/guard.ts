@@ -1,4 +1,5 @@
-import { type Context, describe, isContext } from "@throughline/context";
+import { type Context, isContext } from "@throughline/context";
+import { describe } from "@throughline/context/internal";
 
 import { NodeHeaders, type RequestHeaders } from "../wire/headers.ts";
 import { serverRequestIn } from "./server-request.ts";

@@ -1,5 +1,3 @@
-import type { Writable } from "node:stream";
-
 import { type ProblemResponse, problemResponse } from "./problem-response.ts";
 import { problemOf } from "./problem.ts";
 import type { ServerRequest, ActiveResponse } from "./server-request.ts";
@@ -56,11 +54,4 @@ export abstract class HostResponse implements ActiveResponse {
     this.send(problemResponse(problem, true, this.accept));
     this.silence();
   }
-}
-
-/** Over HTTP/2 a response that is out does not close its stream while the request still comes: its end is told by `finish`, which also an abort brings. */
-export function onceOut(hostResponse: HostResponse, writable: Writable, callback: () => void): void {
-  writable.once("finish", () => {
-    if (!hostResponse.isClosed) callback();
-  });
 }

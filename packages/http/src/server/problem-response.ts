@@ -1,9 +1,7 @@
 import Negotiator from "negotiator";
 
+import { OUTCOME_HEADER } from "../wire/outcome-header.ts";
 import type { Problem } from "./problem.ts";
-
-/** What an answer of ours says about itself, so that a caller can tell our expiry from that of a proxy (a structured field, RFC 9651). */
-export const OUTCOME_HEADER = "throughline-outcome";
 
 /** A response of ours, for whatever host. */
 export interface ProblemResponse {

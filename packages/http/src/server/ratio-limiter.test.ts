@@ -1,4 +1,4 @@
-import { LruMap } from "@throughline/resilience";
+import { LruMap } from "@throughline/resilience/internal";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 
 import { RatioLimiter } from "./ratio-limiter.ts";

@@ -1,4 +1,4 @@
-import { SlidingCount } from "@throughline/resilience";
+import { SlidingCount } from "@throughline/resilience/internal";
 
 /** Milliseconds over which it is counted. */
 const WINDOW = 10_000;

@@ -1,7 +1,7 @@
 import { propagation } from "@opentelemetry/api";
 import type { Context } from "@throughline/context";
 
-import type { IncomingRequest } from "../node/node-incoming.ts";
+import type { IncomingRequest } from "../observe/server-request.ts";
 import { countRefusedValue } from "../telemetry/server-metrics.ts";
 import { folded, foldedName, onlyEntries, parseBaggage, withoutEntries } from "../wire/baggage.ts";
 import { InvalidHeader } from "../wire/errors.ts";

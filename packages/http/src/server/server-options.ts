@@ -1,10 +1,10 @@
-import { describe, type Duration, milliseconds, oneOf, refuseUnknown } from "@throughline/context";
+import { type Duration } from "@throughline/context";
+import { describe, milliseconds, oneOf, refuseUnknown } from "@throughline/context/internal";
 
 import type { Budget } from "../wire/caller-budget.ts";
 import type { AcceptCriticality } from "../wire/criticality.ts";
 import { type DeadlineDialect, defaultDialects, isDialect } from "../wire/dialects.ts";
-import type { AdmissionOptions } from "./admission-options.ts";
-import { Admission } from "./admission.ts";
+import { Admission, type AdmissionOptions } from "./admission.ts";
 import type { AcceptBaggage } from "./receive-values.ts";
 import type { StreamLimits } from "./stream-limits.ts";
 import { type Trust, trustOf, type TrustOptions } from "./trust.ts";

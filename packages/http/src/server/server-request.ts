@@ -1,23 +1,17 @@
 import { inspect } from "node:util";
 
+import { type CancelFunc, type Context, current, DeadlineExceeded, type Key, withValue } from "@throughline/context";
 import {
-  type CancelFunc,
-  type Context,
-  current,
-  DeadlineExceeded,
   type EndObserver,
   isAttached,
   newTraceId,
-  type Key,
   type Stoppable,
   type TraceOwner,
   traceOwnerKey,
   withoutStack,
-  withValue,
-} from "@throughline/context";
+} from "@throughline/context/internal";
 
-import type { ActiveRequests } from "../node/connections.ts";
-import type { EndedBy } from "../telemetry/attributes.ts";
+import type { EndedBy, Outcome, ResponseEnd, ServerObserver } from "../observe/server-request.ts";
 import { causes } from "../wire/causes.ts";
 import { ClientDisconnected, ResponseSent } from "../wire/errors.ts";
 import { isCancellation, isDisconnect } from "./error-disposition.ts";
@@ -35,24 +29,6 @@ export interface Router {
   route?(): string | undefined;
 }
 
-/** How a response ended, as the host saw it. */
-export interface ResponseEnd {
-  /** Whether it went out in full. */
-  readonly isDelivered: boolean;
-  /** Absent where no head went out: none is made up. */
-  readonly status?: number | undefined;
-}
-
-/** How a request went. */
-export interface Outcome extends ResponseEnd {
-  readonly endedBy: EndedBy;
-  /** The first error that a handler failed with. */
-  readonly error: unknown;
-  /** The route that matched, if any has. */
-  readonly route: string | undefined;
-}
-
-/** The response of an request, whatever the host. */
 export interface ActiveResponse {
   /** Whether bytes of it have left the process, so that nothing else can be answered. */
   readonly isBegun: boolean;
@@ -68,9 +44,9 @@ export interface ActiveResponse {
   forceAnswer(error: unknown, serverRequest: ServerRequest): void;
 }
 
-/** One that is told how a request went. */
-export interface Observer {
-  end(outcome: Outcome, serverRequest: ServerRequest): void;
+/** The list of active requests of the server. */
+interface ActiveList {
+  remove(serverRequest: ServerRequest): void;
 }
 
 /** One request being served, from its arrival to the end of its response. */
@@ -94,12 +70,12 @@ export class ServerRequest implements EndObserver, TraceOwner {
   /** What its response waits on, with those of other requests, in the order in which they came: a connection of HTTP/1. */
   connection: object | undefined = undefined;
   /** What it is counted among, and those before and after it there. */
-  active: ActiveRequests | undefined = undefined;
+  active: ActiveList | undefined = undefined;
   next: ServerRequest | undefined = undefined;
   previous: ServerRequest | undefined = undefined;
   readonly #cancel: CancelFunc | undefined;
   #endings: Stoppable[] | undefined;
-  #observers: Observer[] | undefined;
+  #observers: ServerObserver[] | undefined;
   #settlements: Stoppable[] | undefined;
   /** How many tracked promises of handlers have not settled. */
   #unsettled = 0;
@@ -164,7 +140,7 @@ export class ServerRequest implements EndObserver, TraceOwner {
   }
 
   /** Has one told how the request went. One that comes when it is over is told nothing. */
-  observe(observer: Observer | undefined): void {
+  observe(observer: ServerObserver | undefined): void {
     if (observer === undefined || this.#isOver) return;
     if (this.#observers === undefined) this.#observers = [observer];
     else this.#observers.push(observer);
@@ -245,7 +221,7 @@ Object.defineProperty(ServerRequest.prototype, inspect.custom, {
 });
 
 /** One that throws keeps none of the others from being told. */
-function tellAll(observers: readonly Observer[], outcome: Outcome, serverRequest: ServerRequest): void {
+function tellAll(observers: readonly ServerObserver[], outcome: Outcome, serverRequest: ServerRequest): void {
   for (const observer of observers) {
     try {
       observer.end(outcome, serverRequest);
@@ -277,12 +253,6 @@ export function isDeadline(error: unknown): boolean {
 export function serverRequestIn(ctx: Context): ServerRequest | undefined {
   const serverRequest = ctx.value(serverRequestKey);
   return serverRequest !== undefined && isAttached(ctx, serverRequest.ctx) ? serverRequest : undefined;
-}
-
-/** Milliseconds until the deadline that is only passed on to other services, which a mode or a drain sets; `Infinity` without one. */
-export function remainingDownstream(ctx: Context): number {
-  const downstreamDeadline = serverRequestIn(ctx)?.downstreamDeadline ?? Infinity;
-  return downstreamDeadline === Infinity ? Infinity : downstreamDeadline - performance.now();
 }
 
 /**

@@ -1,4 +1,5 @@
-import { callAfter, DeadlineExceeded } from "@throughline/context";
+import { DeadlineExceeded } from "@throughline/context";
+import { callAfter } from "@throughline/context/internal";
 
 import type { ServerRequest, ActiveResponse } from "./server-request.ts";
 

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 
-import type { Peer } from "../node/peer.ts";
+import type { Peer } from "../observe/server-request.ts";
 import { NodeHeaders } from "../wire/headers.ts";
 import { trustOf, type TrustOptions } from "./trust.ts";
 

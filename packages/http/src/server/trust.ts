@@ -1,8 +1,8 @@
 import { BlockList, isIP } from "node:net";
 
-import { describe, refuseUnknown } from "@throughline/context";
+import { describe, refuseUnknown } from "@throughline/context/internal";
 
-import type { Peer } from "../node/peer.ts";
+import type { Peer } from "../observe/server-request.ts";
 import type { RequestHeaders } from "../wire/headers.ts";
 
 /** Whose word on values is taken. A peer is trusted if one of these holds. */

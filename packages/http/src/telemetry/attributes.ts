@@ -10,9 +10,6 @@ export const ATTR = {
   PHASE: "throughline.call.phase",
 } as const;
 
-/** A response in full; a refusal before any handler ran; the deadline; the client that went away; another cancellation; an error. */
-export type EndedBy = "response" | "refusal" | "deadline" | "client" | "cancel" | "error";
-
 /** Value of `error.type` for a deadline that passed. */
 export const DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED";
 

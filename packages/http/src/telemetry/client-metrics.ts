@@ -7,10 +7,11 @@ import {
   METRIC_HTTP_CLIENT_REQUEST_DURATION,
 } from "@opentelemetry/semantic-conventions";
 
+import type { Rpc } from "../observe/rpc.ts";
 import { knownMethod, portOf } from "./attributes.ts";
 import { instruments, seconds } from "./meter.ts";
 import { METRIC_RPC_CLIENT_CALL_DURATION } from "./rpc-conventions.ts";
-import { type Rpc, rpcAttributes } from "./rpc.ts";
+import { rpcAttributes } from "./rpc.ts";
 
 const clientInstruments = instruments((meter) => ({
   duration: seconds(meter, METRIC_HTTP_CLIENT_REQUEST_DURATION, "Duration of HTTP client requests."),

@@ -10,12 +10,11 @@ import {
 } from "@opentelemetry/semantic-conventions";
 import type { Context } from "@throughline/context";
 
-import type { CallPhase } from "../client/call-details.ts";
-import type { CallEnding } from "../client/call-end.ts";
-import type { OutgoingRequest } from "../client/outbound-call.ts";
+import type { CallEnd, CallPhase, OutgoingRequest } from "../observe/client-call.ts";
+import type { Rpc } from "../observe/rpc.ts";
 import { ATTR, knownMethod, portOf, redactUrl } from "./attributes.ts";
 import { ATTR_RPC_STATUS_CODE } from "./rpc-conventions.ts";
-import { type Rpc, rpcAttributes } from "./rpc.ts";
+import { rpcAttributes } from "./rpc.ts";
 import { tracer } from "./tracer.ts";
 
 /** The CLIENT span of one attempt. It ends once: with the body, or with what kept it from arriving. */
@@ -58,7 +57,7 @@ export class ClientSpan {
   }
 
   /** @param phase how far it had come */
-  end({ endedBy, errorType }: CallEnding, phase: CallPhase): void {
+  end({ endedBy, errorType }: CallEnd, phase: CallPhase): void {
     const span = this.#span;
     if (!span.isRecording()) return;
     span.setAttribute(ATTR.ENDED_BY, endedBy);

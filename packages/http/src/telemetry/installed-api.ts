@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 
 import { context, trace } from "@opentelemetry/api";
-import { registered } from "@throughline/context";
+import { registered } from "@throughline/context/internal";
 
 import { StorageContextManager } from "./context-manager.ts";
 

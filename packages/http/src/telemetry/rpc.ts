@@ -1,15 +1,5 @@
+import type { Rpc } from "../observe/rpc.ts";
 import { ATTR_RPC_METHOD, ATTR_RPC_STATUS_CODE, ATTR_RPC_SYSTEM_NAME } from "./rpc-conventions.ts";
-
-/** A call of a procedure, which goes over HTTP: it is told of by its procedure, not by the HTTP below. */
-export interface Rpc {
-  readonly system: "grpc" | "connectrpc";
-  /** With its service: `shop.Inventory/Stock`. */
-  readonly method: string;
-  /** Whether an instrumentation makes its span. */
-  readonly isTracedElsewhere: boolean;
-  /** How it ended, by the name of its code; set by whoever knows, before the call is over. */
-  code?: string | undefined;
-}
 
 /** What spans and metrics say of it, now or when it is over. */
 export function rpcAttributes({ system, method, code }: Rpc): Record<string, string> {

@@ -7,10 +7,10 @@ import {
   ATTR_URL_SCHEME,
   METRIC_HTTP_SERVER_REQUEST_DURATION,
 } from "@opentelemetry/semantic-conventions";
-import { deadlineDetails, type DeadlineDetails, DeadlineExceeded } from "@throughline/context";
+import { type Context, type DeadlineDetails, DeadlineExceeded } from "@throughline/context";
+import { deadlineDetails } from "@throughline/context/internal";
 
-import type { IncomingRequest } from "../node/node-incoming.ts";
-import type { ServerRequest, Observer, Outcome } from "../server/server-request.ts";
+import type { IncomingRequest, Outcome, ServerObserver } from "../observe/server-request.ts";
 import type { Budget } from "../wire/caller-budget.ts";
 import { causes } from "../wire/causes.ts";
 import { ATTR, DEADLINE_EXCEEDED, knownMethod } from "./attributes.ts";
@@ -53,7 +53,7 @@ export function countRefusedValue(name: string, reason: "untrusted" | "invalid")
 }
 
 /** What is measured of one request. */
-export class ServerMeasurement implements Observer {
+export class ServerMeasurement implements ServerObserver {
   readonly #instruments: Instruments;
   readonly #request: IncomingRequest;
   readonly #isMeasuredElsewhere: boolean;
@@ -82,7 +82,7 @@ export class ServerMeasurement implements Observer {
     return new ServerMeasurement(known, request, isMeasuredElsewhere);
   }
 
-  end(outcome: Outcome, { ctx }: ServerRequest): void {
+  end(outcome: Outcome, { ctx }: { readonly ctx: Context }): void {
     const { endedBy } = outcome;
     const deadline = endedBy === "deadline" ? (detailsIn(outcome.error) ?? deadlineDetails(ctx)) : undefined;
     const source = deadline?.source === undefined ? undefined : { [ATTR.SOURCE]: deadline.source };

@@ -23,17 +23,17 @@ import {
 } from "@opentelemetry/semantic-conventions";
 import type { Context } from "@throughline/context";
 
-import type { IncomingRequest } from "../node/node-incoming.ts";
-import type { Observer, Outcome } from "../server/server-request.ts";
+import type { Rpc } from "../observe/rpc.ts";
+import type { EndedBy, IncomingRequest, Outcome, ServerObserver } from "../observe/server-request.ts";
 import { splitAuthority } from "../wire/authority.ts";
 import { folded } from "../wire/baggage.ts";
 import type { Budget } from "../wire/caller-budget.ts";
 import { single } from "../wire/headers.ts";
 import { propagatedValues } from "../wire/propagated-values.ts";
-import { ATTR, DEADLINE_EXCEEDED, type EndedBy, knownMethod, redactQuery } from "./attributes.ts";
+import { ATTR, DEADLINE_EXCEEDED, knownMethod, redactQuery } from "./attributes.ts";
 import { type HttpMetadata, httpMetadata, setHttpMetadata } from "./http-metadata.ts";
 import { ATTR_RPC_STATUS_CODE } from "./rpc-conventions.ts";
-import { type Rpc, rpcAttributes, serverFault } from "./rpc.ts";
+import { rpcAttributes, serverFault } from "./rpc.ts";
 import { SCOPE, tracer } from "./tracer.ts";
 
 /** That of a span of ours: one that is found where a request arrives is another request's, of a server that is called from inside it. */
@@ -48,7 +48,7 @@ class OwnMetadata implements HttpMetadata {
 }
 
 /** The SERVER span of a request: ours, or one that an instrumentation has made, which we only add to. There are never two. */
-export class ServerSpan implements Observer {
+export class ServerSpan implements ServerObserver {
   readonly ctx: Context;
   readonly #span: Span;
   readonly #ours: boolean;

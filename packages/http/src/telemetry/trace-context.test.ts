@@ -1,6 +1,7 @@
 import { propagation } from "@opentelemetry/api";
 import { CompositePropagator, W3CTraceContextPropagator } from "@opentelemetry/core";
-import { background, traceId, traceOwnerKey, withValue } from "@throughline/context";
+import { background, traceId, withValue } from "@throughline/context";
+import { traceOwnerKey } from "@throughline/context/internal";
 import { afterEach, describe, expect, it } from "vitest";
 
 import { webHeaders } from "../wire/headers.ts";

@@ -1,5 +1,5 @@
 import { type Context as OtelContext, propagation, type TextMapGetter, type TextMapSetter } from "@opentelemetry/api";
-import { readTrace, traceHeaders, withOwnSpan, withTrace } from "@throughline/context";
+import { readTrace, traceHeaders, withOwnSpan, withTrace } from "@throughline/context/internal";
 
 import type { RequestHeaders } from "../wire/headers.ts";
 

@@ -1,4 +1,4 @@
-import { withoutSpace } from "@throughline/context";
+import { withoutSpace } from "@throughline/context/internal";
 
 /** The most that baggage may be (W3C Baggage, 3.3.2; the same as OpenTelemetry's). */
 const MOST_BYTES = 8192;

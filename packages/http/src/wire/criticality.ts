@@ -1,4 +1,5 @@
-import { type Context, createKey, current, describe, withValue } from "@throughline/context";
+import { type Context, createKey, current, withValue } from "@throughline/context";
+import { describe } from "@throughline/context/internal";
 
 import { type RequestHeaders, single } from "./headers.ts";
 

@@ -1,4 +1,4 @@
-import { brand, CLIENT_CLOSED_REQUEST, STATUS } from "@throughline/context";
+import { brand, CLIENT_CLOSED_REQUEST, STATUS } from "@throughline/context/internal";
 
 /**
  * An error of a request, with what frameworks that know http-errors (Express, Koa, Fastify, Nest, h3) read from it: the status to answer

@@ -1,4 +1,5 @@
-import { callable, checkValues, describe, type Key, oneOf, refuseUnknown, wholeNumber } from "@throughline/context";
+import { type Key } from "@throughline/context";
+import { callable, checkValues, describe, oneOf, refuseUnknown, wholeNumber } from "@throughline/context/internal";
 
 import { folded } from "./baggage.ts";
 import type { Codec } from "./codec.ts";

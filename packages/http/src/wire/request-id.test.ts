@@ -1,4 +1,5 @@
-import { background, traceOwnerKey, withValue } from "@throughline/context";
+import { background, withValue } from "@throughline/context";
+import { traceOwnerKey } from "@throughline/context/internal";
 import { expect, it } from "vitest";
 
 import { NodeHeaders } from "./headers.ts";

@@ -1,0 +1,47 @@
+import { setTimeout as delay } from "node:timers/promises";
+
+import type { Duration } from "@throughline/context";
+
+import { ServerDraining } from "../wire/errors.ts";
+import type { ServerRequest } from "./server-request.ts";
+
+export interface DrainOptions {
+  /** How long active requests may go on. Those that are left then are canceled, get a moment to answer, and are cut off. */
+  shutdownTimeout: Duration;
+}
+
+/** How long a canceled request may take to answer, in milliseconds. */
+export const GRACE_MS = 500;
+
+/**
+ * Waits for active requests during a shutdown. After `ms` it cancels those that are left, waits for their answers, and answers in place of handlers that
+ * did not.
+ *
+ * @param done resolves when nothing is left to wait for
+ * @returns whether it had to cancel any
+ */
+export async function waitAndCancel(
+  running: () => readonly ServerRequest[],
+  ms: number,
+  done: Promise<unknown>,
+): Promise<boolean> {
+  const abort = new AbortController();
+  const late = delay(ms, "late", { signal: abort.signal }).catch(() => undefined);
+  const isLate = (await Promise.race([done, late])) === "late";
+  if (isLate) await cancelAndAnswer(running, done);
+  abort.abort();
+  return isLate;
+}
+
+async function cancelAndAnswer(running: () => readonly ServerRequest[], done: Promise<unknown>): Promise<void> {
+  const draining = new ServerDraining();
+  for (const serverRequest of running()) serverRequest.cancel(draining);
+  await Promise.race([done, delay(GRACE_MS)]);
+  for (const serverRequest of running()) serverRequest.forceAnswer(draining);
+}
+
+/** Limits the time that active requests pass on to the services which they call. */
+export function limitDownstream(requests: Iterable<ServerRequest>, ms: number): void {
+  const until = performance.now() + ms;
+  for (const each of requests) each.downstreamDeadline = Math.min(each.downstreamDeadline, until);
+}
