@@ -33,7 +33,7 @@ describe("middleware where it does not belong is answered with what would be rig
     [
       "node:http's function",
       onHttp.requestContext,
-      /'listener' must be a function: .*for Express is in @throughline\/express/,
+      /'listener' must be a function; .*for Express is in @throughline\/express/,
     ],
     [
       "the fetch handlers' function",
@@ -89,24 +89,24 @@ describe("middleware where it does not belong is answered with what would be rig
   });
 });
 
-const CONTEXT = /it needs a Context as its first argument, such as current\(\) or background: current value is /;
+const CONTEXT = /it needs a Context as its first argument, such as current\(\) or background; received /;
 
 describe("a call without its first argument fails with a TypeError that says which", () => {
   it.each<[string, () => unknown, RegExp]>([
     [
       "http's requestContext({})",
       () => loose(onHttp.requestContext)({}),
-      /'listener' must be a function: current value is an object.*; call requestContext\(listener, options\)/,
+      /'listener' must be a function; received an object.*; call requestContext\(listener, options\)/,
     ],
     [
       "fetch's requestContext({})",
       () => loose(onFetch.requestContext)({}),
-      /'handler' must be a function: current value is an object.*; call requestContext\(handler, options\)/,
+      /'handler' must be a function; received an object.*; call requestContext\(handler, options\)/,
     ],
     [
       "streamContext({})",
       () => loose(onHttp.streamContext)({}),
-      /'listener' must be a function: current value is an object.*; call streamContext\(listener, options\)/,
+      /'listener' must be a function; received an object.*; call streamContext\(listener, options\)/,
     ],
     ['sleep("5s")', () => loose(sleep)("5s"), new RegExp(`Cannot sleep: ${CONTEXT.source}string "5s"`)],
     ["retry(fn)", () => loose(retry)(() => {}), new RegExp(`Cannot retry: ${CONTEXT.source}function`)],

@@ -5,11 +5,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import { queryObjects } from "node:v8";
 
 import { Context } from "@throughline/context";
+import { armedDeadlines } from "@throughline/context/internal";
 import { type DrainableServer } from "@throughline/http";
 import { activeRequestsOf, ServerRequest } from "@throughline/http/adapter";
 
 import { Scope } from "../../packages/context/dist/scope.js";
-import { armedDeadlines } from "../../packages/context/dist/timers.js";
 import { connectionsOf as connectionsToDrain } from "../../packages/http/dist/node/connections.js";
 
 /** What a server holds when there is nothing to do. */

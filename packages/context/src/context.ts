@@ -2,11 +2,11 @@ import type { Context as OtelContext } from "@opentelemetry/api";
 
 import { brand, hasBrand } from "./brand.ts";
 import { now } from "./clock.ts";
+import { describeDerivation } from "./describe-derivation.ts";
 import type { ContextError } from "./errors.ts";
 import type { Key } from "./key.ts";
-import { lineage } from "./lineage.ts";
 import { ROOT, type Scope } from "./scope.ts";
-import { Base, find, gather } from "./values.ts";
+import { Base, find, gather } from "./value-list.ts";
 
 /** Two copies whose contexts have the same fields share them; the number changes when the fields do. */
 const CONTEXT = Symbol.for("@throughline/context/Context.1");
@@ -101,14 +101,14 @@ export class Context implements OtelContext {
 
   /** Milliseconds until the deadline, on the monotonic clock: never below 0, `Infinity` without a deadline. A cancelled context still tells. */
   remaining(): number {
-    const limit = this.scope.limit;
-    return limit === undefined ? Infinity : Math.max(0, limit.at - now());
+    const deadline = this.scope.deadline;
+    return deadline === undefined ? Infinity : Math.max(0, deadline.at - now());
   }
 
   /** When this context will end at the latest, on the wall clock: for people and logs. It is still told after the end. To measure, use `remaining()`. */
   get deadline(): Date | undefined {
-    const limit = this.scope.limit;
-    return limit === undefined ? undefined : new Date(limit.epoch);
+    const deadline = this.scope.deadline;
+    return deadline === undefined ? undefined : new Date(deadline.epoch);
   }
 
   /**
@@ -138,19 +138,19 @@ export class Context implements OtelContext {
 
   /** How this context came about: `background.withTimeout(2s).withValue(tenant: Tenant)`. Type names only, never what a value holds. */
   toString(): string {
-    return lineage(this);
+    return describeDerivation(this);
   }
 
   /** As `toString`: values do not get into a log that serialises what it is given. */
   toJSON(): string {
-    return lineage(this);
+    return describeDerivation(this);
   }
 }
 
 // Not in the class body: a declaration file could not name the symbol.
 Object.defineProperty(Context.prototype, Symbol.for("nodejs.util.inspect.custom"), {
   value(this: Context): string {
-    return `Context <${lineage(this)}>`;
+    return `Context <${describeDerivation(this)}>`;
   },
 });
 brand(Context, CONTEXT);

@@ -14,9 +14,9 @@ import {
 } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { suppressTracing } from "@opentelemetry/core";
+import { Rewriting } from "@throughline/test/support/rewriting-manager.ts";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { Rewriting } from "../../../test/support/rewriting-manager.ts";
 import { background, bind, type Context, createKey, current, run, withCancel, withValue } from "./index.ts";
 import { runRequest } from "./internal.ts";
 

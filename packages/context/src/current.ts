@@ -1,11 +1,18 @@
 import { context as otel, type Context as OtelContext, ROOT_CONTEXT, trace } from "@opentelemetry/api";
 
-import { isAttached } from "./attached.ts";
+import { adopt, parentOf } from "./adopt.ts";
+import { storage } from "./async-scope.ts";
 import { background, type Context, isContext } from "./context.ts";
-import { describe } from "./describe.ts";
-import { ours, parentOf } from "./parent.ts";
-import { storage, type Stored } from "./storage.ts";
-import { isSuppressed } from "./suppressed.ts";
+import { describeValue } from "./describe-value.ts";
+import { isAttached } from "./inspect.ts";
+import { isTracingSuppressed } from "./otel-api.ts";
+
+/** What our own storage holds: the current context; or, where a context manager carries that, the request's, for when the manager is given an older one. */
+type Stored = Context | { readonly request: Context };
+
+function stored(): Stored | undefined {
+  return storage.getStore() as Stored | undefined;
+}
 
 /**
  * The context of the request being served here, `background` outside of any. Never throws.
@@ -16,18 +23,18 @@ import { isSuppressed } from "./suppressed.ts";
 export function current(): Context {
   const active = otel.active();
   if (isContext(active)) return active;
-  const stored = storage.getStore();
-  if (active !== ROOT_CONTEXT) return restored(active, stored) ?? ours(active);
-  return isContext(stored) ? stored : background;
+  const own = stored();
+  if (active !== ROOT_CONTEXT) return restored(active, own) ?? adopt(active);
+  return isContext(own) ? own : background;
 }
 
 /**
  * The context of the request, where an instrumentation has put back what was active before it: it is the same trace, with whatever span is now
  * active.
  */
-function restored(active: OtelContext, stored: Stored | undefined): Context | undefined {
-  if (stored === undefined || isContext(stored) || isSuppressed(active)) return undefined;
-  const { request } = stored;
+function restored(active: OtelContext, own: Stored | undefined): Context | undefined {
+  if (own === undefined || isContext(own) || isTracingSuppressed(active)) return undefined;
+  const { request } = own;
   const span = trace.getSpan(active);
   const isSame = span !== undefined && span.spanContext().traceId === trace.getSpanContext(request)?.traceId;
   return isSame && request.err() === undefined ? (trace.setSpan(request, span) as Context) : undefined;
@@ -39,7 +46,7 @@ export function run<Args extends unknown[], R>(ctx: Context, fn: (...args: Args)
 export function run<Args extends unknown[], R>(ctx: Context, fn: (...args: Args) => R, ...args: Args): R {
   const context = isContext(ctx) ? ctx : parentOf(ctx, "run a function");
   if (typeof fn !== "function")
-    throw new TypeError(`Cannot run a function: it must be one: current value is ${describe(fn)}`);
+    throw new TypeError(`Cannot run a function: it must be one; received ${describeValue(fn)}`);
   return otel.with(context, enter<Args, R>, undefined, context, fn, args);
 }
 
@@ -48,8 +55,8 @@ function enter<Args extends unknown[], R>(ctx: Context, fn: (...args: Args) => R
   const active = otel.active();
   if (!isContext(active) || active.scope !== ctx.scope) return storage.run(ctx, fn, ...args);
   // What was detached from the request that is kept there must not be taken for a part of it.
-  const stored = storage.getStore();
-  const isApart = stored !== undefined && !isContext(stored) && !isAttached(ctx, stored.request);
+  const own = stored();
+  const isApart = own !== undefined && !isContext(own) && !isAttached(ctx, own.request);
   return isApart ? storage.run({ request: ctx }, fn, ...args) : fn(...args);
 }
 
@@ -81,7 +88,7 @@ export function bind<This, Args extends unknown[], R>(
 ): (this: This, ...args: Args) => R {
   const context = parentOf(ctx, "bind a function");
   if (typeof fn !== "function")
-    throw new TypeError(`Cannot bind a function: it must be one: current value is ${describe(fn)}`);
+    throw new TypeError(`Cannot bind a function: it must be one; received ${describeValue(fn)}`);
   return function bound(this: This, ...args: Args): R {
     return run(context, () => fn.apply(this, args));
   };

@@ -1,6 +1,6 @@
 import parse from "ms";
 
-import { describe } from "./describe.ts";
+import { describeValue } from "./describe-value.ts";
 
 /** A span of time: milliseconds as a number, or a number with its unit: `"250ms"`, `"2s"`, `"1m"`, `"1h"`, `"1d"`. */
 export type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
@@ -22,12 +22,12 @@ export function milliseconds(duration: Duration, action: string, name = "timeout
   if (typeof duration === "number") {
     if (duration >= 0 && duration <= LONGEST) return duration;
   } else if (typeof duration !== "string") {
-    throw new TypeError(`Cannot ${action}: ${wanted(name)}: current value is ${describe(duration)}`);
+    throw new TypeError(`Cannot ${action}: ${wanted(name)}; received ${describeValue(duration)}`);
   } else if (GRAMMAR.test(duration)) {
     const value = parse(duration as parse.StringValue) as number | undefined;
     if (value !== undefined && value >= 0 && value <= LONGEST) return value;
   }
-  throw new RangeError(`Cannot ${action}: ${wanted(name)}: current value is ${describe(duration)}`);
+  throw new RangeError(`Cannot ${action}: ${wanted(name)}; received ${describeValue(duration)}`);
 }
 
 /**

@@ -1,47 +1,101 @@
-import type { Ending } from "./ending.ts";
-import type { Scope } from "./scope.ts";
-import { type Member, release, unlist, type Watch } from "./watch.ts";
+import { now } from "./clock.ts";
+import type { Deadline } from "./deadline.ts";
+import { Canceled, type ContextError, DeadlineExceeded } from "./errors.ts";
 
-/**
- * Ends a scope and all that hangs on it, in two steps: first everything is marked, then it is told. Whoever is told
- * finds the whole subtree ended, and may do what it likes: cancel again, observe, throw.
- */
-export function endAll(scope: Scope, ending: Ending): void {
-  scope.ended = ending;
-  const top = scope.watch;
-  if (top === undefined) return;
-  const above = top.list;
-  unlist(top);
-  if (above !== undefined) release(above);
+/** Stands in for stack frames, which would only show a timer or the caller of `cancel`. */
+const NO_FRAMES = "\n    (ended by its context; callsOf(error) lists the calls that this cut short)";
 
-  const watches: Watch[] = [top];
-  const first: Member[] = [];
-  const callbacks: Member[] = [];
-  // Grows while it is walked. There is no recursion, so depth does not matter.
-  for (const watch of watches) {
-    mark(watch, watches, callbacks, first);
-  }
-  for (const member of first) member.notify();
-  for (const watch of watches) watch.notify();
-  for (const callback of callbacks) callback.notify();
+/** Adds a line to the stack of an error without frames: tools that print or group errors by their stack ignore one of a single line. */
+export function markStack<E extends Error>(error: E): E {
+  if (Object.isExtensible(error) && error.stack?.includes("\n") === false) error.stack += NO_FRAMES;
+  return error;
 }
 
-/** Marks what is listed with one scope, and leaves of that scope only its signal, which must stay the same object. */
-function mark(watch: Watch, watches: Watch[], callbacks: Member[], first: Member[]): void {
-  const scope = watch.scope;
-  scope.forget();
-  if (watch.controller === undefined) scope.watch = undefined;
-  let member = watch.first;
-  watch.first = undefined;
-  while (member !== undefined) {
-    const next: Member | undefined = member.next;
-    member.list = member.next = member.previous = undefined;
-    if (member.scope === undefined) {
-      (member.isFirst === true ? first : callbacks).push(member);
-    } else {
-      member.scope.ended = member.scope.expiredBefore(scope.ended!) ?? scope.ended;
-      watches.push(member as Watch);
-    }
-    member = next;
+/**
+ * When and why a subtree ended. All scopes that ended together share one End, and so one error object, which is created at the
+ * first call of `err()`.
+ */
+export class End {
+  /** On the monotonic clock; for a deadline the deadline itself, however late the timer was. */
+  readonly at: number;
+  readonly #cause: unknown;
+  /** The deadline that passed, and when that was noticed. */
+  readonly #deadline: Deadline | undefined;
+  readonly #noticed: number;
+  #error: ContextError | undefined;
+
+  private constructor(at: number, cause: unknown, deadline?: Deadline, noticed = at, error?: ContextError) {
+    this.at = at;
+    this.#cause = cause;
+    this.#deadline = deadline;
+    this.#noticed = noticed;
+    this.#error = error;
+  }
+
+  static canceled(cause: unknown, at: number): End {
+    return new End(at, cause);
+  }
+
+  /** The end that a context error already stands for: it goes on as the same object. */
+  static of(error: ContextError, at: number): End {
+    return new End(at, error.cause, undefined, at, error);
+  }
+
+  static expired(deadline: Deadline): End {
+    return new End(deadline.at, deadline.cause, deadline, now());
+  }
+
+  get error(): ContextError {
+    return (this.#error ??= this.#made());
+  }
+
+  #made(): ContextError {
+    return markStack(withoutStack(() => (this.#deadline ? this.#deadlineExceeded(this.#deadline) : this.#canceled())));
+  }
+
+  /** What the canceller gave, else the error itself (Go: `context.Cause`). */
+  get cause(): unknown {
+    return this.#cause === undefined ? this.error : this.#cause;
+  }
+
+  #canceled(): Canceled {
+    const cause = this.#cause;
+    if (cause === undefined) return new Canceled();
+    const reason = reasonOf(cause);
+    return new Canceled(reason === "" ? undefined : `context canceled: ${reason}`, { cause });
+  }
+
+  #deadlineExceeded(deadline: Deadline): DeadlineExceeded {
+    const { budget, source } = deadline;
+    const elapsed = Math.max(budget, this.#noticed - (deadline.at - budget));
+    const by = source === undefined ? "" : ` set by ${source}`;
+    const message = `context deadline exceeded: budget ${round(budget)} ms${by}, elapsed ${round(elapsed)} ms`;
+    const cause = this.#cause === undefined ? undefined : { cause: this.#cause };
+    return new DeadlineExceeded(message, { ...cause, budget, elapsed, source });
+  }
+}
+
+/** What a cause says of itself, if it can be asked: it may be anything, and must not keep a cancel from being told. */
+function reasonOf(cause: unknown): string {
+  try {
+    const said: unknown = cause instanceof Error ? cause.message : cause;
+    return typeof said === "string" ? said : "";
+  } catch {
+    return "";
+  }
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 10) / 10;
+}
+
+/** Makes an error without capturing a stack, which would cost five times the rest and point nowhere useful. */
+export function withoutStack<T>(make: () => T): T {
+  const limit = Error.stackTraceLimit;
+  if (!Reflect.set(Error, "stackTraceLimit", 0)) return make();
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = limit;
   }
 }

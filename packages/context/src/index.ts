@@ -1,11 +1,17 @@
 export { afterFunc } from "./after-func.ts";
-export { type CancelFunc, withCancel, withSignal } from "./cancel.ts";
 export { background, Context, isContext, todo } from "./context.ts";
 export { bind, current, run } from "./current.ts";
-export { type DeadlineOptions, withDeadline, withTimeout } from "./deadline.ts";
+export {
+  type CancelFunc,
+  type DeadlineOptions,
+  withCancel,
+  withDeadline,
+  withoutCancel,
+  withSignal,
+  withTimeout,
+  withValue,
+} from "./derive.ts";
 export type { Duration } from "./duration.ts";
-export { Canceled, ContextError, type ContextErrorCode, DeadlineExceeded, type DeadlineDetails } from "./errors.ts";
+export { Canceled, ContextError, type ContextErrorCode, type DeadlineDetails, DeadlineExceeded } from "./errors.ts";
 export { createKey, type Key } from "./key.ts";
-export { withValue } from "./value.ts";
-export { withoutCancel } from "./without-cancel.ts";
-export { traceId, TraceContextPropagator } from "./trace-context.ts";
+export { TraceContextPropagator, traceId } from "./trace-context.ts";

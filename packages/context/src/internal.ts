@@ -1,5 +1,18 @@
 // For the packages beside this one. Outside semantic versioning: all packages have one version.
 
+export { parentOf } from "./adopt.ts";
+export { brand } from "./brand.ts";
+export { runRequest } from "./current.ts";
+export { checkValues } from "./derive.ts";
+export { describeValue } from "./describe-value.ts";
+export { milliseconds, remainingTime } from "./duration.ts";
+export { markStack, withoutStack } from "./end.ts";
+export { CLIENT_CLOSED_REQUEST, STATUS } from "./errors.ts";
+export { canEnd, deadlineDetails, hasDeadline, isAttached } from "./inspect.ts";
+export { type EndObserver, onEnd, onEndFirst, type Stoppable } from "./on-end.ts";
+export { callable, oneOf, refuseUnknown, wholeNumber } from "./options.ts";
+export { isTracingSuppressed, type RegisteredApi, registeredApi } from "./otel-api.ts";
+export { armedDeadlines, callAfter } from "./timer-heap.ts";
 export {
   newTraceId,
   readTrace,
@@ -10,18 +23,3 @@ export {
   withoutSpace,
   withTrace,
 } from "./trace-context.ts";
-export { callAfter } from "./alarm.ts";
-export { isAttached } from "./attached.ts";
-export { canEnd, type EndObserver, onEnd, onEndFirst, type Stoppable } from "./on-end.ts";
-export { runRequest } from "./current.ts";
-export { describe } from "./describe.ts";
-export { deadlineDetails, hasDeadline } from "./details.ts";
-export { milliseconds, remainingTime } from "./duration.ts";
-export { brand } from "./brand.ts";
-export { CLIENT_CLOSED_REQUEST, STATUS } from "./errors.ts";
-export { parentOf } from "./parent.ts";
-export { type Registered, registered } from "./registered.ts";
-export { callable, oneOf, refuseUnknown, wholeNumber } from "./options.ts";
-export { isSuppressed } from "./suppressed.ts";
-export { markStack, withoutStack } from "./ending.ts";
-export { checkValues } from "./value.ts";

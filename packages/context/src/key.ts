@@ -1,4 +1,4 @@
-import { describe } from "./describe.ts";
+import { describeValue } from "./describe-value.ts";
 
 declare const type: unique symbol;
 
@@ -14,7 +14,7 @@ export type Key<T> = symbol & { readonly [type]: (value: T) => T };
 export function createKey<T>(name: string): Key<T> {
   if (typeof name !== "string" || name === "") {
     throw new TypeError(
-      `Cannot create a key: 'name' must be a string that is not empty: current value is ${describe(name)}`,
+      `Cannot create a key: 'name' must be a string that is not empty; received ${describeValue(name)}`,
     );
   }
   return Symbol(name) as Key<T>;

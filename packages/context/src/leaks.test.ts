@@ -14,7 +14,7 @@ import {
   withTimeout,
   withValue,
 } from "./index.ts";
-import { armedDeadlines } from "./timers.ts";
+import { armedDeadlines } from "./timer-heap.ts";
 
 const key = createKey<unknown>("key");
 const ROUNDS = 100_000;
@@ -46,8 +46,8 @@ async function growth(round: () => void, rounds = ROUNDS): Promise<number> {
 /** How many hang on a context that lives long. */
 function members(ctx: Context): number {
   let count = 0;
-  const { scope } = ctx as unknown as { scope: { watch?: { first?: { next: never } } } };
-  for (let member = scope.watch?.first; member !== undefined; member = member.next) count += 1;
+  const { scope } = ctx as unknown as { scope: { listeners?: { first?: { next: never } } } };
+  for (let member = scope.listeners?.first; member !== undefined; member = member.next) count += 1;
   return count;
 }
 

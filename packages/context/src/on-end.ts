@@ -1,5 +1,5 @@
 import type { Context } from "./context.ts";
-import { type Member, release, unlist, type Watch } from "./watch.ts";
+import { type Listener, type Listeners, stopListening } from "./scope.ts";
 
 /** An object that is notified of the end of a context. */
 export interface EndObserver {
@@ -15,45 +15,40 @@ export interface Stoppable {
 const STOPPED: Stoppable = { stop() {} };
 
 /**
- * Notifies an observer when `ctx` ends, before any signal is aborted and any callback called: for a server that has to answer before others can break
- * off what is to be answered on. At once, if it has ended.
+ * Notifies an observer when `ctx` ends, before any signal aborts and any callback runs: a server must send its answer before a stream that listens to the
+ * signal breaks off the connection. At once if the context has ended.
  */
 export function onEndFirst(ctx: Context, observer: EndObserver): Stoppable {
   return observe(ctx, observer, true);
 }
 
-/** Notifies an observer when `ctx` ends, together with its signals: cheaper than `afterFunc`, for what is done for each call. At once, if it has ended. */
+/** Notifies an observer when `ctx` ends, together with its signals. Cheaper than `afterFunc`, for what is done for each call. At once if it has ended. */
 export function onEnd(ctx: Context, observer: EndObserver): Stoppable {
   return observe(ctx, observer, false);
 }
 
-/** Whether the context can end: `background`, and what only binds values on it, cannot. */
-export function canEnd(ctx: Context): boolean {
-  return ctx.scope.parent !== undefined;
-}
-
-function observe(ctx: Context, observer: EndObserver, isFirst: boolean): Stoppable {
-  // A deadline that has passed unnoticed is noticed in a moment, by its timer: the clock need not be read.
+function observe(ctx: Context, observer: EndObserver, isPriority: boolean): Stoppable {
+  // The clock is not read: the timer will notice a deadline that has just passed.
   if (ctx.scope.poll(-Infinity) !== undefined) {
     observer.contextEnded(ctx);
     return STOPPED;
   }
-  const listed = new Listener(ctx, observer, isFirst);
-  ctx.scope.observe()?.add(listed);
-  return listed;
+  const listener = new ObserverListener(ctx, observer, isPriority);
+  ctx.scope.listen()?.add(listener);
+  return listener;
 }
 
-class Listener implements Member, Stoppable {
-  next: Member | undefined = undefined;
-  previous: Member | undefined = undefined;
-  list: Watch | undefined = undefined;
+class ObserverListener implements Listener, Stoppable {
+  next: Listener | undefined = undefined;
+  previous: Listener | undefined = undefined;
+  list: Listeners | undefined = undefined;
   readonly scope = undefined;
-  readonly isFirst: boolean;
+  readonly isPriority: boolean;
   readonly #ctx: Context;
   readonly #observer: EndObserver;
 
-  constructor(ctx: Context, observer: EndObserver, isFirst: boolean) {
-    this.isFirst = isFirst;
+  constructor(ctx: Context, observer: EndObserver, isPriority: boolean) {
+    this.isPriority = isPriority;
     this.#ctx = ctx;
     this.#observer = observer;
   }
@@ -69,8 +64,6 @@ class Listener implements Member, Stoppable {
   }
 
   stop(): void {
-    const { list } = this;
-    unlist(this);
-    if (list !== undefined) release(list);
+    stopListening(this);
   }
 }

@@ -1,4 +1,4 @@
-import { describe } from "./describe.ts";
+import { describeValue } from "./describe-value.ts";
 
 /**
  * Refuses what is left of an options object once all that is known has been taken out: a misspelt option would otherwise be a limit
@@ -18,7 +18,7 @@ export function oneOf<T extends string>(
 ): T | undefined {
   if (value === undefined || known.includes(value as T)) return value as T | undefined;
   const list = known.map((each) => `"${each}"`).join(", ");
-  throw new TypeError(`Cannot ${action}: '${name}' must be one of ${list}: current value is ${describe(value)}`);
+  throw new TypeError(`Cannot ${action}: '${name}' must be one of ${list}; received ${describeValue(value)}`);
 }
 
 /**
@@ -29,7 +29,7 @@ export function oneOf<T extends string>(
 export function wholeNumber(name: string, value: number, least: number, action: string): number {
   if (value === Infinity || (Number.isInteger(value) && value >= least)) return value;
   throw new RangeError(
-    `Cannot ${action}: '${name}' must be a whole number, ${least} or more: current value is ${describe(value)}`,
+    `Cannot ${action}: '${name}' must be a whole number, ${least} or more; received ${describeValue(value)}`,
   );
 }
 
@@ -37,5 +37,5 @@ export function wholeNumber(name: string, value: number, least: number, action: 
 export function callable<F>(name: string, value: F, action: string, remedy?: string): F {
   if (typeof value === "function") return value;
   const hint = remedy === undefined ? "" : `; ${remedy}`;
-  throw new TypeError(`Cannot ${action}: '${name}' must be a function: current value is ${describe(value)}${hint}`);
+  throw new TypeError(`Cannot ${action}: '${name}' must be a function; received ${describeValue(value)}${hint}`);
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 
 import { background } from "./context.ts";
 import { run } from "./current.ts";
+import { withoutCancel, withValue } from "./derive.ts";
 import {
   readTrace,
   TraceContextPropagator,
@@ -12,8 +13,6 @@ import {
   traceOwnerKey,
   withTrace,
 } from "./trace-context.ts";
-import { withValue } from "./value.ts";
-import { withoutCancel } from "./without-cancel.ts";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const SPAN = "b7ad6b7169203331";

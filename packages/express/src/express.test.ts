@@ -4,12 +4,12 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import { SpanStatusCode } from "@opentelemetry/api";
 import { background, Canceled, type Context, current, DeadlineExceeded, run, withTimeout } from "@throughline/context";
 import { ClientDisconnected, requestContext as requestContextOfNode } from "@throughline/http";
+import { measureDuringEach } from "@throughline/test/support/measurements.ts";
+import { recordSpans } from "@throughline/test/support/spans.ts";
 import express from "express";
 import request from "supertest";
 import { describe, expect, it } from "vitest";
 
-import { measureDuringEach } from "../../../test/support/measurements.ts";
-import { recordSpans } from "../../../test/support/spans.ts";
 import { errorHandler, requestContext } from "./index.ts";
 
 describe("requestContext", () => {

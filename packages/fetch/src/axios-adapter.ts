@@ -1,7 +1,7 @@
 import { finished, type Readable } from "node:stream";
 
 import { type Context, current, run } from "@throughline/context";
-import { callable, isSuppressed } from "@throughline/context/internal";
+import { callable, isTracingSuppressed } from "@throughline/context/internal";
 import { type ClientOptions } from "@throughline/http";
 import {
   type ClientSettings,
@@ -64,7 +64,7 @@ export function contextAdapter<A extends (config: never) => Promise<unknown>>(
 
   const adapted: Adapter = async (config) => {
     const ctx = current();
-    if (isSuppressed(ctx)) return send(config);
+    if (isTracingSuppressed(ctx)) return send(config);
     const [callCtx, cancel] = withOptionalTimeout(ctx, settings.timeout);
     const own = config.signal instanceof AbortSignal ? config.signal : undefined;
     const over = (): void => {

@@ -1,5 +1,5 @@
 import { type Context, type Duration, isContext } from "@throughline/context";
-import { describe } from "@throughline/context/internal";
+import { describeValue } from "@throughline/context/internal";
 
 import { headerIn, type HeaderList } from "./header-list.ts";
 import type { Pairs } from "./raw-headers.ts";
@@ -31,7 +31,7 @@ export class Call {
     this.#request = isRequest(input) ? input : undefined;
     const { ctx, timeout } = init ?? {};
     if (ctx !== undefined && !isContext(ctx)) {
-      throw new TypeError(`Cannot fetch: 'ctx' must be a Context, such as current(); received ${describe(ctx)}`);
+      throw new TypeError(`Cannot fetch: 'ctx' must be a Context, such as current(); received ${describeValue(ctx)}`);
     }
     this.ctx = ctx;
     this.timeout = timeout;

@@ -1,8 +1,8 @@
 import { background, run, withTimeout } from "@throughline/context";
+import { type AnsweringServers, serveAnswers } from "@throughline/test/support/answering-server.ts";
+import { cleanUpAfterEach, serve } from "@throughline/test/support/loopback.ts";
 import { beforeAll, describe, expect, it } from "vitest";
 
-import { type AnsweringServers, serveAnswers } from "../../../test/support/answering-server.ts";
-import { cleanUpAfterEach, serve } from "../../../test/support/loopback.ts";
 import { createFetch } from "./create-fetch.ts";
 
 // Whatever a call is made of and whatever is answered, each way to call gives what `fetch` itself gives.

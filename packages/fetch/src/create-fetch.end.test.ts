@@ -1,10 +1,10 @@
 import { getEventListeners } from "node:events";
 
 import { background, DeadlineExceeded, run, withCancel, withTimeout } from "@throughline/context";
+import { cleanUpAfterEach, echo, serve, silentServer } from "@throughline/test/support/loopback.ts";
 import { fetch as undiciFetch } from "undici";
 import { describe, expect, it, vi } from "vitest";
 
-import { cleanUpAfterEach, echo, serve, silentServer } from "../../../test/support/loopback.ts";
 import { createFetch } from "./create-fetch.ts";
 
 const fetch = createFetch();

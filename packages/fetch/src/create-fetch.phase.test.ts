@@ -1,10 +1,10 @@
 import { background, run, withTimeout } from "@throughline/context";
 import { type CallDetails, callsOf } from "@throughline/http";
+import { atEnd, cleanUpAfterEach, echo, serve, silentServer } from "@throughline/test/support/loopback.ts";
+import { recordSpans } from "@throughline/test/support/spans.ts";
 import { Agent, fetch as undiciFetch } from "undici";
 import { beforeAll, expect, it } from "vitest";
 
-import { atEnd, cleanUpAfterEach, echo, serve, silentServer } from "../../../test/support/loopback.ts";
-import { recordSpans } from "../../../test/support/spans.ts";
 import { type ContextFetch, createFetch } from "./create-fetch.ts";
 
 cleanUpAfterEach();

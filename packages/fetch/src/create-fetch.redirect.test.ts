@@ -6,10 +6,10 @@ import { SpanKind } from "@opentelemetry/api";
 import { background, createKey, DeadlineExceeded, run, withTimeout, withValue } from "@throughline/context";
 import { propagateValue, textCodec } from "@throughline/http";
 import { propagateIdentity, parseGrpcTimeout } from "@throughline/http/adapter";
+import { cleanUpAfterEach, serve } from "@throughline/test/support/loopback.ts";
+import { recordSpans } from "@throughline/test/support/spans.ts";
 import { describe, expect, it, vi } from "vitest";
 
-import { cleanUpAfterEach, serve } from "../../../test/support/loopback.ts";
-import { recordSpans } from "../../../test/support/spans.ts";
 import { createFetch } from "./create-fetch.ts";
 
 cleanUpAfterEach();

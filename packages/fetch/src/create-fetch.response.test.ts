@@ -1,6 +1,6 @@
+import { cleanUpAfterEach, serve } from "@throughline/test/support/loopback.ts";
 import { describe, expect, it } from "vitest";
 
-import { cleanUpAfterEach, serve } from "../../../test/support/loopback.ts";
 import { createFetch } from "./create-fetch.ts";
 
 const fetch = createFetch();

@@ -4,10 +4,10 @@ import net, { type AddressInfo } from "node:net";
 import { background, run, withTimeout } from "@throughline/context";
 import { callsOf, outcomeOf } from "@throughline/http";
 import { RetryBudget } from "@throughline/resilience";
+import { cleanUpAfterEach, atEnd, serve } from "@throughline/test/support/loopback.ts";
+import { recordSpans } from "@throughline/test/support/spans.ts";
 import { describe, expect, it, vi } from "vitest";
 
-import { cleanUpAfterEach, atEnd, serve } from "../../../test/support/loopback.ts";
-import { recordSpans } from "../../../test/support/spans.ts";
 import { createFetch, type FetchOptions } from "./create-fetch.ts";
 
 cleanUpAfterEach();
@@ -228,7 +228,7 @@ describe("a fetch that retries", () => {
 });
 
 it.each<[unknown, RegExp]>([
-  ["yes", /'retry' must be true, false or an object: current value is string "yes"/],
+  ["yes", /'retry' must be true, false or an object; received string "yes"/],
   [{ attempts: 0 }, /'attempts' must be a whole number, 1 or more/],
   [{ attemptTimeout: "soon" }, /'attemptTimeout' must be zero or more milliseconds/],
   [{ budget: "some" }, /'budget' must be one of "none"/],

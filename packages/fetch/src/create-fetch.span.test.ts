@@ -1,9 +1,9 @@
 import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { background, type Context, run, withCancel, withTimeout } from "@throughline/context";
+import { cleanUpAfterEach, echo, headersSentBy, serve } from "@throughline/test/support/loopback.ts";
+import { recordSpans } from "@throughline/test/support/spans.ts";
 import { describe, expect, it } from "vitest";
 
-import { cleanUpAfterEach, echo, headersSentBy, serve } from "../../../test/support/loopback.ts";
-import { recordSpans } from "../../../test/support/spans.ts";
 import { createFetch } from "./create-fetch.ts";
 
 const fetch = createFetch();

@@ -3,9 +3,9 @@ import type http from "node:http";
 import { background, withTimeout } from "@throughline/context";
 import { connectTimeout } from "@throughline/http";
 import { parseGrpcTimeout } from "@throughline/http/adapter";
+import { cleanUpAfterEach, headersSentBy, serve } from "@throughline/test/support/loopback.ts";
 import { describe, expect, it } from "vitest";
 
-import { cleanUpAfterEach, headersSentBy, serve } from "../../../test/support/loopback.ts";
 import { createFetch } from "./create-fetch.ts";
 
 const fetch = createFetch();
@@ -94,7 +94,7 @@ describe("what a call is made of", () => {
 it.each([
   [{ margin: -1 }, RangeError, /'margin' must be zero or more milliseconds/],
   [{ dialect: "grpc-timeout" }, TypeError, /'dialect' must be a deadline dialect/],
-  [{ fetch: "fetch" }, TypeError, /'fetch' must be a function: current value is string "fetch"/],
+  [{ fetch: "fetch" }, TypeError, /'fetch' must be a function; received string "fetch"/],
   [{ retries: 3 }, TypeError, /there is no option 'retries'/],
 ])("refuses %j when the fetch is made", (options, type, message) => {
   expect(() => createFetch(options as never)).toThrow(type);

@@ -1,5 +1,5 @@
 import { current } from "@throughline/context";
-import { describe, isSuppressed, remainingTime } from "@throughline/context/internal";
+import { describeValue, isTracingSuppressed, remainingTime } from "@throughline/context/internal";
 import { type ClientOptions } from "@throughline/http";
 import { clientSettings } from "@throughline/http/adapter";
 
@@ -34,7 +34,7 @@ export interface FetchOptions extends ClientOptions {
  */
 export function createFetch({ fetch: given, retry = false, ...options }: FetchOptions = {}): ContextFetch {
   if (given !== undefined && typeof given !== "function") {
-    throw new TypeError(`Cannot create a fetch: 'fetch' must be a function: current value is ${describe(given)}`);
+    throw new TypeError(`Cannot create a fetch: 'fetch' must be a function; received ${describeValue(given)}`);
   }
   const settings = clientSettings(options, "create a fetch");
   const send = sendingOf(retry);
@@ -45,7 +45,7 @@ export function createFetch({ fetch: given, retry = false, ...options }: FetchOp
     const call = new Call(input, init);
     const ctx = call.ctx ?? current();
     // Telemetry's own active is not to be cut short by the deadline of whoever happened to trigger it.
-    if (isSuppressed(ctx)) return bare(input, init as RequestInit);
+    if (isTracingSuppressed(ctx)) return bare(input, init as RequestInit);
     const timeout = call.timeout === undefined ? settings.timeout : remainingTime(call.timeout, "fetch");
     const [callCtx, cancel] = withOptionalTimeout(ctx, timeout);
     const options = { callCtx, headCtx: callCtx, fetch: bare, settings, number: 1 };
@@ -58,6 +58,6 @@ function sendingOf(retry: boolean | FetchRetry): Sending {
   if (retry === true) return sendingWith({});
   if (typeof retry === "object" && retry !== null) return sendingWith(retry);
   throw new TypeError(
-    `Cannot create a fetch: 'retry' must be true, false or an object: current value is ${describe(retry)}`,
+    `Cannot create a fetch: 'retry' must be true, false or an object; received ${describeValue(retry)}`,
   );
 }

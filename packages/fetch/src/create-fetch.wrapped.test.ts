@@ -2,10 +2,10 @@ import { Readable } from "node:stream";
 import vm from "node:vm";
 
 import { background, type Context, DeadlineExceeded, run, withCancel, withTimeout } from "@throughline/context";
+import { cleanUpAfterEach, echo, serve } from "@throughline/test/support/loopback.ts";
 import * as undici from "undici";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
-import { cleanUpAfterEach, echo, serve } from "../../../test/support/loopback.ts";
 import type { CallInit } from "./call.ts";
 import { type ContextFetch, createFetch, type FetchOptions } from "./create-fetch.ts";
 

@@ -78,10 +78,17 @@ export class FetchHostResponse implements ActiveResponse {
       response = await this.#race.first;
     } catch (error) {
       gone();
+      this.#detachIfClosed();
       throw error;
     }
+    this.#detachIfClosed();
     this.#isReturned = true;
     return this.#hostResponse === undefined ? this.#watched(response) : this.#readByNode(response, this.#hostResponse);
+  }
+
+  /** Over HTTP/2 on Node 22 a response whose client has left throws where a host writes its head, in a promise that nothing handles. */
+  #detachIfClosed(): void {
+    if (this.#hostResponse?.isClosed === true) this.#hostResponse.silence();
   }
 
   /** The response itself: its end is that of the host's own. */

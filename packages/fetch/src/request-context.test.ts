@@ -1,9 +1,9 @@
 import { context, ROOT_CONTEXT, SpanKind, trace } from "@opentelemetry/api";
 import { background, type Context, current, DeadlineExceeded, run, withTimeout } from "@throughline/context";
 import { ClientDisconnected, ResponseSent } from "@throughline/http";
+import { recordSpans } from "@throughline/test/support/spans.ts";
 import { describe, expect, it, vi } from "vitest";
 
-import { recordSpans } from "../../../test/support/spans.ts";
 import { answerError } from "./answer-error.ts";
 import { createFetch } from "./create-fetch.ts";
 import { requestContext } from "./request-context.ts";

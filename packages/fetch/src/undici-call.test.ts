@@ -4,12 +4,12 @@ import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { background, type Context, createKey, run, withTimeout, withValue } from "@throughline/context";
 import { propagateValue, textCodec, withCriticality } from "@throughline/http";
 import { parseGrpcTimeout } from "@throughline/http/adapter";
+import { atEnd, cleanUpAfterEach, serve } from "@throughline/test/support/loopback.ts";
+import { recordSpans } from "@throughline/test/support/spans.ts";
 import { Agent, type Dispatcher, fetch as undiciFetch, interceptors, request, RetryAgent } from "undici";
 import * as undici7 from "undici7";
 import { describe, expect, it, vi } from "vitest";
 
-import { atEnd, cleanUpAfterEach, serve } from "../../../test/support/loopback.ts";
-import { recordSpans } from "../../../test/support/spans.ts";
 import { type ContextFetch, createFetch } from "./create-fetch.ts";
 import { contextInterceptor } from "./undici-interceptor.ts";
 

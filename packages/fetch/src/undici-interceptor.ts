@@ -1,5 +1,5 @@
 import { afterFunc, type Context, current } from "@throughline/context";
-import { isSuppressed } from "@throughline/context/internal";
+import { isTracingSuppressed } from "@throughline/context/internal";
 import { type ClientOptions } from "@throughline/http";
 import {
   outboundCallIn,
@@ -55,7 +55,9 @@ export function contextInterceptor(
     const send = dispatch as unknown as Dispatch;
     const intercepted: Dispatch = (request, handler) => {
       const ctx = callerOf(current());
-      return isSuppressed(ctx) ? send(request, handler) : sendUnder(ctx, send, request, handler, settings, origin);
+      return isTracingSuppressed(ctx)
+        ? send(request, handler)
+        : sendUnder(ctx, send, request, handler, settings, origin);
     };
     return intercepted as unknown as D;
   };

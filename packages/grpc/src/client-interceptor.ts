@@ -1,6 +1,6 @@
 import { Client, InterceptingCall, type Interceptor, type InterceptorOptions } from "@grpc/grpc-js";
 import { type CancelFunc, type Context, current, withDeadline } from "@throughline/context";
-import { isSuppressed } from "@throughline/context/internal";
+import { isTracingSuppressed } from "@throughline/context/internal";
 import { type ClientOptions, grpcTimeout } from "@throughline/http";
 import { clientSettings, remainingDownstream } from "@throughline/http/adapter";
 
@@ -34,7 +34,7 @@ export function clientInterceptor({ tls = false, ...options }: GrpcClientOptions
       throw misplaced("client", "@grpc/grpc-js");
     }
     const active = current();
-    if (isSuppressed(active)) return new InterceptingCall(nextCall(callOptions));
+    if (isTracingSuppressed(active)) return new InterceptingCall(nextCall(callOptions));
     const [ctx, cancel] = limited(active, callOptions, settings.timeout);
     const call = nextCall(withDeadlineOf(ctx, settings.margin, callOptions));
     const { path } = callOptions.method_definition;

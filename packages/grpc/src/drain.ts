@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 import { Server } from "@grpc/grpc-js";
-import { describe, milliseconds, refuseUnknown } from "@throughline/context/internal";
+import { describeValue, milliseconds, refuseUnknown } from "@throughline/context/internal";
 import type { DrainOptions } from "@throughline/http";
 import {
   activeRequestsOf,
@@ -29,7 +29,7 @@ export function drain(server: Server, { shutdownTimeout, ...others }: DrainOptio
   refuseUnknown(others, ACTION);
   const ms = milliseconds(shutdownTimeout, ACTION, "shutdownTimeout");
   if (!(server instanceof Server)) {
-    throw new TypeError(`Cannot ${ACTION}: it must be one of @grpc/grpc-js: current value is ${describe(server)}`);
+    throw new TypeError(`Cannot ${ACTION}: it must be one of @grpc/grpc-js; received ${describeValue(server)}`);
   }
   let known = draining.get(server);
   if (known === undefined) draining.set(server, (known = drainWithin(server, ms)));

@@ -1,11 +1,11 @@
-import { callable, describe } from "@throughline/context/internal";
+import { callable, describeValue } from "@throughline/context/internal";
 import type { Guard } from "@throughline/http";
 
 /** @throws TypeError if they are no guards */
 export function checkedGuards(guards: readonly Guard[]): readonly Guard[] {
   const action = "make a server interceptor";
   if (!Array.isArray(guards)) {
-    throw new TypeError(`Cannot ${action}: 'guards' must be a list of functions; received ${describe(guards)}`);
+    throw new TypeError(`Cannot ${action}: 'guards' must be a list of functions; received ${describeValue(guards)}`);
   }
   for (const guard of guards) callable("guards", guard, action);
   return guards;

@@ -2,7 +2,7 @@ import { AsyncResource } from "node:async_hooks";
 
 import { type Metadata, ServerInterceptingCall, type ServerInterceptingCallInterface } from "@grpc/grpc-js";
 import { type Context, ContextError } from "@throughline/context";
-import { runRequest, describe, hasDeadline } from "@throughline/context/internal";
+import { runRequest, describeValue, hasDeadline } from "@throughline/context/internal";
 import { type Guard } from "@throughline/http";
 import {
   type ReceivedRequest,
@@ -117,7 +117,7 @@ export class ServedCall extends ServerInterceptingCall implements Listener, Acti
       received = this.#receive(metadata, () => incoming);
     } catch (error) {
       // An option of the application's has thrown. Thrown on, it would end the process at the will of any client.
-      process.emitWarning(error instanceof Error ? error : `Cannot receive a call: ${describe(error)} was thrown`);
+      process.emitWarning(error instanceof Error ? error : `Cannot receive a call: ${describeValue(error)} was thrown`);
       return this.#answer(INTERNAL);
     }
     const { serverRequest, ctx, decision, isOutermost } = received;

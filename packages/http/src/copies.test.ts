@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 
 import { createKey, current, DeadlineExceeded } from "@throughline/context";
+import { cleanUpAfterEach, serve } from "@throughline/test/support/loopback.ts";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 
-import { cleanUpAfterEach, serve } from "../../../test/support/loopback.ts";
 import { propagateIdentity } from "./adapter.ts";
 import * as ours from "./index.ts";
 

@@ -1,5 +1,5 @@
 import { type Context } from "@throughline/context";
-import { callable, describe } from "@throughline/context/internal";
+import { callable, describeValue } from "@throughline/context/internal";
 import { type Guard, Unauthenticated } from "@throughline/http";
 
 import { principal, rawToken } from "./principal.ts";
@@ -76,12 +76,12 @@ function settingsOf(options: TokenExchangeOptions): Settings {
   const url = secureUrl(endpoint, "endpoint", action);
   if (subjectTokenType !== undefined && typeof subjectTokenType !== "string") {
     throw new TypeError(
-      `Cannot ${action}: 'subjectTokenType' must be a string: current value is ${describe(subjectTokenType)}`,
+      `Cannot ${action}: 'subjectTokenType' must be a string; received ${describeValue(subjectTokenType)}`,
     );
   }
   if (typeof scope !== "function" && (typeof scope !== "string" || scope === "")) {
     throw new TypeError(
-      `Cannot ${action}: 'scope' must be a string, or a function that gives one: current value is ${describe(scope)}`,
+      `Cannot ${action}: 'scope' must be a string, or a function that gives one; received ${describeValue(scope)}`,
     );
   }
   for (const [name, value] of Object.entries({ authenticate, requestContext, requestDetails, fetch: token.fetch })) {

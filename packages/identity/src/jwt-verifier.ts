@@ -1,5 +1,5 @@
 import { type Context, current, type Duration } from "@throughline/context";
-import { describe } from "@throughline/context/internal";
+import { describeValue } from "@throughline/context/internal";
 
 import { dateOf, scopesOf } from "./claims.ts";
 import type { KeyOptions, Keys } from "./keys.ts";
@@ -46,11 +46,11 @@ export function jwtVerifier(options: JwtVerifierOptions): JwtVerifier {
   }
   if (!Array.isArray(requiredClaims) || !requiredClaims.every((each) => typeof each === "string")) {
     throw new TypeError(
-      `Cannot ${action}: 'requiredClaims' must be a list of names: current value is ${describe(requiredClaims)}`,
+      `Cannot ${action}: 'requiredClaims' must be a list of names; received ${describeValue(requiredClaims)}`,
     );
   }
   if (typeof tenantClaim !== "string") {
-    throw new TypeError(`Cannot ${action}: 'tenantClaim' must be a string: current value is ${describe(tenantClaim)}`);
+    throw new TypeError(`Cannot ${action}: 'tenantClaim' must be a string; received ${describeValue(tenantClaim)}`);
   }
   const verify = tokenVerifier({ ...rules, requiredClaims: ["sub", "exp", ...requiredClaims] }, action);
   return async (token, ctx = current()) => provenBy(principalOf(await verify(token, ctx), tenantClaim), token);

@@ -3,10 +3,10 @@ import type { ServerResponse } from "node:http";
 
 import { background, run, withTimeout } from "@throughline/context";
 import { Unauthenticated } from "@throughline/http";
+import { cleanUpAfterEach, serve } from "@throughline/test/support/loopback.ts";
 import { exportJWK, generateKeyPair, type JWK, SignJWT } from "jose";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 
-import { cleanUpAfterEach, serve } from "../../../test/support/loopback.ts";
 import { jwtVerifier, type JwtVerifierOptions } from "./jwt-verifier.ts";
 import type { KeyOptions, Keys } from "./keys.ts";
 

@@ -1,7 +1,7 @@
 import { types } from "node:util";
 
 import { background, type Duration, run, withTimeout } from "@throughline/context";
-import { describe, milliseconds } from "@throughline/context/internal";
+import { describeValue, milliseconds } from "@throughline/context/internal";
 import { untilEnd } from "@throughline/resilience/internal";
 import {
   createLocalJWKSet,
@@ -55,7 +55,7 @@ export function keyFinder(
   const set = KeySet.of(keys);
   if (set !== undefined) return (header, token) => set.find(header, token);
   throw new TypeError(
-    `Cannot ${action}: 'keys' must be the URL of a JWK set, a JWK set or a key: current value is ${describe(keys)}`,
+    `Cannot ${action}: 'keys' must be the URL of a JWK set, a JWK set or a key; received ${describeValue(keys)}`,
   );
 }
 

@@ -1,4 +1,4 @@
-import { describe } from "@throughline/context/internal";
+import { describeValue } from "@throughline/context/internal";
 import { Forbidden, type Guard, Unauthenticated } from "@throughline/http";
 
 import { principal } from "./principal.ts";
@@ -15,7 +15,7 @@ const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 export function requireScope(...scopes: string[]): Guard {
   if (scopes.length === 0 || !scopes.every((scope) => typeof scope === "string" && SCOPE.test(scope))) {
     throw new TypeError(
-      `Cannot make a guard: it needs scopes, such as "inventory:read": current value is ${scopes.map(describe).join(", ")}`,
+      `Cannot make a guard: it needs scopes, such as "inventory:read"; received ${scopes.map(describeValue).join(", ")}`,
     );
   }
   const challenge = `Bearer error="insufficient_scope", scope="${scopes.join(" ")}"`;

@@ -1,4 +1,4 @@
-import { describe } from "@throughline/context/internal";
+import { describeValue } from "@throughline/context/internal";
 
 /**
  * A URL of which what comes can be believed, and what goes is not overheard: `https`, or loopback. Without credentials, which a `fetch` refuses
@@ -11,10 +11,8 @@ export function secureUrl(value: unknown, name: string, action: string): URL {
   const isLoopback = url !== null && /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(url.hostname);
   const isSecure = url !== null && (url.protocol === "https:" || (url.protocol === "http:" && isLoopback));
   if (!isSecure || url.username !== "" || url.password !== "") {
-    const shown = url === null ? describe(value) : `${url.protocol}//${url.host}${url.pathname}`;
-    throw new TypeError(
-      `Cannot ${action}: '${name}' must be an https URL without credentials: current value is ${shown}`,
-    );
+    const shown = url === null ? describeValue(value) : `${url.protocol}//${url.host}${url.pathname}`;
+    throw new TypeError(`Cannot ${action}: '${name}' must be an https URL without credentials; received ${shown}`);
   }
   return url;
 }

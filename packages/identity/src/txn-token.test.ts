@@ -5,10 +5,10 @@ import { background, type Context, current, run, withoutCancel } from "@throughl
 import { createFetch } from "@throughline/fetch";
 import { type GuardedRequest, requestContext, Unauthenticated } from "@throughline/http";
 import { webHeaders } from "@throughline/http/adapter";
+import { cleanUpAfterEach, headersSentBy, serve } from "@throughline/test/support/loopback.ts";
 import { generateKeyPair, SignJWT } from "jose";
 import { afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 
-import { cleanUpAfterEach, headersSentBy, serve } from "../../../test/support/loopback.ts";
 import { exchangeToken, TokenExchangeFailed, type TokenExchangeOptions } from "./exchange-token.ts";
 import { principal, withPrincipal } from "./principal.ts";
 import { txnToken } from "./txn-token.ts";

@@ -1,5 +1,5 @@
 import { type Context, type Duration } from "@throughline/context";
-import { describe, milliseconds } from "@throughline/context/internal";
+import { describeValue, milliseconds } from "@throughline/context/internal";
 import { type Guard, Unauthenticated } from "@throughline/http";
 import { single } from "@throughline/http/adapter";
 
@@ -49,7 +49,7 @@ export function txnTokenVerifier(
 ): (token: string, ctx: Context) => Promise<Principal> {
   const { trustDomain, maxLifetime = "1h", ...rules } = options;
   if (typeof trustDomain !== "string" || trustDomain === "") {
-    throw new TypeError(`Cannot ${action}: 'trustDomain' must be a string: current value is ${describe(trustDomain)}`);
+    throw new TypeError(`Cannot ${action}: 'trustDomain' must be a string; received ${describeValue(trustDomain)}`);
   }
   const longest = milliseconds(maxLifetime, action, "maxLifetime");
   const verify = tokenVerifier(

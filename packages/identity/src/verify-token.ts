@@ -1,5 +1,5 @@
 import { background, type Context, type Duration, run } from "@throughline/context";
-import { callable, describe, milliseconds, refuseUnknown } from "@throughline/context/internal";
+import { callable, describeValue, milliseconds, refuseUnknown } from "@throughline/context/internal";
 import { Unauthenticated } from "@throughline/http";
 import { untilEnd } from "@throughline/resilience/internal";
 import { errors, type JWTPayload, jwtVerify, type JWTVerifyGetKey, type JWTVerifyOptions } from "jose";
@@ -87,7 +87,7 @@ function optionsOf(rules: TokenRules, action: string): JWTVerifyOptions {
     if (value !== undefined) milliseconds(value, action, name);
   }
   if (typ !== undefined && typeof typ !== "string") {
-    throw new TypeError(`Cannot ${action}: 'typ' must be a string: current value is ${describe(typ)}`);
+    throw new TypeError(`Cannot ${action}: 'typ' must be a string; received ${describeValue(typ)}`);
   }
   if (
     !Array.isArray(algorithms) ||
@@ -95,12 +95,12 @@ function optionsOf(rules: TokenRules, action: string): JWTVerifyOptions {
     !algorithms.every((each) => /^[A-Z]\w+$/.test(String(each)))
   ) {
     throw new TypeError(
-      `Cannot ${action}: 'algorithms' must be a list such as ["ES256"]: current value is ${describe(algorithms)}`,
+      `Cannot ${action}: 'algorithms' must be a list such as ["ES256"]; received ${describeValue(algorithms)}`,
     );
   }
   if (keys instanceof URL && algorithms.some((each: string) => each.startsWith("HS"))) {
     throw new TypeError(
-      `Cannot ${action}: 'algorithms' must be asymmetric where keys are public: current value is ${describe(algorithms.join())}`,
+      `Cannot ${action}: 'algorithms' must be asymmetric where keys are public; received ${describeValue(algorithms.join())}`,
     );
   }
   for (const [name, value] of Object.entries({ audience, issuer })) {
@@ -108,7 +108,7 @@ function optionsOf(rules: TokenRules, action: string): JWTVerifyOptions {
     const all = [value].flat();
     if (all.length === 0 || !all.every((each) => typeof each === "string" && each !== "")) {
       throw new TypeError(
-        `Cannot ${action}: '${name}' must be a string, or a list of some: current value is ${describe(value)}`,
+        `Cannot ${action}: '${name}' must be a string, or a list of some; received ${describeValue(value)}`,
       );
     }
   }

@@ -3,12 +3,12 @@ import { createServer } from "node:http";
 import Router from "@koa/router";
 import { Canceled, current, DeadlineExceeded } from "@throughline/context";
 import { requestContext as requestContextOfNode } from "@throughline/http";
+import { measureDuringEach } from "@throughline/test/support/measurements.ts";
+import { recordSpans } from "@throughline/test/support/spans.ts";
 import Koa from "koa";
 import request from "supertest";
 import { describe, expect, it } from "vitest";
 
-import { measureDuringEach } from "../../../test/support/measurements.ts";
-import { recordSpans } from "../../../test/support/spans.ts";
 import { requestContext } from "./index.ts";
 
 describe("requestContext", () => {

@@ -1,5 +1,5 @@
 import { type Duration } from "@throughline/context";
-import { describe, milliseconds, refuseUnknown } from "@throughline/context/internal";
+import { describeValue, milliseconds, refuseUnknown } from "@throughline/context/internal";
 
 /** How long to wait before the next attempt. */
 export interface BackoffOptions {
@@ -21,7 +21,7 @@ export type Backoff = (attempts: number) => number;
  */
 export function backoffOf(options: BackoffOptions, action: string): Backoff {
   if (typeof options !== "object" || options === null) {
-    throw new TypeError(`Cannot ${action}: 'backoff' must be an object: current value is ${describe(options)}`);
+    throw new TypeError(`Cannot ${action}: 'backoff' must be an object; received ${describeValue(options)}`);
   }
   const { base = 50, max = 2000, ...others } = options;
   refuseUnknown(others, action);

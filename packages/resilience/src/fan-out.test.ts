@@ -207,10 +207,10 @@ describe("fanOut", () => {
   });
 
   it.each([
-    [{ limit: 0 }, /'limit' must be a whole number, 1 or more: current value is number 0/],
+    [{ limit: 0 }, /'limit' must be a whole number, 1 or more; received number 0/],
     [
       { until: "soon" as "all" },
-      /'until' must be one of "all", "first-error", "first-success", "deadline": current value is string "soon"/,
+      /'until' must be one of "all", "first-error", "first-success", "deadline"; received string "soon"/,
     ],
     [{ until: { quorum: 0 } }, /'quorum' must be a whole number, 1 or more/],
     [{ untill: "all" } as object, /there is no option 'untill'/],

@@ -1,7 +1,7 @@
 import { type CancelFunc, type Context, type Duration, run, withCancel, withTimeout } from "@throughline/context";
 import {
   callable,
-  describe,
+  describeValue,
   milliseconds,
   parentOf,
   oneOf,
@@ -167,7 +167,7 @@ function settingsOf({ limit = Infinity, until = "first-error", margin = 10, ...o
   }
   const known = oneOf("until", until, ["all", "first-error", "first-success", "deadline"], ACTION);
   if (known === undefined)
-    throw new TypeError(`Cannot ${ACTION}: 'until' is missing: current value is ${describe(until)}`);
+    throw new TypeError(`Cannot ${ACTION}: 'until' is missing; received ${describeValue(until)}`);
   if (known === "first-success") return { limit, until: 1, margin: undefined };
   return known === "deadline" ? { limit, until: "all", margin: kept } : { limit, until: known, margin: undefined };
 }

@@ -1,5 +1,12 @@
 import { type CancelFunc, type Context, ContextError, type Duration, run, withCancel } from "@throughline/context";
-import { callable, describe, milliseconds, parentOf, refuseUnknown, wholeNumber } from "@throughline/context/internal";
+import {
+  callable,
+  describeValue,
+  milliseconds,
+  parentOf,
+  refuseUnknown,
+  wholeNumber,
+} from "@throughline/context/internal";
 
 import { Percentile } from "./percentile.ts";
 import type { RetryBudget } from "./retry-budget.ts";
@@ -58,7 +65,7 @@ interface Settings extends Pick<HedgePolicy, "budget" | "isFatal" | "isPushback"
 function settingsOf({ delay, attempts = 2, budget, isFatal, isPushback, ...others }: HedgePolicy): Settings {
   refuseUnknown(others, ACTION);
   if (budget !== undefined && typeof budget?.withdraw !== "function") {
-    throw new TypeError(`Cannot ${ACTION}: 'budget' must be a RetryBudget: current value is ${describe(budget)}`);
+    throw new TypeError(`Cannot ${ACTION}: 'budget' must be a RetryBudget; received ${describeValue(budget)}`);
   }
   for (const [name, value] of Object.entries({ isFatal, isPushback })) {
     if (value !== undefined) callable(name, value, ACTION);

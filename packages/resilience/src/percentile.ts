@@ -15,7 +15,7 @@ export class Percentile {
    */
   constructor(share: number) {
     if (typeof share !== "number" || !(share > 0 && share < 1)) {
-      throw new RangeError(`Cannot take a percentile: 'share' must be between 0 and 1: current value is ${share}`);
+      throw new RangeError(`Cannot take a percentile: 'share' must be between 0 and 1; received ${share}`);
     }
     this.#share = share;
   }

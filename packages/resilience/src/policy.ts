@@ -1,5 +1,5 @@
 import { type Context, run, withSignal } from "@throughline/context";
-import { callable, describe, parentOf } from "@throughline/context/internal";
+import { callable, describeValue, parentOf } from "@throughline/context/internal";
 
 /** A policy of `cockatiel`, or what is made of several by its `wrap`: a circuit breaker, a bulkhead. */
 export interface ExecutionPolicy {
@@ -23,7 +23,7 @@ export async function withPolicy<T>(
   callable("fn", fn, "run under a policy");
   if (typeof policy?.execute !== "function") {
     throw new TypeError(
-      `Cannot run under a policy: 'policy' must be one of cockatiel's: current value is ${describe(policy)}`,
+      `Cannot run under a policy: 'policy' must be one of cockatiel's; received ${describeValue(policy)}`,
     );
   }
   ctx.throwIfAborted();

@@ -54,7 +54,7 @@ it("never lets through more than its share of the window, whatever comes in what
 });
 
 it.each([
-  [{ ratio: -1 }, /'ratio' must be zero or more: current value is number -1/],
+  [{ ratio: -1 }, /'ratio' must be zero or more; received number -1/],
   [{ minPerSecond: Infinity }, /'minPerSecond' must be zero or more/],
   [{ window: 0 }, /'window' must be more than zero/],
   [{ rate: 1 }, /there is no option 'rate'/],

@@ -1,5 +1,5 @@
 import { type Duration } from "@throughline/context";
-import { describe, milliseconds, refuseUnknown } from "@throughline/context/internal";
+import { describeValue, milliseconds, refuseUnknown } from "@throughline/context/internal";
 
 import { SlidingCount } from "./sliding-count.ts";
 
@@ -28,7 +28,7 @@ export class RetryBudget {
     refuseUnknown(others, action);
     for (const [name, value] of Object.entries({ ratio, minPerSecond })) {
       if (typeof value === "number" && value >= 0 && value < Infinity) continue;
-      throw new RangeError(`Cannot ${action}: '${name}' must be zero or more: current value is ${describe(value)}`);
+      throw new RangeError(`Cannot ${action}: '${name}' must be zero or more; received ${describeValue(value)}`);
     }
     const ms = milliseconds(window, action, "window");
     if (ms === 0) throw new RangeError(`Cannot ${action}: 'window' must be more than zero`);

@@ -1,5 +1,12 @@
 import { type Context, ContextError, type Duration, run, withCancel, withTimeout } from "@throughline/context";
-import { describe, callable, milliseconds, parentOf, refuseUnknown, wholeNumber } from "@throughline/context/internal";
+import {
+  describeValue,
+  callable,
+  milliseconds,
+  parentOf,
+  refuseUnknown,
+  wholeNumber,
+} from "@throughline/context/internal";
 
 import { type Backoff, backoffOf, type BackoffOptions } from "./backoff.ts";
 import type { RetryBudget } from "./retry-budget.ts";
@@ -94,7 +101,7 @@ function settingsOf(policy: RetryPolicy, action = ACTION): Settings {
   const { attempts = 3, backoff = {}, attemptTimeout, budget, retryIf, retryAfter, onRetry, ...others } = policy;
   refuseUnknown(others, action);
   if (budget !== undefined && typeof budget?.withdraw !== "function") {
-    throw new TypeError(`Cannot ${action}: 'budget' must be a RetryBudget: current value is ${describe(budget)}`);
+    throw new TypeError(`Cannot ${action}: 'budget' must be a RetryBudget; received ${describeValue(budget)}`);
   }
   for (const [name, value] of Object.entries({ retryIf, retryAfter, onRetry })) {
     if (value !== undefined) callable(name, value, action);

@@ -92,7 +92,7 @@ describe.each([
 });
 
 it.each([
-  [{ values: { tenant: "tenant" } }, /'values.tenant' must be a function: current value is string "tenant"/],
+  [{ values: { tenant: "tenant" } }, /'values.tenant' must be a function; received string "tenant"/],
   [{ fields: {} }, /there is no option 'fields'/],
 ])("refuses %j", (options, message) => {
   expect(() => logFields(options as never)).toThrow(message);

@@ -1,7 +1,7 @@
 import type { TextMapPropagator } from "@opentelemetry/api";
 import type { NodeSDKConfiguration } from "@opentelemetry/sdk-node";
 import { type Duration } from "@throughline/context";
-import { describe, milliseconds, oneOf, refuseUnknown } from "@throughline/context/internal";
+import { describeValue, milliseconds, oneOf, refuseUnknown } from "@throughline/context/internal";
 
 import { BaggageSpanProcessor } from "./baggage-span-processor.ts";
 import { DeadlineSpanProcessor } from "./deadline-span-processor.ts";
@@ -98,7 +98,7 @@ export function telemetrySettings(options: TelemetryOptions): TelemetrySettings 
   const timeout = milliseconds(shutdownTimeout, ACTION, "shutdownTimeout");
   if (timeout > LONGEST_TIMEOUT) {
     throw new RangeError(
-      `Cannot ${ACTION}: 'shutdownTimeout' must be a minute at most: current value is ${describe(shutdownTimeout)}`,
+      `Cannot ${ACTION}: 'shutdownTimeout' must be a minute at most; received ${describeValue(shutdownTimeout)}`,
     );
   }
   return {
@@ -140,11 +140,11 @@ function listOf<T>(name: string, list: readonly T[] | undefined, wanted: string,
 }
 
 function unlike(name: string, wanted: string, value: unknown): TypeError {
-  return new TypeError(`Cannot ${ACTION}: '${name}' must be ${wanted}; received ${describe(value)}`);
+  return new TypeError(`Cannot ${ACTION}: '${name}' must be ${wanted}; received ${describeValue(value)}`);
 }
 
 function wrong(name: string, wanted: string, value: unknown): TypeError {
-  return new TypeError(`Cannot ${ACTION}: '${name}' must be ${wanted}: current value is ${describe(value)}`);
+  return new TypeError(`Cannot ${ACTION}: '${name}' must be ${wanted}; received ${describeValue(value)}`);
 }
 
 function withOperators(variables: Record<string, string | undefined>): Record<string, string> {

@@ -342,10 +342,10 @@ tracer_provider:
   it("that cannot be used is refused, and nothing is set up", () => {
     const path = file("file_format: 7");
     expect(() => startTelemetry()).toThrow(
-      `Cannot start telemetry: OTEL_CONFIG_FILE must name a file of OpenTelemetry's declarative configuration: current value is "${path}"`,
+      `Cannot start telemetry: OTEL_CONFIG_FILE must name a file of OpenTelemetry's declarative configuration; received "${path}"`,
     );
     vi.stubEnv("OTEL_CONFIG_FILE", "/nowhere/otel.yaml");
-    expect(() => startTelemetry()).toThrow(/current value is "\/nowhere\/otel.yaml"/);
+    expect(() => startTelemetry()).toThrow(/received "\/nowhere\/otel.yaml"/);
     expect(propagation.fields()).toEqual([]);
   });
 });

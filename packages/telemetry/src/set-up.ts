@@ -65,7 +65,7 @@ function resourceOf(attributes: TelemetrySettings["attributes"], resources: Sdk[
 }
 
 function setUpFromFile(file: string, { instrumentations = [] }: TelemetrySettings["sdk"]): void {
-  const refusal = `Cannot start telemetry: OTEL_CONFIG_FILE must name a file of OpenTelemetry's declarative configuration: current value is "${file}"`;
+  const refusal = `Cannot start telemetry: OTEL_CONFIG_FILE must name a file of OpenTelemetry's declarative configuration; received "${file}"`;
   const { node } = loadSdk();
   if (!("startNodeSdk" in node)) throw new Error(`${refusal}: files are read from sdk-node 0.301 on`);
   const start = node.startNodeSdk as (options: object) => object;

@@ -244,17 +244,14 @@ describe("startTelemetry", () => {
   });
 
   it.each([
-    [{ exporter: "jaeger" }, /'exporter' must be one of "otlp", "console", "none": current value is string "jaeger"/],
+    [{ exporter: "jaeger" }, /'exporter' must be one of "otlp", "console", "none"; received string "jaeger"/],
     [{ protocol: "thrift" }, /'protocol' must be one of/],
-    [
-      { endpoint: "localhost:4318" },
-      /'endpoint' must be an http or https URL: current value is string "localhost:4318"/,
-    ],
+    [{ endpoint: "localhost:4318" }, /'endpoint' must be an http or https URL; received string "localhost:4318"/],
     [{ serviceName: "" }, /'serviceName' must be a string that is not empty/],
-    [{ shutdownTimeout: "30d" }, /'shutdownTimeout' must be a minute at most: current value is string "30d"/],
+    [{ shutdownTimeout: "30d" }, /'shutdownTimeout' must be a minute at most; received string "30d"/],
     [{ shutdownTimeout: "soon" }, /'shutdownTimeout' must be zero or more/],
-    [{ sampler: 1 }, /'sampler' must be a sampler of OpenTelemetry: current value is number 1/],
-    [{ propagators: ["b3"] }, /'propagators' must be a list of propagators: current value is string "b3"/],
+    [{ sampler: 1 }, /'sampler' must be a sampler of OpenTelemetry; received number 1/],
+    [{ propagators: ["b3"] }, /'propagators' must be a list of propagators; received string "b3"/],
     [{ metrics: "statsd" }, /'metrics' must be one of "otlp", "console", "prometheus", "none"/],
     [{ spanProcessors: [{}] }, /'spanProcessors' must be a list of span processors; received an object of type Object/],
     [{ spanProcessors: {} }, /'spanProcessors' must be a list of span processors; received an object of type Object/],

@@ -3,9 +3,8 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
+import { typescript } from "@throughline/test/support/typescript.ts";
 import { afterEach, expect, it } from "vitest";
-
-import { typescript } from "../../../test/support/typescript.ts";
 
 const CLI = fileURLToPath(new URL("cli.ts", import.meta.url));
 
@@ -27,7 +26,7 @@ it("says where it is, and ends in good order when it is told to", async () => {
 });
 
 it.each([
-  [["--port", "x"], 'Cannot start: --port must be a whole number, 0 or more: current value is "x"'],
+  [["--port", "x"], 'Cannot start: --port must be a whole number, 0 or more; received "x"'],
   [["--max-spans", "0"], "Cannot start: --max-spans must be a whole number, 1 or more"],
   [["--prot", "1"], "Unknown option '--prot'"],
 ])("refuses %j", async (args, message) => {

@@ -28,7 +28,7 @@ const OPTIONS = {
 function count(name: string, value: string | undefined, least: number): number | undefined {
   if (value === undefined) return undefined;
   if (!/^\d+$/.test(value) || Number(value) < least) {
-    throw new Error(`Cannot start: --${name} must be a whole number, ${least} or more: current value is "${value}"`);
+    throw new Error(`Cannot start: --${name} must be a whole number, ${least} or more; received "${value}"`);
   }
   return Number(value);
 }

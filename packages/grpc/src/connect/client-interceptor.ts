@@ -1,6 +1,6 @@
 import type { Interceptor } from "@connectrpc/connect";
 import { type CancelFunc, type Context, current, withTimeout } from "@throughline/context";
-import { isSuppressed } from "@throughline/context/internal";
+import { isTracingSuppressed } from "@throughline/context/internal";
 import { type ClientOptions, connectTimeout, grpcTimeout } from "@throughline/http";
 import { clientSettings, OutboundCall } from "@throughline/http/adapter";
 
@@ -24,7 +24,7 @@ export function clientInterceptor(options: ConnectClientOptions = {}): Intercept
     if (typeof next !== "function") throw misplaced("client", "Connect");
     return async (request) => {
       const active = current();
-      if (isSuppressed(active)) return next(request);
+      if (isTracingSuppressed(active)) return next(request);
       const settings = { ...known, dialect: isGrpc(request) ? grpcTimeout : connectTimeout };
       const [ctx, cancel] = limited(active, request, settings.dialect, settings.timeout);
       const rpc = rpcOf(request);

@@ -1,5 +1,5 @@
 import { type Duration } from "@throughline/context";
-import { describe, milliseconds, refuseUnknown } from "@throughline/context/internal";
+import { describeValue, milliseconds, refuseUnknown } from "@throughline/context/internal";
 
 import { type DeadlineDialect, grpcTimeout, isDialect } from "../wire/dialects.ts";
 import { outboundPolicy, type OutboundPolicy, type SendOptions } from "./outbound-policy.ts";
@@ -41,7 +41,7 @@ export function clientSettings(options: ClientOptions, action: string): ClientSe
   refuseUnknown(others, action);
   if (!isDialect(dialect)) {
     throw new TypeError(
-      `Cannot ${action}: 'dialect' must be a deadline dialect, such as grpcTimeout: current value is ${describe(dialect)}`,
+      `Cannot ${action}: 'dialect' must be a deadline dialect, such as grpcTimeout; received ${describeValue(dialect)}`,
     );
   }
   return {

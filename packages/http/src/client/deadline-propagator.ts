@@ -1,6 +1,6 @@
 import type { Context as OtelContext, TextMapGetter, TextMapPropagator, TextMapSetter } from "@opentelemetry/api";
 import { type Context, type Duration, isContext, withDeadline, withTimeout } from "@throughline/context";
-import { isSuppressed, milliseconds, oneOf, refuseUnknown } from "@throughline/context/internal";
+import { isTracingSuppressed, milliseconds, oneOf, refuseUnknown } from "@throughline/context/internal";
 
 import { grpcTimeout } from "../wire/dialects.ts";
 import { remainingDownstream } from "../wire/downstream-deadline.ts";
@@ -47,13 +47,13 @@ export class DeadlinePropagator implements TextMapPropagator {
   }
 
   inject<Carrier>(ctx: OtelContext, carrier: Carrier, setter: TextMapSetter<Carrier>): void {
-    if (!isContext(ctx) || isSuppressed(ctx)) return;
+    if (!isContext(ctx) || isTracingSuppressed(ctx)) return;
     const value = this.#isMessage ? messageDeadline(ctx) : requestTimeout(ctx);
     if (value !== undefined) setter.set(carrier, this.#header, value);
   }
 
   extract<Carrier>(ctx: OtelContext, carrier: Carrier, getter: TextMapGetter<Carrier>): OtelContext {
-    if (isSuppressed(ctx)) return ctx;
+    if (isTracingSuppressed(ctx)) return ctx;
     const value = textOf(getter.get(carrier, this.#header));
     if (value === undefined) return ctx;
     const options = { source: `${this.#header} header` };

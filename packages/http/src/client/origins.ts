@@ -1,4 +1,4 @@
-import { describe } from "@throughline/context/internal";
+import { describeValue } from "@throughline/context/internal";
 import { parse as parseDomain } from "tldts";
 
 /** Whether a request may take something along to this URL. */
@@ -27,7 +27,7 @@ const DOMAIN = /(?:^|[a-z0-9]\.)[a-z][a-z0-9-]*$/i;
  */
 export function originFilter(patterns: readonly string[], action: string): OriginFilter {
   if (!Array.isArray(patterns)) {
-    throw new TypeError(`Cannot ${action}: 'origins' must be a list: current value is ${describe(patterns)}`);
+    throw new TypeError(`Cannot ${action}: 'origins' must be a list; received ${describeValue(patterns)}`);
   }
   const known = patterns.map((each) => parse(each, action));
   return (url) => known.some((pattern) => matches(pattern, url));
@@ -42,12 +42,12 @@ function parse(value: unknown, action: string): Pattern {
   const isSuffix = star !== undefined;
   if (url === null || (isSuffix && !DOMAIN.test(host!)) || host!.startsWith(".") || url.hostname.endsWith(".")) {
     throw new TypeError(
-      `Cannot ${action}: 'origins' must hold origins, such as "https://api.example.com", "https://*.example.com" or "http://localhost:*": current value is ${describe(value)}`,
+      `Cannot ${action}: 'origins' must hold origins, such as "https://api.example.com", "https://*.example.com" or "http://localhost:*"; received ${describeValue(value)}`,
     );
   }
   if (isSuffix && isPublicSuffix(url.hostname)) {
     throw new TypeError(
-      `Cannot ${action}: 'origins' must hold origins of your own, and strangers can have names directly below a public suffix; received ${describe(value)}: list the origins instead`,
+      `Cannot ${action}: 'origins' must hold origins of your own, and strangers can have names directly below a public suffix; received ${describeValue(value)}: list the origins instead`,
     );
   }
   return {

@@ -1,5 +1,5 @@
 import type { Context } from "@throughline/context";
-import { describe, oneOf, refuseUnknown } from "@throughline/context/internal";
+import { describeValue, oneOf, refuseUnknown } from "@throughline/context/internal";
 
 import { withEntries, withoutEntries } from "../wire/baggage.ts";
 import { propagatedValues, encode } from "../wire/propagated-values.ts";
@@ -43,7 +43,7 @@ const KINDS = ["trace", "deadline", "criticality", "values", "identity"] as cons
 export function outboundPolicy(origins: readonly string[], send: SendOptions, action: string): OutboundPolicy {
   const isOwn = originFilter(origins, action);
   if (typeof send !== "object" || send === null) {
-    throw new TypeError(`Cannot ${action}: 'send' must be an object: current value is ${describe(send)}`);
+    throw new TypeError(`Cannot ${action}: 'send' must be an object; received ${describeValue(send)}`);
   }
   const {
     trace = "everywhere",

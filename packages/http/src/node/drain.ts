@@ -4,7 +4,7 @@ import type { Http2SecureServer, Http2Server, IncomingHttpHeaders, ServerHttp2St
 import { Server as NetServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 
-import { describe, milliseconds, refuseUnknown } from "@throughline/context/internal";
+import { describeValue, milliseconds, refuseUnknown } from "@throughline/context/internal";
 
 import { type ActiveRequests, activeRequestsOf } from "../server/active-requests.ts";
 import { type DrainOptions, GRACE_MS, limitDownstream, waitAndCancel } from "../server/drain.ts";
@@ -42,7 +42,7 @@ export function drain(server: DrainableServer, { shutdownTimeout, ...others }: D
   const ms = milliseconds(shutdownTimeout, "drain a server", "shutdownTimeout");
   if (typeof server?.close !== "function" || typeof server.on !== "function") {
     throw new TypeError(
-      `Cannot drain a server: it must be one of node:http or node:http2: current value is ${describe(server)}`,
+      `Cannot drain a server: it must be one of node:http or node:http2; received ${describeValue(server)}`,
     );
   }
   const known = drained.get(server);

@@ -1,4 +1,4 @@
-/** A remote procedure call over HTTP. Spans and metrics describe the procedure, not the HTTP request below it. */
+/** A remote procedure call over HTTP. Spans and metrics describeValue the procedure, not the HTTP request below it. */
 export interface Rpc {
   readonly system: "grpc" | "connectrpc";
   /** Service and method: `shop.Inventory/Stock`. */

@@ -1,5 +1,5 @@
 import { afterFunc, type Context } from "@throughline/context";
-import { describe, refuseUnknown, wholeNumber } from "@throughline/context/internal";
+import { describeValue, refuseUnknown, wholeNumber } from "@throughline/context/internal";
 import { LruMap } from "@throughline/resilience/internal";
 
 import type { IncomingRequest, Outcome } from "../observe/server-request.ts";
@@ -42,7 +42,7 @@ const ACTION = "make a request context";
 export function admissionSettings(options: AdmissionOptions): AdmissionSettings {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(
-      `Cannot ${ACTION}: 'admission' must be an object, such as { concurrency: 100 }: current value is ${describe(options)}`,
+      `Cannot ${ACTION}: 'admission' must be an object, such as { concurrency: 100 }; received ${describeValue(options)}`,
     );
   }
   const { concurrency = Infinity, queue = concurrency, deadlineAware = false, ...others } = options;
@@ -51,7 +51,7 @@ export function admissionSettings(options: AdmissionOptions): AdmissionSettings 
   wholeNumber("queue", queue, 0, ACTION);
   if (typeof deadlineAware !== "boolean") {
     throw new TypeError(
-      `Cannot ${ACTION}: 'deadlineAware' must be true or false: current value is ${describe(deadlineAware)}`,
+      `Cannot ${ACTION}: 'deadlineAware' must be true or false; received ${describeValue(deadlineAware)}`,
     );
   }
   return { concurrency, queue, deadlineAware };

@@ -1,5 +1,5 @@
 import { type Context, isContext } from "@throughline/context";
-import { describe } from "@throughline/context/internal";
+import { describeValue } from "@throughline/context/internal";
 
 import { NodeHeaders, type RequestHeaders } from "../wire/headers.ts";
 import { serverRequestIn } from "./server-request.ts";
@@ -26,7 +26,7 @@ export async function applyGuard(guard: Guard, headers: RequestHeaders, ctx: Con
   const answer: unknown = await guard({ ctx, headers: withHeldBack(headers, ctx) });
   if (answer !== undefined && !isContext(answer)) {
     throw new TypeError(
-      `Cannot pass a guard: it must return a Context or undefined, or throw, as with new Forbidden(); received ${describe(answer)}`,
+      `Cannot pass a guard: it must return a Context or undefined, or throw, as with new Forbidden(); received ${describeValue(answer)}`,
     );
   }
   const within = answer ?? ctx;

@@ -8,7 +8,7 @@ import {
   withoutCancel,
   withTimeout,
 } from "@throughline/context";
-import { hasDeadline, isSuppressed } from "@throughline/context/internal";
+import { hasDeadline, isTracingSuppressed } from "@throughline/context/internal";
 
 import type { IncomingRequest } from "../observe/server-request.ts";
 import { httpMetadata } from "../telemetry/http-metadata.ts";
@@ -91,7 +91,7 @@ function receiveNew(request: IncomingRequest, settings: ServerSettings): ServerR
     serverRequest.downstreamDeadline = performance.now() + deadline.budget.ms;
   }
   serverRequest.observe(tracing.span);
-  if (!tracing.isSuppressed) {
+  if (!tracing.isTracingSuppressed) {
     serverRequest.observe(ServerMeasurement.start(request, deadline.budget, tracing.isMeasuredElsewhere));
   }
   return serverRequest;
@@ -141,7 +141,7 @@ interface Tracing {
   readonly ctx: Context;
   readonly span: ServerSpan | undefined;
   /** Whether another instrumentation was told to ignore this request: then we report nothing of it either. */
-  readonly isSuppressed: boolean;
+  readonly isTracingSuppressed: boolean;
   readonly isMeasuredElsewhere: boolean;
 }
 
@@ -150,8 +150,13 @@ function startTracing(request: IncomingRequest, budget: Budget | undefined, sett
   // The values of the active context, such as the span of an instrumentation, without its end: a server that was started under a deadline would
   // hand that deadline to all its requests.
   const base = active === background ? background : withoutCancel(active);
-  if (isSuppressed(active)) {
-    return { ctx: withCallerTrace(base, request), span: undefined, isSuppressed: true, isMeasuredElsewhere: false };
+  if (isTracingSuppressed(active)) {
+    return {
+      ctx: withCallerTrace(base, request),
+      span: undefined,
+      isTracingSuppressed: true,
+      isMeasuredElsewhere: false,
+    };
   }
   const instrumented = serverSpanOf(base);
   let span: ServerSpan | undefined;
@@ -163,7 +168,7 @@ function startTracing(request: IncomingRequest, budget: Budget | undefined, sett
   return {
     ctx: span?.ctx ?? withCallerTrace(base, request),
     span,
-    isSuppressed: false,
+    isTracingSuppressed: false,
     // Only OpenTelemetry's own HTTP instrumentation leaves metadata, and it measures too.
     isMeasuredElsewhere: instrumented !== undefined && httpMetadata(base) !== undefined,
   };

@@ -4,42 +4,26 @@ import { grpcTimeout } from "../wire/dialects.ts";
 import { createReceiver } from "./receive.ts";
 
 it.each([
-  [
-    { maxTimeout: "soon" },
-    RangeError,
-    /'maxTimeout' must be zero or more milliseconds.*current value is string "soon"/,
-  ],
-  [
-    { defaultTimeout: -1 },
-    RangeError,
-    /'defaultTimeout' must be zero or more milliseconds.*current value is number -1/,
-  ],
-  [{ minBudget: {} }, TypeError, /'minBudget' must be .*current value is an object of type Object/],
+  [{ maxTimeout: "soon" }, RangeError, /'maxTimeout' must be zero or more milliseconds.*received string "soon"/],
+  [{ defaultTimeout: -1 }, RangeError, /'defaultTimeout' must be zero or more milliseconds.*received number -1/],
+  [{ minBudget: {} }, TypeError, /'minBudget' must be .*received an object of type Object/],
   [{ deadlineHeaders: ["grpc-timeout"] }, TypeError, /'deadlineHeaders' must be a list of deadline dialects/],
   [
     { invalidDeadline: "drop" },
     TypeError,
-    /'invalidDeadline' must be one of "reject", "ignore": current value is string "drop"/,
+    /'invalidDeadline' must be one of "reject", "ignore"; received string "drop"/,
   ],
   [
     { deadlineHeaders: [{ ...grpcTimeout, header: "GRPC-Timeout" }] },
     TypeError,
     /'deadlineHeaders' must be a list of deadline dialects/,
   ],
-  [
-    { mode: "dark" },
-    TypeError,
-    /'mode' must be one of "observe", "propagate", "enforce": current value is string "dark"/,
-  ],
+  [{ mode: "dark" }, TypeError, /'mode' must be one of "observe", "propagate", "enforce"; received string "dark"/],
   [{ firstByteTimeout: "soon" }, RangeError, /'firstByteTimeout' must be zero or more milliseconds/],
   [{ idleTimeout: Number.NaN }, RangeError, /'idleTimeout' must be zero or more milliseconds/],
-  [
-    { captureHeaders: "x-a" },
-    TypeError,
-    /'captureHeaders' must be a list of names of headers: current value is string/,
-  ],
+  [{ captureHeaders: "x-a" }, TypeError, /'captureHeaders' must be a list of names of headers; received string/],
   [{ acceptCriticality: "all" }, TypeError, /'acceptCriticality' must be one of "lower", "any", "none"/],
-  [{ admission: 100 }, TypeError, /'admission' must be an object.*current value is number 100/],
+  [{ admission: 100 }, TypeError, /'admission' must be an object.*received number 100/],
   [{ admission: { concurrency: 0 } }, RangeError, /'concurrency' must be a whole number, 1 or more/],
   [{ admission: { concurrency: 1, queue: 1.5 } }, RangeError, /'queue' must be a whole number, 0 or more/],
   [{ admission: { deadlineAware: "yes" } }, TypeError, /'deadlineAware' must be true or false/],

@@ -1,5 +1,5 @@
 import { type Duration } from "@throughline/context";
-import { describe, milliseconds, oneOf, refuseUnknown } from "@throughline/context/internal";
+import { describeValue, milliseconds, oneOf, refuseUnknown } from "@throughline/context/internal";
 
 import type { Budget } from "../wire/caller-budget.ts";
 import type { AcceptCriticality } from "../wire/criticality.ts";
@@ -84,7 +84,7 @@ const ACTION = "make a request context";
 export function serverSettings(options: ServerOptions): ServerSettings {
   if (typeof options !== "object" || options === null || isRequest(options)) {
     const remedy = isRequest(options) ? "; call requestContext() first: app.use(requestContext())" : "";
-    throw new TypeError(`Cannot ${ACTION}: it takes an object of options; received ${describe(options)}${remedy}`);
+    throw new TypeError(`Cannot ${ACTION}: it takes an object of options; received ${describeValue(options)}${remedy}`);
   }
   const {
     maxTimeout,
@@ -106,17 +106,17 @@ export function serverSettings(options: ServerOptions): ServerSettings {
   refuseUnknown(others, ACTION);
   if (!Array.isArray(deadlineHeaders) || !deadlineHeaders.every(isDialect)) {
     throw new TypeError(
-      `Cannot ${ACTION}: 'deadlineHeaders' must be a list of deadline dialects, such as [grpcTimeout]: current value is ${describe(deadlineHeaders)}`,
+      `Cannot ${ACTION}: 'deadlineHeaders' must be a list of deadline dialects, such as [grpcTimeout]; received ${describeValue(deadlineHeaders)}`,
     );
   }
   if (!Array.isArray(captureHeaders) || !captureHeaders.every((name) => typeof name === "string")) {
     throw new TypeError(
-      `Cannot ${ACTION}: 'captureHeaders' must be a list of names of headers: current value is ${describe(captureHeaders)}`,
+      `Cannot ${ACTION}: 'captureHeaders' must be a list of names of headers; received ${describeValue(captureHeaders)}`,
     );
   }
   if (requestIdHeader !== undefined && !(typeof requestIdHeader === "string" && /^[a-z\d-]+$/i.test(requestIdHeader))) {
     throw new TypeError(
-      `Cannot ${ACTION}: 'requestIdHeader' must be the name of a header, such as "x-request-id"; received ${describe(requestIdHeader)}`,
+      `Cannot ${ACTION}: 'requestIdHeader' must be the name of a header, such as "x-request-id"; received ${describeValue(requestIdHeader)}`,
     );
   }
   oneOf("acceptCriticality", acceptCriticality, ["lower", "any", "none"], ACTION);

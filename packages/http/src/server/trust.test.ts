@@ -42,15 +42,15 @@ it("takes the application's word, where there is no connection to look at too, a
 });
 
 it.each<[unknown, RegExp]>([
-  [null, /'trust' must be an object: current value is null/],
+  [null, /'trust' must be an object; received null/],
   [true, /'trust' must be an object/],
   [{ proxies: 1 }, /'proxies'/],
   [{ subjects: "CN=gateway" }, /'subjects' must be a list such as \["CN=gateway"/],
   [{ subjects: ["gateway"] }, /'subjects' must be a list/],
-  [{ unixSocket: "yes" }, /'unixSocket' must be true or false: current value is string "yes"/],
+  [{ unixSocket: "yes" }, /'unixSocket' must be true or false; received string "yes"/],
   [{ verified: true }, /'verified' must be a function/],
   [{ addresses: "10.0.0.0/8" }, /'addresses' must be a list of addresses/],
-  [{ addresses: ["10.0.0.0/33"] }, /current value is string "10\.0\.0\.0\/33"/],
+  [{ addresses: ["10.0.0.0/33"] }, /received string "10\.0\.0\.0\/33"/],
   [{ addresses: ["10.0.0"] }, /'addresses' must be a list/],
   [{ addresses: ["gateway.internal"] }, /'addresses' must be a list/],
   [{ addresses: ["10.0.0.0/"] }, /'addresses' must be a list/],

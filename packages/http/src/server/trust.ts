@@ -1,6 +1,6 @@
 import { BlockList, isIP } from "node:net";
 
-import { describe, refuseUnknown } from "@throughline/context/internal";
+import { describeValue, refuseUnknown } from "@throughline/context/internal";
 
 import type { Peer } from "../observe/server-request.ts";
 import type { RequestHeaders } from "../wire/headers.ts";
@@ -31,22 +31,20 @@ const ACTION = "make a request context";
 /** @throws TypeError if an option is wrong */
 export function trustOf(options: TrustOptions): Trust {
   if (typeof options !== "object" || options === null) {
-    throw new TypeError(`Cannot ${ACTION}: 'trust' must be an object: current value is ${describe(options)}`);
+    throw new TypeError(`Cannot ${ACTION}: 'trust' must be an object; received ${describeValue(options)}`);
   }
   const { subjects = [], unixSocket = false, addresses = [], verified, ...others } = options;
   refuseUnknown(others, ACTION);
   if (!Array.isArray(subjects) || !subjects.every((each) => typeof each === "string" && /^[\w ]+[=:]./.test(each))) {
     throw new TypeError(
-      `Cannot ${ACTION}: 'subjects' must be a list such as ["CN=gateway", "URI:spiffe://shop/gateway"]: current value is ${describe(subjects)}`,
+      `Cannot ${ACTION}: 'subjects' must be a list such as ["CN=gateway", "URI:spiffe://shop/gateway"]; received ${describeValue(subjects)}`,
     );
   }
   if (typeof unixSocket !== "boolean") {
-    throw new TypeError(
-      `Cannot ${ACTION}: 'unixSocket' must be true or false: current value is ${describe(unixSocket)}`,
-    );
+    throw new TypeError(`Cannot ${ACTION}: 'unixSocket' must be true or false; received ${describeValue(unixSocket)}`);
   }
   if (verified !== undefined && typeof verified !== "function") {
-    throw new TypeError(`Cannot ${ACTION}: 'verified' must be a function: current value is ${describe(verified)}`);
+    throw new TypeError(`Cannot ${ACTION}: 'verified' must be a function; received ${describeValue(verified)}`);
   }
   const isKnownAddress = addressFilter(addresses);
   return (peer, headers) => {
@@ -107,6 +105,6 @@ function addressFilter(addresses: readonly string[]): (address: string) => boole
 
 function wanted(value: unknown): TypeError {
   return new TypeError(
-    `Cannot ${ACTION}: 'addresses' must be a list of addresses, or ranges such as "10.0.0.0/8": current value is ${describe(value)}`,
+    `Cannot ${ACTION}: 'addresses' must be a list of addresses, or ranges such as "10.0.0.0/8"; received ${describeValue(value)}`,
   );
 }

@@ -2,9 +2,9 @@ import { once } from "node:events";
 
 import { context, ROOT_CONTEXT, trace } from "@opentelemetry/api";
 import { TracerProvider } from "@opentelemetry/sdk-trace";
+import { cleanUpAfterEach, serve } from "@throughline/test/support/loopback.ts";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
-import { cleanUpAfterEach, serve } from "../../../../test/support/loopback.ts";
 import { requestContext } from "../index.ts";
 
 cleanUpAfterEach();

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 
 import { context, trace } from "@opentelemetry/api";
-import { registered } from "@throughline/context/internal";
+import { registeredApi } from "@throughline/context/internal";
 
 import { StorageContextManager } from "./context-manager.ts";
 
@@ -10,7 +10,7 @@ import { StorageContextManager } from "./context-manager.ts";
  * found by nobody otherwise, and the request would have a second one. Does nothing before an SDK is set up: it brings its own.
  */
 export function ensureContextManager(): void {
-  const known = registered();
+  const known = registeredApi();
   if (known.trace === undefined || known.context !== undefined || trace.getTracerProvider() !== known.trace) return;
   context.setGlobalContextManager(new StorageContextManager());
 }
@@ -23,7 +23,7 @@ let isTold = false;
  */
 export function warnOfOtherApi(): void {
   if (isTold) return;
-  const known = registered();
+  const known = registeredApi();
   if (known.trace === undefined || trace.getTracerProvider() === known.trace) return;
   isTold = true;
   const { version } = known;

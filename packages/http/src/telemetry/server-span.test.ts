@@ -1,10 +1,10 @@
 import type { RequestListener } from "node:http";
 
 import { context, SpanKind, trace } from "@opentelemetry/api";
+import { cleanUpAfterEach, serve } from "@throughline/test/support/loopback.ts";
+import { recordSpans } from "@throughline/test/support/spans.ts";
 import { describe, expect, it } from "vitest";
 
-import { cleanUpAfterEach, serve } from "../../../../test/support/loopback.ts";
-import { recordSpans } from "../../../../test/support/spans.ts";
 import { requestContext } from "../index.ts";
 
 cleanUpAfterEach();

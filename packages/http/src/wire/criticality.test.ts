@@ -31,6 +31,6 @@ it("is taken of a peer that is trusted, whatever it is", () => {
 
 it("refuses what is none", () => {
   expect(() => withCriticality(background, "urgent" as "critical")).toThrow(
-    'Cannot bind a criticality: it must be "critical", "default" or "sheddable": current value is string "urgent"',
+    'Cannot bind a criticality: it must be "critical", "default" or "sheddable"; received string "urgent"',
   );
 });

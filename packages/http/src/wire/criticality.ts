@@ -1,5 +1,5 @@
 import { type Context, createKey, current, withValue } from "@throughline/context";
-import { describe } from "@throughline/context/internal";
+import { describeValue } from "@throughline/context/internal";
 
 import { type RequestHeaders, single } from "./headers.ts";
 
@@ -29,7 +29,7 @@ export function criticality(ctx: Context = current()): Criticality {
 export function withCriticality(ctx: Context, value: Criticality): Context {
   if (!ORDER.includes(value)) {
     throw new TypeError(
-      `Cannot bind a criticality: it must be "critical", "default" or "sheddable": current value is ${describe(value)}`,
+      `Cannot bind a criticality: it must be "critical", "default" or "sheddable"; received ${describeValue(value)}`,
     );
   }
   return withValue(ctx, criticalityKey, value);

@@ -88,9 +88,7 @@ export class InvalidDeadline extends RequestError {
 
   constructor(header: string, grammar: string, value: string) {
     const shown = value.length > 40 ? `${value.slice(0, 40)}…` : value;
-    super(
-      `Cannot read the header ${header}: it must be ${grammar}, sent once: current value is ${JSON.stringify(shown)}`,
-    );
+    super(`Cannot read the header ${header}: it must be ${grammar}, sent once; received ${JSON.stringify(shown)}`);
     this.header = header;
   }
 }

@@ -30,10 +30,7 @@ describe("a declaration", () => {
   });
 
   it.each<[object, RegExp]>([
-    [
-      { name: "Tenant" },
-      /'name' must be lower-case letters, digits and hyphens, 64 at most: current value is string "Tenant"/,
-    ],
+    [{ name: "Tenant" }, /'name' must be lower-case letters, digits and hyphens, 64 at most; received string "Tenant"/],
     [{ name: "x_tenant" }, /'name' must be/],
     [{ name: "7-tenants" }, /'name' must be/],
     [{ name: "" }, /'name' must be/],
@@ -43,7 +40,7 @@ describe("a declaration", () => {
     [{ codec: { encode: textCodec.encode } }, /'codec\.decode' must be a function/],
     [{ maxBytes: 0 }, /'maxBytes'/],
     [{ maxBytes: 1.5 }, /'maxBytes'/],
-    [{ maxBytes: 8193 }, /'maxBytes' must be at most 8192: current value is 8193/],
+    [{ maxBytes: 8193 }, /'maxBytes' must be at most 8192; received 8193/],
     [{ maxBytes: undefined }, /'maxBytes'/],
     [{ as: "cookie" }, /'as'/],
     [{ to: "everywhere" }, /'to'/],

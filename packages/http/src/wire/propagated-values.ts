@@ -1,5 +1,5 @@
 import { type Key } from "@throughline/context";
-import { callable, checkValues, describe, oneOf, refuseUnknown, wholeNumber } from "@throughline/context/internal";
+import { callable, checkValues, describeValue, oneOf, refuseUnknown, wholeNumber } from "@throughline/context/internal";
 
 import { folded } from "./baggage.ts";
 import type { Codec } from "./codec.ts";
@@ -79,20 +79,20 @@ function register<T>(
 ): void {
   const { name, codec, maxBytes, kind } = declaration;
   if (typeof key !== "symbol") {
-    throw new TypeError(`Cannot ${ACTION}: 'key' must be made by createKey(): current value is ${describe(key)}`);
+    throw new TypeError(`Cannot ${ACTION}: 'key' must be made by createKey(); received ${describeValue(key)}`);
   }
   if (typeof name !== "string" || !NAME.test(name)) {
     throw new TypeError(
-      `Cannot ${ACTION}: 'name' must be lower-case letters, digits and hyphens, 64 at most: current value is ${describe(name)}`,
+      `Cannot ${ACTION}: 'name' must be lower-case letters, digits and hyphens, 64 at most; received ${describeValue(name)}`,
     );
   }
   for (const method of ["encode", "decode"] as const) callable(`codec.${method}`, codec?.[method], ACTION);
   if (wholeNumber("maxBytes", maxBytes, 1, ACTION) > MOST_BYTES) {
-    throw new RangeError(`Cannot ${ACTION}: 'maxBytes' must be at most ${MOST_BYTES}: current value is ${maxBytes}`);
+    throw new RangeError(`Cannot ${ACTION}: 'maxBytes' must be at most ${MOST_BYTES}; received ${maxBytes}`);
   }
   if (declaration.as === "header" && TAKEN.has(name)) {
     throw new TypeError(
-      `Cannot ${ACTION}: 'name' must not be that of a header with another meaning: current value is ${describe(name)}`,
+      `Cannot ${ACTION}: 'name' must not be that of a header with another meaning; received ${describeValue(name)}`,
     );
   }
   const foldedName = folded(name);
@@ -133,7 +133,9 @@ export function encode({ name, codec, maxBytes, as }: PropagatedValue, value: un
   }
   if (text === undefined) return undefined;
   if (typeof text !== "string") {
-    throw new TypeError(`Cannot bind a value: '${name}' must be written as a string: its codec gave ${describe(text)}`);
+    throw new TypeError(
+      `Cannot bind a value: '${name}' must be written as a string: its codec gave ${describeValue(text)}`,
+    );
   }
   const whole = wellFormed(name, text);
   const written =

@@ -49,7 +49,7 @@ function queryOf(params: URLSearchParams): TraceQuery {
     if (given === undefined) return undefined;
     const value = Number(given);
     if (!(value >= 0)) {
-      throw new Refused(400, `Cannot search: '${name}' must be a number, zero or more: current value is "${given}"`);
+      throw new Refused(400, `Cannot search: '${name}' must be a number, zero or more; received "${given}"`);
     }
     return value;
   };

@@ -16,12 +16,12 @@ export function refuseStrangers({ headers }: IncomingMessage, hosts: readonly st
   if (host === undefined || !(LOOPBACK.test(host) || hosts.includes(host))) {
     throw new Refused(
       421,
-      `Cannot answer for this host: it must be one of loopback, or named with --allow-host: current value is ${headers.host ?? "none"}`,
+      `Cannot answer for this host: it must be one of loopback, or named with --allow-host; received ${headers.host ?? "none"}`,
     );
   }
   const { origin } = headers;
   if (origin !== undefined && origin !== `http://${headers.host}` && origin !== `https://${headers.host}`) {
-    throw new Refused(403, `Cannot answer another origin: it must be the viewer's own: current value is ${origin}`);
+    throw new Refused(403, `Cannot answer another origin: it must be the viewer's own; received ${origin}`);
   }
   const site = headers["sec-fetch-site"];
   // A link that leads here is followed as a navigation; what it opens, the other page cannot read.
@@ -40,7 +40,7 @@ export function hostName(given: string): string {
   const name = hostOf(`http://${isIPv6(given) ? `[${given}]` : given}`);
   if (name === undefined || name === "" || (!isIPv6(given) && !/^[\w.-]+$/.test(given))) {
     throw new TypeError(
-      `Cannot start the viewer: a host must be a name or an address, without a port: current value is "${given}"`,
+      `Cannot start the viewer: a host must be a name or an address, without a port; received "${given}"`,
     );
   }
   return name;

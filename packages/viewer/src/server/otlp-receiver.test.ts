@@ -105,7 +105,7 @@ describe("the receiver", () => {
       "x",
       { "content-type": "application/grpc" },
       415,
-      /OTEL_EXPORTER_OTLP_PROTOCOL=http\/protobuf or http\/json\): current value is application\/grpc/,
+      /OTEL_EXPORTER_OTLP_PROTOCOL=http\/protobuf or http\/json\); received application\/grpc/,
     ],
     ["what is not protobuf", "x", { "content-type": "application/x-protobuf" }, 400, /no OTLP in protobuf/],
     ["another packing", "x", { "content-encoding": "br" }, 415, /content-encoding must be gzip or none/],

@@ -32,11 +32,11 @@ async function receive(
   const type = (req.headers["content-type"] ?? "").split(";")[0]!.trim().toLowerCase();
   const isProtobuf = type === "application/x-protobuf";
   try {
-    if (req.method !== "POST") throw new Refused(405, `the method must be POST: current value is ${req.method}`);
+    if (req.method !== "POST") throw new Refused(405, `the method must be POST; received ${req.method}`);
     if (!isProtobuf && type !== "application/json") {
       throw new Refused(
         415,
-        `content-type must be application/x-protobuf or application/json (OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf or http/json): current value is ${type}`,
+        `content-type must be application/x-protobuf or application/json (OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf or http/json); received ${type}`,
       );
     }
     const body = await bodyOf(req, maxBytes);
@@ -68,7 +68,7 @@ function answer(res: ServerResponse, status: number, body: string | Uint8Array, 
 async function bodyOf(req: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const encoding = (req.headers["content-encoding"] ?? "identity").toLowerCase();
   if (encoding !== "gzip" && encoding !== "identity") {
-    throw new Refused(415, `content-encoding must be gzip or none: current value is ${encoding}`);
+    throw new Refused(415, `content-encoding must be gzip or none; received ${encoding}`);
   }
   const chunks: Buffer[] = [];
   let length = 0;

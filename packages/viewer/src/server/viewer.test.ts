@@ -69,7 +69,7 @@ describe("the viewer", () => {
 
   it.each([
     ["/api/traces/1af7651916cd43dd8448eb211c80319c", 404, /it has not come yet, or has left to make room/],
-    ["/api/traces?min=soon", 400, /'min' must be a number, zero or more: current value is "soon"/],
+    ["/api/traces?min=soon", 400, /'min' must be a number, zero or more; received "soon"/],
     ["/api/traces?limit=-1", 400, /'limit' must be a number/],
     ["/api/nothing", 404, /traces are received at \/v1\/traces, and shown at \//],
   ])("says why it cannot answer %s", async (path, status, message) => {

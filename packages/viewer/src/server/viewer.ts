@@ -59,11 +59,11 @@ export async function startViewer(options: ViewerOptions = {}): Promise<Viewer> 
   async function serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
     refuseStrangers(req, hosts);
     const url = URL.parse(req.url ?? "/", "http://viewer");
-    if (url === null) throw new Refused(400, `Cannot read the address: it is no URL: current value is ${req.url}`);
+    if (url === null) throw new Refused(400, `Cannot read the address: it is no URL; received ${req.url}`);
     const received = receiveOtlp(req, res, url.pathname, maxRequestBytes, (spans) => store.add(spans));
     if (received !== undefined) return received;
     if (req.method !== "GET" && req.method !== "HEAD") {
-      throw new Refused(405, `Cannot answer ${url.pathname}: the method must be GET: current value is ${req.method}`);
+      throw new Refused(405, `Cannot answer ${url.pathname}: the method must be GET; received ${req.method}`);
     }
     // A stream of events has no head alone.
     if (req.method === "HEAD" && url.pathname === "/api/changes") return void res.end();

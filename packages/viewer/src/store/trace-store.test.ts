@@ -67,7 +67,7 @@ describe("resources", () => {
 
 it("refuses a size that is none", () => {
   expect(() => new TraceStore({ maxSpans: 0 })).toThrow(
-    "Cannot make a store: 'maxSpans' must be a number above 0: current value is 0",
+    "Cannot make a store: 'maxSpans' must be a number above 0; received 0",
   );
 });
 

@@ -40,7 +40,7 @@ export class TraceStore {
   constructor({ maxSpans = 100_000, maxBytes = 256 * 1024 * 1024 }: StoreLimits = {}) {
     for (const [name, value] of Object.entries({ maxSpans, maxBytes })) {
       if (!(value > 0)) {
-        throw new RangeError(`Cannot make a store: '${name}' must be a number above 0: current value is ${value}`);
+        throw new RangeError(`Cannot make a store: '${name}' must be a number above 0; received ${value}`);
       }
     }
     this.#maxSpans = maxSpans;

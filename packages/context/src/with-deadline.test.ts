@@ -244,7 +244,7 @@ describe("what is not a duration or a time", () => {
   });
 
   it("a cause that is not among the options is refused, not dropped", () => {
-    expect(() => withTimeout(background, 1, new Error("too slow"))).toThrow(/a cause is given as \{ cause \}/);
+    expect(() => withTimeout(background, 1, new Error("too slow"))).toThrow(/a cause must be given as \{ cause \}/);
     expect(() => withTimeout(background, 1, { casue: 1 } as never)).toThrow(/there is no option 'casue'/);
   });
 
@@ -257,7 +257,7 @@ describe("what is not a duration or a time", () => {
     (timeout) => {
       expect(() => withTimeout(background, timeout as never)).toThrow(RangeError);
       expect(() => withTimeout(background, timeout as never)).toThrow(
-        /Cannot derive a context: 'timeout' must be zero or more milliseconds, or a duration such as "250ms".*: current value is/,
+        /Cannot derive a context: 'timeout' must be zero or more milliseconds, or a duration such as "250ms".*; received/,
       );
     },
   );

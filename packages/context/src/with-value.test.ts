@@ -54,12 +54,12 @@ describe("withValue", () => {
     [{}, "an object of type Object"],
   ])("refuses %j for a key (TestWithValueChecksKey)", (key, shown) => {
     expect(() => withValue(background, key as never, 1)).toThrow(
-      new TypeError(`Cannot bind a value: 'key' must be made by createKey(): current value is ${shown}`),
+      new TypeError(`Cannot bind a value: 'key' must be made by createKey(); received ${shown}`),
     );
   });
 
   it("refuses a key without a name", () => {
-    expect(() => createKey("")).toThrow(/'name' must be a string that is not empty: current value is string ""/);
+    expect(() => createKey("")).toThrow(/'name' must be a string that is not empty; received string ""/);
   });
 });
 

@@ -218,7 +218,7 @@ describe("what is not a parent", () => {
     ]) {
       expect(() => derive(parent as never)).toThrow(
         new TypeError(
-          `Cannot derive a context: it needs a Context as its first argument, such as current() or background: current value is ${shown}`,
+          `Cannot derive a context: it needs a Context as its first argument, such as current() or background; received ${shown}`,
         ),
       );
     }

@@ -1,5 +1,5 @@
-/** What a wrong argument was, for an error message: its type, and its content only where that is safe to show. */
-export function describe(value: unknown): string {
+/** A wrong argument for an error message: its type, and its content where that is safe to show. */
+export function describeValue(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value === "string")
     return `string ${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)}`;

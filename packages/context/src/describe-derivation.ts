@@ -1,13 +1,22 @@
 import { now } from "./clock.ts";
-import type { Context } from "./context.ts";
-import { typeName } from "./describe.ts";
-import type { Limit } from "./limit.ts";
+import type { Deadline } from "./deadline.ts";
+import { typeName } from "./describe-value.ts";
 import type { Scope } from "./scope.ts";
+import type { Base } from "./value-list.ts";
 
-/** How a context came about, oldest step first, as one would write it. Values appear by the name of their type only. */
-export function lineage(ctx: Context): string {
+/** A context, as far as its derivation is concerned. */
+interface Step {
+  readonly up: Step | undefined;
+  readonly base: Base;
+  readonly scope: Scope;
+  readonly key: symbol | undefined;
+  readonly bound: unknown;
+}
+
+/** The calls that derived a context, the oldest first, as code. Values appear by the name of their type only. */
+export function describeDerivation(ctx: Step): string {
   const steps: string[] = [];
-  let node = ctx;
+  let node: Step = ctx;
   for (; node.up !== undefined; node = node.up) steps.push(step(node));
   const { name, index } = node.base;
   if (index !== undefined)
@@ -15,7 +24,7 @@ export function lineage(ctx: Context): string {
   return [name, ...steps.reverse()].join(".");
 }
 
-function step(node: Context): string {
+function step(node: Step): string {
   return node.key === undefined ? scopeStep(node.scope) : `withValue(${keyName(node.key)}: ${typeName(node.bound)})`;
 }
 
@@ -23,7 +32,7 @@ function keyName(key: symbol): string {
   return key.description ?? "(no name)";
 }
 
-/** The scopes up from this one: those whose steps were gathered away. */
+/** The scopes from this one upwards, whose own steps a gathered list no longer has. */
 function scopeSteps(from: Scope): string[] {
   const steps: string[] = [];
   for (let scope: Scope | undefined = from; scope?.parent !== undefined; scope = scope.parent)
@@ -34,12 +43,12 @@ function scopeSteps(from: Scope): string[] {
 function scopeStep(scope: Scope): string {
   if (scope.parent === undefined) return "withoutCancel";
   if (scope.source !== undefined) return "withSignal";
-  if (scope.limit?.scope === scope) return `withTimeout(${span(scope.limit.budget)}, ${left(scope.limit)})`;
+  if (scope.deadline?.owner === scope) return `withTimeout(${span(scope.deadline.budget)}, ${left(scope.deadline)})`;
   return "withCancel";
 }
 
-function left(limit: Limit): string {
-  const ms = limit.at - now();
+function left(deadline: Deadline): string {
+  const ms = deadline.at - now();
   return ms > 0 ? `${span(ms)} left` : "over";
 }
 

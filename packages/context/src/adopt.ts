@@ -1,15 +1,15 @@
 import { ROOT_CONTEXT, type Context as OtelContext } from "@opentelemetry/api";
 
 import { background, Context, isContext } from "./context.ts";
-import { describe, typeName } from "./describe.ts";
+import { describeValue, typeName } from "./describe-value.ts";
 import { ROOT } from "./scope.ts";
-import { Base } from "./values.ts";
+import { Base } from "./value-list.ts";
 
-/** Foreign contexts and what stands for them, so that one is always the same. */
+/** The Context of each foreign context, so that it is always the same object. */
 const adopted = new WeakMap<OtelContext, Context>();
 
-/** This OpenTelemetry context as one of ours: itself, or a context with its values that never ends. */
-export function ours(ctx: OtelContext): Context {
+/** An OpenTelemetry context as a Context: itself if it is one, else a context with its values that never ends. */
+export function adopt(ctx: OtelContext): Context {
   if (isContext(ctx)) return ctx;
   if (ctx === ROOT_CONTEXT) return background;
   let known = adopted.get(ctx);
@@ -21,14 +21,14 @@ export function ours(ctx: OtelContext): Context {
 }
 
 /**
- * What a context is derived from: a Context, or any OpenTelemetry context.
+ * The parent to derive from: a Context, or any OpenTelemetry context, which is adopted.
  *
  * @throws TypeError if it is neither (Go panics on a nil parent)
  */
 export function parentOf(parent: OtelContext, action = "derive a context"): Context {
   if (isContext(parent)) return parent;
-  if (typeof (parent as OtelContext | undefined)?.getValue === "function") return ours(parent);
+  if (typeof (parent as OtelContext | undefined)?.getValue === "function") return adopt(parent);
   throw new TypeError(
-    `Cannot ${action}: it needs a Context as its first argument, such as current() or background: current value is ${describe(parent)}`,
+    `Cannot ${action}: it needs a Context as its first argument, such as current() or background; received ${describeValue(parent)}`,
   );
 }

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 
 import { background, withTimeout } from "./index.ts";
 import { callAfter } from "./internal.ts";
-import { armedDeadlines } from "./timers.ts";
+import { armedDeadlines } from "./timer-heap.ts";
 
 afterEach(() => {
   vi.useRealTimers();
