@@ -38,7 +38,7 @@ describe("middleware where it does not belong is answered with what would be rig
     [
       "the fetch handlers' function",
       onFetch.requestContext,
-      /'handler' must be a function: .*call requestContext\(handler, options\)/,
+      /'handler' must be a function; .*call requestContext\(handler, options\)/,
     ],
   ])("in Express: %s", async (_what, middleware, message) => {
     const app = express();
@@ -70,12 +70,12 @@ describe("middleware where it does not belong is answered with what would be rig
     [
       "node:http's function",
       onHttp.requestContext,
-      /'listener' must be a function: .*that for Koa in @throughline\/koa/,
+      /'listener' must be a function; .*that for Koa in @throughline\/koa/,
     ],
     [
       "the fetch handlers' function",
       onFetch.requestContext,
-      /'handler' must be a function: .*call requestContext\(handler, options\)/,
+      /'handler' must be a function; .*call requestContext\(handler, options\)/,
     ],
   ])("in Koa: %s", async (_what, middleware, message) => {
     const app = new Koa();
