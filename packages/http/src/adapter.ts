@@ -1,5 +1,6 @@
 // For the packages that adapt a host, a client or an identity to this one. Outside semantic versioning: all packages have one version.
 
+export { noteCall } from "./client/call-details.ts";
 export { type ClientSettings, clientSettings } from "./client/client-options.ts";
 export { OutboundCall, outboundCallIn } from "./client/outbound-call.ts";
 export { recordOutcome, removeOutcomeHeader, stripOutcomeHeader } from "./client/outcome.ts";

@@ -1,8 +1,11 @@
 import type { Rpc } from "./rpc.ts";
 import type { EndedBy } from "./server-request.ts";
 
-/** How far a call has come: waiting for a connection, connecting, waiting for the response head, reading the body. */
-export type CallPhase = "queue" | "connect" | "headers" | "body";
+/**
+ * How far a call has come: waiting for a connection, connecting, waiting for the response head, reading the body. For a database: waiting for a pool, a
+ * statement, a commit.
+ */
+export type CallPhase = "queue" | "connect" | "headers" | "body" | "pool" | "query" | "commit";
 
 /** A request that is about to be sent. */
 export interface OutgoingRequest {

@@ -1,0 +1,2 @@
+export { query, transaction, type TransactionOptions, withContext, type WithContextOptions } from "./pool.ts";
+export { cancelRequest } from "./cancel-request.ts";

@@ -1,0 +1,263 @@
+import { type Context, current, type Duration, run } from "@throughline/context";
+import { callable, canEnd, milliseconds, onEnd, parentOf, refuseUnknown } from "@throughline/context/internal";
+import { Semaphore } from "@throughline/resilience";
+
+import { borrow, Call, type Driver, lease, type LeaseOptions, requireMethods } from "../lease.ts";
+import { kindOf, operationOf, Session } from "../session.ts";
+import { type CancelableClient, cancelRequest } from "./cancel-request.ts";
+
+/** What is needed of a `Pool` of `pg`. Its own types fit. */
+export interface PgPool {
+  connect(): Promise<unknown>;
+  query(...args: never[]): unknown;
+  readonly options?: object;
+}
+
+/** A client of the pool, as far as it is used here. */
+interface Client extends CancelableClient {
+  query(...args: unknown[]): Promise<unknown>;
+  release(isBroken?: boolean | Error): void;
+  getTransactionStatus(): "I" | "T" | "E" | null;
+}
+
+interface PoolOptions {
+  readonly max?: number;
+  readonly pipeline?: boolean;
+  readonly host?: string;
+  readonly port?: number;
+  readonly database?: string;
+}
+
+const drivers = new WeakMap<object, Driver<Client>>();
+
+/** The driver of a pool; the same for all uses of the pool, as they share its connections. */
+function driverOf(pool: PgPool, action: string): Driver<Client> {
+  const known = drivers.get(pool);
+  if (known !== undefined) return known;
+  requireMethods("pool", pool, ["connect", "query"], action);
+  const { max = 10, pipeline, host = "localhost", port = 5432, database = "" } = (pool.options ?? {}) as PoolOptions;
+  if (pipeline === true) {
+    throw new TypeError(
+      `Cannot ${action}: 'pipeline' of the pool must be false; received true: a cancel would hit the statements behind the canceled one too`,
+    );
+  }
+  const driver: Driver<Client> = {
+    acquire: () => pool.connect() as Promise<Client>,
+    release: (client) => client.release(),
+    destroy: (client) => client.release(true),
+    cancel: cancelRequest,
+    isClean: (client) => client.getTransactionStatus() === "I",
+    places: new Semaphore(max),
+    target: `postgresql://${host}:${port}/${database}`,
+  };
+  drivers.set(pool, driver);
+  return driver;
+}
+
+/**
+ * Runs one statement on a connection of the pool, as `pool.query` does, until `ctx` ends: then it rejects at once with `ctx.err()`, and the server cancels the
+ * statement. Under a context that cannot end it is `pool.query`.
+ *
+ * @throws ContextError `ctx.err()` if the context has ended or ends
+ * @throws TypeError if the pool uses `pipeline: true`
+ */
+export function query<P extends PgPool>(
+  ctx: Context,
+  pool: P,
+  ...args: Parameters<P["query"]>
+): ReturnType<P["query"]> {
+  const context = parentOf(ctx, "query");
+  const driver = driverOf(pool, "query");
+  if (!canEnd(context)) return pool.query(...args) as ReturnType<P["query"]>;
+  return queryUnder(context, driver, args) as ReturnType<P["query"]>;
+}
+
+function queryUnder(ctx: Context, driver: Driver<Client>, args: unknown[], options?: LeaseOptions): Promise<unknown> {
+  return lease(ctx, driver, (client) => client.query(...args), { ...options, operation: operationOf(textOf(args[0])) });
+}
+
+export interface TransactionOptions {
+  /** How long the transaction may wait for a lock (`SET LOCAL lock_timeout`). @default what the server is set to */
+  lockTimeout?: Duration;
+  /** `"serializable"`, `"repeatable read"` or `"read committed"`. @default what the server is set to */
+  isolation?: "serializable" | "repeatable read" | "read committed";
+  /** @default "1s" */
+  grace?: Duration;
+}
+
+/**
+ * Runs `work` in a transaction, and commits it. When `ctx` ends, it rejects at once with `ctx.err()`, the statement that runs is canceled, the transaction is
+ * rolled back, and the connection returned; statements that `work` sends later reject. A COMMIT that has been sent is not canceled: its result counts.
+ * `work` runs with `ctx` as the current context.
+ *
+ * @throws ContextError `ctx.err()` if the context has ended or ends before COMMIT
+ */
+export async function transaction<T>(
+  ctx: Context,
+  pool: PgPool,
+  work: (client: PgClient) => Promise<T>,
+  options: TransactionOptions = {},
+): Promise<T> {
+  const action = "run a transaction";
+  const context = parentOf(ctx, action);
+  callable("work", work, action);
+  const { lockTimeout, isolation, grace = "1s", ...others } = options;
+  refuseUnknown(others, action);
+  const begin = isolation === undefined ? "BEGIN" : `BEGIN ISOLATION LEVEL ${isolationLevel(isolation, action)}`;
+  const lock = lockTimeout === undefined ? undefined : milliseconds(lockTimeout, action, "lockTimeout");
+  const graceMs = milliseconds(grace, action, "grace");
+  const { session, client } = await openSession(context, driverOf(pool, action), graceMs);
+  const done = run(context, async () => {
+    await client.query(begin);
+    if (lock !== undefined) await client.query(`SET LOCAL lock_timeout = ${Math.max(1, Math.ceil(lock))}`);
+    const result = await work(client);
+    await client.query("COMMIT");
+    return result;
+  });
+  return untilEnd(context, done, session);
+}
+
+/** Gives the result of a transaction; or the error of its context, at once. The session then rolls back by itself. */
+function untilEnd<T>(ctx: Context, done: Promise<T>, session: Session<Client>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const end = onEnd(ctx, {
+      contextEnded() {
+        // The answer to a COMMIT that is on its way is the result.
+        if (session.isCommitting) return;
+        reject(ctx.err());
+        void session.release();
+      },
+    });
+    const settled = (settle: () => void): void => {
+      end.stop();
+      session.release().then(settle, settle);
+    };
+    done.then(
+      (value) => settled(() => resolve(value)),
+      (error: unknown) => settled(() => reject(error)),
+    );
+  });
+}
+
+/** The client that a transaction's work is given: that of `pg`, whose statements end with the context that is current when they are sent. */
+export interface PgClient {
+  // oxlint-disable-next-line typescript/no-explicit-any -- as the types of pg have it: a row is what the caller says
+  query<R = any>(text: string | object, values?: readonly unknown[]): Promise<{ rows: R[]; rowCount: number | null }>;
+}
+
+function isolationLevel(isolation: string, action: string): string {
+  if (["serializable", "repeatable read", "read committed"].includes(isolation)) return isolation.toUpperCase();
+  throw new TypeError(
+    `Cannot ${action}: 'isolation' must be "serializable", "repeatable read" or "read committed"; received ${JSON.stringify(isolation)}`,
+  );
+}
+
+export interface WithContextOptions {
+  /** How long a canceled statement may take to stop, before its connection is closed. @default "1s" */
+  grace?: Duration;
+}
+
+/**
+ * A pool that runs each statement under the context that is current when it is sent: a drop-in for libraries that are given a `Pool`, such as Drizzle, Kysely,
+ * Prisma's adapter. Clients of `connect()` hold their connection for a transaction: after the end of the context only ROLLBACK is sent, and an open
+ * transaction is rolled back. The pool itself is not changed. Under a context that cannot end it does nothing.
+ *
+ * A write that nobody awaits is canceled when the response is sent: run it under `withoutCancel(current())`.
+ *
+ * @throws TypeError if it is not a pool of `pg`, or uses `pipeline: true`
+ */
+export function withContext<P extends PgPool>(pool: P, options: WithContextOptions = {}): P {
+  const action = "wrap a pool";
+  const { grace = "1s", ...others } = options;
+  refuseUnknown(others, action);
+  const graceMs = milliseconds(grace, action, "grace");
+  const driver = driverOf(pool, action);
+  const overrides: Record<string, unknown> = {
+    query(...args: unknown[]): unknown {
+      const ctx = current();
+      if (!canEnd(ctx) || isSubmittable(args[0])) return pool.query(...(args as never[]));
+      const callback = callbackOf(args);
+      return answer(queryUnder(ctx, driver, args, { grace: graceMs }), callback);
+    },
+    connect(callback?: (error: unknown, client?: unknown, release?: unknown) => void): unknown {
+      const ctx = current();
+      if (!canEnd(ctx)) return pool.connect(...([callback].filter(Boolean) as []));
+      const opened = openSession(ctx, driver, graceMs).then(({ client }) => client);
+      if (callback === undefined) return opened;
+      return void opened.then(
+        (client) => callback(undefined, client, (client as unknown as Client).release),
+        (error: unknown) => callback(error),
+      );
+    },
+  };
+  return overlay(pool, overrides);
+}
+
+async function openSession(
+  ctx: Context,
+  driver: Driver<Client>,
+  graceMs: number,
+): Promise<{ session: Session<Client>; client: PgClient }> {
+  const borrowed = await borrow(ctx, driver, new Call(ctx, "CONNECT", driver.target));
+  const { connection } = borrowed;
+  const session = new Session(ctx, borrowed, { graceMs, rollback: () => connection.query("ROLLBACK") });
+  let hasCursor = false;
+  const client = overlay(connection, {
+    query(...args: unknown[]): unknown {
+      if (isSubmittable(args[0])) {
+        // The end of a cursor or a stream cannot be seen: the connection is closed with its context.
+        hasCursor = true;
+        return (connection.query as (...args: unknown[]) => unknown)(...args);
+      }
+      const callback = callbackOf(args);
+      const text = textOf(args[0]);
+      return answer(
+        session.run(kindOf(text), operationOf(text), () => connection.query(...args)),
+        callback,
+      );
+    },
+    release(isBroken?: boolean | Error): void {
+      void session.release(Boolean(isBroken) || (hasCursor && ctx.err() !== undefined));
+    },
+  });
+  return { session, client: client as unknown as PgClient };
+}
+
+/** Cursors, query streams and COPY are objects that the client runs. */
+function isSubmittable(query: unknown): boolean {
+  return typeof (query as { submit?: unknown } | null | undefined)?.submit === "function";
+}
+
+type Callback = (error: unknown, result?: unknown) => void;
+
+/** Takes the callback from a list of arguments. */
+function callbackOf(args: unknown[]): Callback | undefined {
+  return typeof args.at(-1) === "function" ? (args.pop() as Callback) : undefined;
+}
+
+function answer(result: Promise<unknown>, callback: Callback | undefined): Promise<unknown> | undefined {
+  if (callback === undefined) return result;
+  return void result.then(
+    (value) => callback(undefined, value),
+    (error: unknown) => callback(error),
+  );
+}
+
+function textOf(query: unknown): string {
+  return typeof query === "string" ? query : ((query as { text?: string } | null | undefined)?.text ?? "");
+}
+
+/** The object with some members replaced. Its own methods still run on itself. */
+function overlay<T extends object>(target: T, overrides: Readonly<Record<string, unknown>>): T {
+  const bound = new Map<PropertyKey, unknown>();
+  return new Proxy(target, {
+    get(object, key) {
+      if (typeof key === "string" && Object.hasOwn(overrides, key)) return overrides[key];
+      const value: unknown = Reflect.get(object, key, object);
+      if (typeof value !== "function" || key === "constructor") return value;
+      let method = bound.get(key);
+      if (method === undefined) bound.set(key, (method = (value as (...args: unknown[]) => unknown).bind(object)));
+      return method;
+    },
+  });
+}
