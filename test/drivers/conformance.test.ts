@@ -3,9 +3,10 @@ import { callsOf } from "@throughline/http";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 
 import { type DriverHost, POOL_SIZE, type RunningHost } from "./host.ts";
+import { mysqlHosts } from "./mysql.ts";
 import { pgHosts } from "./pg.ts";
 
-const hosts: readonly DriverHost[] = [...pgHosts];
+const hosts: readonly DriverHost[] = [...pgHosts, ...mysqlHosts];
 
 /** More with `RACES=800`. */
 const RACES = Number(process.env["RACES"] ?? 150);

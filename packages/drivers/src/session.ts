@@ -60,17 +60,37 @@ export class Session<C> {
     const ctx = this.#context();
     // A ROLLBACK that was hit by the cancel would leave the transaction open.
     while (this.#barrier !== undefined) await this.#barrier;
-    if (kind === "rollback") return this.#isStuck || this.#isReleased ? (undefined as T) : send();
+    if (kind === "rollback") return this.#isStuck || this.#isReleased ? (undefined as T) : this.#track(send());
     ctx.throwIfAborted();
     this.#owner.throwIfAborted();
+    if (this.#isReleased) throw new Error("Cannot send a statement: its connection was returned to the pool");
     if (kind === "commit") return this.#commit(ctx, send);
     if (!canEnd(ctx)) return this.#track(send());
     return this.#runUnder(ctx, operation, send);
   }
 
-  /** Whether a COMMIT has been sent that is not answered. */
-  get isCommitting(): boolean {
-    return this.#isCommitting;
+  /**
+   * The result of a transaction that runs in this session, which is then released. It rejects with the error of the owner's context as soon as that ends,
+   * unless COMMIT has been sent: then the server's answer is the result.
+   */
+  untilEnd<T>(done: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const end = onEnd(this.#owner, {
+        contextEnded: () => {
+          if (this.#isCommitting) return;
+          reject(this.#owner.err());
+          void this.release();
+        },
+      });
+      const settled = (settle: () => void): void => {
+        end.stop();
+        this.release().then(settle, settle);
+      };
+      done.then(
+        (value) => settled(() => resolve(value)),
+        (error: unknown) => settled(() => reject(error)),
+      );
+    });
   }
 
   /** After the end of its context the server still has the time of `grace` to answer: whether it has committed is unknown until then. */

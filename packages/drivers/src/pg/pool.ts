@@ -1,8 +1,9 @@
 import { type Context, current, type Duration, run } from "@throughline/context";
-import { callable, canEnd, milliseconds, onEnd, parentOf, refuseUnknown } from "@throughline/context/internal";
+import { callable, canEnd, milliseconds, parentOf, refuseUnknown } from "@throughline/context/internal";
 import { Semaphore } from "@throughline/resilience";
 
 import { borrow, Call, type Driver, lease, type LeaseOptions, requireMethods } from "../lease.ts";
+import { overlay } from "../overlay.ts";
 import { kindOf, operationOf, Session } from "../session.ts";
 import { type CancelableClient, cancelRequest } from "./cancel-request.ts";
 
@@ -28,12 +29,18 @@ interface PoolOptions {
   readonly database?: string;
 }
 
-const drivers = new WeakMap<object, Driver<Client>>();
+/** A pool, as it was before it was wrapped, with its driver. */
+interface ContextPool {
+  readonly pool: PgPool;
+  readonly driver: Driver<Client>;
+}
+
+const known = new WeakMap<object, ContextPool>();
 
 /** The driver of a pool; the same for all uses of the pool, as they share its connections. */
-function driverOf(pool: PgPool, action: string): Driver<Client> {
-  const known = drivers.get(pool);
-  if (known !== undefined) return known;
+function ownOf(pool: PgPool, action: string): ContextPool {
+  const entry = known.get(pool);
+  if (entry !== undefined) return entry;
   requireMethods("pool", pool, ["connect", "query"], action);
   const { max = 10, pipeline, host = "localhost", port = 5432, database = "" } = (pool.options ?? {}) as PoolOptions;
   if (pipeline === true) {
@@ -50,8 +57,9 @@ function driverOf(pool: PgPool, action: string): Driver<Client> {
     places: new Semaphore(max),
     target: `postgresql://${host}:${port}/${database}`,
   };
-  drivers.set(pool, driver);
-  return driver;
+  const own = { pool, driver };
+  known.set(pool, own);
+  return own;
 }
 
 /**
@@ -67,9 +75,9 @@ export function query<P extends PgPool>(
   ...args: Parameters<P["query"]>
 ): ReturnType<P["query"]> {
   const context = parentOf(ctx, "query");
-  const driver = driverOf(pool, "query");
-  if (!canEnd(context)) return pool.query(...args) as ReturnType<P["query"]>;
-  return queryUnder(context, driver, args) as ReturnType<P["query"]>;
+  const own = ownOf(pool, "query");
+  if (!canEnd(context)) return own.pool.query(...args) as ReturnType<P["query"]>;
+  return queryUnder(context, own.driver, args) as ReturnType<P["query"]>;
 }
 
 function queryUnder(ctx: Context, driver: Driver<Client>, args: unknown[], options?: LeaseOptions): Promise<unknown> {
@@ -106,7 +114,7 @@ export async function transaction<T>(
   const begin = isolation === undefined ? "BEGIN" : `BEGIN ISOLATION LEVEL ${isolationLevel(isolation, action)}`;
   const lock = lockTimeout === undefined ? undefined : milliseconds(lockTimeout, action, "lockTimeout");
   const graceMs = milliseconds(grace, action, "grace");
-  const { session, client } = await openSession(context, driverOf(pool, action), graceMs);
+  const { session, client } = await openSession(context, ownOf(pool, action).driver, graceMs);
   const done = run(context, async () => {
     await client.query(begin);
     if (lock !== undefined) await client.query(`SET LOCAL lock_timeout = ${Math.max(1, Math.ceil(lock))}`);
@@ -114,29 +122,7 @@ export async function transaction<T>(
     await client.query("COMMIT");
     return result;
   });
-  return untilEnd(context, done, session);
-}
-
-/** Gives the result of a transaction; or the error of its context, at once. The session then rolls back by itself. */
-function untilEnd<T>(ctx: Context, done: Promise<T>, session: Session<Client>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const end = onEnd(ctx, {
-      contextEnded() {
-        // The answer to a COMMIT that is on its way is the result.
-        if (session.isCommitting) return;
-        reject(ctx.err());
-        void session.release();
-      },
-    });
-    const settled = (settle: () => void): void => {
-      end.stop();
-      session.release().then(settle, settle);
-    };
-    done.then(
-      (value) => settled(() => resolve(value)),
-      (error: unknown) => settled(() => reject(error)),
-    );
-  });
+  return session.untilEnd(done);
 }
 
 /** The client that a transaction's work is given: that of `pg`, whose statements end with the context that is current when they are sent. */
@@ -171,17 +157,18 @@ export function withContext<P extends PgPool>(pool: P, options: WithContextOptio
   const { grace = "1s", ...others } = options;
   refuseUnknown(others, action);
   const graceMs = milliseconds(grace, action, "grace");
-  const driver = driverOf(pool, action);
+  const own = ownOf(pool, action);
+  const { driver } = own;
   const overrides: Record<string, unknown> = {
     query(...args: unknown[]): unknown {
       const ctx = current();
-      if (!canEnd(ctx) || isSubmittable(args[0])) return pool.query(...(args as never[]));
+      if (!canEnd(ctx) || isSubmittable(args[0])) return own.pool.query(...(args as never[]));
       const callback = callbackOf(args);
       return answer(queryUnder(ctx, driver, args, { grace: graceMs }), callback);
     },
     connect(callback?: (error: unknown, client?: unknown, release?: unknown) => void): unknown {
       const ctx = current();
-      if (!canEnd(ctx)) return pool.connect(...([callback].filter(Boolean) as []));
+      if (!canEnd(ctx)) return own.pool.connect(...([callback].filter(Boolean) as []));
       const opened = openSession(ctx, driver, graceMs).then(({ client }) => client);
       if (callback === undefined) return opened;
       return void opened.then(
@@ -190,7 +177,9 @@ export function withContext<P extends PgPool>(pool: P, options: WithContextOptio
       );
     },
   };
-  return overlay(pool, overrides);
+  const wrapped = overlay(own.pool as P, overrides);
+  known.set(wrapped, own);
+  return wrapped;
 }
 
 async function openSession(
@@ -245,19 +234,4 @@ function answer(result: Promise<unknown>, callback: Callback | undefined): Promi
 
 function textOf(query: unknown): string {
   return typeof query === "string" ? query : ((query as { text?: string } | null | undefined)?.text ?? "");
-}
-
-/** The object with some members replaced. Its own methods still run on itself. */
-function overlay<T extends object>(target: T, overrides: Readonly<Record<string, unknown>>): T {
-  const bound = new Map<PropertyKey, unknown>();
-  return new Proxy(target, {
-    get(object, key) {
-      if (typeof key === "string" && Object.hasOwn(overrides, key)) return overrides[key];
-      const value: unknown = Reflect.get(object, key, object);
-      if (typeof value !== "function" || key === "constructor") return value;
-      let method = bound.get(key);
-      if (method === undefined) bound.set(key, (method = (value as (...args: unknown[]) => unknown).bind(object)));
-      return method;
-    },
-  });
 }
