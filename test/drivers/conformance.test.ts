@@ -5,8 +5,9 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type DriverHost, POOL_SIZE, type RunningHost } from "./host.ts";
 import { mysqlHosts } from "./mysql.ts";
 import { pgHosts } from "./pg.ts";
+import { redisHosts } from "./redis.ts";
 
-const hosts: readonly DriverHost[] = [...pgHosts, ...mysqlHosts];
+const hosts: readonly DriverHost[] = [...pgHosts, ...mysqlHosts, ...redisHosts];
 
 /** More with `RACES=800`. */
 const RACES = Number(process.env["RACES"] ?? 150);

@@ -96,10 +96,7 @@ async function forget(pool: AnyPool, statements: readonly string[]): Promise<voi
 
 async function start(open: Open): Promise<RunningHost> {
   const server = await startMariadb();
-  const admin = await mysql.createConnection({
-    ...options(server),
-    connectionLimit: undefined,
-  } as mysql.ConnectionOptions);
+  const admin = await mysql.createConnection(server.url);
   await admin.query("create table account (n int) engine=innodb");
   await admin.query("insert into account values (0)");
   const library = open(server);

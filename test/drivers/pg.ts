@@ -7,7 +7,7 @@ import { type DriverHost, POOL_SIZE, type RunningHost } from "./host.ts";
 
 const missing = postgresPrograms() === undefined ? "PostgreSQL is not installed" : undefined;
 
-type Query = (ctx: Context, pool: pg.Pool, text: string, values?: unknown[]) => Promise<pg.QueryResult>;
+type Query = (ctx: Context, pool: pg.Pool, text: string, values?: unknown[]) => Promise<unknown>;
 
 interface Kind {
   readonly name: string;

@@ -114,8 +114,7 @@ export async function borrow<C>(ctx: Context, driver: Driver<C>, call: Call): Pr
       (connection) => {
         end.stop();
         const borrowed = { connection, driver, place };
-        if (hasEnded) void giveBack(borrowed);
-        else resolve(borrowed);
+        return hasEnded ? giveBack(borrowed) : resolve(borrowed);
       },
       (error: unknown) => {
         end.stop();

@@ -164,7 +164,7 @@ export class Session<C> {
 
   #stop(running: PromiseLike<unknown>): void {
     const before = this.#barrier;
-    this.#hold(
+    void this.#hold(
       (async () => {
         await before;
         if (!(await stop(this.#borrowed, running, this.#options.graceMs))) this.#isStuck = true;
@@ -193,11 +193,10 @@ export class Session<C> {
   }
 
   /** Sends nothing else until the promise has resolved. It must not reject. */
-  #hold(barrier: Promise<void>): Promise<void> {
+  async #hold(barrier: Promise<void>): Promise<void> {
     this.#barrier = barrier;
-    return barrier.then(() => {
-      if (this.#barrier === barrier) this.#barrier = undefined;
-    });
+    await barrier;
+    if (this.#barrier === barrier) this.#barrier = undefined;
   }
 
   /** Resolves when nothing runs on the connection, and no cancel is on its way to it. */

@@ -1,6 +1,13 @@
 import type { Context } from "@throughline/context";
 import { describeValue, parentOf } from "@throughline/context/internal";
-import { type ConnectionConfig, createConnection, type Pool, type PoolConfig, type PoolConnection } from "mariadb";
+import {
+  type ConnectionConfig,
+  createConnection,
+  type Pool,
+  type PoolConfig,
+  type PoolConnection,
+  type QueryOptions,
+} from "mariadb";
 
 import {
   contextPool,
@@ -62,7 +69,7 @@ export function withContext(pool: Pool, { config, ...options }: WithContextOptio
     },
   };
   const own = contextPool(pool, dialect, action);
-  const wrapped = wrapPool<Pool>(own, options, action);
+  const wrapped = wrapPool(own, options, action) as Pool;
   known.set(wrapped, own);
   return wrapped;
 }
@@ -91,8 +98,9 @@ function ownOf(pool: Pool, action: string): ContextPool {
  * @param pool one that {@link withContext} has returned
  * @throws ContextError `ctx.err()` if the context has ended or ends
  */
-export function query(ctx: Context, pool: Pool, ...args: Parameters<Pool["query"]>): ReturnType<Pool["query"]> {
-  return queryUnder(parentOf(ctx, "query"), ownOf(pool, "query"), "query", args) as ReturnType<Pool["query"]>;
+export function query<T = unknown>(ctx: Context, pool: Pool, sql: string | QueryOptions, values?: unknown): Promise<T> {
+  const args = values === undefined ? [sql] : [sql, values];
+  return queryUnder(parentOf(ctx, "query"), ownOf(pool, "query"), "query", args) as Promise<T>;
 }
 
 /**

@@ -113,12 +113,8 @@ export interface WithContextOptions {
   grace?: Duration;
 }
 
-export function wrapPool<P extends MySqlPool>(
-  own: ContextPool,
-  { grace = "1s", ...others }: WithContextOptions,
-  action: string,
-): P {
-  const pool = own.pool as P & { end?(): Promise<unknown> };
+export function wrapPool(own: ContextPool, { grace = "1s", ...others }: WithContextOptions, action: string): object {
+  const pool = own.pool as MySqlPool & { end?(): Promise<unknown> };
   const { dialect } = own;
   refuseUnknown(others, action);
   const graceMs = milliseconds(grace, action, "grace");
@@ -143,10 +139,10 @@ export interface TransactionOptions {
   grace?: Duration;
 }
 
-export async function transact<C, T>(
+export async function transact<T>(
   ctx: Context,
   own: ContextPool,
-  work: (connection: C) => Promise<T>,
+  work: (connection: never) => Promise<T>,
   { grace = "1s", ...others }: TransactionOptions,
 ): Promise<T> {
   const action = "run a transaction";
@@ -157,7 +153,7 @@ export async function transact<C, T>(
   return session.untilEnd(
     run(context, async () => {
       await client.query("START TRANSACTION");
-      const result = await work(client as C);
+      const result = await work(client as never);
       await client.query("COMMIT");
       return result;
     }),

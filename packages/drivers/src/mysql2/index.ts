@@ -1,6 +1,13 @@
 import type { Context } from "@throughline/context";
 import { parentOf } from "@throughline/context/internal";
-import { createConnection, type Pool, type PoolConnection } from "mysql2/promise";
+import {
+  createConnection,
+  type FieldPacket,
+  type Pool,
+  type PoolConnection,
+  type QueryOptions,
+  type QueryResult,
+} from "mysql2/promise";
 
 import {
   contextPool,
@@ -71,8 +78,14 @@ function ownOf(pool: Pool, action: string): ContextPool {
  *
  * @throws ContextError `ctx.err()` if the context has ended or ends
  */
-export function query(ctx: Context, pool: Pool, ...args: Parameters<Pool["query"]>): ReturnType<Pool["query"]> {
-  return queryUnder(parentOf(ctx, "query"), ownOf(pool, "query"), "query", args) as ReturnType<Pool["query"]>;
+export function query<T extends QueryResult = QueryResult>(
+  ctx: Context,
+  pool: Pool,
+  sql: string | QueryOptions,
+  values?: unknown,
+): Promise<[T, FieldPacket[]]> {
+  const args = values === undefined ? [sql] : [sql, values];
+  return queryUnder(parentOf(ctx, "query"), ownOf(pool, "query"), "query", args) as Promise<[T, FieldPacket[]]>;
 }
 
 /**
@@ -100,7 +113,7 @@ export function transaction<T>(
  */
 export function withContext<P extends Pool>(pool: P, options: WithContextOptions = {}): P {
   const own = ownOf(pool, "wrap a pool");
-  const wrapped = wrapPool<P>(own, options, "wrap a pool");
+  const wrapped = wrapPool(own, options, "wrap a pool") as P;
   known.set(wrapped, own);
   return wrapped;
 }

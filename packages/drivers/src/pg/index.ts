@@ -1,2 +1,11 @@
-export { query, transaction, type TransactionOptions, withContext, type WithContextOptions } from "./pool.ts";
+export {
+  type PgClient,
+  type PgPool,
+  type PgResult,
+  query,
+  transaction,
+  type TransactionOptions,
+  withContext,
+  type WithContextOptions,
+} from "./pool.ts";
 export { cancelRequest } from "./cancel-request.ts";

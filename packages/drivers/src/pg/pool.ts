@@ -69,15 +69,17 @@ function ownOf(pool: PgPool, action: string): ContextPool {
  * @throws ContextError `ctx.err()` if the context has ended or ends
  * @throws TypeError if the pool uses `pipeline: true`
  */
-export function query<P extends PgPool>(
+export function query<Row = Record<string, unknown>>(
   ctx: Context,
-  pool: P,
-  ...args: Parameters<P["query"]>
-): ReturnType<P["query"]> {
+  pool: PgPool,
+  text: string | object,
+  values?: readonly unknown[],
+): Promise<PgResult<Row>> {
   const context = parentOf(ctx, "query");
   const own = ownOf(pool, "query");
-  if (!canEnd(context)) return own.pool.query(...args) as ReturnType<P["query"]>;
-  return queryUnder(context, own.driver, args) as ReturnType<P["query"]>;
+  const args = values === undefined ? [text] : [text, values];
+  if (!canEnd(context)) return own.pool.query(...(args as never[])) as Promise<PgResult<Row>>;
+  return queryUnder(context, own.driver, args) as Promise<PgResult<Row>>;
 }
 
 function queryUnder(ctx: Context, driver: Driver<Client>, args: unknown[], options?: LeaseOptions): Promise<unknown> {
@@ -127,8 +129,15 @@ export async function transaction<T>(
 
 /** The client that a transaction's work is given: that of `pg`, whose statements end with the context that is current when they are sent. */
 export interface PgClient {
-  // oxlint-disable-next-line typescript/no-explicit-any -- as the types of pg have it: a row is what the caller says
-  query<R = any>(text: string | object, values?: readonly unknown[]): Promise<{ rows: R[]; rowCount: number | null }>;
+  // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- as the types of pg have it: the caller says what a row is
+  query<Row = Record<string, unknown>>(text: string | object, values?: readonly unknown[]): Promise<PgResult<Row>>;
+}
+
+/** The result of `pg`, whose own type fits. */
+export interface PgResult<Row> {
+  readonly rows: Row[];
+  readonly rowCount: number | null;
+  readonly command: string;
 }
 
 function isolationLevel(isolation: string, action: string): string {
@@ -172,7 +181,7 @@ export function withContext<P extends PgPool>(pool: P, options: WithContextOptio
       const opened = openSession(ctx, driver, graceMs).then(({ client }) => client);
       if (callback === undefined) return opened;
       return void opened.then(
-        (client) => callback(undefined, client, (client as unknown as Client).release),
+        (client) => callback(undefined, client, (error?: Error) => (client as unknown as Client).release(error)),
         (error: unknown) => callback(error),
       );
     },
