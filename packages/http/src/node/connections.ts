@@ -55,8 +55,8 @@ export function addActiveRequest(
   socket: object | null | undefined,
   session?: Http2Session,
 ): void {
-  // The socket of a connection that another server has handed over still names that server; the HTTP/2 session names the current one. HTTP/1
-  // updates the socket.
+  // The socket of a connection that another server has handed over still names that server; the HTTP/2 session names
+  // the current one. HTTP/1 updates the socket.
   const server =
     (session as ServerHttp2Session & { server?: object })?.server ?? (socket as { server?: object } | null)?.server;
   if (server === undefined) return;

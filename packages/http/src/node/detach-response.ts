@@ -3,8 +3,8 @@ import { constants, type ServerHttp2Stream } from "node:http2";
 import type { NodeResponse } from "./node-incoming.ts";
 
 /**
- * Detaches a handler from a response that was answered in its place: methods of the response that send something do nothing from now on, and
- * call their callbacks.
+ * Detaches a handler from a response that was answered in its place: methods of the response that send something do
+ * nothing from now on, and call their callbacks.
  */
 export function detachResponse(res: NodeResponse): void {
   const self = (): NodeResponse => res;
@@ -29,8 +29,8 @@ export function detachResponse(res: NodeResponse): void {
     // A pipeline that fails would destroy the response before the answer is sent.
     destroy: self,
   };
-  // Frameworks destroy the connection if headers are sent when a handler fails, so `headersSent` is false. Access logs read it in these
-  // events, and get the real value there.
+  // Frameworks destroy the connection if headers are sent when a handler fails, so `headersSent` is false. Access logs
+  // read it in these events, and get the real value there.
   let headersSent = false;
   for (const event of ["finish", "close"]) {
     res.prependListener?.(event, () => void (headersSent = true));
@@ -72,7 +72,9 @@ function isSessionLost({ session }: ServerHttp2Stream): boolean {
   return session === undefined || session.destroyed || session.socket.destroyed;
 }
 
-/** Calls the callback among the arguments, if there is one. The error is for methods whose caller would use a result. */
+/**
+ * Calls the callback among the arguments, if there is one. The error is for methods whose caller would use a result.
+ */
 function callBack(args: readonly unknown[], error?: Error): void {
   const callback = args.at(-1);
   if (typeof callback === "function") process.nextTick(callback as (error?: Error) => void, ...(error ? [error] : []));

@@ -19,8 +19,9 @@ import { StreamHostResponse } from "./stream-response.ts";
 export type DrainableServer = Server | Http2Server | Http2SecureServer;
 
 /**
- * How long idle connections stay open, in milliseconds. A request may be on its way over one of them. Clients with active connections learn
- * in this time, from `Connection: close` on the next response, that they must not send another request.
+ * How long idle connections stay open, in milliseconds. A request may be on its way over one of them. Clients with
+ * active connections learn in this time, from `Connection: close` on the next response, that they must not send another
+ * request.
  */
 const IDLE_GRACE_MS = 500;
 
@@ -29,11 +30,13 @@ const DRAINING = problemOf(new ServerDraining())!;
 /**
  * Shuts a server down without losing a request.
  *
- * - It accepts no further connections. New requests on open connections are answered 503 with `Retry-After`, and no handler runs.
- * - Active requests continue for up to `shutdownTimeout`, which also limits the deadline that they send to other services.
+ * - It accepts no further connections. New requests on open connections are answered 503 with `Retry-After`, and no
+ *   handler runs.
+ * - Active requests continue for up to `shutdownTimeout`, which also limits the deadline that they send to other
+ *   services.
  * - Each response closes its connection, and idle connections are closed after half a second.
- * - Requests that are active after `shutdownTimeout` are canceled with `ServerDraining` as the cause. They have half a second to answer;
- *   then `drain` answers in their place.
+ * - Requests that are active after `shutdownTimeout` are canceled with `ServerDraining` as the cause. They have half a
+ *   second to answer; then `drain` answers in their place.
  * - Upgraded connections are closed last. If their protocol has a closing message, close them yourself before.
  *
  * @returns a promise that resolves when the last connection is closed. A second call returns the promise of the first
@@ -71,7 +74,8 @@ async function drainWithin(
   closeAfterResponses(active);
   const isListening = server.listening;
   const closed = isListening ? once(server, "close") : Promise.resolve();
-  // The `close` of an HTTP server closes idle connections at once, and loses the requests that are on their way over them.
+  // The `close` of an HTTP server closes idle connections at once, and loses the requests that are on their way over
+  // them.
   if (isListening) NetServer.prototype.close.call(server);
   for (const session of connections.sessions) session.close();
 
@@ -104,7 +108,10 @@ async function closeAll(server: DrainableServer, connections: Connections, close
   await Promise.race([closed, delay(GRACE_MS)]);
 }
 
-/** Replaces all listeners for requests. Without listeners of its own, a special request, such as an upgrade, is an ordinary request. */
+/**
+ * Replaces all listeners for requests. Without listeners of its own, a special request, such as an upgrade, is an
+ * ordinary request.
+ */
 function rejectNewRequests(server: DrainableServer): void {
   for (const event of ["request", "checkContinue", "checkExpectation", "upgrade", "connect"])
     server.removeAllListeners(event);

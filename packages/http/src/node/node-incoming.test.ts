@@ -5,7 +5,10 @@ import { expect, it } from "vitest";
 
 import { removeHeader, replaceHeader } from "./node-incoming.ts";
 
-/** A request as Node's parser creates it: `headers` and `headersDistinct` are computed from `rawHeaders` when they are first read. */
+/**
+ * A request as Node's parser creates it: `headers` and `headersDistinct` are computed from `rawHeaders` when they are
+ * first read.
+ */
 function request(...rawHeaders: string[]): IncomingMessage {
   const req = new IncomingMessage(new Socket());
   req.rawHeaders = rawHeaders;

@@ -11,7 +11,10 @@ export type NodeRequest = IncomingMessage | Http2ServerRequest;
 /** A response of `node:http`, or of the compatibility API of `node:http2`. */
 export type NodeResponse = ServerResponse | Http2ServerResponse;
 
-/** Reads a request of `node:http`, or of the compatibility API of `node:http2`. Getters, because most are read only for a recorded span. */
+/**
+ * Reads a request of `node:http`, or of the compatibility API of `node:http2`. Getters, because most are read only for
+ * a recorded span.
+ */
 export class NodeIncoming implements IncomingRequest {
   readonly #req: NodeRequest;
   readonly headers: NodeHeaders;
@@ -143,7 +146,8 @@ export function replaceHeader(req: NodeRequest, name: string, value: string): vo
 
 /** @param name in lower case */
 function rewrite(req: NodeRequest, name: string, value: string | undefined): void {
-  // Node computes `headers` and `headersDistinct` from `rawHeaders` when they are first read, so they are read before it is changed.
+  // Node computes `headers` and `headersDistinct` from `rawHeaders` when they are first read, so they are read before
+  // it is changed.
   const distinct = (req as { headersDistinct?: NodeJS.Dict<string[]> }).headersDistinct;
   const { headers, rawHeaders } = req;
   removePairs(rawHeaders, (each) => each.toLowerCase() === name);

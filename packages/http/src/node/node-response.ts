@@ -64,7 +64,9 @@ abstract class NodeHostResponse<Req extends NodeRequest, Res extends NodeRespons
   }
 }
 
-/** Internal fields of Node, the same in every version since 10: the head that `writeHead` made, and whether it was sent. */
+/**
+ * Internal fields of Node, the same in every version since 10: the head that `writeHead` made, and whether it was sent.
+ */
 interface BufferedHead {
   _header?: string | null;
   _headerSent?: boolean;
@@ -115,7 +117,10 @@ class Http1HostResponse extends NodeHostResponse<IncomingMessage, ServerResponse
     return this.res.destroyed || this.res.closed;
   }
 
-  /** An application that destroys the response, or the request, does so with an error of its own, which the connection gets too. */
+  /**
+   * An application that destroys the response, or the request, does so with an error of its own, which the connection
+   * gets too.
+   */
   get isAborted(): boolean {
     const { req, res } = this;
     if (!hasConnection(req)) return false;
@@ -150,12 +155,18 @@ function isLost(emitter: { readonly errored: Error | null } | null | undefined):
   return isLostConnection((emitter?.errored as NodeJS.ErrnoException | null | undefined)?.code ?? "");
 }
 
-/** Serverless adapters and tests create requests without a connection (serverless-http, light-my-request, node-mocks-http). */
+/**
+ * Serverless adapters and tests create requests without a connection (serverless-http, light-my-request,
+ * node-mocks-http).
+ */
 function hasConnection(req: IncomingMessage): boolean {
   return req.socket instanceof Socket;
 }
 
-/** If the connection is lost, Node 22 never closes the response of the second request in a pipeline; only the socket reports it. */
+/**
+ * If the connection is lost, Node 22 never closes the response of the second request in a pipeline; only the socket
+ * reports it.
+ */
 const NEEDS_SOCKET = Number.parseInt(process.versions.node, 10) < 24;
 
 /** Calls back once, when the response is closed. */
@@ -172,7 +183,10 @@ function onceClosed(req: IncomingMessage, res: ServerResponse, callback: () => v
   res.prependListener("close", close);
 }
 
-/** For a response without a connection. Such responses emit different events at their end, and not all have every method of an emitter. */
+/**
+ * For a response without a connection. Such responses emit different events at their end, and not all have every method
+ * of an emitter.
+ */
 function onceOver(res: ServerResponse, callback: () => void): void {
   let isOver = false;
   const over = (): void => {
@@ -184,7 +198,10 @@ function onceOver(res: ServerResponse, callback: () => void): void {
   for (const event of ["finish", "end", "close"]) res.on(event, () => process.nextTick(over));
 }
 
-/** The open responses of each connection. One listener serves them all, since thousands of requests may use a connection. */
+/**
+ * The open responses of each connection. One listener serves them all, since thousands of requests may use a
+ * connection.
+ */
 const openBySocket = new WeakMap<Socket, Set<() => void>>();
 
 function openResponses(socket: Socket): Set<() => void> {

@@ -9,8 +9,10 @@ const peers = new WeakMap<object, Peer>();
 /**
  * The peer of a connection.
  *
- * @param connection the object that identifies the connection, if not the socket: HTTP/2 has a new socket object for each request
- * @returns `undefined` if the connection is closed. It has no address any more, which must not be mistaken for a unix socket
+ * @param connection the object that identifies the connection, if not the socket: HTTP/2 has a new socket object for
+ *   each request
+ * @returns `undefined` if the connection is closed. It has no address any more, which must not be mistaken for a unix
+ *   socket
  */
 export function peerOf(socket: Socket, connection: object = socket): Peer | undefined {
   const known = peers.get(connection);

@@ -30,7 +30,9 @@ export function createNodeReceiver(options: ServerOptions = {}): Receiver {
   return receiverWith(settings);
 }
 
-/** Receives a request of `node:http` or of the compatibility API of `node:http2`, and calls the host's handler for it. */
+/**
+ * Receives a request of `node:http` or of the compatibility API of `node:http2`, and calls the host's handler for it.
+ */
 export function receiveNode<R>(
   receive: Receiver,
   req: NodeRequest,

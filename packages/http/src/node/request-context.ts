@@ -15,12 +15,13 @@ import { StreamHostResponse } from "./stream-response.ts";
 type Done = void | Promise<void>;
 
 /**
- * Wraps a listener of `node:http`, or of the compatibility API of `node:http2`. Each request gets its own Context, which is `current()` in the
- * listener. The Context ends at the caller's deadline or the limit of the server, when the client leaves, and when the response is sent.
- * A request whose deadline has passed on arrival is answered 504, and one with a malformed deadline 400; the listener is not called.
+ * Wraps a listener of `node:http`, or of the compatibility API of `node:http2`. Each request gets its own Context,
+ * which is `current()` in the listener. The Context ends at the caller's deadline or the limit of the server, when the
+ * client leaves, and when the response is sent. A request whose deadline has passed on arrival is answered 504, and one
+ * with a malformed deadline 400; the listener is not called.
  *
- * If the listener throws, or rejects with, an error of this library, such as `DeadlineExceeded`, the request is answered with a problem
- * document. All other errors are rethrown.
+ * If the listener throws, or rejects with, an error of this library, such as `DeadlineExceeded`, the request is
+ * answered with a problem document. All other errors are rethrown.
  *
  * @throws TypeError, RangeError at this call, not at the first request, if an option is invalid
  */

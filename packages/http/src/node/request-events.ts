@@ -8,11 +8,12 @@ import type { ServerRequest } from "../server/server-request.ts";
 import type { NodeRequest, NodeResponse } from "./node-incoming.ts";
 
 /**
- * Runs the listeners on a request in the context of the request. Node emits its events in the context of the connection, in which a body parser
- * that listens to `data`, and all routes after it, would run.
+ * Runs the listeners on a request in the context of the request. Node emits its events in the context of the
+ * connection, in which a body parser that listens to `data`, and all routes after it, would run.
  */
 export function bindRequestEvents(serverRequest: ServerRequest, req: NodeRequest, res: NodeResponse): void {
-  // Most requests have no body, and so emit no events to wait for. Only HTTP/2 emits their `close` in the context of the session.
+  // Most requests have no body, and so emit no events to wait for. Only HTTP/2 emits their `close` in the context of
+  // the session.
   if ("stream" in req || hasBody(req)) replaceEmit(serverRequest, req, emitAll);
   replaceEmit(serverRequest, res, emitDrainAndClose);
 }
@@ -30,8 +31,8 @@ function hasBody(req: IncomingMessage): boolean {
 type Emit = (this: Emitter, event: string | symbol, ...args: unknown[]) => boolean;
 
 /**
- * The ServerRequest of an emitter whose request does not hold it. It is not set on every request, since another property would add a hidden
- * class to the requests of Express on Node 22.
+ * The ServerRequest of an emitter whose request does not hold it. It is not set on every request, since another
+ * property would add a hidden class to the requests of Express on Node 22.
  */
 const SERVER_REQUEST = Symbol("serverRequest");
 
@@ -47,7 +48,10 @@ interface Emitter {
 /** The previous own `emit` of an emitter, which another tool's agent may have set. */
 const previousEmits = new WeakMap<object, Emit>();
 
-/** Replaces `emit` by a function that all requests share, because creating one for each request would cost more than the rest of this file. */
+/**
+ * Replaces `emit` by a function that all requests share, because creating one for each request would cost more than the
+ * rest of this file.
+ */
 function replaceEmit(serverRequest: ServerRequest, emitter: Emitter, emit: Emit): void {
   const received = receivedBy(emitter);
   const isReplaced = emitter[SERVER_REQUEST] !== undefined || (received !== undefined && received !== serverRequest);
@@ -57,7 +61,10 @@ function replaceEmit(serverRequest: ServerRequest, emitter: Emitter, emit: Emit)
   emitter.emit = emit;
 }
 
-/** The ServerRequest that the emitter's request was received with. A fetch handler inside a middleware of Node has another one. */
+/**
+ * The ServerRequest that the emitter's request was received with. A fetch handler inside a middleware of Node has
+ * another one.
+ */
 function receivedBy(emitter: Emitter): ServerRequest | undefined {
   return serverRequestOf(emitter.req ?? emitter);
 }
@@ -77,7 +84,10 @@ function emitAll(this: Emitter, ...args: Parameters<Emit>): boolean {
   return run(serverRequest.entered, applyEmit, emitOf(this), this, args);
 }
 
-/** Only two events of a response run in its context: `drain`, after which a handler continues, and `close`, where access logs are written. */
+/**
+ * Only two events of a response run in its context: `drain`, after which a handler continues, and `close`, where access
+ * logs are written.
+ */
 function emitDrainAndClose(this: Emitter, ...args: Parameters<Emit>): boolean {
   const [event] = args;
   const emit = emitOf(this);

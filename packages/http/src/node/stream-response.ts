@@ -77,15 +77,16 @@ export class StreamHostResponse extends HostResponse {
   }
 
   destroy(): void {
-    // `close` would first end the stream as if it were complete. `destroy` with an error resets it, and needs a listener for that error.
+    // `close` would first end the stream as if it were complete. `destroy` with an error resets it, and needs a
+    // listener for that error.
     this.#stream.on("error", () => {});
-    this.#stream.destroy(new Error("response broken off"));
+    this.#stream.destroy(new Error("response destroyed before it was complete"));
   }
 }
 
 /**
- * Calls back when a response is sent. An HTTP/2 stream does not close while its request is still being received, so the end of the response
- * is reported by `finish`. An abort emits `finish` too.
+ * Calls back when a response is sent. An HTTP/2 stream does not close while its request is still being received, so the
+ * end of the response is reported by `finish`. An abort emits `finish` too.
  */
 export function onceFinished(hostResponse: HostResponse, writable: ServerHttp2Stream, callback: () => void): void {
   writable.once("finish", () => {
@@ -100,8 +101,8 @@ const writeCounts = new WeakMap<ServerHttp2Stream, { count: number }>();
 const LARGE = 1024 * 1024;
 
 /**
- * A number that changes when a stream makes progress: its handler writes, or a chunk of what it has written was sent. Counting starts with
- * the first call.
+ * A number that changes when a stream makes progress: its handler writes, or a chunk of what it has written was sent.
+ * Counting starts with the first call.
  */
 export function streamProgress(stream: ServerHttp2Stream): number {
   let writes = writeCounts.get(stream);
@@ -121,8 +122,9 @@ export function streamProgress(stream: ServerHttp2Stream): number {
 const CLIENT_ERRORS = new Set(["ERR_HTTP2_STREAM_ERROR", "ERR_HTTP2_SESSION_ERROR", "ECONNRESET", "EPIPE"]);
 
 /**
- * Whether the client has reset a stream, or has left. An application that destroys a stream does so with an error of its own. (A pipeline that
- * reads the stream when the connection is lost destroys it too, but only after the stream was canceled.)
+ * Whether the client has reset a stream, or has left. An application that destroys a stream does so with an error of
+ * its own. (A pipeline that reads the stream when the connection is lost destroys it too, but only after the stream was
+ * canceled.)
  */
 export function isStreamAborted(stream: ServerHttp2Stream): boolean {
   const { aborted, errored, rstCode } = stream as ServerHttp2Stream & {

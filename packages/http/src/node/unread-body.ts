@@ -3,9 +3,9 @@ import { constants, type ServerHttp2Stream } from "node:http2";
 import type { Readable } from "node:stream";
 
 /**
- * Closes the connection of an HTTP/1 request after its response, if a handler has read only a part of the body: the handler may continue
- * slowly, or not at all, while the next request waits behind the body. A body that was received completely blocks no request, and Node
- * discards a body that no handler has begun to read.
+ * Closes the connection of an HTTP/1 request after its response, if a handler has read only a part of the body: the
+ * handler may continue slowly, or not at all, while the next request waits behind the body. A body that was received
+ * completely blocks no request, and Node discards a body that no handler has begun to read.
  */
 export function closeUnread(req: IncomingMessage, closeConnection: () => void): void {
   if (!isBeingRead(req) || req.complete) return;
@@ -15,8 +15,8 @@ export function closeUnread(req: IncomingMessage, closeConnection: () => void): 
 }
 
 /**
- * Ends an HTTP/2 stream after its response, if its request was not read to the end: the client would keep sending it, and the stream would stay
- * open. With the code NO_ERROR the response counts as complete (RFC 9113, 8.1).
+ * Ends an HTTP/2 stream after its response, if its request was not read to the end: the client would keep sending it,
+ * and the stream would stay open. With the code NO_ERROR the response counts as complete (RFC 9113, 8.1).
  *
  * @param readable the object that a handler reads the request from
  */
@@ -24,7 +24,8 @@ export function resetUnread(stream: ServerHttp2Stream, readable: Readable): void
   if (stream.endAfterHeaders) return;
   // The original method, since detaching the response replaces it.
   const destroy = destroyOf(readable);
-  // Not at once: a client that receives the reset together with the end of the response may treat the response as cut off.
+  // Not at once: a client that receives the reset together with the end of the response may treat the response as cut
+  // off.
   const reset = (): void => {
     if (stream.readableEnded || stream.destroyed) return;
     stream.close(constants.NGHTTP2_NO_ERROR);

@@ -11,8 +11,8 @@ import { NodeIncoming } from "./node-incoming.ts";
 export type Strip = (request: IncomingRequest, mayTrust: boolean) => void;
 
 /**
- * The options for upgrade requests: those of the one middleware that trusts any peer. If several do, no peer is trusted, because it is not
- * known which of them would have received the request.
+ * The options for upgrade requests: those of the one middleware that trusts any peer. If several do, no peer is
+ * trusted, because it is not known which of them would have received the request.
  */
 let strip: Strip | undefined;
 let trusting = 0;
@@ -20,8 +20,8 @@ let trusting = 0;
 const watched = new WeakSet<object>();
 
 /**
- * Watches all servers for upgrade requests. Node passes these to listeners of `upgrade` and `connect`, and to no middleware. Untrusted values
- * are removed from them too, and `drain` waits for their connections.
+ * Watches all servers for upgrade requests. Node passes these to listeners of `upgrade` and `connect`, and to no
+ * middleware. Untrusted values are removed from them too, and `drain` waits for their connections.
  *
  * @param isTrusting whether the middleware trusts any peer
  */

@@ -14,19 +14,21 @@ import type { ServerRequest } from "./server-request.ts";
 /** Limits how many requests a server runs and queues. A rejected request is answered 503 before its handler starts. */
 export interface AdmissionOptions {
   /**
-   * The number of requests that run at the same time; further requests wait in a queue. A request counts as running until its response
-   * has ended and the promise of its handler has settled. (An Express handler that returns no promise counts until its response has
-   * ended.) @default no limit
+   * The number of requests that run at the same time; further requests wait in a queue. A request counts as running
+   * until its response has ended and the promise of its handler has settled. (An Express handler that returns no
+   * promise counts until its response has ended.) @default no limit
    */
   concurrency?: number;
   /**
-   * The largest number of requests that wait. When the queue is full, a new request replaces a less critical one, or is rejected (503).
+   * The largest number of requests that wait. When the queue is full, a new request replaces a less critical one, or is
+   * rejected (503).
    * @default `concurrency`
    */
   queue?: number;
   /**
-   * Whether to reject requests that have less time left than the median time of the handlers of their route. It rejects at most a fifth
-   * of the requests of one client address within ten seconds. Routes come from the router, or from `setRoute`. @default false
+   * Whether to reject requests that have less time left than the median time of the handlers of their route. It rejects
+   * at most a fifth of the requests of one client address within ten seconds. Routes come from the router, or from
+   * `setRoute`. @default false
    */
   deadlineAware?: boolean;
 }
@@ -58,7 +60,10 @@ export function admissionSettings(options: AdmissionOptions): AdmissionSettings 
   return { concurrency, queue, deadlineAware };
 }
 
-/** What happens to a request: it runs, it is answered with a problem, or it is dropped because its client has left ("gone"). */
+/**
+ * What happens to a request: it runs, it is answered with a problem, or it is dropped because its client has left
+ * ("gone").
+ */
 export type AdmissionDecision = "run" | "gone" | Problem;
 
 /** A request in the admission queue. */
@@ -73,8 +78,8 @@ interface QueuedRequest {
 }
 
 /**
- * The largest part of a client's requests that is rejected because too little time is left. A client with a wrong clock can therefore not
- * block itself completely (Finagle limits its deadline rejections the same way).
+ * The largest part of a client's requests that is rejected because too little time is left. A client with a wrong clock
+ * can therefore not block itself completely (Finagle limits its deadline rejections the same way).
  */
 const MAX_REJECT_RATIO = 0.2;
 
@@ -82,8 +87,8 @@ const MAX_REJECT_RATIO = 0.2;
 const MAX_CLIENTS = 1024;
 
 /**
- * Admission control: it limits how many requests run, and queues the others by criticality. When the queue is full it rejects the least
- * critical request. A request whose context ends while it waits never runs.
+ * Admission control: it limits how many requests run, and queues the others by criticality. When the queue is full it
+ * rejects the least critical request. A request whose context ends while it waits never runs.
  */
 export class Admission {
   readonly #settings: AdmissionSettings;
@@ -148,7 +153,8 @@ export class Admission {
   #run(serverRequest: ServerRequest, request: IncomingRequest): AdmissionDecision {
     if (this.#settings.deadlineAware) this.#recordTime(serverRequest, request);
     this.#running.add(serverRequest);
-    // Not when the response ends: a client can end it at any time, by leaving or by a short deadline, while the handler runs on.
+    // Not when the response ends: a client can end it at any time, by leaving or by a short deadline, while the handler
+    // runs on.
     serverRequest.addSettledCleanup({
       stop: () => {
         this.#running.delete(serverRequest);
@@ -158,12 +164,16 @@ export class Admission {
     return "run";
   }
 
-  /** Records how long the handler takes, without the time in which the client sends its request and receives the response. */
+  /**
+   * Records how long the handler takes, without the time in which the client sends its request and receives the
+   * response.
+   */
   #recordTime(serverRequest: ServerRequest, request: IncomingRequest): void {
     const from = performance.now();
     serverRequest.observe({
       end: (outcome) => {
-        // Only routes that a router reports are recorded. Clients choose paths, and there is no limit to how many they choose.
+        // Only routes that a router reports are recorded. Clients choose paths, and there is no limit to how many they
+        // choose.
         if (!isSuccess(outcome) || outcome.route === undefined) return;
         const { receivedAt, handledAt } = serverRequest;
         const took = (handledAt === 0 ? performance.now() : handledAt) - Math.max(from, receivedAt);
@@ -190,8 +200,8 @@ export class Admission {
   }
 
   /**
-   * The queue for a request. A request does not overtake an earlier one of the same HTTP/1 connection: its response would have to wait for
-   * the earlier response, and it would count as running all that time.
+   * The queue for a request. A request does not overtake an earlier one of the same HTTP/1 connection: its response
+   * would have to wait for the earlier response, and it would count as running all that time.
    */
   #queueRank(connection: object | undefined, own: number): number {
     if (connection === undefined) return own;

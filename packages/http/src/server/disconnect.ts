@@ -1,7 +1,10 @@
 import { causes } from "../wire/causes.ts";
 import { problemOf } from "./problem.ts";
 
-/** Whether an error reports the end of a context, or is an error that this library answers. After its request these errors are expected. */
+/**
+ * Whether an error reports the end of a context, or is an error that this library answers. After its request these
+ * errors are expected.
+ */
 export function isCancellation(error: unknown): boolean {
   for (const each of causes(error)) if (each.name === "AbortError") return true;
   return problemOf(error) !== undefined;
@@ -18,14 +21,14 @@ export function isLostConnection(code: string): boolean {
 const LOST_STREAM = /^ERR_(?:STREAM_(?:PREMATURE_CLOSE|DESTROYED|UNABLE_TO_PIPE)|HTTP2_\w+)$/;
 
 /**
- * Messages of libraries that set no code. raw-body and multer: "request aborted"; busboy: "Unexpected end of form"; undici: "terminated";
- * `@hono/node-server`: "Client connection prematurely closed.".
+ * Messages of libraries that set no code. raw-body and multer: "request aborted"; busboy: "Unexpected end of form";
+ * undici: "terminated"; `@hono/node-server`: "Client connection prematurely closed.".
  */
 const LOST_MESSAGE = /\baborted\b|\bunexpected end of\b|\bpremature close\b|\bprematurely closed\b|^terminated$/i;
 
 /**
- * Whether an error is the consequence of a client that has left. Call it only if the client has left: the loss of another connection, such
- * as one to a database, has the same codes and messages.
+ * Whether an error is the consequence of a client that has left. Call it only if the client has left: the loss of
+ * another connection, such as one to a database, has the same codes and messages.
  */
 export function isDisconnect(error: unknown): boolean {
   for (const each of causes(error)) {

@@ -7,8 +7,8 @@ import type { ServerRequest } from "./server-request.ts";
 
 export interface DrainOptions {
   /**
-   * How long active requests may continue. Requests that are still active after this time are canceled, have {@link GRACE_MS} to answer,
-   * and are then cut off.
+   * How long active requests may continue. Requests that are still active after this time are canceled, have half a
+   * second to answer, and are then cut off.
    */
   shutdownTimeout: Duration;
 }
@@ -17,8 +17,8 @@ export interface DrainOptions {
 export const GRACE_MS = 500;
 
 /**
- * Waits for active requests during a shutdown. After `ms` it cancels the requests that are left, waits for their answers, and answers in
- * place of handlers that did not.
+ * Waits for active requests during a shutdown. After `ms` it cancels the requests that are left, waits for their
+ * answers, and answers in place of handlers that did not.
  *
  * @param done resolves when all requests have ended
  * @returns whether it canceled any request

@@ -11,17 +11,19 @@ export interface GuardedRequest {
 }
 
 /**
- * Decides on a request before its handler runs. To reject the request it throws, for example `Unauthenticated` or `Forbidden`. To accept it,
- * it returns the context for the handler, for example one with a principal, or `undefined` to keep the context.
+ * Decides on a request before its handler runs. To reject the request it throws, for example `Unauthenticated` or
+ * `Forbidden`. To accept it, it returns the context for the handler, for example one with a principal, or `undefined`
+ * to keep the context.
  */
 export type Guard = (request: GuardedRequest) => Context | void | Promise<Context | void>;
 
 /**
- * Calls a guard and returns the context for the handler. The guard also sees the headers that were removed from the request until their
- * content is verified.
+ * Calls a guard and returns the context for the handler. The guard also sees the headers that were removed from the
+ * request until their content is verified.
  *
  * @throws ContextError the error of the context, if it ended while the guard decided
- * @throws TypeError if the guard returns anything but a Context or `undefined`, so that `false` does not let a request through
+ * @throws TypeError if the guard returns anything but a Context or `undefined`, so that `false` does not let a request
+ *   through
  */
 export async function applyGuard(guard: Guard, headers: RequestHeaders, ctx: Context): Promise<Context> {
   const result: unknown = await guard({ ctx, headers: withUnverified(headers, ctx) });

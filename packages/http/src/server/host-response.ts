@@ -31,8 +31,8 @@ export abstract class HostResponse implements ActiveResponse {
   /** Sends a complete response in place of the handler's. */
   abstract send(answer: ProblemResponse): void;
   /**
-   * Detaches the handler from the response: from now on its writes have no effect, throw nothing, and it sees a response that has not begun.
-   * Only this response object changes, not its class.
+   * Detaches the handler from the response: from now on its writes have no effect, throw nothing, and it sees a
+   * response that has not begun. Only this response object changes, not its class.
    */
   abstract detach(): void;
   /** Closes the connection after this response. Does nothing where a connection carries several responses at a time. */
@@ -41,8 +41,8 @@ export abstract class HostResponse implements ActiveResponse {
   abstract destroy(): void;
 
   /**
-   * Answers in place of the handler if this library answers the error. If nothing was sent yet, it sends a problem; otherwise it destroys the
-   * response, so that the client does not take it for complete.
+   * Answers in place of the handler if this library answers the error. If nothing was sent yet, it sends a problem;
+   * otherwise it destroys the response, so that the client does not take it for complete.
    */
   forceAnswer(error: unknown, serverRequest: ServerRequest): void {
     const problem = problemOf(error);

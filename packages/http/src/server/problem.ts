@@ -47,9 +47,9 @@ const PROBLEMS = [
 ] as const;
 
 /**
- * The problem for an error: a deadline that passed (504), an invalid header (400), a draining or overloaded server (503), a request that is
- * not authenticated (401) or not allowed (403). The error may be the cause of another error, or one of an AggregateError. Returns `undefined`
- * for all other errors, which the application answers.
+ * The problem for an error: a deadline that passed (504), an invalid header (400), a draining or overloaded server
+ * (503), a request that is not authenticated (401) or not allowed (403). The error may be the cause of another error,
+ * or one of an AggregateError. Returns `undefined` for all other errors, which the application answers.
  */
 export function problemOf(error: unknown): Problem | undefined {
   for (const each of causes(error)) {
@@ -60,7 +60,10 @@ export function problemOf(error: unknown): Problem | undefined {
   return undefined;
 }
 
-/** Deadline sources that a caller may see. The name that a handler gives to a deadline may reveal internals, so it is not sent. */
+/**
+ * Deadline sources that a caller may see. The name that a handler gives to a deadline may reveal internals, so it is
+ * not sent.
+ */
 const PUBLIC_SOURCES = /^(?:[a-z0-9-]+ header|maxTimeout|defaultTimeout|firstByteTimeout|idleTimeout|the deadline)$/;
 
 function deadlineExceeded({ budget, elapsed, source }: DeadlineExceeded): Problem {
@@ -139,9 +142,9 @@ export function problemResponse(
 }
 
 /**
- * Headers of the body that a failed handler was about to send: its representation (RFC 9110, 8), its digests and signatures, its location
- * (`Location`, and the files that a proxy sends for `X-Accel-Redirect` or `X-Sendfile`), and its lifetime in shared caches (RFC 9213, and
- * the headers that content delivery networks use instead).
+ * Headers of the body that a failed handler was about to send: its representation (RFC 9110, 8), its digests and
+ * signatures, its location (`Location`, and the files that a proxy sends for `X-Accel-Redirect` or `X-Sendfile`), and
+ * its lifetime in shared caches (RFC 9213, and the headers that content delivery networks use instead).
  */
 const REPRESENTATION = new RegExp(
   `^(?:${[
@@ -154,7 +157,10 @@ const REPRESENTATION = new RegExp(
   "i",
 );
 
-/** Whether a header describes the body that a failed handler was about to send. All other headers, such as those of CORS, are kept. */
+/**
+ * Whether a header describes the body that a failed handler was about to send. All other headers, such as those of
+ * CORS, are kept.
+ */
 export function isRepresentationHeader(name: string): boolean {
   return REPRESENTATION.test(name);
 }

@@ -1,9 +1,9 @@
 import { type Context, run } from "@throughline/context";
 
 /**
- * Produces the body of a response in the context of its request. Hosts read the body after the handler has returned, outside of the
- * request's context: a generator that calls another service would call it without deadline and trace, and continue after the client
- * has left. The body stays the same object. A body that is not a stream is left as it is.
+ * Produces the body of a response in the context of its request. Hosts read the body after the handler has returned,
+ * outside of the request's context: a generator that calls another service would call it without deadline and trace,
+ * and continue after the client has left. The body stays the same object. A body that is not a stream is left as it is.
  *
  * @param failed called with the error of a web stream that fails
  */

@@ -23,8 +23,8 @@ export interface InboundValues {
 }
 
 /**
- * Binds the values of a request that its peer may set. It removes all others from the request, in every spelling of their names, so that a
- * handler that reads the headers itself does not use them either.
+ * Binds the values of a request that its peer may set. It removes all others from the request, in every spelling of
+ * their names, so that a handler that reads the headers itself does not use them either.
  *
  * @param isTrusted whether the peer is trusted
  */
@@ -118,8 +118,8 @@ function receiveBaggage(
   if (header !== undefined && refused.size > 0) {
     rewriteBaggage(request, header, withoutEntries(header, refused));
   }
-  // Propagated values are in the context under their keys, and each has its own rule for where it is sent. Instrumentations send baggage to
-  // every origin.
+  // Propagated values are in the context under their keys, and each has its own rule for where it is sent.
+  // Instrumentations send baggage to every origin.
   const own = new Set(declared.map(({ folded }) => folded));
   const names = extracted?.getAllEntries().flatMap(([name]) => (own.has(foldedName(name)) ? name : [])) ?? [];
   return names.length === 0 ? bound : (propagation.setBaggage(bound, extracted!.removeEntries(...names)) as Context);

@@ -40,15 +40,17 @@ export interface ReceivedRequest {
 }
 
 /**
- * Receives requests: it creates the context, the deadline and the SERVER span of each. A second call for the same request, for example by a
- * middleware on a route, can only shorten the deadline.
+ * Receives requests: it creates the context, the deadline and the SERVER span of each. A second call for the same
+ * request, for example by a middleware on a route, can only shorten the deadline.
  *
  * @param request the object that identifies the request in the host
  * @param describe called once for a new request, whose clock starts now
  */
 export type Receiver = <R extends object>(request: R, describe: (request: R) => IncomingRequest) => ReceivedRequest;
 
-/** The property of a host's request that holds its ServerRequest. All installed copies of this package use the same one. */
+/**
+ * The property of a host's request that holds its ServerRequest. All installed copies of this package use the same one.
+ */
 const SERVER_REQUEST = Symbol.for("@throughline/http/server-request.1");
 
 /** The ServerRequest of a host's request, if a middleware has received it. */
@@ -147,8 +149,8 @@ interface Tracing {
 
 function startTracing(request: IncomingRequest, budget: Budget | undefined, settings: ServerSettings): Tracing {
   const active = current();
-  // The values of the active context, such as the span of an instrumentation, but not its deadline: a server that was started under a
-  // deadline would otherwise pass it to all its requests.
+  // The values of the active context, such as the span of an instrumentation, but not its deadline: a server that was
+  // started under a deadline would otherwise pass it to all its requests.
   const base = active === background ? background : withoutCancel(active);
   if (isTracingSuppressed(active)) {
     return {
@@ -202,7 +204,9 @@ export function stripUntrusted(request: IncomingRequest, settings: ServerSetting
   readValues(background, request, settings);
 }
 
-/** Whether the peer is trusted. It is computed when first needed, and once, because verifying a signature is expensive. */
+/**
+ * Whether the peer is trusted. It is computed when first needed, and once, because verifying a signature is expensive.
+ */
 function trustIn(request: IncomingRequest, { trust }: ServerSettings): () => boolean {
   if (trust === undefined) return trustsNoPeer;
   let known: boolean | undefined;
@@ -243,7 +247,10 @@ function refusalOf(
   return expiredProblem(budget, settings);
 }
 
-/** An error if the host header is invalid. RPC servers are not checked: their authority may be something else, such as a socket path. */
+/**
+ * An error if the host header is invalid. RPC servers are not checked: their authority may be something else, such as a
+ * socket path.
+ */
 function invalidHost({ rpc, authority }: IncomingRequest): InvalidHeader | undefined {
   if (rpc !== undefined || isAuthority(authority)) return undefined;
   return new InvalidHeader("host", "a host, and may have a port");

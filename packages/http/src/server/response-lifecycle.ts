@@ -22,7 +22,10 @@ export interface HostHandler<R> extends Router {
   ignore(): R;
 }
 
-/** Observes the response of a new request, and calls the host's handler: at once, or after the request has left the admission queue. */
+/**
+ * Observes the response of a new request, and calls the host's handler: at once, or after the request has left the
+ * admission queue.
+ */
 export function handleRequest<R>(
   received: ReceivedRequest,
   hostResponse: HostResponse,
@@ -57,8 +60,8 @@ export function trackResponse(serverRequest: ServerRequest, hostResponse: HostRe
 }
 
 /**
- * Answers 504 in place of the handler when the deadline passes. It does so before any signal aborts, because a stream that listens to the
- * signal would destroy the response.
+ * Answers 504 in place of the handler when the deadline passes. It does so before any signal aborts, because a stream
+ * that listens to the signal would destroy the response.
  *
  * @param ctx the request's own context, or one with an earlier deadline
  */
@@ -66,7 +69,10 @@ export function answerAtDeadline(serverRequest: ServerRequest, ctx: Context): vo
   if (hasDeadline(ctx)) serverRequest.addCleanup(onEndFirst(ctx, serverRequest));
 }
 
-/** What to do with an error of a handler: answer with a problem, ignore it because the client has left, or pass it to the application. */
+/**
+ * What to do with an error of a handler: answer with a problem, ignore it because the client has left, or pass it to
+ * the application.
+ */
 export type ErrorDisposition = Problem | "gone" | "pass";
 
 export function classifyErrorOn(error: unknown, hostResponse: HostResponse): ErrorDisposition {

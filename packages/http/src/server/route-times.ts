@@ -14,8 +14,8 @@ interface Segment {
 }
 
 /**
- * The median time of requests by route. A request is recorded with its route when it has ended. A new request is looked up by its path,
- * before a router has matched it, among the recorded routes.
+ * The median time of requests by route. A request is recorded with its route when it has ended. A new request is looked
+ * up by its path, before a router has matched it, among the recorded routes.
  */
 export class RouteTimes {
   readonly #root: Segment = segment();

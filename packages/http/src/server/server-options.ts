@@ -24,24 +24,29 @@ export interface ServerOptions {
    */
   deadlineHeaders?: readonly DeadlineDialect[];
   /**
-   * What a deadline does, for a rollout in steps. `"observe"`: it is recorded in spans and metrics only. `"propagate"`: it is also sent to
-   * other services. `"enforce"`: it also ends the context, and requests without enough time are rejected.
+   * What a deadline does, for a rollout in steps. `"observe"`: it is recorded in spans and metrics only. `"propagate"`:
+   * it is also sent to other services. `"enforce"`: it also ends the context, and requests without enough time are
+   * rejected.
    *
    * @default "enforce"
    */
   mode?: "observe" | "propagate" | "enforce";
-  /** A malformed or repeated deadline header: answer 400, or ignore the header and count it in a metric. @default "reject" */
+  /**
+   * A malformed or repeated deadline header: answer 400, or ignore the header and count it in a metric.
+   *
+   * @default "reject"
+   */
   invalidDeadline?: "reject" | "ignore";
   /**
-   * The time in which the head of the response must be sent; after it the request is answered 504. For streams, which may go on for long
-   * after they have begun.
+   * The time in which the head of the response must be sent; after it the request is answered 504. For streams, which
+   * may go on for long after they have begun.
    *
    * @default no limit
    */
   firstByteTimeout?: Duration;
   /**
-   * The time that a response may make no progress after it has begun, because of the handler or of the client. After it the response is
-   * destroyed.
+   * The time that a response may make no progress after it has begun, because of the handler or of the client. After it
+   * the response is destroyed.
    *
    * @default no limit
    */
@@ -49,34 +54,39 @@ export interface ServerOptions {
   /** Admission control: how many requests run and wait, and which ones are rejected. @default all requests run */
   admission?: AdmissionOptions;
   /**
-   * From which peers the criticality of a request (header `throughline-criticality`) is accepted. `"lower"`: any value of trusted peers, and
-   * values below the default of all others. `"any"`: any value of any peer, for a service that only trusted peers can reach. `"none"`: no
-   * value.
+   * From which peers the criticality of a request (header `throughline-criticality`) is accepted. `"lower"`: any value
+   * of trusted peers, and values below the default of all others. `"any"`: any value of any peer, for a service that
+   * only trusted peers can reach. `"none"`: no value.
    *
    * @default "lower"
    */
   acceptCriticality?: AcceptCriticality;
   /**
-   * From which peers W3C baggage becomes part of the context and is sent to the `origins` of clients. `"trusted"`: from trusted peers; the
-   * baggage of all others is removed from the request, because the services behind this one may trust it. `"any"`: from all peers.
-   * Propagated values in the baggage follow their own `accept` option.
+   * From which peers W3C baggage becomes part of the context and is sent to the `origins` of clients. `"trusted"`: from
+   * trusted peers; the baggage of all others is removed from the request, because the services behind this one may
+   * trust it. `"any"`: from all peers. Propagated values in the baggage follow their own `accept` option.
    *
    * @default "trusted"
    */
   acceptBaggage?: AcceptBaggage;
-  /** Which peers may set propagated values and baggage. Those of all other peers are removed from the request. @default no peer */
+  /**
+   * Which peers may set propagated values and baggage. Those of all other peers are removed from the request.
+   *
+   * @default no peer
+   */
   trust?: TrustOptions;
   /**
-   * A header with the id of the request, such as `"x-request-id"`. It is read, sent with the response and to other services, and returned by
-   * `requestId()`. Ids of up to 128 characters are accepted; without one, the trace id is used.
+   * A header with the id of the request, such as `"x-request-id"`. It is read, sent with the response and to other
+   * services, and returned by `requestId()`. Ids of up to 128 characters are accepted; without one, the trace id is
+   * used.
    *
    * @default none
    */
   requestIdHeader?: string;
   /**
-   * Request headers that the span records, as `http.request.header.<name>`. The values of `authorization`, `proxy-authorization`, `cookie`,
-   * `set-cookie`, `txn-token` and of headers that carry an identity are recorded as `REDACTED`. All other values are recorded as they are,
-   * so do not list headers with secrets.
+   * Request headers that the span records, as `http.request.header.<name>`. The values of `authorization`,
+   * `proxy-authorization`, `cookie`, `set-cookie`, `txn-token` and of headers that carry an identity are recorded as
+   * `REDACTED`. All other values are recorded as they are, so do not list headers with secrets.
    *
    * @default none
    */
@@ -169,7 +179,10 @@ export function serverSettings(options: ServerOptions): ServerSettings {
   };
 }
 
-/** Whether the value is a request: the user passed `requestContext` itself to the framework, instead of `requestContext()`. */
+/**
+ * Whether the value is a request: the user passed `requestContext` itself to the framework, instead of
+ * `requestContext()`.
+ */
 function isRequest(value: unknown): boolean {
   const { req, headers, method } = value as { req?: unknown; headers?: unknown; method?: unknown };
   return req !== undefined || (headers !== undefined && method !== undefined);

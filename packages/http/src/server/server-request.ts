@@ -21,7 +21,10 @@ import type { UnverifiedHeaders } from "./receive-values.ts";
 /** Shared by all requests, since it carries no data. */
 const RESPONSE_SENT = new ResponseSent();
 
-/** A ServerRequest owns the trace of a request that brings none, so the context holds it under the key where traces are looked up. */
+/**
+ * A ServerRequest owns the trace of a request that brings none, so the context holds it under the key where traces are
+ * looked up.
+ */
 const serverRequestKey = traceOwnerKey as unknown as Key<ServerRequest>;
 
 /** A router, which knows the route of a request. */
@@ -59,7 +62,10 @@ export class ServerRequest implements EndObserver, TraceOwner {
   refusal: Problem | undefined;
   /** Set by the host. Removed when the request has ended. */
   response: ActiveResponse | undefined = undefined;
-  /** The deadline that is sent to other services, in milliseconds on the monotonic clock. It does not end the context of this request. */
+  /**
+   * The deadline that is sent to other services, in milliseconds on the monotonic clock. It does not end the context of
+   * this request.
+   */
   downstreamDeadline: number = Infinity;
   /** The matched route, or the router to ask for it when the request ends. */
   route: string | Router | undefined = undefined;
@@ -98,7 +104,10 @@ export class ServerRequest implements EndObserver, TraceOwner {
     return (this.#ownTraceId ??= newTraceId());
   }
 
-  /** Headers that were removed until their content is verified. A method, because inspecting a request must not print tokens. */
+  /**
+   * Headers that were removed until their content is verified. A method, because inspecting a request must not print
+   * tokens.
+   */
   unverifiedHeaders(): UnverifiedHeaders | undefined {
     return this.#unverified;
   }
@@ -121,7 +130,10 @@ export class ServerRequest implements EndObserver, TraceOwner {
     work.then(settled, settled);
   }
 
-  /** Calls `cleanup.stop()` when the response has ended and all tracked handlers have settled, which may be long after the response. */
+  /**
+   * Calls `cleanup.stop()` when the response has ended and all tracked handlers have settled, which may be long after
+   * the response.
+   */
   addSettledCleanup(cleanup: Stoppable): void {
     if (this.#isOver && this.#unsettled === 0) return cleanup.stop();
     (this.#settledCleanups ??= []).push(cleanup);
@@ -148,7 +160,10 @@ export class ServerRequest implements EndObserver, TraceOwner {
     else this.#observers.push(observer);
   }
 
-  /** The context to derive from in a nested middleware: `ctx`, or the context of the request if `ctx` belongs to another one. */
+  /**
+   * The context to derive from in a nested middleware: `ctx`, or the context of the request if `ctx` belongs to another
+   * one.
+   */
   innermost(ctx: Context): Context {
     return ctx.value(serverRequestKey) === this ? ctx : this.ctx;
   }
@@ -169,12 +184,17 @@ export class ServerRequest implements EndObserver, TraceOwner {
     if (isDeadline(error)) this.forceAnswer(error);
   }
 
-  /** Records the error that explains the response. The first one is kept. Errors after the client has left are ignored. */
+  /**
+   * Records the error that explains the response. The first one is kept. Errors after the client has left are ignored.
+   */
   fail(error: unknown): void {
     if (this.response?.isAborted !== true) this.#error ??= error;
   }
 
-  /** Whether an error only results from the end of the request: its client has left, or its response has ended. It can be ignored. */
+  /**
+   * Whether an error only results from the end of the request: its client has left, or its response has ended. It can
+   * be ignored.
+   */
   isMoot(error: unknown): boolean {
     if (this.response?.isAborted ?? this.ctx.cause() instanceof ClientDisconnected) return isDisconnect(error);
     return this.#isOver && isCancellation(error);
@@ -251,15 +271,18 @@ export function isDeadline(error: unknown): boolean {
   return false;
 }
 
-/** The request that the context belongs to. A context that was detached from its request with `withoutCancel` belongs to none. */
+/**
+ * The request that the context belongs to. A context that was detached from its request with `withoutCancel` belongs to
+ * none.
+ */
 export function serverRequestIn(ctx: Context): ServerRequest | undefined {
   const serverRequest = ctx.value(serverRequestKey);
   return serverRequest !== undefined && isAttached(ctx, serverRequest.ctx) ? serverRequest : undefined;
 }
 
 /**
- * Sets the route that the request has matched, such as `/items/:id`, for its span, its metrics and deadline-aware admission. Call it if the
- * router does not expose the route, as in fetch handlers. Does nothing outside of a request.
+ * Sets the route that the request has matched, such as `/items/:id`, for its span, its metrics and deadline-aware
+ * admission. Call it if the router does not expose the route, as in fetch handlers. Does nothing outside of a request.
  */
 export function setRoute(route: string, ctx: Context = current()): void {
   const serverRequest = serverRequestIn(ctx);

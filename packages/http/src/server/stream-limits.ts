@@ -7,7 +7,10 @@ import type { ServerRequest, ActiveResponse } from "./server-request.ts";
 export interface StreamLimits {
   /** Milliseconds until the head of the response must be sent. */
   readonly firstByteTimeout: number | undefined;
-  /** Milliseconds without progress after the response has begun: the handler sends nothing, or the client receives nothing. */
+  /**
+   * Milliseconds without progress after the response has begun: the handler sends nothing, or the client receives
+   * nothing.
+   */
   readonly idleTimeout: number | undefined;
 }
 

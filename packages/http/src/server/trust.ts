@@ -8,8 +8,9 @@ import type { RequestHeaders } from "../wire/headers.ts";
 /** Which peers are trusted. A peer is trusted if one of these options matches. */
 export interface TrustOptions {
   /**
-   * Subjects of the peer's verified certificate: `"CN=gateway"`, `"DNS:gateway.internal"`, `"URI:spiffe://shop/gateway"`. The server must ask
-   * for certificates. A `CN` matches only if the certificate has a single one.
+   * Subjects of the peer's verified certificate: `"CN=gateway"`, `"DNS:gateway.internal"`,
+   * `"URI:spiffe://shop/gateway"`. The server must ask for certificates. A `CN` matches only if the certificate has a
+   * single one.
    */
   subjects?: readonly string[];
   /** Whether all peers on a unix socket are trusted. @default false */
@@ -17,8 +18,8 @@ export interface TrustOptions {
   /** Addresses of the peer: `"10.0.0.0/8"`, `"::1"`. Behind a proxy this is the proxy's address, for every request. */
   addresses?: readonly string[];
   /**
-   * Returns whether the application trusts the sender of these headers, for example because of a signature. It must return synchronously: if it
-   * throws or returns a promise, the peer is not trusted, and a warning is emitted once.
+   * Returns whether the application trusts the sender of these headers, for example because of a signature. It must
+   * return synchronously: if it throws or returns a promise, the peer is not trusted, and a warning is emitted once.
    */
   verified?: (headers: RequestHeaders) => boolean;
 }
@@ -75,7 +76,9 @@ function isVerified(verified: NonNullable<TrustOptions["verified"]>, headers: Re
 
 const warned = new WeakSet<object>();
 
-/** Emits one warning for each `verified` function, since a defect in it would otherwise be reported at every request. */
+/**
+ * Emits one warning for each `verified` function, since a defect in it would otherwise be reported at every request.
+ */
 function warnOnce(verified: object, why: string, error?: unknown): void {
   if (warned.has(verified)) return;
   warned.add(verified);
