@@ -8,7 +8,7 @@ export { parseRetryAfter } from "./client/retry-after.ts";
 export { addActiveRequest } from "./node/connections.ts";
 export { NodeIncoming } from "./node/node-incoming.ts";
 export { hostResponseOf } from "./node/node-response.ts";
-export { type NodeRequest, type NodeResponse } from "./node/node-types.ts";
+export { type NodeRequest, type NodeResponse } from "./node/node-incoming.ts";
 export { peerOf } from "./node/peer.ts";
 export {
   classifyError,
@@ -30,10 +30,10 @@ export {
 export { activeRequestsOf } from "./server/active-requests.ts";
 export { type AdmissionDecision } from "./server/admission.ts";
 export { GRACE_MS, limitDownstream, waitAndCancel } from "./server/drain.ts";
-export { isDisconnect } from "./server/error-disposition.ts";
+export { isDisconnect } from "./server/disconnect.ts";
 export { applyGuard, nodeHeaders } from "./server/guard.ts";
 export { type HostResponse } from "./server/host-response.ts";
-export { isRepresentationHeader, type ProblemResponse, problemResponse } from "./server/problem-response.ts";
+export { isRepresentationHeader, type ProblemResponse, problemResponse } from "./server/problem.ts";
 export { type Problem, problemOf } from "./server/problem.ts";
 export { readInContext } from "./server/read-in-context.ts";
 export { createReceiver, type ReceivedRequest, type Receiver, serverRequestOf } from "./server/receive.ts";

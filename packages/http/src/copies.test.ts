@@ -9,7 +9,7 @@ import * as ours from "./index.ts";
 
 cleanUpAfterEach();
 
-// npm leaves two copies of a package behind when two others ask for different versions of it.
+// npm installs two copies of a package if two other packages depend on different versions of it.
 describe("a second copy of this package in the process", () => {
   let theirs: typeof ours;
   let propagateTheirIdentity: typeof propagateIdentity;
@@ -19,14 +19,14 @@ describe("a second copy of this package in the process", () => {
     propagateTheirIdentity = (await import("./adapter.ts")).propagateIdentity;
   });
 
-  it("is one", () => {
+  it("is a different module", () => {
     expect(theirs.requestContext).not.toBe(ours.requestContext);
   });
 
   it.each([
     ["ours", "theirs"],
     ["theirs", "ours"],
-  ])("has headers and baggage that %s declares removed by the middleware that is %s", async (declaring, receiving) => {
+  ])("values that %s propagates are removed by the middleware that is %s", async (declaring, receiving) => {
     const copies: Record<string, typeof ours> = { ours, theirs };
     const [header, entry] = [`copies-header-of-${declaring}`, `copies-entry-of-${declaring}`];
     const { propagateValue, textCodec } = copies[declaring]!;
@@ -48,7 +48,7 @@ describe("a second copy of this package in the process", () => {
     [403, (copy) => new copy.Forbidden()],
     [400, (copy) => new copy.InvalidHeader("x-a")],
     [400, (copy) => new copy.InvalidDeadline("grpc-timeout", "a number", "soon")],
-  ])("answers %i for an error of the other", async (status, make) => {
+  ])("answers %i for an error of the other copy", async (status, make) => {
     for (const [throwing, receiving] of [
       [ours, theirs],
       [theirs, ours],
@@ -62,7 +62,7 @@ describe("a second copy of this package in the process", () => {
     }
   });
 
-  it("further in is for the same request: it can only make the deadline earlier", async () => {
+  it("nested in the first, receives the same request, and can only shorten its deadline", async () => {
     let left = 0;
     const inner = theirs.requestContext((_req, res) => void ((left = current().remaining()), res.end()), {
       maxTimeout: "9s",
@@ -74,7 +74,7 @@ describe("a second copy of this package in the process", () => {
     expect(left).toBeLessThanOrEqual(2000);
   });
 
-  it("may declare the same header for an identity, as each copy of a package that carries one does", async () => {
+  it("may propagate an identity in the same header, as each copy of an identity package does", async () => {
     const declaration = { name: "copies-identity", codec: ours.textCodec, maxBytes: 64 };
     propagateIdentity(createKey<string>("identity"), declaration);
     propagateTheirIdentity(createKey<string>("identity"), declaration);
@@ -85,7 +85,7 @@ describe("a second copy of this package in the process", () => {
     expect(headers["copies-identity"]).toBeUndefined();
   });
 
-  it("refuses a name that cannot be told from one that the other has declared", () => {
+  it("rejects a name that gateways cannot distinguish from a name of the other copy", () => {
     const declaration = { codec: ours.textCodec, maxBytes: 64 };
     ours.propagateValue(createKey<string>("one"), { ...declaration, name: "copies-folded" });
     propagateIdentity(createKey<string>("identity"), { ...declaration, name: "copies-token" });

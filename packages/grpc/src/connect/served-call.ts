@@ -27,7 +27,7 @@ export class ServedCall implements ActiveResponse {
     this.#answered.promise.catch(() => {});
     const aborted = (): void => this.#aborted(signal);
     signal.addEventListener("abort", aborted, { once: true });
-    serverRequest.onEnd({ stop: () => signal.removeEventListener("abort", aborted) });
+    serverRequest.addCleanup({ stop: () => signal.removeEventListener("abort", aborted) });
   }
 
   /** The handler's response, unless ours is first. */

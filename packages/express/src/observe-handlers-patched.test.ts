@@ -1,4 +1,4 @@
-// In a file of its own, as the layers of an Express are patched for its whole process.
+// In a file of its own, because it patches the layers of Express for the whole process.
 import type express5 from "express";
 import express4 from "express4";
 import request from "supertest";
@@ -6,7 +6,7 @@ import { expect, it, vi } from "vitest";
 
 import { requestContext } from "./index.ts";
 
-it("a patch of Express 4 that handles rejections itself, as express-async-errors does, is not doubled", async () => {
+it("a rejection is handled once if Express 4 is also patched by another library, such as express-async-errors", async () => {
   const app = (express4 as typeof express5)();
   app.use((_req, _res, next) => next());
   const { stack } = (app as unknown as { _router: { stack: object[] } })._router;
@@ -26,7 +26,7 @@ it("a patch of Express 4 that handles rejections itself, as express-async-errors
   expect(second).not.toHaveBeenCalled();
 });
 
-/** Wraps each handler that a layer is given. */
+/** Wraps all handlers of layers, as express-async-errors does. */
 function handleRejections(layer: object): void {
   const handlers = new WeakMap<object, unknown>();
   Object.defineProperty(layer, "handle", {

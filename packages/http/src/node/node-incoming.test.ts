@@ -3,9 +3,12 @@ import { Socket } from "node:net";
 
 import { expect, it } from "vitest";
 
-import { removeHeader, replaceHeader } from "./edit-headers.ts";
+import { removeHeader, replaceHeader } from "./node-incoming.ts";
 
-/** A request as Node's parser leaves it: `headers` and `headersDistinct` are made of `rawHeaders` when they are asked for. */
+/**
+ * A request as Node's parser creates it: `headers` and `headersDistinct` are computed from `rawHeaders` when they are
+ * first read.
+ */
 function request(...rawHeaders: string[]): IncomingMessage {
   const req = new IncomingMessage(new Socket());
   req.rawHeaders = rawHeaders;
@@ -16,48 +19,48 @@ function request(...rawHeaders: string[]): IncomingMessage {
   return req;
 }
 
-const told = ({ headers, rawHeaders, headersDistinct }: IncomingMessage): unknown => [
+const allHeaders = ({ headers, rawHeaders, headersDistinct }: IncomingMessage): unknown => [
   headers,
   rawHeaders,
   { ...headersDistinct },
 ];
 
-it("takes a header away in all ways, however often and in whatever case it was sent", () => {
+it("removes a header from all properties, however often and in whatever case it was sent", () => {
   const req = request("X-Tenant", "a", "x-other", "1", "x-tenant", "b", "X-TENANT", "c");
   removeHeader(req, "x-tenant");
-  expect(told(req)).toEqual([{ "x-other": "1" }, ["x-other", "1"], { "x-other": ["1"] }]);
+  expect(allHeaders(req)).toEqual([{ "x-other": "1" }, ["x-other", "1"], { "x-other": ["1"] }]);
 });
 
-it("does so too where the request has been looked at before", () => {
+it("removes a header after the headers were read", () => {
   const req = request("X-Tenant", "a", "x-other", "1");
-  told(req);
+  allHeaders(req);
   removeHeader(req, "x-tenant");
-  expect(told(req)).toEqual([{ "x-other": "1" }, ["x-other", "1"], { "x-other": ["1"] }]);
+  expect(allHeaders(req)).toEqual([{ "x-other": "1" }, ["x-other", "1"], { "x-other": ["1"] }]);
 });
 
-it("takes no value for a name", () => {
+it("removes no value that equals the name", () => {
   const req = request("x-other", "x-tenant", "x-tenant", "x-other");
   removeHeader(req, "x-tenant");
   expect(req.rawHeaders).toEqual(["x-other", "x-tenant"]);
 });
 
-it("puts one value in the place of all", () => {
+it("replaces all values by one", () => {
   const req = request("Baggage", "a=1", "x-other", "1", "baggage", "b=2");
   replaceHeader(req, "baggage", "b=2");
-  expect(told(req)).toEqual([
+  expect(allHeaders(req)).toEqual([
     { "x-other": "1", baggage: "b=2" },
     ["x-other", "1", "baggage", "b=2"],
     { "x-other": ["1"], baggage: ["b=2"] },
   ]);
 });
 
-it("does nothing where the header is not", () => {
+it("does nothing if the header was not sent", () => {
   const req = request("x-other", "1");
   removeHeader(req, "x-tenant");
-  expect(told(req)).toEqual([{ "x-other": "1" }, ["x-other", "1"], { "x-other": ["1"] }]);
+  expect(allHeaders(req)).toEqual([{ "x-other": "1" }, ["x-other", "1"], { "x-other": ["1"] }]);
 });
 
-it("works on requests of HTTP/2, which have no distinct headers", () => {
+it("removes a header of an HTTP/2 request, which has no headersDistinct", () => {
   const req = { headers: { "x-tenant": "a" }, rawHeaders: ["x-tenant", "a"] };
   removeHeader(req as never, "x-tenant");
   expect(req).toEqual({ headers: {}, rawHeaders: [] });
