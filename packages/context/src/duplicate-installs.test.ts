@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 
 import * as ours from "./index.ts";
 
-// npm leaves two copies of a package behind when two others ask for different versions of it.
+// npm installs two copies of a package if two others require different versions of it.
 describe("a second copy of this package in the process", () => {
   let theirs: typeof ours;
   beforeAll(async () => {
@@ -10,18 +10,18 @@ describe("a second copy of this package in the process", () => {
     theirs = await import("./index.ts");
   });
 
-  it("is one", () => {
+  it("is loaded separately", () => {
     expect(theirs.withCancel).not.toBe(ours.withCancel);
   });
 
-  it("has the same current context", () => {
+  it("shares the current context", () => {
     const key = ours.createKey<number>("key");
     const ctx = ours.withValue(ours.background, key, 1);
     expect(ours.run(ctx, () => theirs.current())).toBe(ctx);
     expect(theirs.run(ctx, () => ours.current())).toBe(ctx);
   });
 
-  it("knows ours, and our errors, for what they are", () => {
+  it("recognizes contexts and errors of the first copy", () => {
     const [ctx, cancel] = ours.withCancel(ours.background);
     cancel();
     expect(ctx).toBeInstanceOf(theirs.Context);
@@ -31,11 +31,11 @@ describe("a second copy of this package in the process", () => {
     expect(ctx.err()).not.toBeInstanceOf(theirs.DeadlineExceeded);
   });
 
-  it("shares one tree: values, ends and errors go through both", async () => {
+  it("shares values, ends and errors in one tree", async () => {
     const key = ours.createKey<number>("key");
     const [root, cancel] = ours.withTimeout(ours.withValue(ours.background, key, 1), "1h");
     let ctx = root;
-    // Long enough that either copy has gathered values of the other's.
+    // Long enough that each copy builds an index of the other's values.
     for (let i = 0; i < 200; i++) [ctx] = (i % 2 === 0 ? theirs : ours).withCancel(ctx);
     const [bottom] = theirs.withTimeout(ctx, "30m");
     const called = vi.fn();
@@ -50,7 +50,7 @@ describe("a second copy of this package in the process", () => {
     expect(called).toHaveBeenCalledOnce();
   });
 
-  it("takes its deadlines off its own list, whoever ends them", () => {
+  it("disarms its deadlines when the other copy ends them", () => {
     vi.useFakeTimers();
     const [root, cancel] = ours.withCancel(ours.background);
     const [child] = theirs.withTimeout(root, 10);
@@ -66,7 +66,7 @@ describe("a second copy of this package in the process", () => {
     expect(grandchild.err()).toBeInstanceOf(ours.DeadlineExceeded);
   });
 
-  it("has a background that is as good as ours", () => {
+  it("has a background that the first copy accepts", () => {
     expect(theirs.background.signal).not.toBe(theirs.background.signal);
     expect(ours.withCancel(theirs.background)[0].err()).toBeUndefined();
     expect(String(ours.withCancel(theirs.todo)[0])).toBe("todo.withCancel");
