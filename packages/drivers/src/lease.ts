@@ -11,7 +11,7 @@ import {
   refuseUnknown,
 } from "@throughline/context/internal";
 import { type CallPhase } from "@throughline/http";
-import { noteCall } from "@throughline/http/adapter";
+import { recordCall } from "@throughline/http/adapter";
 import type { Release, Semaphore } from "@throughline/resilience";
 
 /** How to borrow, return and interrupt connections of type `C`. The subpaths of this package have one for each client library. */
@@ -223,7 +223,7 @@ export class Call {
 
   cut(phase: CallPhase): void {
     const elapsed = performance.now() - this.#from;
-    noteCall(this.#ctx.err(), { method: this.#operation, url: this.#target, attempt: 1, phase, elapsed });
+    recordCall(this.#ctx.err(), { method: this.#operation, url: this.#target, attempt: 1, phase, elapsed });
     trace.getSpan(this.#ctx)?.addEvent("throughline.call.cut", {
       "throughline.call.phase": phase,
       "db.operation.name": this.#operation,

@@ -1,8 +1,10 @@
-// For the packages that adapt a host, a client or an identity to this one. Outside semantic versioning: all packages have one version.
+// For sibling packages that adapt a host, a client or an identity. Not covered by semantic versioning: all packages
+// have the same version.
 
-export { noteCall } from "./client/call-details.ts";
+export { recordCall } from "./client/call-end.ts";
 export { type ClientSettings, clientSettings } from "./client/client-options.ts";
 export { OutboundCall, outboundCallIn } from "./client/outbound-call.ts";
+export { remainingDownstream } from "./client/outbound-deadline.ts";
 export { recordOutcome, removeOutcomeHeader, stripOutcomeHeader } from "./client/outcome.ts";
 export { parseRetryAfter } from "./client/retry-after.ts";
 export { addActiveRequest } from "./node/connections.ts";
@@ -48,8 +50,7 @@ export { type ServerSettings } from "./server/server-options.ts";
 export { type ActiveResponse, ServerRequest, serverRequestIn } from "./server/server-request.ts";
 export { applyStreamLimits } from "./server/stream-limits.ts";
 export { causes } from "./wire/causes.ts";
-export { remainingDownstream } from "./wire/downstream-deadline.ts";
-export { formatGrpcTimeout, parseGrpcTimeout } from "./wire/grpc-timeout.ts";
+export { formatGrpcTimeout, parseGrpcTimeout } from "./wire/dialects.ts";
 export { removePairs, type RequestHeaders, single, webHeaders } from "./wire/headers.ts";
 export { OUTCOME_HEADER } from "./wire/outcome-header.ts";
 export { propagateIdentity } from "./wire/propagated-values.ts";
