@@ -47,26 +47,18 @@ class Attempt implements CallObserver, EndObserver, OutgoingRequest, Stoppable {
   readonly isTracedElsewhere = false;
   readonly #options: AttemptOptions;
   readonly #onEnd: () => void;
-  /**
-   * Cleared at the end: a pooled connection keeps the async context in which it was opened, and thereby this object.
-   */
+  /** Cleared at the end: a pooled connection keeps the async context that opened it, and thereby this object. */
   #call: Call | undefined;
   #callerSignal: AbortSignal | undefined;
   /** Aborts the request; `undefined` if only the caller's own signal can end it. */
   #controller: AbortController | undefined;
-  /**
-   * Rejects the caller's promise. Cleared once that is settled, so that nothing keeps the response from being
-   * collected.
-   */
+  /** Rejects the caller's promise. Cleared once that is settled, so that the response can be collected. */
   #reject: ((error: unknown) => void) | undefined;
   #undici!: UndiciCall;
   #contextListeners: Stoppable[] = [];
   #callerListener: CallerSignalListener | undefined;
   #isEnded = false;
-  /**
-   * Sends with `redirect: "manual"`, as a fetch that is not known to be undici's would send all headers to the
-   * target.
-   */
+  /** Sends with `redirect: "manual"`: a fetch that is not undici's would send all headers to the redirect's URL. */
   #isManual = false;
 
   constructor(options: AttemptOptions, call: Call, onEnd: () => void) {
@@ -221,10 +213,7 @@ class Attempt implements CallObserver, EndObserver, OutgoingRequest, Stoppable {
     throw error;
   }
 
-  /**
-   * The span ends here. The call goes on until its context ends or the response is collected: its body may still be
-   * read.
-   */
+  /** Ends the span. The call goes on until its context ends or the response is collected, as its body may be read. */
   #notObserved(response: Response): void {
     const undici = this.#undici;
     if (this.url !== undefined) markUnobservable(this.#options.fetch, this.#call?.init);

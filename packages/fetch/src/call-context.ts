@@ -78,10 +78,7 @@ export class CallerSignalListener implements Stoppable {
   }
 }
 
-/**
- * Calls back when `fetch` removes a listener: when the body was read (undici 8), or the response collected (undici
- * 7).
- */
+/** Calls back when `fetch` removes a listener: with undici 8 after the body was read, with 7 after it was collected. */
 function onListenerRemoved(signal: AbortSignal, removed: () => void): void {
   const remove = signal.removeEventListener.bind(signal);
   signal.removeEventListener = (...listener: Parameters<typeof remove>): void => {

@@ -17,10 +17,7 @@ export interface CallInit extends RequestInit {
 /** The arguments of a call. */
 export type FetchArguments = [input: Parameters<typeof globalThis.fetch>[0], init?: CallInit | null];
 
-/**
- * The arguments of one call. They reach the wrapped `fetch` unread, apart from the few members that this client
- * needs.
- */
+/** The arguments of one call. This client reads only the members that it needs, and passes all of them on. */
 export class Call {
   readonly input: FetchArguments[0];
   /** The caller's `init`, without `ctx` and `timeout`. */
@@ -73,10 +70,7 @@ export class Call {
     return headerIn((this.init?.headers ?? this.#request?.headers) as HeaderList, name);
   }
 
-  /**
-   * The `init` for the wrapped fetch: the caller's own if nothing is added, else a copy with these headers and
-   * members.
-   */
+  /** The `init` for the wrapped fetch: the caller's own if nothing is added, else a copy with these additions. */
   initWith(added: HeaderPairs, members: RequestInit): RequestInit | null | undefined {
     const { init } = this;
     const headers = this.#headersWith(added);

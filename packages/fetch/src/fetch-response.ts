@@ -94,10 +94,7 @@ export class FetchHostResponse implements ActiveResponse {
     return this.#hostResponse === undefined ? this.#observed(response) : this.#readByNode(response, this.#hostResponse);
   }
 
-  /**
-   * On Node 22, writing the head of an HTTP/2 response after a disconnect throws, in a promise that the host does not
-   * handle.
-   */
+  /** On Node 22, writing the head of a closed HTTP/2 response throws, in a promise that no host handles. */
   #detachIfClosed(): void {
     if (this.#hostResponse?.isClosed === true) this.#hostResponse.silence();
   }

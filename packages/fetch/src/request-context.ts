@@ -34,8 +34,7 @@ export function requestContext<Rest extends unknown[] = []>(
     const hostResponse = isOutermost ? new FetchHostResponse(serverRequest, request, host) : undefined;
 
     async function answer(): Promise<Response> {
-      // Only a queued request is awaited: without a queue the handler starts synchronously, as it does without this
-      // wrapper.
+      // Awaits only a queued request: without a queue the handler starts synchronously, as without this wrapper.
       const settled = decision instanceof Promise ? await decision : decision;
       if (settled === "gone") return clientClosedResponse();
       if (settled !== "run") return toResponse(problemResponse(settled, !isOutermost, acceptOf(request)), request);

@@ -50,7 +50,7 @@ const waiting = new Set<UndiciCall>();
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 /**
- * A call that undici sends. Node's `fetch` is undici's. The call is observed through undici's diagnostics channels,
+ * A call that undici sends, as Node's `fetch` does. The call is observed through undici's diagnostics channels,
  * so the request and the response are not copied. A redirect that `fetch` follows and a retry of a dispatcher are
  * requests of their own: each has its own span, its own remaining time, and the headers that may go to its address.
  * Calls that are sent by other means are not observed; their headers are in `init`.
@@ -112,8 +112,7 @@ export class UndiciCall {
   }
 
   /**
-   * Runs `fn`, which sends the call, in the call's own context. A request that undici creates meanwhile belongs to
-   * the call.
+   * Runs `fn`, which sends the call, in the call's context. Requests that undici creates meanwhile may belong to it.
    */
   send<T>(fn: () => T): T {
     const before = sending;
@@ -134,17 +133,14 @@ export class UndiciCall {
     this.outbound.startSpan();
   }
 
-  /**
-   * Matches a request that undici creates during `send`. A wrapped fetch may send others first, such as for a token.
-   */
+  /** Matches a request that undici creates during `send`. A wrapped fetch may send others first, as for a token. */
   matchesDuringSend(request: UndiciRequest): boolean {
     return this.#initHeaders.length === 0 || this.#hasAnyInitHeader(request) || this.#hasOwnAddress(request);
   }
 
   /**
-   * Matches a request that undici creates in the call's context. Others may be created there too: by a wrapped fetch
-   * or a dispatcher for a purpose of its own, or because the request waited for the connection that this call freed
-   * (undici 7).
+   * Matches a request that undici creates in the call's context. Other requests may be created there too: those of a
+   * wrapped fetch or a dispatcher, and with undici 7 those that waited for the connection that this call freed.
    */
   matchesInContext(request: UndiciRequest): boolean {
     if (this.#isEnded) return false;
@@ -201,8 +197,8 @@ export class UndiciCall {
       try {
         outbound.headers = outbound.headersFor(urlOf(request));
       } catch (error) {
-        // No time is left. undici cannot abort a request while it creates it, so it keeps its deadline until the
-        // microtask.
+        // No time is left. undici cannot abort a request while it creates it: a microtask does, and until then the
+        // request keeps its deadline header.
         const { header } = this.#settings.dialect;
         outbound.headers = this.#initHeaders.filter(([name]) => name === header);
         queueMicrotask(() => this.#observer.abort(error));
@@ -308,7 +304,7 @@ const listeners: ChannelListeners<ObservedRequest> = {
   failed: ({ request, error }) => request[CALL]?.failed(error),
 };
 
-/** Whether undici reports that an unread response was garbage collected, which is no failure. */
+/** Whether the error only reports that an unread response was garbage collected. */
 function isCollected(error: unknown): boolean {
   return error instanceof Error && error.message === "Response object has been garbage collected";
 }

@@ -19,10 +19,7 @@ export interface UndiciResponse {
   readonly headers: unknown;
 }
 
-/**
- * The request's URL. A path that begins with `//` is still a path; only a request to a proxy has an absolute URL
- * here.
- */
+/** The request's URL. A path that begins with `//` is still a path; only a proxy is sent an absolute URL as path. */
 export function urlOf({ origin, path }: UndiciRequest): URL {
   return new URL(path.startsWith("/") ? `${new URL(origin).origin}${path}` : path, origin);
 }
