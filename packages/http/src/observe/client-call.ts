@@ -1,7 +1,10 @@
 import type { Rpc } from "./rpc.ts";
 import type { EndedBy } from "./server-request.ts";
 
-/** The phase of a call: waiting for a connection, connecting, waiting for the response head, reading the body. */
+/**
+ * The phase of a call: waiting for a connection, connecting, waiting for the response head, reading the body. For a database: waiting for a pool, a
+ * statement, a commit.
+ */
 export type CallPhase = "queue" | "connect" | "headers" | "body" | "pool" | "query" | "commit";
 
 /** A request that is about to be sent. */
