@@ -20,14 +20,14 @@ type MessageContext = Parameters<InterceptingCallInterface["sendMessageWithConte
 type StatusWithCause = StatusObject & { cause?: unknown };
 
 /**
- * By how many milliseconds the timer of grpc-js may be ahead of the context's deadline: it counts on the wall clock, and the default margin is
- * subtracted from its deadline.
+ * By how many milliseconds the timer of grpc-js may be ahead of the context's deadline: it counts on the wall clock,
+ * and the default margin is subtracted from its deadline.
  */
 const TIMER_LEAD_MS = 5;
 
 /**
- * One call of a client of grpc-js, from before it is sent to its status. It intercepts both directions with methods: an interceptor that consists of
- * closures makes grpc-js allocate several more for each call.
+ * One call of a client of grpc-js, from before it is sent to its status. It intercepts both directions with methods: an
+ * interceptor that consists of closures makes grpc-js allocate several more for each call.
  */
 export class ClientCall extends InterceptingCall implements InterceptingListener, EndObserver {
   readonly #ctx: Context;
@@ -38,7 +38,10 @@ export class ClientCall extends InterceptingCall implements InterceptingListener
   #listener: Partial<InterceptingListener> | undefined = undefined;
   /** `undefined` until the call is sent. */
   #outbound: OutboundCall | undefined = undefined;
-  /** The async scope that the call was started in. Listeners run in it, even if the context is canceled from another one. */
+  /**
+   * The async scope that the call was started in. Listeners run in it, even if the context is canceled from another
+   * one.
+   */
   #scope: AsyncResource | undefined = undefined;
   #endListener: Stoppable | undefined = undefined;
 
@@ -137,7 +140,10 @@ export class ClientCall extends InterceptingCall implements InterceptingListener
     this.#listener?.onReceiveStatus?.(error === undefined ? status : ({ ...status, cause: error } as StatusWithCause));
   }
 
-  /** The context error for a status 4 or 1: the error of this call's context if it has ended, else one that stands for the server's status. */
+  /**
+   * The context error for a status 4 or 1: the error of this call's context if it has ended, else one that stands for
+   * the server's status.
+   */
   #errorOf(code: number, details: string): ContextError | undefined {
     if (code !== CODE.DEADLINE_EXCEEDED && code !== CODE.CANCELLED) return undefined;
     return this.#ctx.err() ?? errorOfStatus(code, details);

@@ -9,20 +9,26 @@ import { misplaced, withCallLimit } from "./interceptor-options.ts";
 import { addressResolver } from "./target.ts";
 
 export interface GrpcClientOptions extends Omit<ClientOptions, "dialect"> {
-  /** Whether the channel uses TLS. It decides the scheme of the target that `origins` are matched with: `https` or `http`. @default false */
+  /**
+   * Whether the channel uses TLS. It decides the scheme of the target that `origins` are matched with: `https` or
+   * `http`.
+   *
+   * @default false
+   */
   tls?: boolean;
 }
 
 /**
- * Creates an interceptor for clients of grpc-js. Each call sends the current Context to the next service: the remaining time, the trace, and the values
- * that may go there. When the context ends, the call ends at once with code 4 or 1, and the context's own error is the `cause` of its error. A call with
- * less than a millisecond left is not sent.
+ * Creates an interceptor for clients of grpc-js. Each call sends the current Context to the next service: the remaining
+ * time, the trace, and the values that may go there. When the context ends, the call ends at once with code 4 or 1, and
+ * the context's own error is the `cause` of its error. A call with less than a millisecond left is not sent.
  *
- * The target of the channel decides which values are sent; behind an HTTP proxy, the service that the proxy connects to. The call option `host` does not:
- * it only sets the `:authority` that the server reads.
+ * The target of the channel decides which values are sent; behind an HTTP proxy, the service that the proxy connects
+ * to. The call option `host` does not: it only sets the `:authority` that the server reads.
  *
- * A call's own `deadline` applies if it is earlier. grpc-js uses one deadline for the header and for its own timer, so a large `margin` ends the call
- * earlier on this side too. Under suppressed tracing (exports of telemetry) the interceptor does nothing.
+ * A call's own `deadline` applies if it is earlier. grpc-js uses one deadline for the header and for its own timer, so
+ * a large `margin` ends the call earlier on this side too. Under suppressed tracing (exports of telemetry) the
+ * interceptor does nothing.
  *
  * @throws TypeError, RangeError if an option is wrong, when the interceptor is created
  */
@@ -59,7 +65,10 @@ function ownDeadline({ deadline }: InterceptorOptions): number | undefined {
   return deadline === undefined || deadline === Infinity ? undefined : Number(deadline);
 }
 
-/** Sets the deadline that grpc-js enforces and sends. It includes a deadline that is only passed on (mode `propagate`, or a server that drains). */
+/**
+ * Sets the deadline that grpc-js enforces and sends. It includes a deadline that is only passed on (mode `propagate`,
+ * or a server that drains).
+ */
 function withDeadlineOf(ctx: Context, margin: number, callOptions: InterceptorOptions): InterceptorOptions {
   const left = Math.min(ctx.remaining(), remainingDownstream(ctx)) - margin;
   return left === Infinity ? callOptions : { ...callOptions, deadline: Date.now() + Math.max(1, left) };

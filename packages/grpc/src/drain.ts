@@ -18,9 +18,10 @@ const ACTION = "drain a server";
 const draining = new WeakMap<Server, Promise<void>>();
 
 /**
- * Shuts a server of grpc-js down without losing calls. Clients get GOAWAY and connect elsewhere. Active calls go on for up to `shutdownTimeout`; calls that
- * they make to other services get no later deadline than that. Then the contexts of the remaining calls are canceled with `ServerDraining` as the cause.
- * Handlers have 500 ms to answer; calls that are still open then end with UNAVAILABLE, and their connections are closed.
+ * Shuts a server of grpc-js down without losing calls. Clients get GOAWAY and connect elsewhere. Active calls go on for
+ * up to `shutdownTimeout`; calls that they make to other services get no later deadline than that. Then the contexts of
+ * the remaining calls are canceled with `ServerDraining` as the cause. Handlers have 500 ms to answer; calls that are
+ * still open then end with UNAVAILABLE, and their connections are closed.
  *
  * @returns a promise that resolves when the last connection is closed; a second call returns the same promise
  * @throws TypeError, RangeError if an argument is wrong

@@ -195,7 +195,7 @@ describe("a server", () => {
     expect(seen).toEqual(["ada"]);
   });
 
-  it("runs no handler for a call that was answered, or whose client disconnected, while a guard was pending", async () => {
+  it("runs no handler for a call that was answered, or whose client left, while a guard was pending", async () => {
     const handler = vi.fn();
     const passing = Promise.withResolvers<void>();
     const refusing = Promise.withResolvers<void>();
@@ -230,7 +230,7 @@ describe("a server", () => {
   const spokenKey = createKey<string>("spoken");
   propagateValue(spokenKey, { name: "spoken-tenant", codec: textCodec, maxBytes: 100, as: "header" });
 
-  it("answers a call for which a deadline dialect throws like a malformed header, and serves the next call", async () => {
+  it("answers a call for which a deadline dialect throws like a malformed header, and goes on", async () => {
     const handler = vi.fn((_call: unknown, callback: sendUnaryData<unknown>) => callback(null, "answer"));
     await using served = await serveEcho(
       { Unary: handler, ServerStream: handler as never },

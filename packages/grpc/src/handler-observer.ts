@@ -35,8 +35,9 @@ const servers = Server.prototype as unknown as { register: Register };
 let original: Register | undefined;
 
 /**
- * Observes the handlers that are added to servers from now on. grpc-js drops the promise of a handler, so a rejection, such as the error of a context that
- * has ended, would end the process. And of an error that a handler answers with, grpc-js passes only the message to interceptors.
+ * Observes the handlers that are added to servers from now on. grpc-js drops the promise of a handler, so a rejection,
+ * such as the error of a context that has ended, would end the process. And of an error that a handler answers with,
+ * grpc-js passes only the message to interceptors.
  */
 export function observeHandlers(observerOf: ObserverOf): void {
   if (original !== undefined) return;
@@ -46,7 +47,9 @@ export function observeHandlers(observerOf: ObserverOf): void {
   };
 }
 
-/** Whether OpenTelemetry's instrumentation creates the SERVER spans. It wraps each handler, inside of this interceptor. */
+/**
+ * Whether OpenTelemetry's instrumentation creates the SERVER spans. It wraps each handler, inside of this interceptor.
+ */
 export function isServerTraced(): boolean {
   return servers.register.__wrapped === true || original?.__wrapped === true;
 }

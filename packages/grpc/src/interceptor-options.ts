@@ -5,8 +5,8 @@ import type { Guard } from "@throughline/http";
 /** The option that server interceptors of grpc-js and of Connect add to those of every server. */
 export interface GuardsOption {
   /**
-   * Guards that run in this order before the handler, such as `bearer` of `@throughline/identity`. A guard that throws ends the call with the
-   * status of its error.
+   * Guards that run in this order before the handler, such as `bearer` of `@throughline/identity`. A guard that throws
+   * ends the call with the status of its error.
    *
    * @default []
    */
@@ -23,7 +23,10 @@ export function checkedGuards(guards: readonly Guard[]): readonly Guard[] {
   return guards;
 }
 
-/** The error for an interceptor that was given to the other library. Without it, the call would fail later with an error that does not name the mistake. */
+/**
+ * The error for an interceptor that was given to the other library. Without it, the call would fail later with an error
+ * that does not name the mistake.
+ */
 export function misplaced(side: "client" | "server", library: "@grpc/grpc-js" | "Connect"): TypeError {
   const [other, entry] =
     library === "Connect" ? ["@grpc/grpc-js", "@throughline/grpc"] : ["Connect", "@throughline/grpc/connect"];
@@ -33,8 +36,8 @@ export function misplaced(side: "client" | "server", library: "@grpc/grpc-js" | 
 }
 
 /**
- * Derives the context of a client's call, which ends at the call's own limit or at the client's `timeout`, whichever is earlier. It returns the given
- * context if there is neither.
+ * Derives the context of a client's call, which ends at the call's own limit or at the client's `timeout`, whichever is
+ * earlier. It returns the given context if there is neither.
  *
  * @param derive `withTimeout` for limits in milliseconds, `withDeadline` for points of time
  * @param own the call's own limit

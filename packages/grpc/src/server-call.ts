@@ -32,8 +32,8 @@ const UNKNOWN: CallStatus = { code: CODE.UNKNOWN, details: "Unknown error", meta
 const INTERNAL: CallStatus = { code: CODE.INTERNAL, details: "Internal error", metadata: {} };
 
 /**
- * One call on a server of grpc-js, from its metadata to the end of its stream. It intercepts both directions with methods: an interceptor that consists of
- * closures makes grpc-js allocate several more for each call.
+ * One call on a server of grpc-js, from its metadata to the end of its stream. It intercepts both directions with
+ * methods: an interceptor that consists of closures makes grpc-js allocate several more for each call.
  */
 export class ServerCall extends ServerInterceptingCall implements Listener, ActiveResponse, HandlerObserver {
   readonly #receive: Receiver;
@@ -217,7 +217,10 @@ export class ServerCall extends ServerInterceptingCall implements Listener, Acti
     );
   }
 
-  /** Answers in place of the handler if it has not answered. An error of the application is rethrown then, as without this interceptor. */
+  /**
+   * Answers in place of the handler if it has not answered. An error of the application is rethrown then, as without
+   * this interceptor.
+   */
   #rejected(error: unknown): void {
     this.#work.end();
     if (this.#status !== undefined || this.#isClosed) return;
@@ -233,9 +236,10 @@ export class ServerCall extends ServerInterceptingCall implements Listener, Acti
   }
 
   /**
-   * Resolves when the handler has settled, which may be long after the call is over; `undefined` if it has settled or has not run. A handler that sends one
-   * message settles with its callback and its promise, if it returns one; a handler that streams, with the end or destruction of the stream and its promise.
-   * After the end of a call only the promise counts. A callback that is never called counts as called when it is garbage collected.
+   * Resolves when the handler has settled, which may be long after the call is over; `undefined` if it has settled or
+   * has not run. A handler that sends one message settles with its callback and its promise, if it returns one; a
+   * handler that streams, with the end or destruction of the stream and its promise. After the end of a call only the
+   * promise counts. A callback that is never called counts as called when it is garbage collected.
    */
   onceHandled(): Promise<void> | undefined {
     if (this.#isClosed && this.#isAnswerDue) abandoned.register(this, this.#work, this);
@@ -262,8 +266,8 @@ export class ServerCall extends ServerInterceptingCall implements Listener, Acti
   }
 
   /**
-   * Replaces the status of a handler that failed because a context ended. For an error without a code grpc-js sends UNKNOWN with the error's message, which
-   * may be internal.
+   * Replaces the status of a handler that failed because a context ended. For an error without a code grpc-js sends
+   * UNKNOWN with the error's message, which may be internal.
    */
   #statusToSend(status: PartialStatusObject): PartialStatusObject {
     const { code }: { readonly code: number } = status;
@@ -297,7 +301,10 @@ export class ServerCall extends ServerInterceptingCall implements Listener, Acti
 /** Ends the work of handlers whose callback was garbage collected: they can never answer. */
 const abandoned = new FinalizationRegistry<HandlerWork>((work) => work.end());
 
-/** The ServerCall behind a handler's call. If there are several interceptors, it is the outermost, which observes the request. */
+/**
+ * The ServerCall behind a handler's call. If there are several interceptors, it is the outermost, which observes the
+ * request.
+ */
 export function serverCallOf(handlerCall: object): ServerCall | undefined {
   return interceptorCallOf(handlerCall, ServerCall);
 }

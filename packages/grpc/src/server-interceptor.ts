@@ -10,9 +10,10 @@ import { ServerCall, serverCallOf } from "./server-call.ts";
 export interface GrpcServerOptions extends ServerOptions, GuardsOption {}
 
 /**
- * Creates an interceptor for servers of grpc-js. Each call gets its Context, which is `current()` in the handler and in the listeners of its stream. The
- * context ends at the caller's deadline or the server's limit (DEADLINE_EXCEEDED), when the client cancels or disconnects, and when the status is sent. A
- * call whose deadline has passed on arrival gets DEADLINE_EXCEEDED, a call with a malformed `grpc-timeout` gets INTERNAL; no handler runs.
+ * Creates an interceptor for servers of grpc-js. Each call gets its Context, which is `current()` in the handler and in
+ * the listeners of its stream. The context ends at the caller's deadline or the server's limit (DEADLINE_EXCEEDED),
+ * when the client cancels or disconnects, and when the status is sent. A call whose deadline has passed on arrival gets
+ * DEADLINE_EXCEEDED, a call with a malformed `grpc-timeout` gets INTERNAL; no handler runs.
  *
  * It must be the first of `interceptors`, which is the nearest to the wire.
  *

@@ -51,7 +51,8 @@ describe("the spans of a call", () => {
   });
 
   it("record a deadline as an error on both sides", async () => {
-    // The server's own limit. With a deadline of the caller, the caller's timer may fire first, and the server then sees a disconnect.
+    // The server's own limit. With a deadline of the caller, the caller's timer may fire first, and the server then
+    // sees a disconnect.
     await using served = await serveEcho({ Unary: () => {} }, { maxTimeout: 60 });
     using calls = clientOf(served.address);
     await calls.unary("question").catch(() => {});

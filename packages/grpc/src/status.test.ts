@@ -59,7 +59,7 @@ describe("a status does not disclose the internal source of a deadline", () => {
   });
 });
 
-it("a status does not disclose why a downstream call was canceled, when a handler returns the error of its client", async () => {
+it("a status does not disclose why a downstream call was canceled, if a handler returns its error", async () => {
   const running = Promise.withResolvers<void>();
   await using behind = await serveEcho({ Unary: () => running.resolve() });
   using inner = clientOf(behind.address);

@@ -76,7 +76,10 @@ export interface CallStatus {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** The status of an error of this library, or of an error that has one as a cause at any depth; `undefined` for any other error. */
+/**
+ * The status of an error of this library, or of an error that has one as a cause at any depth; `undefined` for any
+ * other error.
+ */
 export function callStatusOf(error: unknown): CallStatus | undefined {
   const problem = problemOf(error);
   if (problem !== undefined) return statusOfProblem(problem, true, error);
@@ -109,15 +112,17 @@ function details({ title, detail, budgetMs, setBy }: Problem["document"]): strin
 }
 
 /**
- * The status of a client's call that ends with its context. It contains nothing internal: many handlers pass the error of such a call on to their own,
- * possibly untrusted, caller. The full reason is the `cause` of the error.
+ * The status of a client's call that ends with its context. It contains nothing internal: many handlers pass the error
+ * of such a call on to their own, possibly untrusted, caller. The full reason is the `cause` of the error.
  */
 export function statusOfEnd(error: ContextError): CallStatus {
   if (!(error instanceof DeadlineExceeded)) return CANCELED;
   return { code: CODE.DEADLINE_EXCEEDED, details: details(problemOf(error)!.document), metadata: {} };
 }
 
-/** The error of this library for a status that the server sent: for DEADLINE_EXCEEDED and CANCELLED, else `undefined`. */
+/**
+ * The error of this library for a status that the server sent: for DEADLINE_EXCEEDED and CANCELLED, else `undefined`.
+ */
 export function errorOfStatus(code: number, details: string): ContextError | undefined {
   if (code === CODE.DEADLINE_EXCEEDED) return new DeadlineExceeded(`context deadline exceeded: ${details}`);
   return code === CODE.CANCELLED ? new Canceled(`context canceled: ${details}`) : undefined;

@@ -10,8 +10,8 @@ interface NewCall {
 }
 
 /**
- * Returns a function that gives the address which a call goes to. The channel decides it, so each address is parsed once: grpc-js formats its target anew
- * for each call.
+ * Returns a function that gives the address which a call goes to. The channel decides it, so each address is parsed
+ * once: grpc-js formats its target anew for each call.
  */
 export function addressResolver(isSecure: boolean): (call: NewCall, path: string) => URL | undefined {
   const known = new WeakMap<ClientChannel, Map<string, URL | undefined>>();
@@ -29,8 +29,8 @@ export function addressResolver(isSecure: boolean): (call: NewCall, path: string
 }
 
 /**
- * The address of a procedure, from the target of its channel: `dns:///inventory.internal:50051`, `ipv4:10.0.0.7:50051`, `localhost:50051`. It is
- * `undefined` for a target that is not one host, such as a unix socket or a list of addresses.
+ * The address of a procedure, from the target of its channel: `dns:///inventory.internal:50051`, `ipv4:10.0.0.7:50051`,
+ * `localhost:50051`. It is `undefined` for a target that is not one host, such as a unix socket or a list of addresses.
  *
  * @see https://github.com/grpc/grpc/blob/master/doc/naming.md
  */

@@ -12,9 +12,10 @@ import { isGrpc, protocolCode, rpcOf } from "./rpc.ts";
 export type ConnectClientOptions = Omit<ClientOptions, "dialect">;
 
 /**
- * Creates an interceptor for clients of Connect. Each call sends the current Context to the next service, in the headers of the protocol that it uses
- * (Connect, gRPC or gRPC-Web). When the context ends, the call ends at once, and the context's own error is the `cause` of its error. A call with less than a
- * millisecond left is not sent. A call's own `timeoutMs` applies if it is earlier. Under suppressed tracing (exports of telemetry) the interceptor does
+ * Creates an interceptor for clients of Connect. Each call sends the current Context to the next service, in the
+ * headers of the protocol that it uses (Connect, gRPC or gRPC-Web). When the context ends, the call ends at once, and
+ * the context's own error is the `cause` of its error. A call with less than a millisecond left is not sent. A call's
+ * own `timeoutMs` applies if it is earlier. Under suppressed tracing (exports of telemetry) the interceptor does
  * nothing.
  *
  * @throws TypeError, RangeError if an option is wrong, when the interceptor is created

@@ -28,7 +28,10 @@ export function callError(error: unknown, ctx: Context): unknown {
   return error;
 }
 
-/** The error that spans and metrics record: the cause, such as the error of a context, else an error with the name of the code. */
+/**
+ * The error that spans and metrics record: the cause, such as the error of a context, else an error with the name of
+ * the code.
+ */
 export function errorForTelemetry(error: unknown): unknown {
   if (!(error instanceof ConnectError)) return error;
   const { cause, code, message } = error;

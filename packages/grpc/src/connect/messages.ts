@@ -11,7 +11,10 @@ export interface MessagesOptions {
   readonly work?: HandlerWork;
 }
 
-/** The messages of a stream, each produced in the context. The body of an async generator would else run in the context of its reader. */
+/**
+ * The messages of a stream, each produced in the context. The body of an async generator would else run in the context
+ * of its reader.
+ */
 export class Messages<T> implements AsyncIterableIterator<T> {
   readonly #ctx: Context;
   readonly #iterator: AsyncIterator<T>;

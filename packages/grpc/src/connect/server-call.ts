@@ -75,7 +75,10 @@ export class ServerCall implements ActiveResponse {
     return answer;
   }
 
-  /** Connect's own deadline timer may fire a moment before ours and is ignored. Any other abort means that the client disconnected. */
+  /**
+   * Connect's own deadline timer may fire a moment before ours and is ignored. Any other abort means that the client
+   * disconnected.
+   */
   #aborted({ reason }: AbortSignal): void {
     if (reason instanceof ConnectError && reason.code === Code.DeadlineExceeded) return;
     this.#end(CODE.CANCELLED, false);

@@ -21,11 +21,13 @@ export interface ConnectServerOptions
   extends Omit<ServerOptions, "firstByteTimeout" | "idleTimeout" | "trust">, GuardsOption {}
 
 /**
- * Creates an interceptor for handlers of Connect. Each call gets its Context, which is `current()` in the handler, whichever protocol it uses (Connect, gRPC
- * or gRPC-Web). The context ends at the caller's deadline or the server's limit, when the client disconnects, and when the response is sent.
+ * Creates an interceptor for handlers of Connect. Each call gets its Context, which is `current()` in the handler,
+ * whichever protocol it uses (Connect, gRPC or gRPC-Web). The context ends at the caller's deadline or the server's
+ * limit, when the client disconnects, and when the response is sent.
  *
- * Inside a `requestContext` middleware of this library the request has its Context already: the interceptor then applies its guards and maps errors, and its
- * other options have no effect. An interceptor does not see connections, so `trust` is an option of that middleware.
+ * Inside a `requestContext` middleware of this library the request has its Context already: the interceptor then
+ * applies its guards and maps errors, and its other options have no effect. An interceptor does not see connections, so
+ * `trust` is an option of that middleware.
  *
  * It must be the first of `interceptors`, which is the outermost.
  *
