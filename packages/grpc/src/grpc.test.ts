@@ -110,7 +110,7 @@ describe.each(KINDS)("%s", (_kind, call) => {
     const [ctx, cancel] = withTimeout(background, "1h");
     using _ = cancel;
     for (let times = 0; times < 20; times++) await run(ctx, () => call(client));
-    expect((ctx as unknown as { scope: { watch: unknown } }).scope.watch).toBeUndefined();
+    expect((ctx as unknown as { scope: { listeners: unknown } }).scope.listeners).toBeUndefined();
   });
 });
 

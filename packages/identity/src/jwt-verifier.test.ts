@@ -47,8 +47,8 @@ describe("jwtVerifier", () => {
       auth_time: 1_700_000_000,
       act: { sub: "robot", act: { sub: "operator" } },
     };
-    const made = await token({ claims });
-    const principal = await jwtVerifier(rules())(made);
+    const jwt = await token({ claims });
+    const principal = await jwtVerifier(rules())(jwt);
 
     expect(principal).toMatchObject({
       subject: "ada",
@@ -58,8 +58,8 @@ describe("jwtVerifier", () => {
       authTime: new Date(1_700_000_000_000),
       actor: { subject: "robot", actor: { subject: "operator" } },
     });
-    expect(rawToken(principal)).toBe(made);
-    expect(inspect(principal, { showHidden: true, depth: 9 }) + JSON.stringify(principal)).not.toContain(made);
+    expect(rawToken(principal)).toBe(jwt);
+    expect(inspect(principal, { showHidden: true, depth: 9 }) + JSON.stringify(principal)).not.toContain(jwt);
   });
 
   it("accepts scopes as a list", async () => {
@@ -91,12 +91,12 @@ describe("jwtVerifier", () => {
     ["is empty", () => Promise.resolve("")],
     ["is too long", () => token({ claims: { long: "x".repeat(9000) } })],
   ])("rejects a token that %s", async (_what, make, changes) => {
-    const made = await make();
-    const error: unknown = await jwtVerifier(rules(changes))(made).catch((e: unknown) => e);
+    const jwt = await make();
+    const error: unknown = await jwtVerifier(rules(changes))(jwt).catch((e: unknown) => e);
 
     expect(error).toBeInstanceOf(Unauthenticated);
     expect((error as Unauthenticated).challenge).toBe('Bearer error="invalid_token"');
-    if (made !== "") expect(inspect(error, { depth: 9 })).not.toContain(made);
+    if (jwt !== "") expect(inspect(error, { depth: 9 })).not.toContain(jwt);
   });
 
   it("does not use a public key as an HMAC secret (algorithm confusion)", async () => {

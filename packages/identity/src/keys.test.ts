@@ -71,19 +71,19 @@ describe("keys from a JWK set", () => {
   it("are fetched once for all tokens", async () => {
     const { url, asked } = await keyServer(answerWith(a.jwk));
     const verify = verifier(url);
-    const made = await token();
-    await Promise.all(Array.from({ length: 5 }, () => verify(made)));
-    await verify(made);
+    const jwt = await token();
+    await Promise.all(Array.from({ length: 5 }, () => verify(jwt)));
+    await verify(jwt);
     expect(asked).toHaveBeenCalledOnce();
   });
 
   it("reject a token when its context ends, while other tokens go on waiting", async () => {
     const { url, asked } = await keyServer((res) => void setTimeout(answerWith(a.jwk), 150, res));
     const verify = verifier(url);
-    const made = await token();
+    const jwt = await token();
     const [short] = withTimeout(background, 30);
-    const first = run(short, () => verify(made)).catch((error: unknown) => error);
-    const second = verify(made);
+    const first = run(short, () => verify(jwt)).catch((error: unknown) => error);
+    const second = verify(jwt);
 
     expect(await first).toBe(short.err());
     await expect(second).resolves.toMatchObject({ subject: "ada" });
@@ -111,16 +111,16 @@ describe("a JWK set that cannot be fetched", () => {
       let answering = answer;
       const { url, asked } = await keyServer((res) => answering(res));
       const verify = verifier(url);
-      const made = await token();
-      const error: unknown = await verify(made).catch((e: unknown) => e);
+      const jwt = await token();
+      const error: unknown = await verify(jwt).catch((e: unknown) => e);
       expect(error).not.toBeInstanceOf(Unauthenticated);
       expect((error as Error).message).toBe("Cannot verify a token: the JWK set is not available");
       answering = answerWith(a.jwk);
-      await expect(verify(made)).rejects.toThrow("the JWK set is not available");
+      await expect(verify(jwt)).rejects.toThrow("the JWK set is not available");
       expect(asked).toHaveBeenCalledOnce();
 
       vi.advanceTimersByTime(100);
-      await expect(verify(made)).resolves.toMatchObject({ subject: "ada" });
+      await expect(verify(jwt)).resolves.toMatchObject({ subject: "ada" });
       expect(asked).toHaveBeenCalledTimes(2);
     },
   );
@@ -129,8 +129,8 @@ describe("a JWK set that cannot be fetched", () => {
     fakeClock();
     const { url, asked } = await keyServer(fail);
     const verify = verifier(url);
-    const made = await token();
-    const attempt = () => verify(made).catch(() => undefined);
+    const jwt = await token();
+    const attempt = () => verify(jwt).catch(() => undefined);
     await attempt();
     for (const [index, pause] of [100, 200, 400, 800, 1600, 3200, 5000, 5000].entries()) {
       vi.advanceTimersByTime(pause / 2 - 1);
@@ -145,8 +145,8 @@ describe("a JWK set that cannot be fetched", () => {
   it("is fetched once for all tokens of a burst", async () => {
     const { url, asked } = await keyServer(fail);
     const verify = verifier(url);
-    const made = await token();
-    const results = await Promise.allSettled(Array.from({ length: 20 }, () => verify(made)));
+    const jwt = await token();
+    const results = await Promise.allSettled(Array.from({ length: 20 }, () => verify(jwt)));
     expect(results.map(({ status }) => status)).not.toContain("fulfilled");
     expect(asked).toHaveBeenCalledOnce();
   });
@@ -155,14 +155,14 @@ describe("a JWK set that cannot be fetched", () => {
     vi.useFakeTimers({ toFake: ["performance", "setTimeout", "clearTimeout"] });
     const neverSettles = vi.fn<typeof fetch>(() => new Promise(() => undefined));
     const verify = verifier(new URL("https://issuer.example/keys"), { fetch: neverSettles });
-    const made = await token();
-    const first = verify(made).catch((error: unknown) => error);
+    const jwt = await token();
+    const first = verify(jwt).catch((error: unknown) => error);
     await vi.advanceTimersByTimeAsync(5000);
     const error = await first;
     expect(error).toMatchObject({ cause: { message: "there was no response within 5000 ms" } });
 
     await vi.advanceTimersByTimeAsync(100);
-    void verify(made).catch(() => undefined);
+    void verify(jwt).catch(() => undefined);
     await vi.advanceTimersByTimeAsync(0);
     expect(neverSettles).toHaveBeenCalledTimes(2);
   });
@@ -195,16 +195,16 @@ describe("keys that are known", () => {
       let answer: (res: ServerResponse) => void = answerWith(a.jwk);
       const { url, asked } = await keyServer((res) => answer(res));
       const verify = verifier(url);
-      const made = await token();
-      await verify(made);
+      const jwt = await token();
+      await verify(jwt);
       answer = broken;
       vi.advanceTimersByTime(MINUTE);
       const unknown = verify(await token(b)).catch(() => undefined);
       await vi.waitFor(() => expect(asked).toHaveBeenCalledTimes(2));
-      await expect(verify(made)).resolves.toMatchObject({ subject: "ada" });
+      await expect(verify(jwt)).resolves.toMatchObject({ subject: "ada" });
 
       vi.advanceTimersByTime(10 * MINUTE);
-      await expect(verify(made)).resolves.toMatchObject({ subject: "ada" });
+      await expect(verify(jwt)).resolves.toMatchObject({ subject: "ada" });
       if (broken === fail) await unknown;
     },
   );
@@ -218,24 +218,24 @@ describe("keys that are known", () => {
     let answer: (res: ServerResponse) => void = answerWith(a.jwk);
     const { url } = await keyServer((res) => answer(res));
     const verify = verifier(url, options);
-    const made = await token();
-    await verify(made);
+    const jwt = await token();
+    await verify(jwt);
     answer = fail;
     vi.advanceTimersByTime(last - 1);
-    await expect(verify(made)).resolves.toMatchObject({ subject: "ada" });
+    await expect(verify(jwt)).resolves.toMatchObject({ subject: "ada" });
     vi.advanceTimersByTime(1);
-    await expect(verify(made)).rejects.toThrow("the JWK set is not available");
+    await expect(verify(jwt)).rejects.toThrow("the JWK set is not available");
     answer = answerWith(a.jwk);
     vi.advanceTimersByTime(MINUTE);
-    await expect(verify(made)).resolves.toMatchObject({ subject: "ada" });
+    await expect(verify(jwt)).resolves.toMatchObject({ subject: "ada" });
   });
 
   it("are fetched for every token with a maximum age of 0", async () => {
     const { url, asked } = await keyServer(answerWith(a.jwk));
     const verify = verifier(url, { keysMaxAge: 0, keysMaxStale: 0 });
-    const made = await token();
-    await verify(made);
-    await expect(verify(made)).resolves.toMatchObject({ subject: "ada" });
+    const jwt = await token();
+    await verify(jwt);
+    await expect(verify(jwt)).resolves.toMatchObject({ subject: "ada" });
     expect(asked).toHaveBeenCalledTimes(2);
   });
 });
@@ -343,11 +343,11 @@ describe("a large JWK set", () => {
     // Without a `kid` the key is found by its algorithm.
     const others = Array.from({ length: size - 1 }, (_, index) => ({ ...b.jwk, kid: `b${index}`, alg: "ES512" }));
     const verify = verifier((await keyServer(answerWith(...others, a.jwk))).url);
-    const made = await token(a, kid);
+    const jwt = await token(a, kid);
     let least = Infinity;
     for (let round = 0; round < 10; round++) {
       const began = performance.now();
-      for (let index = 0; index < 10; index++) await verify(made);
+      for (let index = 0; index < 10; index++) await verify(jwt);
       least = Math.min(least, (performance.now() - began) / 10);
     }
     return least;

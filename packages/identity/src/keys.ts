@@ -33,13 +33,17 @@ export interface KeyOptions {
   /**
    * How long keys stay in use beyond `keysMaxAge` while the JWK set cannot be fetched. After that every token waits for
    * a new set. A longer time bridges a longer outage of the key server, but also accepts a key that was removed from
-   * the set for longer. @default "1h"
+   * the set for longer.
+   *
+   * @default "1h"
    */
   keysMaxStale?: Duration | undefined;
   /**
    * The minimum time between a request for the JWK set and the next one that is caused by a token with an unknown key,
    * as after a rotation. A failed request is repeated sooner: with the next token after a pause that grows from 100
-   * milliseconds to 5 seconds. @default "30s"
+   * milliseconds to 5 seconds.
+   *
+   * @default "30s"
    */
   keysCooldown?: Duration | undefined;
 }

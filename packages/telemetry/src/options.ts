@@ -50,8 +50,10 @@ export interface TelemetryOptions {
   propagators?: readonly TextMapPropagator[];
   /**
    * The limit of the last export during `shutdown`, and of `flush`; at most a minute. The wait for the promise that
-   * `shutdown` is given does not count. It also limits every other export, to a second at least. With the default, a
-   * collector that refuses connections is tried twice, and given up after about a second. @default "2s"
+   * `shutdown` is given does not count. Every other export has the same limit, but at least a second. With the default,
+   * a collector that refuses connections is tried twice, and given up after about a second.
+   *
+   * @default "2s"
    */
   shutdownTimeout?: Duration;
 }

@@ -253,7 +253,7 @@ describe.each(PROTOCOLS)("%s", (_name, isHttp2, transport) => {
       const client = clientOf(await serve(handlers, {}, isHttp2));
       const [ctx] = withTimeout(background, "1h");
       for (let times = 0; times < 5; times++) await run(ctx, () => call(client));
-      expect((ctx as unknown as { scope: { watch: unknown } }).scope.watch).toBeUndefined();
+      expect((ctx as unknown as { scope: { listeners: unknown } }).scope.listeners).toBeUndefined();
     });
   });
 
