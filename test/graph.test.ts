@@ -7,6 +7,7 @@ import { describe, expect, it } from "vitest";
 const ALLOWED: Record<string, readonly string[]> = {
   context: [],
   http: ["context", "resilience"],
+  drivers: ["context", "http", "resilience"],
   express: ["context", "http"],
   koa: ["context", "http"],
   fetch: ["context", "http", "resilience"],

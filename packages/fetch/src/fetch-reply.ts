@@ -88,7 +88,7 @@ export class FetchHostResponse implements ActiveResponse {
 
   /** Over HTTP/2 on Node 22 a response whose client has left throws where a host writes its head, in a promise that nothing handles. */
   #detachIfClosed(): void {
-    if (this.#hostResponse?.isClosed === true) this.#hostResponse.silence();
+    if (this.#hostResponse?.isClosed === true) this.#hostResponse.detach();
   }
 
   /** The response itself: its end is that of the host's own. */

@@ -26,7 +26,7 @@ export class ServerCall implements ActiveResponse {
     this.#forced.promise.catch(() => {});
     const aborted = (): void => this.#aborted(signal);
     signal.addEventListener("abort", aborted, { once: true });
-    serverRequest.onEnd({ stop: () => signal.removeEventListener("abort", aborted) });
+    serverRequest.addCleanup({ stop: () => signal.removeEventListener("abort", aborted) });
   }
 
   /** Returns the handler's response, or throws the error of a forced answer if that is first. */
