@@ -17,51 +17,50 @@ import {
   type AdmissionDecision,
 } from "@throughline/http/adapter";
 
-import { CODE, codeName, httpStatusOf } from "./code.ts";
 import { GrpcIncoming } from "./grpc-incoming.ts";
+import { clearDeadlineTimer, interceptorCallOf, sessionOf } from "./grpc-js-internals.ts";
+import type { HandlerObserver } from "./handler-observer.ts";
 import { HandlerWork } from "./handler-work.ts";
-import { callBehind, disarm, sessionOf } from "./internals.ts";
-import { statusObject } from "./status-of.ts";
-import { type CallStatus, callStatusOf, statusOfProblem } from "./status.ts";
-import type { HandlerObserver } from "./watched-handlers.ts";
+import { statusObject } from "./status-object.ts";
+import { type CallStatus, callStatusOf, CODE, codeName, httpStatusOf, statusOfProblem } from "./status.ts";
 
 type PartialStatusObject = Parameters<ServerInterceptingCallInterface["sendStatus"]>[0];
 type Listener = Parameters<ServerInterceptingCallInterface["start"]>[0];
 
-/** As grpc-js answers for a handler that throws. */
+/** The status that grpc-js sends for a handler that throws. */
 const UNKNOWN: CallStatus = { code: CODE.UNKNOWN, details: "Unknown error", metadata: {} };
 const INTERNAL: CallStatus = { code: CODE.INTERNAL, details: "Internal error", metadata: {} };
 
 /**
- * One call on a server of grpc-js, from its metadata to the end of its stream: what the handler sends goes through it, and what the client sends. Both
- * by methods, as an interceptor of closures costs grpc-js several more of its own for each call.
+ * One call on a server of grpc-js, from its metadata to the end of its stream. It intercepts both directions with
+ * methods: an interceptor that consists of closures makes grpc-js allocate several more for each call.
  */
-export class ServedCall extends ServerInterceptingCall implements Listener, ActiveResponse, HandlerObserver {
+export class ServerCall extends ServerInterceptingCall implements Listener, ActiveResponse, HandlerObserver {
   readonly #receive: Receiver;
   readonly #guards: readonly Guard[];
   readonly #path: string;
-  /** Whether the handler gives a stream, not one answer. */
+  /** Whether the handler sends a stream of messages, not one. */
   readonly #isStream: boolean;
   readonly #call: ServerInterceptingCallInterface;
   #listener: Listener | undefined = undefined;
   #serverRequest: ServerRequest | undefined = undefined;
   #incoming: GrpcIncoming | undefined = undefined;
-  /** What everything further in runs in; `undefined` until it may run. */
+  /** The context that the handler runs in; `undefined` until it may run. */
   #ctx: Context | undefined = undefined;
-  /** Restores that for each event, which costs a fraction of entering it anew. */
+  /** Restores the context for each event, at a fraction of the cost of entering it again. */
   #scope: AsyncResource | undefined = undefined;
-  #isReadWanted = false;
+  #isReadPending = false;
   #status: number | undefined = undefined;
-  /** Whether we have answered for the handler, whose answer then counts for nothing. */
+  /** Whether the call was answered in place of the handler. What the handler sends after that is dropped. */
   #isAnswered = false;
   #isClosed = false;
   readonly #work = new HandlerWork();
-  /** Whether the handler has yet to answer. */
+  /** Whether the handler runs and has not answered. */
   #isAnswerDue = false;
   #isAsync = false;
-  /** The error that the handler has answered with, if that is a context's. */
+  /** The error that the handler answered with, if it is the error of a context. */
   #error: ContextError | undefined = undefined;
-  /** Counts the messages that came and went. */
+  /** The number of messages received and sent. */
   progress = 0;
   isBegun = false;
 
@@ -84,9 +83,9 @@ export class ServedCall extends ServerInterceptingCall implements Listener, Acti
     this.#call.start(this);
   }
 
-  /** What is read before the handler may run would reach it before the metadata. */
+  /** A message that is read before the handler may run would reach the handler before the metadata. */
   override startRead(): void {
-    if (this.#ctx === undefined) this.#isReadWanted = true;
+    if (this.#ctx === undefined) this.#isReadPending = true;
     else this.#call.startRead();
   }
 
@@ -97,7 +96,7 @@ export class ServedCall extends ServerInterceptingCall implements Listener, Acti
   }
 
   override sendMessage(message: unknown, callback: () => void): void {
-    if (!this.#isStream) this.#answerGiven();
+    if (!this.#isStream) this.#handlerAnswered();
     if (this.#isAnswered) return;
     this.isBegun = true;
     this.progress += 1;
@@ -105,8 +104,8 @@ export class ServedCall extends ServerInterceptingCall implements Listener, Acti
   }
 
   override sendStatus(status: PartialStatusObject): void {
-    this.#answerGiven();
-    if (!this.#isAnswered) this.#end(this.#explained(status));
+    this.#handlerAnswered();
+    if (!this.#isAnswered) this.#end(this.#statusToSend(status));
   }
 
   onReceiveMetadata(metadata: Metadata): void {
@@ -116,8 +115,10 @@ export class ServedCall extends ServerInterceptingCall implements Listener, Acti
     try {
       received = this.#receive(metadata, () => incoming);
     } catch (error) {
-      // An option of the application's has thrown. Thrown on, it would end the process at the will of any client.
-      process.emitWarning(error instanceof Error ? error : `Cannot receive a call: ${describeValue(error)} was thrown`);
+      // A function among the options threw. Rethrown, the error would let any client end the process.
+      process.emitWarning(
+        error instanceof Error ? error : `Cannot receive a call: an option threw ${describeValue(error)}`,
+      );
       return this.#answer(INTERNAL);
     }
     const { serverRequest, ctx, decision, isOutermost } = received;
@@ -127,9 +128,9 @@ export class ServedCall extends ServerInterceptingCall implements Listener, Acti
       const session = sessionOf(this.#call);
       addActiveRequest(serverRequest, session?.socket, session);
     }
-    if (hasDeadline(ctx)) disarm(this.#call);
+    if (hasDeadline(ctx)) clearDeadlineTimer(this.#call);
     if (decision instanceof Promise) this.#wait(received, decision, metadata);
-    else this.#take(received, decision, metadata);
+    else this.#proceed(received, decision, metadata);
   }
 
   onReceiveMessage(message: unknown): void {
@@ -144,15 +145,15 @@ export class ServedCall extends ServerInterceptingCall implements Listener, Acti
   }
 
   onCancel(): void {
-    this.#closed();
+    this.#streamClosed();
     this.#listener!.onCancel();
   }
 
   #wait(received: ReceivedRequest, decision: Promise<AdmissionDecision>, metadata: Metadata): void {
-    void decision.then((settled) => this.#take(received, settled, metadata));
+    void decision.then((settled) => this.#proceed(received, settled, metadata));
   }
 
-  #take(
+  #proceed(
     { serverRequest, ctx, isOutermost, settings }: ReceivedRequest,
     decision: AdmissionDecision,
     metadata: Metadata,
@@ -161,38 +162,38 @@ export class ServedCall extends ServerInterceptingCall implements Listener, Acti
     if (decision !== "run") return this.#answer(statusOfProblem(decision, !isOutermost));
     answerAtDeadline(serverRequest, ctx);
     applyStreamLimits(serverRequest, settings);
-    if (this.#guards.length === 0) this.#pass(ctx, metadata);
-    else this.#guard(ctx, metadata);
+    if (this.#guards.length === 0) this.#runHandler(ctx, metadata);
+    else this.#guardAndRun(ctx, metadata);
   }
 
-  #guard(ctx: Context, metadata: Metadata): void {
-    this.#guarded(ctx).then(
-      (within) => this.#pass(within, metadata),
-      (error: unknown) => this.#refuse(error),
+  #guardAndRun(ctx: Context, metadata: Metadata): void {
+    this.#applyGuards(ctx).then(
+      (within) => this.#runHandler(within, metadata),
+      (error: unknown) => this.#answerError(error),
     );
   }
 
-  async #guarded(ctx: Context): Promise<Context> {
+  async #applyGuards(ctx: Context): Promise<Context> {
     let within = ctx;
     for (const guard of this.#guards) within = await applyGuard(guard, this.#incoming!.headers, within);
     return within;
   }
 
-  #pass(ctx: Context, metadata: Metadata): void {
-    // While a guard took its time, the call may have been answered, or its client have gone.
+  #runHandler(ctx: Context, metadata: Metadata): void {
+    // While a guard was pending, the call may have been answered, or the client may have disconnected.
     if (this.#isAnswered || this.#isClosed) return;
     this.#ctx = ctx;
-    runRequest(ctx, ServedCall.#enter, this, metadata);
-    if (this.#isReadWanted) this.#call.startRead();
+    runRequest(ctx, ServerCall.#enterContext, this, metadata);
+    if (this.#isReadPending) this.#call.startRead();
   }
 
   /** Runs in the context of the call. */
-  static #enter(this: void, call: ServedCall, metadata: Metadata): void {
+  static #enterContext(this: void, call: ServerCall, metadata: Metadata): void {
     call.#scope = new AsyncResource("throughline.call", { requireManualDestroy: true });
     call.#listener!.onReceiveMetadata(metadata);
   }
 
-  #refuse(error: unknown): void {
+  #answerError(error: unknown): void {
     this.#serverRequest!.fail(error);
     this.#answer(callStatusOf(error) ?? UNKNOWN);
   }
@@ -216,15 +217,18 @@ export class ServedCall extends ServerInterceptingCall implements Listener, Acti
     );
   }
 
-  /** Answers for the handler, if it has not. Its error is thrown on, as without us, if it is the application's, and something is left to tell. */
+  /**
+   * Answers in place of the handler if it has not answered. An error of the application is rethrown then, as without
+   * this interceptor.
+   */
   #rejected(error: unknown): void {
     this.#work.end();
     if (this.#status !== undefined || this.#isClosed) return;
-    this.#refuse(error);
+    this.#answerError(error);
     if (callStatusOf(error) === undefined) throw error;
   }
 
-  #answerGiven(): void {
+  #handlerAnswered(): void {
     if (!this.#isAnswerDue) return;
     this.#isAnswerDue = false;
     if (this.#isClosed) abandoned.unregister(this);
@@ -232,9 +236,10 @@ export class ServedCall extends ServerInterceptingCall implements Listener, Acti
   }
 
   /**
-   * Resolves when the handler has settled, which may be long after the call is over; `undefined` if it has, or has not run. The handler of a call with
-   * one answer has settled when it has called back and its promise, if it gives one, is settled; of a stream, when that has ended or been destroyed, and
-   * likewise. After the end of the call a promise alone counts. Where a callback is never called, it counts when it is collected as garbage.
+   * Resolves when the handler has settled, which may be long after the call is over; `undefined` if it has settled or
+   * has not run. A handler that sends one message settles with its callback and its promise, if it returns one; a
+   * handler that streams, with the end or destruction of the stream and its promise. After the end of a call only the
+   * promise counts. A callback that is never called counts as called when it is garbage collected.
    */
   onceHandled(): Promise<void> | undefined {
     if (this.#isClosed && this.#isAnswerDue) abandoned.register(this, this.#work, this);
@@ -261,24 +266,24 @@ export class ServedCall extends ServerInterceptingCall implements Listener, Acti
   }
 
   /**
-   * A handler that fails for the end of a context says UNKNOWN, as grpc-js does of every error without a code, with the error's own message, which is
-   * not for strangers: the context knows better.
+   * Replaces the status of a handler that failed because a context ended. For an error without a code grpc-js sends
+   * UNKNOWN with the error's message, which may be internal.
    */
-  #explained(status: PartialStatusObject): PartialStatusObject {
+  #statusToSend(status: PartialStatusObject): PartialStatusObject {
     const { code }: { readonly code: number } = status;
     const error = code === CODE.UNKNOWN ? (this.#error ?? this.#ctx?.err()) : undefined;
     if (error === undefined) return status;
     this.#serverRequest?.fail(error);
-    const explained = statusObject(callStatusOf(error)!);
-    if (status.metadata) explained.metadata.merge(status.metadata);
-    return explained;
+    const known = statusObject(callStatusOf(error)!);
+    if (status.metadata) known.metadata.merge(status.metadata);
+    return known;
   }
 
-  /** The stream is closed: the status is out, or nobody is there to send it to. */
-  #closed(): void {
+  /** The stream is closed: the status was sent, or the client disconnected. */
+  #streamClosed(): void {
     this.#isClosed = true;
-    // grpc-js destroys the stream of a handler now, and looks at no answer any more.
-    if (this.#isStream || this.#isAsync) this.#answerGiven();
+    // grpc-js destroys the stream of the handler now, and ignores any answer.
+    if (this.#isStream || this.#isAsync) this.#handlerAnswered();
     const serverRequest = this.#serverRequest;
     if (serverRequest === undefined) return;
     serverRequest.active?.remove(serverRequest);
@@ -293,12 +298,15 @@ export class ServedCall extends ServerInterceptingCall implements Listener, Acti
   }
 }
 
-/** Calls that a handler will never answer, as it has let go of all it could answer by. */
+/** Ends the work of handlers whose callback was garbage collected: they can never answer. */
 const abandoned = new FinalizationRegistry<HandlerWork>((work) => work.end());
 
-/** The call of ours that a handler serves: of several interceptors' the first, which has the request follow it. */
-export function servedBy(handlerCall: object): ServedCall | undefined {
-  return callBehind(handlerCall, ServedCall);
+/**
+ * The ServerCall behind a handler's call. If there are several interceptors, it is the outermost, which observes the
+ * request.
+ */
+export function serverCallOf(handlerCall: object): ServerCall | undefined {
+  return interceptorCallOf(handlerCall, ServerCall);
 }
 
 function receiveMessage(listener: Listener, message: unknown): void {

@@ -3,7 +3,7 @@ import Module, { createRequire } from "node:module";
 import type { Attributes } from "@opentelemetry/api";
 import type * as sdkNode from "@opentelemetry/sdk-node";
 
-/** OpenTelemetry's SDK, and the package of resources that it uses, which is not ours to depend on. */
+/** OpenTelemetry's SDK, and its package of resources, which is not a dependency of this package. */
 export interface Sdk {
   readonly node: typeof sdkNode;
   readonly resources: {
@@ -16,7 +16,7 @@ export interface Sdk {
 
 export type Resource = NonNullable<sdkNode.NodeSDKConfiguration["resource"]>;
 
-/** What the SDK imports for one configuration or another. Together they take longer to load than all the rest. */
+/** Packages that the SDK imports, but needs in some configurations only. They take longer to load than all the rest. */
 const ON_DEMAND = [
   ...["trace", "metrics", "logs"].flatMap((signal) =>
     ["proto", "http", "grpc"].map((protocol) => `@opentelemetry/exporter-${signal}-otlp-${protocol}`),
@@ -31,8 +31,8 @@ const ON_DEMAND = [
 let loaded: Sdk | undefined;
 
 /**
- * Loads the SDK. Not by `import`, so that an application which uses only `logFields` does not wait for it, and so that exporters of other
- * protocols (gRPC alone takes a third of the time) are loaded by the SDK's first use of them.
+ * Loads the SDK with `require`, when telemetry starts: an application that uses only `logFields` does not load it. The
+ * packages of {@link ON_DEMAND} are loaded at their first use; the exporters of gRPC alone take a third of the time.
  */
 export function loadSdk(): Sdk {
   if (loaded !== undefined) return loaded;
@@ -50,7 +50,11 @@ export function loadSdk(): Sdk {
   return loaded;
 }
 
-/** Until the returned function is called, a `require` of the package gives an object that loads the package when a member is read. */
+/**
+ * Replaces a package in the cache of `require` by an object that loads it when a member is read.
+ *
+ * @returns a function that undoes it
+ */
 function postpone(name: string, require: NodeJS.Require): () => void {
   const file = resolved(name, require);
   if (file === undefined || require.cache[file] !== undefined) return () => {};
@@ -79,7 +83,7 @@ function postpone(name: string, require: NodeJS.Require): () => void {
   return restore;
 }
 
-/** Versions of the SDK differ in what they bring. */
+/** The file of a package; `undefined` if this version of the SDK does not contain it. */
 function resolved(name: string, require: NodeJS.Require): string | undefined {
   try {
     return require.resolve(name);

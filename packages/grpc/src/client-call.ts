@@ -11,38 +11,41 @@ import { afterFunc, type CancelFunc, type Context, ContextError } from "@through
 import { onEndFirst, type EndObserver, type Stoppable } from "@throughline/context/internal";
 import { type ClientSettings, OutboundCall, type OutgoingRequest, type Rpc } from "@throughline/http/adapter";
 
-import { CODE, codeName } from "./code.ts";
-import { type CallStatus, errorOfStatus, statusOfEnd } from "./status.ts";
+import { type CallStatus, CODE, codeName, errorOfStatus, errorWithCode, statusOfEnd } from "./status.ts";
 
 type InterceptingCallInterface = ReturnType<Parameters<Interceptor>[1]>;
 type MessageContext = Parameters<InterceptingCallInterface["sendMessageWithContext"]>[0];
 
-/** A status as grpc-js makes an error of it: it takes over what is there, the cause too. */
-type ExplainedStatus = StatusObject & { cause?: unknown };
-
-/** How long after grpc-js's own clock ours may say the same, in milliseconds: it counts on the wall clock, and keeps the usual margin. */
-const APART = 5;
+/** A status with a cause. grpc-js copies all properties of a status to the error that it creates. */
+type StatusWithCause = StatusObject & { cause?: unknown };
 
 /**
- * One call by a client of grpc-js, from before it is sent to its status: what the client sends goes through it, and what comes back. Both by methods, as
- * an interceptor of closures costs grpc-js several more of its own for each call.
+ * By how many milliseconds the timer of grpc-js may be ahead of the context's deadline: it counts on the wall clock,
+ * and the default margin is subtracted from its deadline.
  */
-export class MadeCall extends InterceptingCall implements InterceptingListener, EndObserver {
+const TIMER_LEAD_MS = 5;
+
+/**
+ * One call of a client of grpc-js, from before it is sent to its status. It intercepts both directions with methods: an
+ * interceptor that consists of closures makes grpc-js allocate several more for each call.
+ */
+export class ClientCall extends InterceptingCall implements InterceptingListener, EndObserver {
   readonly #ctx: Context;
   readonly #cancel: CancelFunc | undefined;
   readonly #request: OutgoingRequest & { readonly rpc: Rpc };
   readonly #settings: ClientSettings;
   readonly #call: InterceptingCallInterface;
   #listener: Partial<InterceptingListener> | undefined = undefined;
-  /** `undefined` unless it is sent. */
+  /** `undefined` until the call is sent. */
   #outbound: OutboundCall | undefined = undefined;
-  /** Where it was started: what comes of its end runs there too, wherever that comes from. */
-  #scope: AsyncResource | undefined = undefined;
-  #watching: Stoppable | undefined = undefined;
-
   /**
-   * @param cancel of the context, if it is the call's own
+   * The async scope that the call was started in. Listeners run in it, even if the context is canceled from another
+   * one.
    */
+  #scope: AsyncResource | undefined = undefined;
+  #endListener: Stoppable | undefined = undefined;
+
+  /** @param cancel cancels the context, if it was derived for this call */
   constructor(
     ctx: Context,
     cancel: CancelFunc | undefined,
@@ -65,20 +68,20 @@ export class MadeCall extends InterceptingCall implements InterceptingListener, 
       outbound = OutboundCall.begin(this.#ctx, this.#request, this.#settings);
     } catch (error) {
       this.#cancel?.();
-      return this.#refuse(error);
+      return this.#failUnsent(error);
     }
     this.#outbound = outbound;
     let sent = metadata;
     for (const [name, value] of outbound.headers) {
-      // grpc-js writes it itself, from the deadline that it was given, when the call leaves: it may wait for a connection.
+      // grpc-js writes it from its deadline when the call leaves, which may be after a wait for a connection.
       if (name === "grpc-timeout") continue;
-      // The caller's own may be used for the next call too, in another context.
+      // The caller may use the same metadata for another call in another context.
       if (sent === metadata) sent = metadata.clone();
       sent.set(name, value);
     }
     outbound.sent();
     this.#scope = new AsyncResource("throughline.call", { requireManualDestroy: true });
-    this.#watching = onEndFirst(this.#ctx, this);
+    this.#endListener = onEndFirst(this.#ctx, this);
     this.#call.start(sent, this);
   }
 
@@ -106,38 +109,41 @@ export class MadeCall extends InterceptingCall implements InterceptingListener, 
   onReceiveStatus(status: StatusObject): void {
     const { code }: { readonly code: number } = status;
     const isDeadline = code === CODE.DEADLINE_EXCEEDED;
-    if (isDeadline && this.#ctx.err() === undefined && this.#ctx.remaining() <= APART) {
-      // The same clock, read a moment before: all that ends with the context ends with the one error.
-      this.#watching?.stop();
+    if (isDeadline && this.#ctx.err() === undefined && this.#ctx.remaining() <= TIMER_LEAD_MS) {
+      // The timer of grpc-js was a moment ahead: wait, so that the call ends with the context's own error.
+      this.#endListener?.stop();
       afterFunc(this.#ctx, () => this.#settle(status));
     } else {
       this.#settle(status);
     }
   }
 
-  /** It is not sent at all. */
-  #refuse(error: unknown): void {
+  /** Ends a call that is not sent. */
+  #failUnsent(error: unknown): void {
     const { code, details } =
       error instanceof ContextError ? statusOfEnd(error) : { code: CODE.INTERNAL, details: "Not sent" };
-    // It has a clock already, which would go on.
+    // The deadline timer of grpc-js runs already; this stops it.
     this.#call.cancelWithStatus(code, details);
     if (!(error instanceof ContextError)) throw error;
-    const status: ExplainedStatus = { code, details, metadata: new Metadata(), cause: error };
-    // Whoever calls must have its call before it is told of its end.
+    const status: StatusWithCause = { code, details, metadata: new Metadata(), cause: error };
+    // The caller must get its call object before the call ends.
     process.nextTick(() => this.#listener?.onReceiveStatus?.(status));
   }
 
   #settle(status: StatusObject): void {
-    this.#watching?.stop();
+    this.#endListener?.stop();
     const { code, details }: { readonly code: number; readonly details: string } = status;
     const error = this.#errorOf(code, details);
     this.#request.rpc.code = codeName(code);
-    this.#outbound!.end(error ?? (code === CODE.OK ? undefined : failure(code, details)));
+    this.#outbound!.end(error ?? (code === CODE.OK ? undefined : errorWithCode(code, details)));
     this.#cancel?.();
-    this.#listener?.onReceiveStatus?.(error === undefined ? status : ({ ...status, cause: error } as ExplainedStatus));
+    this.#listener?.onReceiveStatus?.(error === undefined ? status : ({ ...status, cause: error } as StatusWithCause));
   }
 
-  /** Why it was cut short, if it was: the end of our context, else what the other side says of its own. */
+  /**
+   * The context error for a status 4 or 1: the error of this call's context if it has ended, else one that stands for
+   * the server's status.
+   */
   #errorOf(code: number, details: string): ContextError | undefined {
     if (code !== CODE.DEADLINE_EXCEEDED && code !== CODE.CANCELLED) return undefined;
     return this.#ctx.err() ?? errorOfStatus(code, details);
@@ -146,9 +152,4 @@ export class MadeCall extends InterceptingCall implements InterceptingListener, 
 
 function cancel(call: InterceptingCallInterface, { code, details }: CallStatus): void {
   call.cancelWithStatus(code, details);
-}
-
-/** For spans and metrics, which tell errors by their code. */
-function failure(code: number, details: string): Error {
-  return Object.assign(new Error(details), { code: codeName(code) });
 }

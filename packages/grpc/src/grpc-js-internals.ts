@@ -3,7 +3,9 @@ import type { Socket } from "node:net";
 
 import type { Server } from "@grpc/grpc-js";
 
-/** What grpc-js has below its interceptors, and does not show: all of it may be missing in another version, and we do without. */
+/**
+ * Private state of grpc-js below its interceptors. Another version may lack any of it; this package then works without.
+ */
 interface BaseCall {
   readonly nextCall?: BaseCall;
   readonly call?: { readonly channel?: Partial<ClientChannel> };
@@ -21,7 +23,9 @@ export function sessionOf(call: object): Http2Session | undefined {
   return baseOf(call).stream?.session;
 }
 
-/** What a client's calls go through, with the options that grpc-js has made of the client's and of the environment's. */
+/**
+ * The channel of a client's calls, with the options that grpc-js derived from the client's options and the environment.
+ */
 export interface ClientChannel {
   readonly options: { readonly "grpc.http_connect_target"?: string };
 }
@@ -31,14 +35,20 @@ export function channelOf(call: object): ClientChannel | undefined {
   return channel?.options === undefined ? undefined : (channel as ClientChannel);
 }
 
-/** Leaves the deadline of the call to us alone: we have read it right, and say who set it. */
-export function disarm(call: object): void {
+/**
+ * Stops the timer of grpc-js for the deadline of a call. This package parses the deadline correctly, and its status
+ * names what set it.
+ */
+export function clearDeadlineTimer(call: object): void {
   const { deadlineTimer } = baseOf(call);
   if (deadlineTimer) clearTimeout(deadlineTimer);
 }
 
-/** The call of an interceptor's that a handler's call goes through: of several of this class the nearest to the wire. */
-export function callBehind<T>(handlerCall: object, type: abstract new (...args: never[]) => T): T | undefined {
+/**
+ * The interceptor's call of this class that a handler's call goes through. If there are several, it is the nearest to
+ * the wire.
+ */
+export function interceptorCallOf<T>(handlerCall: object, type: abstract new (...args: never[]) => T): T | undefined {
   let found: T | undefined;
   for (let call = (handlerCall as { call?: BaseCall }).call; call !== undefined; call = call.nextCall) {
     if (call instanceof type) found = call;

@@ -23,7 +23,7 @@ afterEach(async () => {
   vi.restoreAllMocks();
 });
 
-/** A collector that answers all with this status, and keeps the bodies. */
+/** Starts a collector that responds with this status, and records the bodies. */
 async function collector(status = 200): Promise<{ url: string; bodies: string[] }> {
   const bodies: string[] = [];
   const server = http.createServer(async (req, res) => {
@@ -54,13 +54,13 @@ function spansOf(body: string): object[] {
   return spans.map(({ name, attributes }) => ({ name, attributes: valuesOf(attributes) }));
 }
 
-/** Only traces: a test has no use for the others. */
+/** Disables the export of metrics and logs. */
 function onlyTraces(): void {
   vi.stubEnv("OTEL_METRICS_EXPORTER", "none");
   vi.stubEnv("OTEL_LOGS_EXPORTER", "none");
 }
 
-/** A logger of the application's, for what OpenTelemetry says of itself. */
+/** Sets a logger of the application for OpenTelemetry's own messages. */
 function logger(): { warn: Mock; error: Mock } {
   const own = { error: vi.fn(), warn: vi.fn(), info: vi.fn(), debug: vi.fn(), verbose: vi.fn() };
   diag.setLogger(own);
@@ -69,7 +69,7 @@ function logger(): { warn: Mock; error: Mock } {
 }
 
 describe("metrics", () => {
-  it("are served to Prometheus where that is asked for", async () => {
+  it("are served for Prometheus with the option metrics", async () => {
     const free = http.createServer().listen(0, "127.0.0.1");
     await once(free, "listening");
     const { port } = free.address() as AddressInfo;
@@ -83,8 +83,8 @@ describe("metrics", () => {
   });
 });
 
-describe("spans that are dropped", () => {
-  it("are warned of, and counted", async () => {
+describe("spans that are not exported", () => {
+  it("are logged and counted if they are dropped", async () => {
     const { url, bodies } = await collector();
     const { warn } = logger();
     vi.stubEnv("OTEL_BSP_MAX_QUEUE_SIZE", "2");
@@ -98,12 +98,12 @@ describe("spans that are dropped", () => {
     expect(warn.mock.calls.flat().join()).toMatch(/Dropped [1-9]\d* spans because maxQueueSize reached/);
     await telemetry.shutdown();
 
-    const told = bodies.filter((body) => body.includes("resourceMetrics")).join();
-    expect(told).toContain("otel.sdk.processor.span.processed");
-    expect(told).toContain("queue_full");
+    const metricsSent = bodies.filter((body) => body.includes("resourceMetrics")).join();
+    expect(metricsSent).toContain("otel.sdk.processor.span.processed");
+    expect(metricsSent).toContain("queue_full");
   });
 
-  it("are told of where the collector refuses them", async () => {
+  it("are logged if the collector rejects them", async () => {
     const { error } = logger();
     vi.stubEnv("OTEL_METRICS_EXPORTER", "none");
     vi.stubEnv("OTEL_LOGS_EXPORTER", "none");
@@ -113,7 +113,7 @@ describe("spans that are dropped", () => {
     expect(error.mock.calls.flat().join()).toMatch(/Bad Request|400/);
   });
 
-  it("are told to a logger that was there before, which stays", async () => {
+  it("are logged by the logger that the application has set, which stays set after shutdown", async () => {
     const { warn } = logger();
     telemetry = startTelemetry({ exporter: "none" });
     diag.warn("still here");
@@ -123,14 +123,14 @@ describe("spans that are dropped", () => {
   });
 });
 
-describe("what is passed in", () => {
+describe("the option", () => {
   const tenantPropagator: TextMapPropagator<Record<string, string>> = {
     inject: (_ctx, carrier) => void (carrier["x-tenant"] = "acme"),
     extract: (ctx) => ctx,
     fields: () => ["x-tenant"],
   };
 
-  it("propagators are added to those of OTEL_PROPAGATORS", () => {
+  it("propagators adds to those of OTEL_PROPAGATORS", () => {
     vi.stubEnv("OTEL_PROPAGATORS", "b3");
     telemetry = startTelemetry({ exporter: "none", propagators: [tenantPropagator] });
     expect(propagation.fields().toSorted()).toEqual(["b3", "x-tenant"]);
@@ -139,7 +139,7 @@ describe("what is passed in", () => {
     expect(carrier).toEqual({ "x-tenant": "acme" });
   });
 
-  it("a sampler decides, unless the operator has chosen one", async () => {
+  it("sampler decides, unless OTEL_TRACES_SAMPLER is set", async () => {
     telemetry = startTelemetry({ exporter: "console", metrics: "none", sampler: new AlwaysOffSampler() });
     expect(trace.getTracer("test").startSpan("one").isRecording()).toBe(false);
     await telemetry.shutdown();
@@ -149,7 +149,7 @@ describe("what is passed in", () => {
     expect(trace.getTracer("test").startSpan("one").isRecording()).toBe(true);
   });
 
-  it("span processors are added to the one that exports, and see spans start and end under their contexts", async () => {
+  it("spanProcessors adds to the one that exports, and they receive the parent contexts", async () => {
     onlyTraces();
     const { url, bodies } = await collector();
     const seen: string[] = [];
@@ -179,7 +179,7 @@ describe("what is passed in", () => {
     expect(bodies.join()).toContain('"key":"added"');
   });
 
-  it("span processors are given spans that are not exported", async () => {
+  it("spanProcessors receive spans that are not exported", async () => {
     const onEnd = vi.fn();
     const settled = (): Promise<void> => Promise.resolve();
     telemetry = startTelemetry({
@@ -190,7 +190,7 @@ describe("what is passed in", () => {
     expect(onEnd).toHaveBeenCalledWith(expect.objectContaining({ name: "one" }));
   });
 
-  it("baggage is copied onto spans when they start, as far as it is listed", async () => {
+  it("baggageAttributes copies listed entries of baggage onto spans when they start", async () => {
     onlyTraces();
     const { url, bodies } = await collector();
     telemetry = startTelemetry({
@@ -217,7 +217,7 @@ describe("what is passed in", () => {
     ]);
   });
 
-  it("views change what metrics are called, and their buckets", async () => {
+  it("views changes the names and buckets of metrics", async () => {
     vi.stubEnv("OTEL_TRACES_EXPORTER", "none");
     vi.stubEnv("OTEL_LOGS_EXPORTER", "none");
     const { url, bodies } = await collector();
@@ -241,7 +241,7 @@ describe("what is passed in", () => {
 });
 
 describe("the resource", () => {
-  /** The attributes of the resource whose telemetry is sent. */
+  /** The resource attributes of an export. */
   async function sent(options: Parameters<typeof startTelemetry>[0]): Promise<Record<string, unknown>> {
     onlyTraces();
     const { url, bodies } = await collector();
@@ -254,7 +254,7 @@ describe("the resource", () => {
 
   const authors = { serviceName: "shop", resourceAttributes: { team: "authors", tier: "gold" } };
 
-  it("has the author's attributes, over those that are detected, and the operator's over both", async () => {
+  it("has the detected attributes, replaced by the author's, replaced by the operator's", async () => {
     vi.stubEnv("OTEL_RESOURCE_ATTRIBUTES", "team=operators");
     const { resourceAttributes } = authors;
     const attributes = await sent({ ...authors, resourceAttributes: { ...resourceAttributes, "host.name": "own" } });
@@ -268,7 +268,7 @@ describe("the resource", () => {
     });
   });
 
-  it("keeps them beside detectors of the author's choice, which the operator's outrank too", async () => {
+  it("has the author's attributes with detectors of the author's choice", async () => {
     vi.stubEnv("OTEL_RESOURCE_ATTRIBUTES", "tier=operators");
     const detector = {
       detect: () => ({ attributes: { found: "here", team: "detected", "service.name": "detected" } }),
@@ -278,24 +278,24 @@ describe("the resource", () => {
     expect(attributes).not.toHaveProperty("process.pid");
   });
 
-  it("keeps them beside detectors of the operator's choice", async () => {
+  it("has the author's attributes with detectors of the operator's choice", async () => {
     vi.stubEnv("OTEL_NODE_RESOURCE_DETECTORS", "host");
     const attributes = await sent(authors);
     expect(attributes).toMatchObject({ team: "authors", "service.name": "shop", "host.name": hostname() });
     expect(attributes).not.toHaveProperty("process.pid");
   });
 
-  it("keeps them beside variables that cannot be read", async () => {
+  it("has the author's attributes if the variables cannot be parsed", async () => {
     vi.stubEnv("OTEL_RESOURCE_ATTRIBUTES", "env=prod,broken");
     expect(await sent(authors)).toMatchObject({ team: "authors", "service.name": "shop" });
   });
 
-  it("keeps a value of any length and any characters", async () => {
+  it("keeps values of any length and with any characters", async () => {
     const team = `${"x".repeat(300)}, "ä"=;`;
     expect(await sent({ resourceAttributes: { team } })).toMatchObject({ team });
   });
 
-  it.each(["OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"])("has the name that %s gives", async (variable) => {
+  it.each(["OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"])("has the service name that %s sets", async (variable) => {
     vi.stubEnv(variable, variable === "OTEL_SERVICE_NAME" ? "operators" : "service.name=operators");
     const detector = { detect: () => ({ attributes: { "service.name": "detected" } }) };
     expect(await sent({ ...authors, resourceDetectors: [detector] })).toMatchObject({ "service.name": "operators" });
@@ -312,7 +312,7 @@ describe("a file of declarative configuration", () => {
     return path;
   }
 
-  it("sets up what it says, and spans tell of their deadlines all the same", async () => {
+  it("configures the SDK", async () => {
     const { url, bodies } = await collector();
     file(`
 file_format: "1.0"
@@ -339,7 +339,7 @@ tracer_provider:
     expect(bodies[0]).toContain("from-a-file");
   });
 
-  it("that cannot be used is refused, and nothing is set up", () => {
+  it("that cannot be used throws, and registers nothing", () => {
     const path = file("file_format: 7");
     expect(() => startTelemetry()).toThrow(
       `Cannot start telemetry: OTEL_CONFIG_FILE must name a file of OpenTelemetry's declarative configuration; received "${path}"`,

@@ -6,7 +6,7 @@ import { serverRequestIn } from "@throughline/http/adapter";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { clientOf, type EchoCalls, type Handlers, serveEcho } from "./echo.fixture.ts";
-import type { ServedCall } from "./served-call.ts";
+import type { ServerCall } from "./server-call.ts";
 
 const KINDS: readonly [string, (client: EchoCalls) => Promise<unknown>][] = [
   ["a unary call", (client) => client.unary("question")],
@@ -33,7 +33,7 @@ describe("a handler that rejects", () => {
     for (const listener of listeners) process.on("unhandledRejection", listener);
   });
 
-  it.each(KINDS)("after its deadline has passed does not end the process: %s", async (_kind, call) => {
+  it.each(KINDS)("after its deadline does not end the process: %s", async (_kind, call) => {
     const late = new EventEmitter();
     const handlers = handlersOf(async () => {
       await once(late, "reject");
@@ -47,7 +47,7 @@ describe("a handler that rejects", () => {
     expect(unhandled).not.toHaveBeenCalled();
   });
 
-  it.each(KINDS)("as its client has left does not end the process: %s", async (_kind, call) => {
+  it.each(KINDS)("after its client has disconnected does not end the process: %s", async (_kind, call) => {
     const ran = Promise.withResolvers<void>();
     const rejected = Promise.withResolvers<void>();
     const handlers = handlersOf(async () => {
@@ -69,7 +69,7 @@ describe("a handler that rejects", () => {
     expect(unhandled).not.toHaveBeenCalled();
   });
 
-  it.each(KINDS)("with an error of this library's is answered: %s", async (_kind, call) => {
+  it.each(KINDS)("with an error of this library is answered with its status: %s", async (_kind, call) => {
     const handlers = handlersOf(async () => {
       const [ctx] = withTimeout(current(), 20);
       await new Promise((resolve) => ctx.signal.addEventListener("abort", resolve));
@@ -81,15 +81,18 @@ describe("a handler that rejects", () => {
     expect(unhandled).not.toHaveBeenCalled();
   });
 
-  it.each(KINDS)("with its own error is answered, and the process hears of it as ever: %s", async (_kind, call) => {
-    const bug = new TypeError("a bug");
-    await using served = await serveEcho(handlersOf(() => Promise.reject(bug)));
-    using client = clientOf(served.address);
-    await expect(call(client)).rejects.toMatchObject({ code: 2, details: "Unknown error" });
-    expect(unhandled).toHaveBeenCalledExactlyOnceWith(bug, expect.any(Promise));
-  });
+  it.each(KINDS)(
+    "with an error of the application is answered, and reported as an unhandled rejection: %s",
+    async (_kind, call) => {
+      const bug = new TypeError("a bug");
+      await using served = await serveEcho(handlersOf(() => Promise.reject(bug)));
+      using client = clientOf(served.address);
+      await expect(call(client)).rejects.toMatchObject({ code: 2, details: "Unknown error" });
+      expect(unhandled).toHaveBeenCalledExactlyOnceWith(bug, expect.any(Promise));
+    },
+  );
 
-  it("is answered behind an instrumentation too, which drops its promise", async () => {
+  it("is answered when an instrumentation drops its promise", async () => {
     const register = Server.prototype.register;
     Server.prototype.register = function instrumented(this: Server, ...args: Parameters<typeof register>) {
       const isNew = register.apply(this, args);
@@ -108,7 +111,7 @@ describe("a handler that rejects", () => {
 });
 
 describe("a server without the interceptor", () => {
-  it("calls its handlers as ever", async () => {
+  it("calls its handlers without a Context of their own", async () => {
     const seen: unknown[] = [];
     await using served = await serveEcho(
       { Unary: (_call, callback) => (seen.push(serverRequestIn(current())), callback(null, "answer")) },
@@ -120,7 +123,7 @@ describe("a server without the interceptor", () => {
   });
 });
 
-describe("a handler that works on after its call", () => {
+describe("a handler that goes on after its call", () => {
   const BUSY = { code: 14 };
 
   it.each(KINDS)("counts against the concurrency until its promise settles: %s", async (_kind, call) => {
@@ -154,14 +157,14 @@ describe("a handler that works on after its call", () => {
   });
 });
 
-describe("whether a handler still works", () => {
-  /** Calls, and tells the call as the server sees it once its handler runs. */
-  async function served(
-    handlers: (served: (call: ServedCall) => void) => Handlers,
+describe("onceHandled resolves", () => {
+  /** Makes a call, and checks its ServerCall once the handler runs. */
+  async function checkServerCall(
+    handlers: (report: (call: ServerCall) => void) => Handlers,
     call: (client: EchoCalls) => Promise<unknown>,
-    check: (served: ServedCall, cancel: () => void) => Promise<void>,
+    check: (call: ServerCall, cancel: () => void) => Promise<void>,
   ): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<ServedCall>();
+    const { promise, resolve } = Promise.withResolvers<ServerCall>();
     await using server = await serveEcho(handlers(resolve));
     using client = clientOf(server.address);
     const [ctx, cancel] = withCancel(background);
@@ -170,30 +173,30 @@ describe("whether a handler still works", () => {
     await over;
   }
 
-  const here = (): ServedCall => serverRequestIn(current())!.response as ServedCall;
+  const here = (): ServerCall => serverRequestIn(current())!.response as ServerCall;
 
-  /** The call is over for its client, and the server has noticed. */
-  async function left(ctx: ReturnType<typeof current>, cancel: () => void): Promise<void> {
+  /** Cancels the call, and waits until the server has noticed. */
+  async function cancelCall(ctx: ReturnType<typeof current>, cancel: () => void): Promise<void> {
     cancel();
     await vi.waitUntil(() => ctx.err() !== undefined);
   }
 
-  it("that calls back is known when it does, though its client has left", async () => {
+  it("when a handler calls back, also after its client has disconnected", async () => {
     const go = Promise.withResolvers<void>();
     let ctx = background;
-    await served(
-      (tell) => ({
+    await checkServerCall(
+      (report) => ({
         Unary: (_call, callback) => {
           ctx = current();
-          tell(here());
+          report(here());
           void go.promise.then(() => callback(null, "answer"));
         },
       }),
       (client) => client.unary("question"),
       async (call, cancel) => {
-        await left(ctx, cancel);
+        await cancelCall(ctx, cancel);
         const handled = call.onceHandled();
-        expect(await Promise.race([handled, "still works"])).toBe("still works");
+        expect(await Promise.race([handled, "pending"])).toBe("pending");
         go.resolve();
         await handled;
         expect(call.onceHandled()).toBeUndefined();
@@ -202,60 +205,60 @@ describe("whether a handler still works", () => {
   });
 
   it.each(KINDS)(
-    "that is async is known when its promise settles, though its client has left: %s",
+    "when the promise of an async handler settles, also after its client has disconnected: %s",
     async (_kind, call) => {
       const go = Promise.withResolvers<void>();
       let ctx = background;
-      await served(
-        (tell) =>
+      await checkServerCall(
+        (report) =>
           handlersOf(async () => {
             ctx = current();
-            tell(here());
+            report(here());
             await go.promise;
           }),
         call,
-        async (servedCall, cancel) => {
-          await left(ctx, cancel);
-          const handled = servedCall.onceHandled();
-          expect(await Promise.race([handled, "still works"])).toBe("still works");
+        async (call, cancel) => {
+          await cancelCall(ctx, cancel);
+          const handled = call.onceHandled();
+          expect(await Promise.race([handled, "pending"])).toBe("pending");
           go.resolve();
           await handled;
-          expect(servedCall.onceHandled()).toBeUndefined();
+          expect(call.onceHandled()).toBeUndefined();
         },
       );
     },
   );
 
-  it("that streams is known when its stream ends, or is destroyed as its client has left", async () => {
+  it("when the stream of a handler ends, or is destroyed because its client disconnected", async () => {
     for (const ends of [true, false]) {
       let ctx = background;
       const go = Promise.withResolvers<void>();
-      await served(
-        (tell) => ({
+      await checkServerCall(
+        (report) => ({
           ServerStream: (call) => {
             ctx = current();
-            tell(here());
+            report(here());
             if (ends) void go.promise.then(() => call.end());
           },
         }),
         (client) => client.serverStream("question"),
         async (call, cancel) => {
           const handled = call.onceHandled();
-          expect(await Promise.race([handled, "still works"])).toBe("still works");
+          expect(await Promise.race([handled, "pending"])).toBe("pending");
           if (ends) go.resolve();
-          else await left(ctx, cancel);
+          else await cancelCall(ctx, cancel);
           await handled;
         },
       );
     }
   });
 
-  it("that has let go of its callback, as its client has left, is known when that is collected", async () => {
+  it("when the callback of a handler whose client disconnected is garbage collected", async () => {
     const collected = Promise.withResolvers<void>();
     await using server = await serveEcho({
       Unary: (call) => {
         const served = new WeakRef(here());
-        // As many do: whoever has gone needs no answer.
+        // Many handlers do not call back once the client has disconnected.
         call.once("cancelled", () => setImmediate(() => void served.deref()!.onceHandled()!.then(collected.resolve)));
         ran.resolve();
       },

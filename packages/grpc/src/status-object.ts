@@ -3,9 +3,12 @@ import { Metadata, type StatusObject } from "@grpc/grpc-js";
 import { type CallStatus, callStatusOf } from "./status.ts";
 
 /**
- * What a handler is to answer for an error that is this library's to explain: the end of a context (4 or 1, as in Go), however deep it is wrapped; who
- * may not, a server that is too busy or ends, a header that cannot be read. `undefined` for any other error, which is the application's:
- * `callback(statusOf(error) ?? error)`.
+ * Returns the status of an error of this library, for a handler's callback: `callback(statusOf(error) ?? error)`. The
+ * error may also be the cause of another one, at any depth. The codes are 4 and 1 for the end of a context (as in Go),
+ * 16 for `Unauthenticated`, 7 for `Forbidden`, 14 for `ServerOverloaded` and `ServerDraining`, 3 for a header that
+ * cannot be read, and 13 for a malformed deadline.
+ *
+ * @returns `undefined` for any other error
  */
 export function statusOf(error: unknown): StatusObject | undefined {
   const status = callStatusOf(error);

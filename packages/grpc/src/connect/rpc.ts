@@ -1,11 +1,11 @@
 import type { Interceptor } from "@connectrpc/connect";
 import type { Rpc } from "@throughline/http/adapter";
 
-/** A request as Connect's interceptors have it, on either side. */
+/** The request and the response of Connect's interceptors, on both sides. */
 export type ConnectRequest = Parameters<ReturnType<Interceptor>>[0];
 export type ConnectResponse = Awaited<ReturnType<ReturnType<Interceptor>>>;
 
-/** Whichever protocol it goes by: Connect's own, gRPC or gRPC-Web, which have their deadlines in another header. */
+/** Whether a call uses gRPC or gRPC-Web, not Connect's own protocol. The deadline headers differ. */
 export function isGrpc({ header }: ConnectRequest): boolean {
   return header.get("content-type")?.startsWith("application/grpc") === true;
 }
@@ -18,8 +18,8 @@ export function rpcOf(request: ConnectRequest): Rpc {
   };
 }
 
-/** The name of a code as the protocol writes it: `deadline_exceeded` for Connect, `DEADLINE_EXCEEDED` for gRPC. */
-export function written(code: string, rpc: Rpc): string {
+/** The name of a code in the call's protocol: `deadline_exceeded` in Connect's, `DEADLINE_EXCEEDED` in gRPC. */
+export function protocolCode(code: string, rpc: Rpc): string {
   if (rpc.system === "grpc") return code;
   return code === "CANCELLED" ? "canceled" : code.toLowerCase();
 }

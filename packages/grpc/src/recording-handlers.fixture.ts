@@ -2,23 +2,25 @@ import { type Context, current } from "@throughline/context";
 
 import type { Handlers } from "./echo.fixture.ts";
 
-/** What a handler ran in. */
+/** The context that a handler ran in. */
 export interface Seen {
   ctx: Context;
+  /** Milliseconds left when the handler ran. */
   remaining: number;
+  /** Resolves with the cause when the context ends. */
   ended: Promise<unknown>;
 }
 
-/** Handlers that tell what they ran in, and answer unless they are to wait for the end. */
-export function telling(waits = false): { handlers: Handlers; seen: Promise<Seen> } {
+/** Handlers that record their context. @param waits whether they never answer */
+export function recordingHandlers(waits = false): { handlers: Handlers; seen: Promise<Seen> } {
   const { promise, resolve } = Promise.withResolvers<Seen>();
-  const tell = (): void => {
+  const record = (): void => {
     const ctx = current();
     const ended = new Promise((end) => ctx.signal.addEventListener("abort", () => end(ctx.cause())));
     resolve({ ctx, remaining: ctx.remaining(), ended });
   };
   const answer = (_call: unknown, callback: (error: null, reply: unknown) => void): void => {
-    tell();
+    record();
     if (!waits) callback(null, "answer");
   };
   return {
@@ -26,7 +28,7 @@ export function telling(waits = false): { handlers: Handlers; seen: Promise<Seen
     handlers: {
       Unary: answer as never,
       ServerStream(call) {
-        tell();
+        record();
         call.write("first");
         if (!waits) call.end();
       },
@@ -37,7 +39,7 @@ export function telling(waits = false): { handlers: Handlers; seen: Promise<Seen
       Bidi(call) {
         call.on("data", (message) => call.write(message));
         call.once("end", () => {
-          tell();
+          record();
           if (!waits) call.end();
         });
       },

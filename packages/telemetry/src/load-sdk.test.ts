@@ -2,8 +2,12 @@ import { execFileSync } from "node:child_process";
 
 import { expect, it } from "vitest";
 
-/** Runs a program which has `telemetry`, a `require`, and `loaded()`: the packages that have been loaded by then. It gives the value of `result`. */
-function play(program: string, env: Record<string, string> = {}): unknown {
+/**
+ * Runs a program with `telemetry`, `require` and `loaded()`, which returns the packages loaded so far.
+ *
+ * @returns the value of its `result`
+ */
+function runProgram(program: string, env: Record<string, string> = {}): unknown {
   const source = `
     import { createRequire, registerHooks } from "node:module";
     const packages = new Set();
@@ -24,26 +28,26 @@ function play(program: string, env: Record<string, string> = {}): unknown {
   return JSON.parse(execFileSync(process.execPath, args, { env: { ...process.env, ...env }, encoding: "utf8" }));
 }
 
-it("is not loaded before telemetry is started", () => {
-  expect(play("const result = loaded();")).toEqual([]);
+it("the SDK is not loaded before telemetry is started", () => {
+  expect(runProgram("const result = loaded();")).toEqual([]);
 });
 
-it("is loaded with the exporters in use, and no others", () => {
+it("the SDK is loaded with the exporters in use, and no others", () => {
   const started = (options: string): string => `telemetry.startTelemetry(${options}); const result = loaded();`;
   const sdk = ["context-async-hooks", "sdk-logs", "sdk-metrics", "sdk-node", "sdk-trace"];
-  const without = play(started(`{ exporter: "none" }`)) as string[];
+  const without = runProgram(started(`{ exporter: "none" }`)) as string[];
   expect(without).toEqual(expect.arrayContaining(sdk.slice(1).map((each) => `@opentelemetry/${each}`)));
   expect(without.filter((each) => /grpc|exporter-(?:trace|metrics|logs)|prometheus|zipkin/.test(each))).toEqual([]);
 
   const env = { OTEL_METRICS_EXPORTER: "none", OTEL_LOGS_EXPORTER: "none" };
-  const json = play(started(`{ protocol: "http/json" }`), env) as string[];
+  const json = runProgram(started(`{ protocol: "http/json" }`), env) as string[];
   expect(json.filter((each) => !without.includes(each))).toEqual(["@opentelemetry/exporter-trace-otlp-http"]);
 });
 
-it("leaves packages that were put off to others who load them", () => {
+it("packages that were not loaded yet can be loaded by other code", () => {
   const program = `
     telemetry.startTelemetry({ exporter: "none" });
     const { OTLPTraceExporter } = require("@opentelemetry/exporter-trace-otlp-http");
     const result = [OTLPTraceExporter.name, Object.keys(require("@opentelemetry/exporter-trace-otlp-proto"))];`;
-  expect(play(program)).toEqual(["OTLPTraceExporter", ["OTLPTraceExporter"]]);
+  expect(runProgram(program)).toEqual(["OTLPTraceExporter", ["OTLPTraceExporter"]]);
 });

@@ -4,36 +4,44 @@ import { propagation, type ProxyTracerProvider, type TextMapPropagator, trace } 
 import { TraceContextPropagator } from "@throughline/context";
 
 import { logFailures } from "./failure-log.ts";
+import { loadSdk, type Resource, type Sdk } from "./load-sdk.ts";
 import type { TelemetrySettings } from "./options.ts";
+import { isRegistered } from "./otel-globals.ts";
 import { ProcessingTracerProvider, type SpanProcessor } from "./processing-tracer.ts";
-import { addPropagators, isSetUp } from "./registered.ts";
-import { loadSdk, type Resource, type Sdk } from "./sdk.ts";
+import { addPropagators } from "./propagators.ts";
 
-/** Sets up the SDK, and what we add to it. */
-export function setUp(settings: TelemetrySettings): void {
+/** Starts the SDK, and adds the propagators and span processors of this package and of the options. */
+export function startSdk(settings: TelemetrySettings): void {
   const { environment, sdk, propagators, spanProcessors } = settings;
   const file = process.env["OTEL_CONFIG_FILE"];
-  if (file) setUpFromFile(file, sdk);
-  else withEnvironment(withLogger(environment), () => setUpFromEnvironment(settings));
-  if (isSetUp("propagation")) addPropagators([...strict(), ...propagators]);
-  if (!isSetUp("trace")) return;
+  if (file) startFromFile(file, sdk);
+  else withEnvironment(setLogger(environment), () => startFromEnvironment(settings));
+  if (isRegistered("propagation")) addPropagators([...strictTraceContext(), ...propagators]);
+  if (!isRegistered("trace")) return;
   const proxy = trace.getTracerProvider() as ProxyTracerProvider;
   proxy.setDelegate(new ProcessingTracerProvider(proxy.getDelegate(), spanProcessors));
 }
 
-/** OpenTelemetry's own propagator takes in what W3C has senders and receivers drop: ours reads and writes the same headers after it, if it is there. */
-function strict(): readonly TextMapPropagator[] {
+/**
+ * OpenTelemetry's propagator accepts values that W3C Trace Context requires to be dropped. If it is in use, ours reads
+ * and writes the same headers after it.
+ */
+function strictTraceContext(): readonly TextMapPropagator[] {
   return propagation.fields().includes("traceparent") ? [new TraceContextPropagator()] : [];
 }
 
-/** Sets the logger of OpenTelemetry's own failures. One that was set before stays. */
-function withLogger(environment: TelemetrySettings["environment"]): Readonly<Record<string, string | undefined>> {
+/**
+ * Sets the logger of OpenTelemetry's own failures, unless the application has set one.
+ *
+ * @returns the variables for the SDK
+ */
+function setLogger(environment: TelemetrySettings["environment"]): Readonly<Record<string, string | undefined>> {
   const { OTEL_LOG_LEVEL = "", ...others } = environment;
-  if (isSetUp("diag")) return others;
+  if (isRegistered("diag")) return others;
   return logFailures(OTEL_LOG_LEVEL) ? { ...others, OTEL_LOG_LEVEL: undefined } : environment;
 }
 
-function setUpFromEnvironment({ sdk, attributes, spanProcessors }: TelemetrySettings): void {
+function startFromEnvironment({ sdk, attributes, spanProcessors }: TelemetrySettings): void {
   const { OTEL_TRACES_SAMPLER, OTEL_NODE_RESOURCE_DETECTORS, OTEL_TRACES_EXPORTER } = process.env;
   const { node, resources } = loadSdk();
   new node.NodeSDK({
@@ -41,19 +49,23 @@ function setUpFromEnvironment({ sdk, attributes, spanProcessors }: TelemetrySett
     resource: resourceOf(attributes, resources),
     ...(OTEL_TRACES_SAMPLER ? { sampler: undefined } : undefined),
     ...(OTEL_NODE_RESOURCE_DETECTORS ? { resourceDetectors: undefined } : undefined),
-    // It would warn of it, though this is what was asked for.
-    ...(OTEL_TRACES_EXPORTER === "none" ? { spanProcessors: unexported(spanProcessors) } : undefined),
+    // Else the SDK logs a warning for the value `none`.
+    ...(OTEL_TRACES_EXPORTER === "none" ? { spanProcessors: withoutExport(spanProcessors) } : undefined),
   } as ConstructorParameters<typeof node.NodeSDK>[0]).start();
 }
 
-/** Without a processor the SDK makes no spans. Those of the author need them, though they are not exported. */
-function unexported([ours, ...others]: readonly SpanProcessor[]): SpanProcessor[] {
+/**
+ * The SDK creates no spans without a processor. If the options have processors, one makes it create spans that are not
+ * exported.
+ */
+function withoutExport([ours, ...others]: readonly SpanProcessor[]): SpanProcessor[] {
   return ours === undefined || others.length === 0 ? [] : [ours];
 }
 
 /**
- * A resource that the author's attributes are part of, over those of detectors, and the operator's over both. The SDK merges what it has detected into
- * the resource that it is given, where the detected attributes would count more.
+ * A resource whose attributes are those of detectors, replaced by the author's (the options), replaced by the
+ * operator's (the variables). The SDK merges detected attributes over those of the resource that it is given, so this
+ * resource overrides `merge`.
  */
 function resourceOf(attributes: TelemetrySettings["attributes"], resources: Sdk["resources"]): Resource {
   const authors = resources.resourceFromAttributes(attributes);
@@ -64,21 +76,21 @@ function resourceOf(attributes: TelemetrySettings["attributes"], resources: Sdk[
   }) as Resource;
 }
 
-function setUpFromFile(file: string, { instrumentations = [] }: TelemetrySettings["sdk"]): void {
-  const refusal = `Cannot start telemetry: OTEL_CONFIG_FILE must name a file of OpenTelemetry's declarative configuration; received "${file}"`;
+function startFromFile(file: string, { instrumentations = [] }: TelemetrySettings["sdk"]): void {
+  const message = `Cannot start telemetry: OTEL_CONFIG_FILE must name a file of OpenTelemetry's declarative configuration; received "${file}"`;
   const { node } = loadSdk();
-  if (!("startNodeSdk" in node)) throw new Error(`${refusal}: files are read from sdk-node 0.301 on`);
+  if (!("startNodeSdk" in node)) throw new Error(`${message}: @opentelemetry/sdk-node must be 0.301 or later`);
   const start = node.startNodeSdk as (options: object) => object;
   start({ instrumentations: instrumentations.flat() });
-  // It goes on without what it cannot read, and only logs that.
-  if (!isSetUp("context") && !isDisabledIn(file)) throw new Error(`${refusal}: what is wrong with it stands above`);
+  // The SDK does not throw for a file that it cannot use: it only logs.
+  if (!isRegistered("context") && !isDisabledIn(file)) throw new Error(`${message}: OpenTelemetry logged the reason`);
 }
 
 function isDisabledIn(file: string): boolean {
   return existsSync(file) && /^disabled:\s*true\b/m.test(readFileSync(file, "utf8"));
 }
 
-/** The SDK and its exporters read their settings from the environment while they are made. */
+/** Sets variables during a call: the SDK and its exporters read them when they are created. */
 function withEnvironment(environment: Readonly<Record<string, string | undefined>>, work: () => void): void {
   const before = Object.fromEntries(Object.keys(environment).map((name) => [name, process.env[name]]));
   try {

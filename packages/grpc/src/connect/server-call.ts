@@ -1,19 +1,18 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type Context } from "@throughline/context";
-import type { ServerRequest, ActiveResponse, Rpc } from "@throughline/http/adapter";
+import type { ActiveResponse, Rpc, ServerRequest } from "@throughline/http/adapter";
 
-import { CODE, codeName, httpStatusOf } from "../code.ts";
 import { HandlerWork } from "../handler-work.ts";
-import { callStatusOf } from "../status.ts";
-import { connectErrorOf, outgoing } from "./explained.ts";
+import { callStatusOf, CODE, codeName, httpStatusOf } from "../status.ts";
+import { codeOf, connectErrorOf, handlerError } from "./connect-errors.ts";
 import { Messages, type MessagesOptions } from "./messages.ts";
-import { type ConnectResponse, written } from "./rpc-of.ts";
+import { type ConnectResponse, protocolCode } from "./rpc.ts";
 
 /** One call in a handler of Connect, to the end of its messages. */
-export class ServedCall implements ActiveResponse {
-  readonly #exchange: ServerRequest;
+export class ServerCall implements ActiveResponse {
+  readonly #serverRequest: ServerRequest;
   readonly #rpc: Rpc;
-  readonly #answered = Promise.withResolvers<never>();
+  readonly #forced = Promise.withResolvers<never>();
   readonly #work = new HandlerWork();
   #messages: Messages<unknown> | undefined;
   #failure: { readonly error: unknown } | undefined;
@@ -21,20 +20,20 @@ export class ServedCall implements ActiveResponse {
   progress = 0;
 
   constructor(serverRequest: ServerRequest, rpc: Rpc, signal: AbortSignal) {
-    this.#exchange = serverRequest;
+    this.#serverRequest = serverRequest;
     this.#rpc = rpc;
     serverRequest.response = this;
-    this.#answered.promise.catch(() => {});
+    this.#forced.promise.catch(() => {});
     const aborted = (): void => this.#aborted(signal);
     signal.addEventListener("abort", aborted, { once: true });
     serverRequest.addCleanup({ stop: () => signal.removeEventListener("abort", aborted) });
   }
 
-  /** The handler's response, unless ours is first. */
+  /** Returns the handler's response, or throws the error of a forced answer if that is first. */
   async respond(ctx: Context, handle: () => Promise<ConnectResponse>): Promise<ConnectResponse> {
     let response: ConnectResponse;
     try {
-      response = await Promise.race([this.#handled(ctx, handle), this.#answered.promise]);
+      response = await Promise.race([this.#handled(ctx, handle), this.#forced.promise]);
     } catch (error) {
       throw this.#failed(error, ctx);
     }
@@ -45,8 +44,8 @@ export class ServedCall implements ActiveResponse {
 
   async #handled(ctx: Context, handle: () => Promise<ConnectResponse>): Promise<ConnectResponse> {
     const response = await responseOf(this.#work, ctx, handle, {
-      over: (error) => this.#end(error === undefined ? CODE.OK : codeOf(error), true),
-      explain: (error) => outgoing(error, ctx),
+      onEnd: (error) => this.#end(error === undefined ? CODE.OK : codeOf(error), true),
+      mapError: (error) => handlerError(error, ctx),
     });
     if (response.message instanceof Messages) {
       this.#messages = response.message;
@@ -55,7 +54,7 @@ export class ServedCall implements ActiveResponse {
     return response;
   }
 
-  /** Resolves when the handler has settled, which may be long after the call is over; `undefined` if it has. */
+  /** Resolves when the handler has settled, which may be long after the call is over; `undefined` if it has settled. */
   onceHandled(): Promise<void> | undefined {
     return this.#work.settled();
   }
@@ -65,39 +64,42 @@ export class ServedCall implements ActiveResponse {
     if (status === undefined) return;
     serverRequest.fail(error);
     const answer = connectErrorOf(status, error);
-    this.#answered.reject(answer);
-    this.#fail(answer);
+    this.#forced.reject(answer);
+    this.#failMessages(answer);
   }
 
   #failed(error: unknown, ctx: Context): unknown {
-    this.#exchange.fail(error);
-    const answer = outgoing(error, ctx);
+    this.#serverRequest.fail(error);
+    const answer = handlerError(error, ctx);
     this.#end(codeOf(answer), true);
     return answer;
   }
 
-  /** Connect's own clock may be a moment before ours; whatever else aborts is a client that has gone. */
+  /**
+   * Connect's own deadline timer may fire a moment before ours and is ignored. Any other abort means that the client
+   * disconnected.
+   */
   #aborted({ reason }: AbortSignal): void {
     if (reason instanceof ConnectError && reason.code === Code.DeadlineExceeded) return;
     this.#end(CODE.CANCELLED, false);
-    this.#fail(reason);
+    this.#failMessages(reason);
   }
 
-  /** Ends the messages, if there are any, or when they come: nobody wants them any more. */
-  #fail(error: unknown): void {
+  /** Ends the messages, now or as soon as the handler returns them: nothing reads them any more. */
+  #failMessages(error: unknown): void {
     this.#failure ??= { error };
     this.#messages?.fail(error);
   }
 
   #end(code: number, isDelivered: boolean): void {
-    this.#rpc.code ??= written(codeName(code), this.#rpc);
-    const handled = this.#exchange.isTracked ? this.onceHandled() : undefined;
-    if (handled !== undefined) this.#exchange.track(handled);
-    this.#exchange.end({ isDelivered, status: isDelivered ? httpStatusOf(code) : undefined });
+    this.#rpc.code ??= protocolCode(codeName(code), this.#rpc);
+    const handled = this.#serverRequest.isTracked ? this.onceHandled() : undefined;
+    if (handled !== undefined) this.#serverRequest.track(handled);
+    this.#serverRequest.end({ isDelivered, status: isDelivered ? httpStatusOf(code) : undefined });
   }
 }
 
-/** The response of a handler, whose work goes on until it is there, or its last message. */
+/** Calls the handler, and counts its work until it has returned one message, or the last one of a stream. */
 export async function responseOf(
   work: HandlerWork,
   ctx: Context,
@@ -112,8 +114,4 @@ export async function responseOf(
   } finally {
     work.end();
   }
-}
-
-function codeOf(error: unknown): number {
-  return error instanceof ConnectError ? error.code : CODE.UNKNOWN;
 }
