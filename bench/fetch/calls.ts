@@ -80,7 +80,8 @@ function print(results: ReadonlyMap<Variant, Results>): void {
   const minOver = (variant: Variant): number =>
     Math.min(...results.get(variant)!.cpu) - Math.min(...results.get("bare")!.cpu);
   console.log(
-    `fetch, Node ${process.version}, ${CALLS} calls a round after ${WARM_UP}, ${PROCESSES} processes a client, median of ${ROUNDS} interleaved rounds; the body is read\n`,
+    `fetch, Node ${process.version}, ${CALLS} calls a round after ${WARM_UP}, ${PROCESSES} processes a client, ` +
+      `median of ${ROUNDS} interleaved rounds; the body is read\n`,
   );
   console.log("| client | CPU a call | over bare | min over min | RSS | sends |");
   console.log("| --- | --: | --: | --: | --: | --- |");

@@ -59,7 +59,8 @@ function share(of: (variant: Variant) => number, variant: Variant): number {
 }
 
 console.log(
-  `Node ${process.version}, ${CALLS} unary calls a round, ${ROUNDS} interleaved rounds of ${PROCESSES} warm processes each; CPU of both sides\n`,
+  `Node ${process.version}, ${CALLS} unary calls a round, ` +
+    `${ROUNDS} interleaved rounds of ${PROCESSES} warm processes each; CPU of both sides\n`,
 );
 console.log("| calls | min | over bare | of OpenTelemetry | median | over bare | of OpenTelemetry | RSS | sends |");
 console.log("| --- | --: | --: | --- | --: | --: | --: | --: | --- |");

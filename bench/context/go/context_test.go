@@ -1,4 +1,4 @@
-// Package bench has the benchmarks of Go's context package, and those of our budget, for comparison on the same machine.
+// Package bench has the benchmarks of Go's context package, and those of our budget, for comparison on one machine.
 package bench
 
 import (

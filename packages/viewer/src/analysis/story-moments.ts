@@ -3,7 +3,7 @@ import { type DeadlineBand } from "./deadline-band.ts";
 import { durationText } from "./duration-text.ts";
 import type { Tone } from "./ending.ts";
 import { budgetOf, enderOf, isStopped } from "./span-facts.ts";
-import { type StoryFacts, locationText, callerName } from "./story-facts.ts";
+import { callerName, locationText, type StoryFacts } from "./story-facts.ts";
 
 /** An event that contributed to the outcome of a request. */
 export interface StoryMoment {

@@ -50,7 +50,7 @@ describe("the headline", () => {
   it("names the caller if the root span has an unknown parent", () => {
     const [root] = trace({ gateway: [[0, 83], { by: "client" }] });
     expect(describeTrace([{ ...root!, parentSpanId: "elsewhere" }])!.headline).toBe(
-      "The caller left after 83 ms; nothing was under way behind it.",
+      "The caller left after 83 ms; no other work was in progress.",
     );
   });
 
@@ -63,7 +63,7 @@ describe("the headline", () => {
       "The visitor left after 80 ms; 1 span in 1 service was canceled within 1 ms, but deaf continued for 120 ms.",
     );
     expect(headline({ gateway: gone, "gateway/quick": [[1, 85]] })).toBe(
-      "The visitor left after 80 ms; nothing behind it was canceled.",
+      "The visitor left after 80 ms; no other work was canceled.",
     );
   });
 
@@ -95,10 +95,10 @@ describe("the headline", () => {
 
   it("states that a request was refused, with the reason if known", () => {
     expect(headline({ gateway: [[0, 1], { budget: 3, by: "refusal", status: 504 }] })).toBe(
-      "HttpError on arrival with 504: 3 ms was left, too little to begin.",
+      "Refused on arrival with 504: 3 ms was left, too little to begin.",
     );
     expect(headline({ gateway: [[0, 1], { by: "refusal", status: 503 }] })).toBe(
-      "HttpError on arrival with 503, before any work was done.",
+      "Refused on arrival with 503, before any work was done.",
     );
   });
 

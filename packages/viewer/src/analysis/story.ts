@@ -4,8 +4,8 @@ import { type DeadlineBand, originOf } from "./deadline-band.ts";
 import { durationText } from "./duration-text.ts";
 import { describeEnding, type Tone } from "./ending.ts";
 import { budgetOf, enderOf, errorTypeOf, isStopped, statusOf } from "./span-facts.ts";
-import { firstDeadline, type StoryFacts, storyFacts, locationText, callerName } from "./story-facts.ts";
-import { momentsOf, type StoryMoment, lateSpans } from "./story-moments.ts";
+import { callerName, firstDeadline, locationText, type StoryFacts, storyFacts } from "./story-facts.ts";
+import { lateSpans, momentsOf, type StoryMoment } from "./story-moments.ts";
 
 /** A description of what happened to a request. */
 export interface Story {
@@ -57,7 +57,7 @@ function canceledText(facts: StoryFacts): string {
   if (others.length === 0) {
     if (continued !== "") return `; ${continued} after that`;
     const isBusy = rows.some(({ span }) => span !== root && span.end > root.end);
-    return isBusy ? "; nothing behind it was canceled" : "; nothing was under way behind it";
+    return isBusy ? "; no other work was canceled" : "; no other work was in progress";
   }
   const calls = others.filter(({ span }) => span.kind === "client");
   const services = new Set(others.map(({ span }) => span.service));
@@ -73,8 +73,8 @@ function refusal(root: ViewedSpan): string {
   const left = budgetOf(root);
   const answer = status === undefined ? "" : ` with ${status}`;
   return left !== undefined && status === 504
-    ? `HttpError on arrival${answer}: ${durationText(left)} was left, too little to begin.`
-    : `HttpError on arrival${answer}, before any work was done.`;
+    ? `Refused on arrival${answer}: ${durationText(left)} was left, too little to begin.`
+    : `Refused on arrival${answer}, before any work was done.`;
 }
 
 function deadlinePassed(band: DeadlineBand, rows: readonly TreeRow[]): string {
@@ -104,8 +104,8 @@ function failure({ rows, root }: StoryFacts): string {
   const status = statusOf(root);
   const head = `Failed${status === undefined ? "" : ` with ${status}`} after ${took(root)}`;
   if (cause === undefined) return `${head}.`;
-  const why = cause.statusMessage || errorTypeOf(cause);
-  const what = why === undefined || why === String(status) ? "" : `: ${why}`;
+  const reason = cause.statusMessage || errorTypeOf(cause);
+  const what = reason === undefined || reason === String(status) ? "" : `: ${reason}`;
   return cause === root ? `${head}${what}.` : `${head}; it began in ${cause.service}, at ${cause.name}${what}.`;
 }
 
@@ -113,10 +113,10 @@ function hasDescendant(
   rows: readonly TreeRow[],
   index: number,
   depth: number,
-  is: (span: ViewedSpan) => boolean,
+  predicate: (span: ViewedSpan) => boolean,
 ): boolean {
   for (let next = index + 1; next < rows.length && rows[next]!.depth > depth; next += 1) {
-    if (is(rows[next]!.span)) return true;
+    if (predicate(rows[next]!.span)) return true;
   }
   return false;
 }

@@ -4,7 +4,7 @@ import { span } from "../span.fixture.ts";
 import { serviceGraph } from "./service-graph.ts";
 import { TraceStore } from "./trace-store.ts";
 
-it("counts a span as a call if its parent belongs to another service, and as a request if it arrives from outside", () => {
+it("counts a span as a call if its parent is of another service, and as a request if it comes from outside", () => {
   const store = new TraceStore();
   for (let request = 0; request < 20; request++) {
     const failed = request === 0;
