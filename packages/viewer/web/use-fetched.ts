@@ -22,25 +22,25 @@ interface FetchResult<T> {
  * @param keeps whether to return the result of the previous path until the new one arrives
  */
 export function useFetched<T>(path: string, revision: number, keeps = false): Fetched<T> {
-  const [result, setFetchResult] = useState<FetchResult<T> | undefined>();
+  const [result, setResult] = useState<FetchResult<T> | undefined>();
   const [isLoading, setLoading] = useState(true);
   useEffect(() => {
-    const leaving = new AbortController();
-    const follow = async (): Promise<void> => {
-      const answer = await ask<T>(path, leaving.signal);
-      if (leaving.signal.aborted) return;
-      setFetchResult(answer);
+    const controller = new AbortController();
+    const load = async (): Promise<void> => {
+      const loaded = await request<T>(path, controller.signal);
+      if (controller.signal.aborted) return;
+      setResult(loaded);
       setLoading(false);
     };
     setLoading(true);
-    void follow();
-    return () => leaving.abort();
+    void load();
+    return () => controller.abort();
   }, [path, revision]);
-  const isOurs = result !== undefined && (result.path === path || keeps);
-  return { value: isOurs ? result.value : undefined, problem: isOurs ? result.problem : undefined, isLoading };
+  const isUsable = result !== undefined && (result.path === path || keeps);
+  return { value: isUsable ? result.value : undefined, problem: isUsable ? result.problem : undefined, isLoading };
 }
 
-async function ask<T>(path: string, signal: AbortSignal): Promise<FetchResult<T>> {
+async function request<T>(path: string, signal: AbortSignal): Promise<FetchResult<T>> {
   try {
     const response = await fetch(path, { signal });
     if (response.ok) return { path, value: (await response.json()) as T };

@@ -24,33 +24,33 @@ interface PairNode {
  * name; equal siblings correspond by their order.
  */
 export function compareTraces(before: readonly ViewedSpan[], after: readonly ViewedSpan[]): ComparedRow[] {
-  const top: PairNode = { children: new Map() };
-  put(top, before, "before");
-  put(top, after, "after");
+  const root: PairNode = { children: new Map() };
+  addSpans(root, before, "before");
+  addSpans(root, after, "after");
   const rows: ComparedRow[] = [];
-  const stack = [...top.children.values()].reverse().map((place) => ({ place, depth: 0 }));
+  const stack = [...root.children.values()].reverse().map((node) => ({ node, depth: 0 }));
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-    const { place, depth } = next;
-    rows.push(rowOf(place, depth));
-    for (const below of [...place.children.values()].reverse()) stack.push({ place: below, depth: depth + 1 });
+    const { node, depth } = next;
+    rows.push(rowOf(node, depth));
+    for (const below of [...node.children.values()].reverse()) stack.push({ node: below, depth: depth + 1 });
   }
   return rows;
 }
 
-function put(top: PairNode, spans: readonly ViewedSpan[], side: "before" | "after"): void {
+function addSpans(root: PairNode, spans: readonly ViewedSpan[], side: "before" | "after"): void {
   const path: PairNode[] = [];
-  const taken = new Map<PairNode, Map<string, number>>();
+  const seen = new Map<PairNode, Map<string, number>>();
   for (const { span, depth } of spanTree(spans)) {
-    const above = depth === 0 ? top : path[depth - 1]!;
-    const alike = JSON.stringify([span.service, span.kind, span.name]);
-    let counts = taken.get(above);
-    if (counts === undefined) taken.set(above, (counts = new Map()));
-    const count = (counts.get(alike) ?? 0) + 1;
-    counts.set(alike, count);
-    let place = above.children.get(`${count} ${alike}`);
-    if (place === undefined) above.children.set(`${count} ${alike}`, (place = { children: new Map() }));
-    place[side] = span;
-    path[depth] = place;
+    const above = depth === 0 ? root : path[depth - 1]!;
+    const key = JSON.stringify([span.service, span.kind, span.name]);
+    let counts = seen.get(above);
+    if (counts === undefined) seen.set(above, (counts = new Map()));
+    const count = (counts.get(key) ?? 0) + 1;
+    counts.set(key, count);
+    let node = above.children.get(`${count} ${key}`);
+    if (node === undefined) above.children.set(`${count} ${key}`, (node = { children: new Map() }));
+    node[side] = span;
+    path[depth] = node;
   }
 }
 

@@ -28,21 +28,21 @@ export function serviceOf(resource: Attributes): string {
 }
 
 /** Creates the error for a request that cannot be parsed. None of its spans are stored. */
-export function parseError(why: string): SyntaxError {
-  return new SyntaxError(`Cannot read traces: ${why}`);
+export function parseError(reason: string): SyntaxError {
+  return new SyntaxError(`Cannot read traces: ${reason}`);
 }
 
 /** A parsed `AnyValue`, whose maps are still objects. */
 export type OtlpValue = string | number | boolean | readonly OtlpValue[] | { readonly [key: string]: OtlpValue };
 
 /** Converts maps to JSON text, because the viewer shows a value as one line. Only the outermost map is quoted. */
-export function toAttributeValue(part: OtlpValue): AttributeValue {
-  if (typeof part !== "object") return part;
-  return isList(part) ? part.map(toAttributeValue) : JSON.stringify(part);
+export function toAttributeValue(value: OtlpValue): AttributeValue {
+  if (typeof value !== "object") return value;
+  return isList(value) ? value.map(toAttributeValue) : JSON.stringify(value);
 }
 
-function isList(part: OtlpValue): part is readonly OtlpValue[] {
-  return Array.isArray(part);
+function isList(value: OtlpValue): value is readonly OtlpValue[] {
+  return Array.isArray(value);
 }
 
 /** Returns a number if it is exact, else the digits as text. */
