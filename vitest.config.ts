@@ -17,6 +17,10 @@ export default defineConfig({
         replacement: fileURLToPath(new URL("packages/$1/src/$2.ts", import.meta.url)),
       },
       {
+        find: /^@throughline\/drivers\/(\w+)$/,
+        replacement: fileURLToPath(new URL("packages/drivers/src/$1/index.ts", import.meta.url)),
+      },
+      {
         find: "@throughline/grpc/connect",
         replacement: fileURLToPath(new URL("packages/grpc/src/connect/index.ts", import.meta.url)),
       },

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import fc, { type Arbitrary } from "fast-check";
 
 import { outcomeOf } from "../../packages/http/src/client/outcome.ts";
-import { problemResponse } from "../../packages/http/src/server/problem-response.ts";
+import { problemResponse } from "../../packages/http/src/server/problem.ts";
 import {
   type AcceptCriticality,
   type Criticality,
