@@ -4,7 +4,7 @@ export { type ClientSettings, clientSettings } from "./client/client-options.ts"
 export { OutboundCall, outboundCallIn } from "./client/outbound-call.ts";
 export { recordOutcome, removeOutcomeHeader, stripOutcomeHeader } from "./client/outcome.ts";
 export { parseRetryAfter } from "./client/retry-after.ts";
-export { addActiveRequest } from "./node/connections.ts";
+export { addActiveRequest, connectionsOf } from "./node/connections.ts";
 export { NodeIncoming } from "./node/node-incoming.ts";
 export { hostResponseOf } from "./node/node-response.ts";
 export { type NodeRequest, type NodeResponse } from "./node/node-types.ts";
@@ -49,7 +49,7 @@ export { applyStreamLimits } from "./server/stream-limits.ts";
 export { causes } from "./wire/causes.ts";
 export { remainingDownstream } from "./wire/downstream-deadline.ts";
 export { formatGrpcTimeout, parseGrpcTimeout } from "./wire/grpc-timeout.ts";
-export { removePairs, type RequestHeaders, single, webHeaders } from "./wire/headers.ts";
+export { NodeHeaders, removePairs, type RequestHeaders, single, webHeaders } from "./wire/headers.ts";
 export { OUTCOME_HEADER } from "./wire/outcome-header.ts";
 export { propagateIdentity } from "./wire/propagated-values.ts";
 export { requestIdHeader } from "./wire/request-id.ts";

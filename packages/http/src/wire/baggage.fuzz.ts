@@ -1,10 +1,7 @@
 import assert from "node:assert/strict";
 import { validateHeaderValue } from "node:http";
 
-import fc, { type Arbitrary } from "fast-check";
-
-import { parseBaggage, withEntries, withoutEntries } from "../../packages/http/src/wire/baggage.ts";
-import { DIGITS, isMadeOf, LOWER, textOf } from "./alphabet.ts";
+import { DIGITS, isMadeOf, LOWER, textOf } from "@throughline/test/fuzz/alphabet.ts";
 import {
   baggage,
   entries,
@@ -15,9 +12,12 @@ import {
   MOST_MEMBERS,
   OCTETS,
   readBaggage,
-} from "./baggage-grammar.ts";
-import { type AnySubject, subject, textSubject } from "./subject.ts";
-import { almost, anyText, pumped } from "./values.ts";
+} from "@throughline/test/fuzz/baggage-grammar.ts";
+import { type AnySubject, subject, textSubject } from "@throughline/test/fuzz/subject.ts";
+import { almost, anyText, pumped } from "@throughline/test/fuzz/values.ts";
+import fc, { type Arbitrary } from "fast-check";
+
+import { parseBaggage, withEntries, withoutEntries } from "./baggage.ts";
 
 const reading = textSubject({
   name: "baggage",
@@ -30,10 +30,10 @@ const reading = textSubject({
   },
 });
 
-/** A header, and what is to be added to it. */
+/** A header and the entries to add to it. */
 type Addition = [header: string, added: [string, string][]];
 
-/** Entries that together, or each of them, may be longer than baggage may be. */
+/** Entries that exceed the size limit of baggage, alone or together. */
 const large = fc.array(
   fc.tuple(
     textOf(LOWER, 1, 3),
@@ -61,7 +61,10 @@ const adding = subject<Addition, string>({
   judge([header, added], result) {
     if (isField(header)) validateHeaderValue("baggage", result);
     const members = result === "" ? [] : result.split(",");
-    assert.ok(result.length <= MOST_BYTES && members.length <= MOST_MEMBERS, "It is longer than it may be");
+    assert.ok(
+      result.length <= MOST_BYTES && members.length <= MOST_MEMBERS,
+      "The result exceeds the limits of baggage",
+    );
 
     const names = new Set(added.map(([name]) => loose(name)));
     const others = header.split(",").map((each) => each.trim());
@@ -72,15 +75,11 @@ const adding = subject<Addition, string>({
       length += 1 + wanted[first]!.length;
       first += 1;
     }
-    assert.deepEqual(
-      members.slice(0, first),
-      wanted.slice(0, first),
-      "What was added first is not there, or not first",
-    );
-    // Of what does not fit, some may: in the order in which it was.
+    assert.deepEqual(members.slice(0, first), wanted.slice(0, first), "The added entries are missing or not in front");
+    // Later, shorter members may still fit; their order does not change.
     let at = 0;
     for (const each of wanted) if (members[at] === each) at += 1;
-    assert.equal(at, members.length, "There is what nobody has sent");
+    assert.equal(at, members.length, "The result has a member that was never sent");
     return members.length > 0;
   },
 });
@@ -95,21 +94,21 @@ const removing = subject<[string, number], string | undefined>({
   judge([header, which], result) {
     const removed = nameIn(header, which);
     const left = result?.split(",").map((each) => each.trim()) ?? [];
-    assert.ok(!left.some((each) => looseName(each) === removed), "It is still there");
+    assert.ok(!left.some((each) => looseName(each) === removed), "The removed entry is still there");
     const others = readBaggage(header).filter(({ text }) => looseName(text) !== removed);
     const kept = new Set(left);
-    for (const { text } of others) assert.ok(kept.has(text.trim()), `'${text}' is gone too`);
+    for (const { text } of others) assert.ok(kept.has(text.trim()), `'${text}' was removed as well`);
     const sent = new Set(header.split(",").map((each) => each.trim()));
-    for (const each of left) assert.ok(sent.has(each), `Nobody has sent '${each}'`);
+    for (const each of left) assert.ok(sent.has(each), `'${each}' was never sent`);
     return result !== undefined;
   },
 });
 
-/** The name of one of the members, be they of the grammar or not, if a value may be declared by it. */
+/** The name of one member, valid or not, if a propagated value may have that name. */
 function nameIn(header: string, which: number): string {
   const members = header.split(",");
   const name = looseName(members[which % members.length]!);
   return name !== "" && isMadeOf(name, `${LOWER}${DIGITS}-`) ? name : "absent";
 }
 
-export const baggages: readonly AnySubject[] = [reading, adding, removing];
+export const subjects: readonly AnySubject[] = [reading, adding, removing];

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 
+import { DIGITS, isMadeOf, textOf } from "@throughline/test/fuzz/alphabet.ts";
+import { type AnySubject, textSubject } from "@throughline/test/fuzz/subject.ts";
 import fc from "fast-check";
 
-import { parseRetryAfter } from "../../packages/http/src/client/retry-after.ts";
-import { DIGITS, isMadeOf, textOf } from "./alphabet.ts";
-import { type AnySubject, textSubject } from "./subject.ts";
+import { parseRetryAfter } from "./retry-after.ts";
 
 const NOW = 1_795_608_000_000;
 const DAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/** Times that there are, and those that only look so. */
+/** Valid dates and dates that only look valid. */
 const date = fc.oneof(
   fc.integer({ min: NOW / 1000 - 1e6, max: NOW / 1000 + 1e6 }).map((seconds) => new Date(seconds * 1000).toUTCString()),
   fc
@@ -59,9 +59,9 @@ function readDate(value: string, hasDayName = true): number | undefined {
   const isLeap = (fullYear % 4 === 0 && fullYear % 100 !== 0) || fullYear % 400 === 0;
   const lengths = [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
   if (month === -1 || day < 1 || day > lengths[month]! || hour > 23 || minute > 59 || second > 59) return undefined;
-  // In ECMAScript such a year may be one of ours. Nobody sends it.
+  // ECMAScript maps years below 100 to 1900-1999, so the parser rejects them.
   if (fullYear < 100) return undefined;
-  // Days since 1 January of the year 0, a Saturday, of the calendar that is reckoned back.
+  // Days since 1 January of the year 0, a Saturday, in the proleptic Gregorian calendar.
   const past = 1 + Math.floor((fullYear - 1) / 4) - Math.floor((fullYear - 1) / 100) + Math.floor((fullYear - 1) / 400);
   const days = fullYear * 365 + past + lengths.slice(0, month).reduce((sum, each) => sum + each, 0) + day - 1;
   if (hasDayName && dayName !== `${DAYS[(days + 6) % 7]},`) return undefined;
@@ -69,7 +69,7 @@ function readDate(value: string, hasDayName = true): number | undefined {
   return (((days - TO_1970) * 24 + hour) * 60 + minute) * 60_000 + second * 1000;
 }
 
-/** A date in one of the obsolete forms of RFC 850 and of asctime (RFC 9110, 5.6.7), in today's. */
+/** Converts a date in one of the obsolete formats of RFC 850 and asctime (RFC 9110, 5.6.7) to IMF-fixdate. */
 function asFixdate(value: string): string | undefined {
   const parts = value.split(" ");
   if (parts.length === 4 && parts[1]!.split("-").length === 3) {
@@ -86,7 +86,7 @@ function asFixdate(value: string): string | undefined {
   return isPadded ? `${day}, ${date!.padStart(2, "0")} ${month} ${year} ${time} GMT` : undefined;
 }
 
-export const retryAfter: AnySubject = textSubject({
+const retryAfter = textSubject({
   name: "retry-after",
   share: 2,
   valid: fc.oneof(textOf(DIGITS, 1, 20), date, date.map(asRfc850), date.map(asAsctime)),
@@ -104,3 +104,5 @@ export const retryAfter: AnySubject = textSubject({
     return ms !== undefined;
   },
 });
+
+export const subjects: readonly AnySubject[] = [retryAfter];

@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
+import { type AnySubject, subject } from "@throughline/test/fuzz/subject.ts";
 import fc from "fast-check";
 
-import { parseTracesProtobuf } from "../../packages/viewer/src/otlp/otlp-protobuf.ts";
-import type { ViewedSpan } from "../../packages/viewer/src/span.ts";
-import { KINDS, span } from "./otlp-spans.ts";
-import { isSane } from "./otlp.ts";
-import { type AnySubject, subject } from "./subject.ts";
+import type { ViewedSpan } from "../span.ts";
+import { isSane, KINDS, span } from "./otlp-json.fuzz.ts";
+import { parseTracesProtobuf } from "./otlp-protobuf.ts";
 
 interface Request {
   readonly body: Uint8Array;
@@ -16,7 +15,7 @@ interface Request {
 
 const BYTES = 2;
 
-/** A field that has fields. */
+/** Writes a nested message. */
 function message(writer: BinaryWriter, field: number, write: (inner: BinaryWriter) => void): void {
   const inner = new BinaryWriter();
   write(inner);
@@ -50,7 +49,7 @@ function writeSpan(writer: BinaryWriter, each: ViewedSpan): void {
   message(writer, 15, (status) => status.tag(3, 0).int32(each.failed ? 2 : 0));
 }
 
-/** Fields come in any order, so what a span belongs to may come after it. */
+/** Fields may come in any order, so the resource may follow its spans. */
 function write(spans: readonly ViewedSpan[], isResourceLast: boolean): Uint8Array {
   const writer = new BinaryWriter();
   for (const each of spans) {
@@ -64,7 +63,7 @@ function write(spans: readonly ViewedSpan[], isResourceLast: boolean): Uint8Arra
   return writer.finish();
 }
 
-/** Texts that UTF-8 can tell: half of a surrogate pair becomes another letter on the way. */
+/** Spans without unpaired surrogates, which UTF-8 cannot express. */
 const wellFormed = span.filter(
   (each) => JSON.stringify(each).isWellFormed() && !/\\ud[89a-f]/i.test(JSON.stringify(each)),
 );
@@ -81,7 +80,7 @@ const mutated = fc
     return { body: cut === null ? changed : changed.subarray(0, cut % changed.length) };
   });
 
-/** Values in values, deeper than any that is sent, and deeper than a stack. */
+/** Nested values, some deep enough to overflow a recursive reader's stack. */
 const deep = fc.constantFrom(1, 90, 2_000).map((depth): Request => {
   let value = new BinaryWriter().tag(1, BYTES).string("x").finish();
   for (let level = 0; level < depth; level++) {
@@ -97,7 +96,7 @@ const deep = fc.constantFrom(1, 90, 2_000).map((depth): Request => {
   return { body: writer.finish() };
 });
 
-export const otlpProtobuf: AnySubject = subject<Request, readonly ViewedSpan[] | undefined>({
+const otlpProtobuf = subject<Request, readonly ViewedSpan[] | undefined>({
   name: "OTLP in protobuf",
   share: 0.5,
   random: fc.oneof(
@@ -117,7 +116,9 @@ export const otlpProtobuf: AnySubject = subject<Request, readonly ViewedSpan[] |
   judge({ spans }, read) {
     if (spans !== undefined) assert.deepEqual(read, spans);
     if (read === undefined) return false;
-    for (const each of read) assert.ok(isSane(each), `That is no span: ${JSON.stringify(each)}`);
+    for (const each of read) assert.ok(isSane(each), `The span is malformed: ${JSON.stringify(each)}`);
     return read.length > 0;
   },
 });
+
+export const subjects: readonly AnySubject[] = [otlpProtobuf];

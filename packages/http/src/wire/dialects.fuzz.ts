@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 
+import { DIGITS, isMadeOf, textOf } from "@throughline/test/fuzz/alphabet.ts";
+import { type AnySubject, subject, textSubject } from "@throughline/test/fuzz/subject.ts";
 import fc, { type Arbitrary } from "fast-check";
 
 import {
@@ -11,25 +13,24 @@ import {
   requestTimeout,
   requestTimeoutMs,
   serverTimeout,
-} from "../../packages/http/src/wire/dialects.ts";
-import { DIGITS, isMadeOf, textOf } from "./alphabet.ts";
-import { type AnySubject, subject, textSubject } from "./subject.ts";
+} from "./dialects.ts";
 
-/** A dialect as its grammar has it. */
-export interface Spoken {
+/** A dialect with a second reader, written from its grammar. */
+export interface DialectGrammar {
   readonly dialect: DeadlineDialect;
   readonly valid: Arbitrary<string>;
   /** Milliseconds, or `undefined`. */
   read(value: string): number | undefined;
-  /** By how many milliseconds at most less is written than there is, and the most that can be. */
+  /** The largest loss, in milliseconds, when `ms` is written. */
   step(ms: number): number;
+  /** The largest time that the grammar can express, in milliseconds. */
   readonly most: number;
 }
 
 const NANOSECONDS = { H: 3_600_000_000_000n, M: 60_000_000_000n, S: 1_000_000_000n, m: 1_000_000n, u: 1000n, n: 1n };
 type Unit = keyof typeof NANOSECONDS;
 
-const grpc: Spoken = {
+const grpc: DialectGrammar = {
   dialect: grpcTimeout,
   valid: fc.tuple(textOf(DIGITS, 1, 8), textOf("HMSmun", 1, 1)).map(([digits, unit]) => digits + unit),
   read(value) {
@@ -41,7 +42,7 @@ const grpc: Spoken = {
   most: 99_999_999 * 3_600_000,
 };
 
-function whole(dialect: DeadlineDialect, digits: number): Spoken {
+function whole(dialect: DeadlineDialect, digits: number): DialectGrammar {
   return {
     dialect,
     valid: textOf(DIGITS, 1, digits),
@@ -52,7 +53,7 @@ function whole(dialect: DeadlineDialect, digits: number): Spoken {
   };
 }
 
-function seconds(dialect: DeadlineDialect): Spoken {
+function seconds(dialect: DeadlineDialect): DialectGrammar {
   const fraction = fc.oneof(
     fc.constant(""),
     textOf(DIGITS, 1, 3).map((digits) => `.${digits}`),
@@ -71,7 +72,7 @@ function seconds(dialect: DeadlineDialect): Spoken {
   };
 }
 
-export const spoken: readonly Spoken[] = [
+export const grammars: readonly DialectGrammar[] = [
   grpc,
   whole(connectTimeout, 10),
   whole(envoyExpectedTimeout, 15),
@@ -81,22 +82,22 @@ export const spoken: readonly Spoken[] = [
   seconds(requestTimeout),
 ];
 
-function reading({ dialect, valid, read }: Spoken): AnySubject {
+function reading({ dialect, valid, read }: DialectGrammar): AnySubject {
   return textSubject({
     name: dialect.header,
     valid,
     parse: dialect.parse,
     judge(value, ms) {
       const own = read(value);
-      // A nanosecond is no round number of milliseconds: neither reading is exact.
+      // A nanosecond is not a whole number of milliseconds, so neither reading is exact.
       const isSame = ms === own || (dialect === grpcTimeout && Math.abs(ms! - own!) <= own! * 2 ** -51);
-      assert.ok(isSame, `It was read as ${ms} ms, and is ${own} ms`);
+      assert.ok(isSame, `The parser read ${ms} ms; the grammar says ${own} ms`);
       return ms !== undefined;
     },
   });
 }
 
-function writing({ dialect, read, step, most }: Spoken): AnySubject {
+function writing({ dialect, read, step, most }: DialectGrammar): AnySubject {
   return subject<number, string>({
     name: `${dialect.header}, written`,
     share: 0.5,
@@ -107,13 +108,13 @@ function writing({ dialect, read, step, most }: Spoken): AnySubject {
     valid: fc.integer({ min: 1, max: 1e10 }),
     parse: dialect.format,
     judge(ms, written) {
-      assert.notEqual(read(written), undefined, `'${written}' is not of the grammar`);
+      assert.notEqual(read(written), undefined, `'${written}' does not match the grammar`);
       const again = dialect.parse(written)!;
-      assert.ok(again <= ms, `'${written}' is ${again} ms: longer`);
-      assert.ok(again === most || again > ms - step(ms), `'${written}' is ${again} ms: much shorter`);
+      assert.ok(again <= ms, `'${written}' is ${again} ms, longer than ${ms} ms`);
+      assert.ok(again === most || again > ms - step(ms), `'${written}' is ${again} ms, much shorter than ${ms} ms`);
       return true;
     },
   });
 }
 
-export const deadlines: readonly AnySubject[] = [...spoken.map(reading), ...spoken.map(writing)];
+export const subjects: readonly AnySubject[] = [...grammars.map(reading), ...grammars.map(writing)];

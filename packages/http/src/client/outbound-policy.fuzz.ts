@@ -1,25 +1,28 @@
 import assert from "node:assert/strict";
 
 import { background, type Context, createKey, type Key, withValue } from "@throughline/context";
+import { DIGITS, LOWER, span, textOf, UPPER } from "@throughline/test/fuzz/alphabet.ts";
+import { type AnySubject, subject } from "@throughline/test/fuzz/subject.ts";
+import { almost, anyText, pumped } from "@throughline/test/fuzz/values.ts";
 import fc, { type Arbitrary } from "fast-check";
 
-import { valueHeaders } from "../../packages/http/src/client/outbound-policy.ts";
-import { type Codec, jsonCodec, textCodec } from "../../packages/http/src/wire/codec.ts";
-import { propagateValue } from "../../packages/http/src/wire/propagated-values.ts";
-import { DIGITS, LOWER, span, textOf, UPPER } from "./alphabet.ts";
-import { receive } from "./incoming.ts";
-import { type AnySubject, subject } from "./subject.ts";
-import { almost, anyText, pumped } from "./values.ts";
+import { receive } from "../server/receive-values.fuzz.ts";
+import { type Codec, jsonCodec, textCodec } from "../wire/codec.ts";
+import { propagateValue } from "../wire/propagated-values.ts";
+import { valueHeaders } from "./outbound-policy.ts";
 
 const EVERYWHERE = { trace: true, deadline: true, criticality: true, values: true, identity: true };
 const MOST = 8192;
-/** What is written as it is: by `encodeURIComponent` (ECMA-262, 19.2.6.5), and in a header. Of all else, each byte takes three. */
+/**
+ * Characters written as they are: by `encodeURIComponent` (ECMA-262, 19.2.6.5), and in a header. Every other byte takes
+ * three characters.
+ */
 const UNESCAPED = {
   baggage: `${LOWER}${UPPER}${DIGITS}-_.!~*'()`,
   header: span(0x21, 0x7e).replaceAll(/[%,]/g, ""),
 };
 
-/** What came of a value in the next service, or that it could not be bound in the first. */
+/** The value that the next service received; "refused" if the first service could not bind it. */
 type Arrived<T> = { readonly value: T | undefined } | "refused";
 
 function send<T>(key: Key<T>, value: T): Arrived<T> {
@@ -42,7 +45,7 @@ interface Sent<T> {
   readonly random: Arbitrary<T>;
   readonly mutated: Arbitrary<T>;
   from?(text: string): T;
-  /** As the codec writes it. */
+  /** The text that the codec writes. */
   write(value: T): string;
 }
 
@@ -58,10 +61,10 @@ function sent<T>({ as, what, codec, from, write, ...values }: Sent<T>): AnySubje
     judge(value, arrived) {
       const text = write(value);
       const isShort = lengthOf(text, as) + (as === "baggage" ? name.length + 1 : 0) <= MOST;
-      // A header that is empty, and half a character, are none.
+      // An empty header and an unpaired surrogate cannot be sent.
       const mustBeTaken = isShort && text.isWellFormed() && (as === "baggage" || text !== "");
-      if (arrived === "refused") assert.ok(!mustBeTaken, "It can be sent, and was refused");
-      else assert.deepEqual(arrived.value, codec.decode(text), "It was sent, and another has come");
+      if (arrived === "refused") assert.ok(!mustBeTaken, "The value can be sent, but was refused");
+      else assert.deepEqual(arrived.value, codec.decode(text), "The next service received another value");
       return arrived !== "refused";
     },
   });
@@ -85,7 +88,7 @@ const object = fc.object({
   key: textOf(LOWER, 1, 5),
 });
 
-export const declared: readonly AnySubject[] = ways.flatMap((as) => [
+export const subjects: readonly AnySubject[] = ways.flatMap((as) => [
   sent<string>({
     as,
     what: "text",

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 
 import { background } from "@throughline/context";
 import { Unauthenticated } from "@throughline/http";
+import { NodeHeaders } from "@throughline/http/adapter";
+import { DIGITS, isMadeOf, LOWER, textOf, UPPER } from "@throughline/test/fuzz/alphabet.ts";
+import { type AnySubject, textSubject } from "@throughline/test/fuzz/subject.ts";
 import fc from "fast-check";
 
-import { NodeHeaders } from "../../packages/http/src/wire/headers.ts";
-import { bearer } from "../../packages/identity/src/bearer.ts";
-import { DIGITS, isMadeOf, LOWER, textOf, UPPER } from "./alphabet.ts";
-import { type AnySubject, textSubject } from "./subject.ts";
+import { bearer } from "./bearer.ts";
 
 const B64TOKEN = `${LOWER}${UPPER}${DIGITS}-._~+/`;
 
@@ -21,7 +21,7 @@ function readCredentials(value: string): string | undefined {
   return before !== "" && isMadeOf(before, B64TOKEN) && isMadeOf(after, "=") ? token : undefined;
 }
 
-export const credentials: AnySubject = textSubject({
+const credentials = textSubject({
   name: "authorization: Bearer",
   valid: fc
     .tuple(
@@ -31,11 +31,11 @@ export const credentials: AnySubject = textSubject({
       textOf("=", 0, 3),
     )
     .map((parts) => parts.join("")),
-  /** The token that the verifier is asked about; `undefined` if it is not asked. */
+  /** The token that the verifier receives; `undefined` if it is not called. */
   async parse(authorization) {
-    let asked: string | undefined;
+    let verified: string | undefined;
     const guard = bearer((token) => {
-      asked = token;
+      verified = token;
       return Promise.resolve({ subject: "ada", scopes: [] });
     });
     try {
@@ -43,10 +43,12 @@ export const credentials: AnySubject = textSubject({
     } catch (error) {
       if (!(error instanceof Unauthenticated)) throw error;
     }
-    return asked;
+    return verified;
   },
   judge(value, token) {
     assert.equal(token, readCredentials(value));
     return token !== undefined;
   },
 });
+
+export const subjects: readonly AnySubject[] = [credentials];

@@ -1,18 +1,18 @@
 import assert from "node:assert/strict";
 
+import { ipv4, ipv6, readAddress, readIPv4 } from "@throughline/test/fuzz/addresses.ts";
+import { DIGITS, isMadeOf } from "@throughline/test/fuzz/alphabet.ts";
+import { type AnySubject, subject } from "@throughline/test/fuzz/subject.ts";
+import { almost, anyText, pumped } from "@throughline/test/fuzz/values.ts";
 import fc, { type Arbitrary } from "fast-check";
 
-import { trustOf } from "../../packages/http/src/server/trust.ts";
-import { NodeHeaders } from "../../packages/http/src/wire/headers.ts";
-import { ipv4, ipv6, readAddress, readIPv4 } from "./addresses.ts";
-import { DIGITS, isMadeOf } from "./alphabet.ts";
-import { type AnySubject, subject } from "./subject.ts";
-import { almost, anyText, pumped } from "./values.ts";
+import { NodeHeaders } from "../wire/headers.ts";
+import { trustOf } from "./trust.ts";
 
-/** A range that is trusted, and a peer's address. */
+/** A trusted range and the address of a peer. */
 type Asked = [range: string, address: string];
 
-/** Whether the range was taken, and then the address. */
+/** Whether the address is trusted; "refused" if the range is invalid. */
 type Trusted = "refused" | boolean;
 
 const NO_HEADERS = new NodeHeaders({});
@@ -29,7 +29,7 @@ function isTrusted([range, address]: Asked): Trusted {
   return trust({ address, isUnixSocket: false, subjects: [] }, NO_HEADERS);
 }
 
-/** The bits that an address must begin with, and how many of them; `undefined` for what is no range. */
+/** The prefix that an address must have, and its length in bits; `undefined` if this is not a range. */
 function readRange(range: string): { bits: bigint; count: number } | undefined {
   const [address, prefix, ...more] = range.split("/");
   const bits = readAddress(address!);
@@ -48,8 +48,8 @@ const range = fc.oneof(
   address,
 );
 
-/** An address that is the range's own but for a bit, or for nothing. */
-const neighbours: Arbitrary<Asked> = fc.tuple(range, fc.nat({ max: 128 })).map(([each, bit]) => {
+/** The address of the range, with at most one bit changed. */
+const neighbors: Arbitrary<Asked> = fc.tuple(range, fc.nat({ max: 128 })).map(([each, bit]) => {
   const bits = readRange(each)!.bits ^ (bit === 128 ? 0n : 1n << BigInt(bit));
   const groups = Array.from({ length: 8 }, (_, index) => ((bits >> BigInt(112 - 16 * index)) & 0xffffn).toString(16));
   return [each, groups.join(":")];
@@ -57,13 +57,13 @@ const neighbours: Arbitrary<Asked> = fc.tuple(range, fc.nat({ max: 128 })).map((
 
 const zone = fc.constantFrom("", "", "%eth0", "%1");
 
-export const trust: AnySubject = subject<Asked, Trusted>({
+const trustedAddresses = subject<Asked, Trusted>({
   name: "trusted addresses",
   share: 2,
   random: fc.tuple(fc.oneof(range, anyText), fc.oneof(address, anyText)),
   mutated: fc.oneof(fc.tuple(range, almost(address)), fc.tuple(almost(range), address)),
   valid: fc.oneof(
-    neighbours,
+    neighbors,
     fc.tuple(
       range,
       fc.oneof(
@@ -76,9 +76,13 @@ export const trust: AnySubject = subject<Asked, Trusted>({
   parse: isTrusted,
   judge([range, address], trusted) {
     const own = readRange(range);
-    assert.equal(trusted === "refused", own === undefined, `It is ${own === undefined ? "no" : "a"} range`);
+    assert.equal(
+      trusted === "refused",
+      own === undefined,
+      `The grammar says that this is ${own === undefined ? "not " : ""}a range`,
+    );
     if (trusted === "refused") return false;
-    // The kernel says by which interface it has come, after the address. What it never says need only not be trusted.
+    // The kernel appends the interface to the address. A zone that it never writes only must not be trusted.
     const bits = readAddress(address.split("%")[0]!);
     const shift = BigInt(128 - own!.count);
     const isInside = bits !== undefined && bits >> shift === own!.bits >> shift;
@@ -87,3 +91,5 @@ export const trust: AnySubject = subject<Asked, Trusted>({
     return trusted;
   },
 });
+
+export const subjects: readonly AnySubject[] = [trustedAddresses];

@@ -3,21 +3,34 @@ import { generateKeyPairSync } from "node:crypto";
 
 import { background } from "@throughline/context";
 import { Unauthenticated } from "@throughline/http";
+import { NodeHeaders } from "@throughline/http/adapter";
+import { DIGITS, isMadeOf, LOWER, UPPER } from "@throughline/test/fuzz/alphabet.ts";
+import { type AnySubject, subject } from "@throughline/test/fuzz/subject.ts";
+import { almost, anyText, pumped } from "@throughline/test/fuzz/values.ts";
 import fc, { type Arbitrary } from "fast-check";
 import { type JWTHeaderParameters, SignJWT, UnsecuredJWT } from "jose";
 
-import { NodeHeaders } from "../../packages/http/src/wire/headers.ts";
-import { jwtVerifier } from "../../packages/identity/src/jwt-verifier.ts";
-import { txnToken } from "../../packages/identity/src/txn-token.ts";
-import { DIGITS, isMadeOf, LOWER, UPPER } from "./alphabet.ts";
-import { GOOD_CLAIMS, NOW } from "./good-claims.ts";
-import { type AnySubject, subject } from "./subject.ts";
-import { almost, anyText, pumped } from "./values.ts";
+import { jwtVerifier } from "./jwt-verifier.ts";
+import { txnToken } from "./txn-token.ts";
 
-// New keys each time: no seed gives the same tokens again.
+export const NOW = Math.floor(Date.now() / 1000);
+
+/** Claims of a token that both `jwtVerifier` and `txnToken` accept. */
+export const GOOD_CLAIMS = {
+  iss: "issuer",
+  aud: "shop",
+  sub: "ada",
+  iat: NOW,
+  exp: NOW + 3600,
+  txn: "1",
+  scope: "read",
+  req_wl: "gateway",
+};
+
+// New keys in every run, so a seed does not reproduce the tokens.
 const own = generateKeyPairSync("ec", { namedCurve: "P-256" });
 const foreign = generateKeyPairSync("ec", { namedCurve: "P-256" });
-/** Published, and so known to whoever would sign with it. */
+/** The public key, which an attacker knows and could use as an HMAC secret. */
 const published = Buffer.from(own.publicKey.export({ type: "spki", format: "pem" }));
 const HEADER = { alg: "ES256", typ: "txntoken+jwt" };
 
@@ -46,7 +59,7 @@ const bad = await Promise.all([
 
 const BASE64URL = `${LOWER}${UPPER}${DIGITS}-_`;
 
-/** Whether this is a token that was signed. The last digit of its signature has bits that stand for nothing (RFC 4648, 3.5). */
+/** Whether this is one of the signed tokens. The last digit of a signature has unused bits (RFC 4648, 3.5). */
 function isSigned(token: string): boolean {
   const [header, payload, signature, ...more] = token.split(".");
   if (signature === undefined || more.length > 0 || !isMadeOf(signature, BASE64URL)) return false;
@@ -54,7 +67,7 @@ function isSigned(token: string): boolean {
   return again.length === signature.length && good.includes([header, payload, again].join("."));
 }
 
-/** The parts of several tokens, put together. */
+/** Parts of several tokens in one token. */
 const spliced = fc
   .array(fc.constantFrom(...good, ...bad), { minLength: 3, maxLength: 3 })
   .map((tokens) => tokens.map((token, index) => token.split(".")[index]).join("."));
@@ -70,7 +83,7 @@ const any = fc.constantFrom(...good, ...bad);
 function verified(name: string, accept: (token: string) => Promise<unknown>): AnySubject {
   return subject<string, Promise<boolean>>({
     name,
-    // It takes as long as hundreds of others.
+    // Verifying one signature takes as long as hundreds of other values.
     share: 0.1,
     random: fc.oneof(anyText, made),
     mutated: fc.oneof({ arbitrary: almost(any), weight: 3 }, spliced),
@@ -86,7 +99,7 @@ function verified(name: string, accept: (token: string) => Promise<unknown>): An
       }
     },
     judge(token, isAccepted) {
-      assert.equal(isAccepted, isSigned(token), `It was ${isAccepted ? "" : "not "}accepted`);
+      assert.equal(isAccepted, isSigned(token), `The token was ${isAccepted ? "" : "not "}accepted`);
       return isAccepted;
     },
   });
@@ -100,7 +113,7 @@ const verify = jwtVerifier({
 });
 const guard = txnToken({ trustDomain: "shop", algorithms: ["ES256"], keys: own.publicKey });
 
-export const tokens: readonly AnySubject[] = [
+export const subjects: readonly AnySubject[] = [
   verified("JWT", (token) => verify(token, background)),
   verified("txn-token", async (token) => guard({ ctx: background, headers: new NodeHeaders({ "txn-token": token }) })),
 ];

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 
 import { type SpanContext, trace } from "@opentelemetry/api";
 import { background } from "@throughline/context";
+import { DIGITS, isMadeOf, LOWER, LOWER_HEX, span, textOf } from "@throughline/test/fuzz/alphabet.ts";
+import { type AnySubject, textSubject } from "@throughline/test/fuzz/subject.ts";
 import fc from "fast-check";
 
-import { extractTrace, injectTrace } from "../../packages/http/src/telemetry/trace-context.ts";
-import { NodeHeaders } from "../../packages/http/src/wire/headers.ts";
-import { DIGITS, isMadeOf, LOWER, LOWER_HEX, span, textOf } from "./alphabet.ts";
-import { type AnySubject, textSubject } from "./subject.ts";
+import { NodeHeaders } from "../wire/headers.ts";
+import { extractTrace, injectTrace } from "./trace-context.ts";
 
 const traceparent = fc
   .tuple(
@@ -34,7 +34,7 @@ function readTraceparent(value: string): Pick<SpanContext, "traceId" | "spanId" 
   if (![version, traceId, spanId, flags].every((field) => isMadeOf(field, LOWER_HEX))) return undefined;
   if (version === "ff" || isMadeOf(traceId, "0") || isMadeOf(spanId, "0")) return undefined;
   if (value.length > 55 && (version === "00" || value[55] !== "-")) return undefined;
-  // Of the flags, two are known.
+  // Only two flags are defined.
   return { traceId, spanId, traceFlags: LOWER_HEX.indexOf(flags[1]!) % 4 };
 }
 
@@ -72,7 +72,7 @@ function isMember(text: string): boolean {
   return isKey && isWritten && value !== "" && value!.length <= 256 && more.length === 0;
 }
 
-/** The list as it must be passed on: all of it, or none. */
+/** The list that must be passed on: the complete list or nothing. */
 function passedOn(list: string): string {
   const named = list
     .split(",")
@@ -82,7 +82,7 @@ function passedOn(list: string): string {
   return holds ? named.join(",") : "";
 }
 
-/** Without blanks and tabs around it, and nothing else that is space elsewhere. */
+/** Trims blanks and tabs, and no other white space. */
 function withoutBlanks(text: string): string {
   let [from, to] = [0, text.length];
   while (from < to && " \t".includes(text[from]!)) from += 1;
@@ -103,10 +103,10 @@ const state = textSubject({
   },
   judge(value, { traceparent: passed, tracestate = "" }) {
     assert.equal(passed!.replace(/-[0-9a-f]{16}-/, "-*-"), PARENT.replace(/-[0-9a-f]{16}-/, "-*-"));
-    assert.notEqual(passed, PARENT, "The parent id is the caller's");
+    assert.notEqual(passed, PARENT, "The parent id is still the caller's");
     assert.equal(tracestate, passedOn(value));
     return tracestate !== "";
   },
 });
 
-export const traces: readonly AnySubject[] = [parent, state];
+export const subjects: readonly AnySubject[] = [parent, state];

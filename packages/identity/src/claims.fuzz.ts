@@ -2,16 +2,16 @@ import assert from "node:assert/strict";
 
 import { background } from "@throughline/context";
 import { Unauthenticated } from "@throughline/http";
+import { NodeHeaders } from "@throughline/http/adapter";
+import { type AnySubject, subject } from "@throughline/test/fuzz/subject.ts";
 import fc, { type Arbitrary } from "fast-check";
 import { SignJWT } from "jose";
 
-import { NodeHeaders } from "../../packages/http/src/wire/headers.ts";
-import { bearer } from "../../packages/identity/src/bearer.ts";
-import { jwtVerifier } from "../../packages/identity/src/jwt-verifier.ts";
-import { principal, type Principal } from "../../packages/identity/src/principal.ts";
-import { txnToken } from "../../packages/identity/src/txn-token.ts";
-import { GOOD_CLAIMS, NOW } from "./good-claims.ts";
-import { type AnySubject, subject } from "./subject.ts";
+import { bearer } from "./bearer.ts";
+import { GOOD_CLAIMS, NOW } from "./jwt-verifier.fuzz.ts";
+import { jwtVerifier } from "./jwt-verifier.ts";
+import { principal, type Principal } from "./principal.ts";
+import { txnToken } from "./txn-token.ts";
 
 type Claims = Record<string, unknown>;
 
@@ -29,7 +29,7 @@ const NAMES = [
   "__proto__",
 ];
 
-/** Anything in the place of a claim, also what will not be made text, and times that no date has. */
+/** Any value in place of a claim, including objects that cannot become text and times out of the range of `Date`. */
 const anything = fc.oneof(
   fc.jsonValue(),
   fc.constantFrom<unknown>({ toString: 1, valueOf: 1 }, 1e300, -1e300, 1e15, -1, 1.5, "", [], [{}], {
@@ -66,7 +66,7 @@ function isSane({ subject, scopes, tenant, issuer, expiresAt, authTime }: Princi
   );
 }
 
-/** Tokens that are signed as they should be, with claims as they should not: an issuer is trusted, but may be wrong. */
+/** Tokens with a valid signature and arbitrary claims: a trusted issuer can still write wrong claims. */
 function claimed(
   name: string,
   guard: (token: string) => Promise<Principal | undefined>,
@@ -91,15 +91,18 @@ function claimed(
     },
     judge(claims, who) {
       if (who === undefined) return false;
-      assert.ok(isSane(who), `That is nobody: ${JSON.stringify(who)}`);
+      assert.ok(isSane(who), `The principal is malformed: ${JSON.stringify(who)}`);
       assert.equal(who.subject, { ...GOOD_CLAIMS, ...claims }["sub"]);
-      assert.ok(isRight({ ...GOOD_CLAIMS, ...claims }), "It should have been refused");
+      assert.ok(isRight({ ...GOOD_CLAIMS, ...claims }), "The token must be refused");
       return true;
     },
   });
 }
 
-/** Whether the claims are those of a Txn-Token: for one domain, with all that the draft requires, for an hour, and not from the future. */
+/**
+ * Whether these are valid Txn-Token claims: one domain, all required claims, at most one hour, not issued in the
+ * future.
+ */
 function isTransaction({ aud, scope, txn, req_wl: workload, iat, exp }: Claims): boolean {
   const [from, to] = [Number(iat), Number(exp)];
   return (
@@ -111,19 +114,19 @@ function isTransaction({ aud, scope, txn, req_wl: workload, iat, exp }: Claims):
   );
 }
 
-const isBearer = bearer(jwtVerifier({ issuer: "issuer", audience: "shop", algorithms: ["HS256"], keys: KEY }));
-const isTxn = txnToken({ trustDomain: "shop", algorithms: ["HS256"], keys: KEY });
+const bearerGuard = bearer(jwtVerifier({ issuer: "issuer", audience: "shop", algorithms: ["HS256"], keys: KEY }));
+const txnGuard = txnToken({ trustDomain: "shop", algorithms: ["HS256"], keys: KEY });
 
-async function whoIn(guard: typeof isBearer, headers: Record<string, string>): Promise<Principal | undefined> {
+async function principalBy(guard: typeof bearerGuard, headers: Record<string, string>): Promise<Principal | undefined> {
   const ctx = await guard({ ctx: background, headers: new NodeHeaders(headers) });
   return principal(ctx!);
 }
 
-export const claims: readonly AnySubject[] = [
+export const subjects: readonly AnySubject[] = [
   claimed(
     "claims of a JWT",
-    (token) => whoIn(isBearer, { authorization: `Bearer ${token}` }),
+    (token) => principalBy(bearerGuard, { authorization: `Bearer ${token}` }),
     () => true,
   ),
-  claimed("claims of a txn-token", (token) => whoIn(isTxn, { "txn-token": token }), isTransaction),
+  claimed("claims of a txn-token", (token) => principalBy(txnGuard, { "txn-token": token }), isTransaction),
 ];
