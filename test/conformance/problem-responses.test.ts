@@ -7,12 +7,11 @@ import { DeadlineExceeded } from "@throughline/context";
 import { Forbidden, Unauthenticated } from "@throughline/http";
 import { describe, expect, it } from "vitest";
 
-import { send } from "../support/client.ts";
-import { dial } from "../support/dial.ts";
-import { serveOn } from "../support/serving.ts";
-import { type Host, hosts, serve } from "./hosts/index.ts";
+import { type Host, hosts, serve } from "../hosts/index.ts";
+import { serveOn } from "../hosts/serving.ts";
+import { dial, send } from "../support/http-client.ts";
 
-/** Waits for the deadline without ending by it. */
+/** Never settles, so that only the deadline ends the request. */
 function untilDeadline(): Promise<never> {
   return new Promise(() => {});
 }
@@ -20,11 +19,11 @@ function untilDeadline(): Promise<never> {
 describe.each(hosts)("$name", (host) => {
   const { serving, answer } = serveOn(host);
 
-  describe("with a server that throws where a HEAD is given a body", () => {
+  describe("on a server that throws if a HEAD response has a body", () => {
     it.each([
-      ["is over on arrival", "0m"],
+      ["has passed on arrival", "0m"],
       ["passes in the handler", "30m"],
-    ])("answers a HEAD whose deadline %s with 504, without a body", async (_when, timeout) => {
+    ])("answers 504 without a body to a HEAD request whose deadline %s", async (_when, timeout) => {
       const nodes = { rejectNonStandardBodyWrites: true };
       await using served = await serve(host, untilDeadline, undefined, undefined, nodes);
       const { reply } = send(host.protocol, served.url, { "grpc-timeout": timeout }, { method: "HEAD" });
@@ -36,21 +35,24 @@ describe.each(hosts)("$name", (host) => {
   it.each([
     ["is not authenticated", 401, (challenge: string) => new Unauthenticated(undefined, { challenge }), "Bearer"],
     ["is not allowed", 403, (challenge: string) => new Forbidden(undefined, { challenge }), undefined],
-  ])("answers a request that %s with %i where the challenge is no header value", async (_why, status, make, header) => {
-    for (const challenge of ['Bearer realm="a\r\nx-evil: 1"', "Bearer realm=\u2603", "a\0b", 7 as never]) {
-      const { reply } = await answer({}, {}, () => {
-        throw make(challenge);
-      });
+  ])(
+    "for a request that %s, answers %i without a challenge that is not a valid header value",
+    async (_why, status, make, header) => {
+      for (const challenge of ['Bearer realm="a\r\nx-evil: 1"', "Bearer realm=\u2603", "a\0b", 7 as never]) {
+        const { reply } = await answer({}, {}, () => {
+          throw make(challenge);
+        });
 
-      expect([reply.status, reply.headers["www-authenticate"]]).toEqual([status, header]);
-      expect(reply.headers["x-evil"]).toBeUndefined();
-    }
-  });
+        expect([reply.status, reply.headers["www-authenticate"]]).toEqual([status, header]);
+        expect(reply.headers["x-evil"]).toBeUndefined();
+      }
+    },
+  );
 
   it.each([
     ["an error", "Object.assign(new Error('aborted', { cause }), { name: 'AbortError', code: 'ABORT_ERR' })"],
     ["an AggregateError", "new AggregateError([new Error('the query failed'), cause], 'all failed')"],
-  ])("answers %s of another realm that is about our deadline with 504", async (_what, code) => {
+  ])("answers 504 to %s of another realm whose cause is the deadline", async (_what, code) => {
     const { reply } = await answer({}, {}, () => {
       throw runInNewContext(code, { cause: new DeadlineExceeded() });
     });
@@ -58,7 +60,7 @@ describe.each(hosts)("$name", (host) => {
     expect(reply.status).toBe(504);
   });
 
-  it("sends no header with a 504 that is about the body which the handler was about to send, and all others", async () => {
+  it("removes headers that describe the handler's body from a 504 and keeps all others", async () => {
     const about = {
       "content-type": "text/html",
       "content-disposition": "attachment",
@@ -87,7 +89,7 @@ describe.each(hosts)("$name", (host) => {
   });
 
   it.each(["[", "[::1", "a b", "a:b", "a:99999", "%", "a/b", "x\u00FF", "", "@", "a@b", "::"])(
-    "answers a request for the host %j, whatever it answers, and the next one",
+    "answers or refuses a request for the host %j, and answers the next one",
     async (authority) => {
       const url = await serving(() => "ok");
       const status = await statusFor(host, url, authority);
@@ -98,15 +100,17 @@ describe.each(hosts)("$name", (host) => {
   );
 });
 
-/** Whether a response can be prepared before it is returned: a Response, or the head of a stream, cannot. */
+/** Whether handlers can set headers before they return: not on a Response or on an HTTP/2 stream. */
 function setsHeaders({ name }: Host): boolean {
   return /^(?:Express|Koa|node:)/.test(name);
 }
 
-/** How a server may refuse a host: by a status, of which 500 is that of the fetch hosts' own error handler here, or by a reset of the stream. */
+/**
+ * The ways to refuse a host: a status (500 is the error handler of the fetch hosts in these tests) or a stream reset.
+ */
 const REFUSED = [400, 500, "NGHTTP2_PROTOCOL_ERROR"];
 
-/** How a request with this in the place of its host is answered. */
+/** The status or the error code of the response to a request with this host. */
 async function statusFor({ protocol }: Host, url: string, authority: string): Promise<number | string> {
   const { origin, pathname } = new URL(url);
   if (protocol === "http/1.1") {

@@ -13,7 +13,9 @@ import { describe, expect, it, vi } from "vitest";
 
 type Handle = (res: http.ServerResponse) => void;
 
-/** Ways to make a request that comes over no connection: for tests, and for functions in a cloud. Each gives the status of the answer. */
+/**
+ * Libraries that make requests without a connection, for tests and for serverless functions. Each returns the status.
+ */
 const ways: readonly [string, (listener: http.RequestListener) => Promise<number>][] = [
   [
     "serverless-http",
@@ -33,7 +35,7 @@ const ways: readonly [string, (listener: http.RequestListener) => Promise<number
       return res.statusCode;
     },
   ],
-  // The last, as it leaves Express with responses that work with nothing else.
+  // Last, because it leaves Express with responses that only work with it.
   ["light-my-request", async (listener) => (await inject(listener as never, { method: "GET", url: "/" })).statusCode],
 ];
 
@@ -55,7 +57,7 @@ describe.each(ways)("a request made by %s", (_way, ask) => {
   describe.each(hosts)("to %s", (_host, listenerOf) => {
     it.each<[string, Handle, number, new () => Error]>([
       ["in time: its context ends with the response", (res) => void res.end("ok"), 200, ResponseSent],
-      ["late: its deadline is answered, and ends its context", () => {}, 504, DeadlineExceeded],
+      ["late: its deadline is answered 504 and ends its context", () => {}, 504, DeadlineExceeded],
     ])("is answered %s", async (_when, handle, status, cause) => {
       let ctx: Context | undefined;
       const listener = listenerOf((res) => {

@@ -2,18 +2,18 @@ import { PassThrough } from "node:stream";
 
 import { describe, expect, it, vi } from "vitest";
 
-import { send } from "../support/client.ts";
-import { serveOn } from "../support/serving.ts";
+import { type Handler, hosts } from "../hosts/index.ts";
+import { serveOn } from "../hosts/serving.ts";
+import { send } from "../support/http-client.ts";
 import { recordSpans } from "../support/spans.ts";
-import { type Handler, hosts } from "./hosts/index.ts";
 
-/** A handler that makes the head of a 200, and then nothing. */
+/** Writes the head of a 200 response and then nothing. */
 const writesHead: Handler = ({ node: { res } }) => {
   if ("respond" in res) (res as { respond(headers: object): void }).respond({ ":status": 200 });
   else res.writeHead(200, "Fine", { "content-type": "text/html", "content-length": 5, etag: '"x"' });
   return new Promise(() => {});
 };
-const returnsQuietBody: Handler = () => new PassThrough();
+const returnsSilentBody: Handler = () => new PassThrough();
 
 describe.each(hosts)("on $name", (host) => {
   const { serving } = serveOn(host);
@@ -21,11 +21,11 @@ describe.each(hosts)("on $name", (host) => {
   const isStream = host.name === "streams of node:http2";
 
   describe.each<readonly [string, Handler, isSent: boolean]>([
-    // @hono/node-server sends a head as soon as a body keeps it waiting.
-    ["a body that has not begun", returnsQuietBody, host.isFetch === true || isStream],
-    ...(host.isFetch ? [] : [["a head that was written", writesHead, host.protocol === "http/2"] as const]),
+    // @hono/node-server sends the head when it must wait for the body.
+    ["the head of a response whose body has not started", returnsSilentBody, host.isFetch === true || isStream],
+    ...(host.isFetch ? [] : [["a head that the handler wrote", writesHead, host.protocol === "http/2"] as const]),
   ])("%s", (_what, handler, isSent) => {
-    it.runIf(!isSent)("is not sent: a deadline is answered 504 in its place", async () => {
+    it.runIf(!isSent)("is not sent: a deadline is answered 504", async () => {
       const { status, headers, json } = await send(host.protocol, await serving(handler), { "grpc-timeout": "30m" })
         .reply;
 
@@ -41,7 +41,7 @@ describe.each(hosts)("on $name", (host) => {
       await spans.take(1);
     });
 
-    it.runIf(isSent)("has been sent: a deadline breaks the response off", async () => {
+    it.runIf(isSent)("has been sent: a deadline aborts the response", async () => {
       const { reply } = send(host.protocol, await serving(handler), { "grpc-timeout": "60m" });
 
       await expect(reply).rejects.toThrow();
@@ -49,7 +49,7 @@ describe.each(hosts)("on $name", (host) => {
       expect(span!.attributes).toMatchObject({ "throughline.ended_by": "deadline", "http.response.status_code": 200 });
     });
 
-    it("is the status of a client that has left only if it has been sent", async () => {
+    it("gives the span of a disconnected client a status only if it has been sent", async () => {
       let isRunning = false;
       const url = await serving((received) => {
         isRunning = true;

@@ -3,29 +3,29 @@ import type { ServerOptions } from "@throughline/http";
 import { sleep } from "@throughline/resilience";
 import { afterEach } from "vitest";
 
-import { type Handler, type Host, serve, type Served, type Setup } from "../conformance/hosts/index.ts";
-import { type Reply, send } from "./client.ts";
+import { type Reply, send } from "../support/http-client.ts";
+import { type Handler, type Host, serve, type Served, type Setup } from "./index.ts";
 
-/** What came of one request, and what it ran in, if it ran. */
+/** The response to one request, and the context of its handler if it ran. */
 export interface Answered {
   readonly reply: Reply;
   readonly ctx?: Context;
-  /** What was left of the deadline in the handler. */
+  /** The remaining time in the handler, in milliseconds. */
   readonly remaining?: number;
 }
 
 export interface Serving {
-  /** Serves until the test is over. */
+  /** Serves until the test ends. Returns the URL. */
   serving(handler: Handler, options?: ServerOptions, inner?: ServerOptions): Promise<string>;
-  /** The same, with all that a server may be set up with. */
+  /** The same with every part of a set-up. */
   servingWith(handler: Handler, setup: Setup): Promise<string>;
-  /** Answers one request. */
+  /** Starts a server, sends one request and returns its response. */
   answer(headers: Record<string, string | string[]>, options?: ServerOptions, handler?: Handler): Promise<Answered>;
-  /** Has a client leave while its handler waits. */
+  /** Starts a server and sends a request whose client disconnects while the handler waits. */
   abandon(): Promise<void>;
 }
 
-/** Servers of a host for the tests of a suite. */
+/** Starts servers of a host for the tests of a suite. They are closed after each test. */
 export function serveOn(host: Host): Serving {
   const cleanups: Served[] = [];
   afterEach(async () => {
@@ -61,7 +61,7 @@ export function serveOn(host: Host): Serving {
     const url = await serving(async () => {
       running.resolve();
       await sleep(current(), "10s");
-      return "nobody reads this";
+      return "never received";
     });
     const sent = send(host.protocol, url);
     sent.reply.catch(() => {});

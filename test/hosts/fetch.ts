@@ -7,36 +7,36 @@ import { setRoute } from "@throughline/http";
 import { H3 } from "h3";
 import { Hono } from "hono";
 
-import { APPLICATIONS_OWN, type Handler, type Host, type Listener, type NodeExchange, type Setup } from "./host.ts";
-import { receivedByFetch } from "./told.ts";
+import { APPLICATION_ERROR, type Handler, type Host, type Listener, type NodePair, type Setup } from "./host.ts";
+import { receivedByFetch } from "./received.ts";
 
-/** What @hono/node-server passes on with a request. */
+/** The Node request and response that @hono/node-server passes on. */
 interface Env {
-  readonly incoming: NodeExchange["req"];
-  readonly outgoing: NodeExchange["res"];
+  readonly incoming: NodePair["req"];
+  readonly outgoing: NodePair["res"];
 }
 
 type Fetch = (request: Request, env: Env) => Response | Promise<Response>;
 
-/** @param isToldOfNode whether the framework passes the host's own request on */
-async function respond(handler: Handler, request: Request, env: Env, isToldOfNode = true): Promise<Response> {
-  const body = await handler(receivedByFetch(request, env, isToldOfNode));
+/** @param seesNode whether the framework passes Node's request on */
+async function respond(handler: Handler, request: Request, env: Env, seesNode = true): Promise<Response> {
+  const body = await handler(receivedByFetch(request, env, seesNode));
   return new Response(body instanceof Readable ? (Readable.toWeb(body) as ReadableStream) : body!);
 }
 
-/** Serves a fetch handler with Node. */
+/** Serves a fetch handler on Node. */
 function listenerOf(fetch: Fetch, onError: Setup["onError"]): Listener {
   const listener: RequestListener = getRequestListener(fetch as never, {
     overrideGlobalObjects: false,
     errorHandler: async (error) => {
       await onError?.(error);
-      return new Response(APPLICATIONS_OWN, { status: 500 });
+      return new Response(APPLICATION_ERROR, { status: 500 });
     },
   });
   return { on: "request", listener };
 }
 
-/** What is further in than the outermost request context. */
+/** The handler with the inner request context and the guard. */
 function itemOf(handle: Fetch, { inner, guard }: Setup): Fetch {
   const behindGuard = guard === undefined ? handle : guarded(guard, handle);
   return inner === undefined ? behindGuard : requestContext(behindGuard, inner);
@@ -58,7 +58,7 @@ export const onHono: Host["listener"] = (handler, setup) => {
     const answer = answerError(error, hono.req.raw);
     if (answer !== undefined) return answer;
     await setup.onError?.(error);
-    return hono.text(APPLICATIONS_OWN, 500);
+    return hono.text(APPLICATION_ERROR, 500);
   });
   return listenerOf(
     requestContext((request: Request, env: Env) => app.fetch(request, env), setup.options),
@@ -70,11 +70,11 @@ export const onH3: Host["listener"] = (handler, setup) => {
   const app = new H3({
     silent: true,
     async onError(error, event) {
-      const own = error.cause ?? error;
-      const answer = answerError(own, event.req);
+      const thrown = error.cause ?? error;
+      const answer = answerError(thrown, event.req);
       if (answer !== undefined) return answer;
-      await setup.onError?.(own);
-      return new Response(APPLICATIONS_OWN, { status: 500 });
+      await setup.onError?.(thrown);
+      return new Response(APPLICATION_ERROR, { status: 500 });
     },
   });
   const item = itemOf((request, env) => respond(handler, request, env, false), setup);

@@ -7,7 +7,7 @@ import { onNode, onStream } from "./node.ts";
 export { type Body, type Handler, type Host, type Received, type Setup } from "./host.ts";
 export { serve, type Served } from "./serve.ts";
 
-/** Everything that a request may be served by. */
+/** All supported hosts. */
 export const hosts: readonly Host[] = [
   { name: "Express 5", protocol: "http/1.1", hasRoutes: true, hasGuards: true, listener: onExpress5 },
   {

@@ -1,17 +1,20 @@
 const HEAD_END = "\r\n\r\n";
 const LAST_CHUNK = "0\r\n\r\n";
 
-/** Finds where answers of HTTP/1.1 end. Bodies in chunks must not look like the end of one: those of this test are all `x`. */
-export class AnswerReader {
-  /** Of the answer that is being read, or was read last. */
+/**
+ * Finds the ends of HTTP/1.1 responses. The content of a chunked body must not look like its last chunk; the bodies of these
+ * tests are all `x`.
+ */
+export class ResponseReader {
+  /** Status of the current or last response. */
   status = 0;
-  /** Whether the server has said that it closes the connection. */
+  /** Whether a response has announced that the server closes the connection. */
   isLast = false;
   #unread = "";
-  /** Bytes of the body that are still to come, if they were announced; `undefined` between answers. */
+  /** The missing bytes of the body, if the length is known; `undefined` between responses. */
   #body: number | "chunked" | undefined;
 
-  /** Takes what has come, and returns how many answers are whole with it. */
+  /** Reads a chunk and returns how many responses it completes. */
   read(chunk: Buffer): number {
     this.#unread += chunk.toString("latin1");
     let count = 0;

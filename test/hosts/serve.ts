@@ -10,19 +10,20 @@ import { generate } from "selfsigned";
 
 import type { Handler, Host, Setup } from "./host.ts";
 
+/** A running server. */
 export interface Served extends AsyncDisposable {
   readonly url: string;
   readonly server: DrainableServer;
   close(): Promise<void>;
 }
 
-/** Nobody's, for an hour or so. */
+/** A self-signed certificate for the tests. */
 const identity = generate([{ name: "commonName", value: "localhost" }]).then(({ private: key, cert }) => ({
   key,
   cert,
 }));
 
-/** Serves on a socket of loopback, with options of Node's server: over TLS, it may ask for certificates. */
+/** Serves on loopback. @param nodes options of Node's server; over TLS they can request client certificates */
 export async function serve(
   host: Host,
   handler: Handler,

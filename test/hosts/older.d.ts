@@ -1,4 +1,5 @@
-// The older majors are installed under other names, for which nobody publishes types: they are used by the shape of the newer ones.
+// The older major versions are installed under other names without types. The tests use the types of the newer
+// versions.
 declare module "express4" {
   const express: unknown;
   export default express;

@@ -4,11 +4,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Context, current, DeadlineExceeded } from "@throughline/context";
 import { describe, expect, it, vi } from "vitest";
 
-import { send } from "../support/client.ts";
-import { serveOn } from "../support/serving.ts";
-import { hosts } from "./hosts/index.ts";
+import { hosts } from "../hosts/index.ts";
+import { serveOn } from "../hosts/serving.ts";
+import { send } from "../support/http-client.ts";
 
-/** So many chunks, one every few milliseconds. */
+/** Yields `count` chunks, one every `ms` milliseconds. */
 function ticking(count: number, ms: number): Readable {
   return Readable.from(
     (async function* () {
@@ -20,10 +20,10 @@ function ticking(count: number, ms: number): Readable {
   );
 }
 
-describe.each(hosts)("a stream on $name", (host) => {
+describe.each(hosts)("a response of $name", (host) => {
   const { serving } = serveOn(host);
 
-  it("that has not begun in time is answered 504", async () => {
+  it("that has not started within firstByteTimeout is answered 504", async () => {
     let ctx: Context | undefined;
     const url = await serving(() => ((ctx = current()), new Promise<string>(() => {})), { firstByteTimeout: 30 });
     const reply = await send(host.protocol, url).reply;
@@ -34,13 +34,13 @@ describe.each(hosts)("a stream on $name", (host) => {
     expect(ctx!.cause()).toBeInstanceOf(DeadlineExceeded);
   });
 
-  it("that has begun in time may go on, as long as it moves", async () => {
+  it("that started in time continues while it makes progress", async () => {
     const url = await serving(() => ticking(8, 40), { firstByteTimeout: 200, idleTimeout: 200 });
 
     expect((await send(host.protocol, url).reply).body).toBe("0 1 2 3 4 5 6 7 ");
   });
 
-  it("that stands still is broken off, and its context ends", async () => {
+  it("that stalls is aborted, and its context ends", async () => {
     let ctx: Context | undefined;
     const body = new PassThrough();
     body.write("begun");
@@ -52,7 +52,7 @@ describe.each(hosts)("a stream on $name", (host) => {
     body.destroy();
   });
 
-  it("that nobody reads is broken off, and its context ends", async () => {
+  it("that its client does not read is aborted, and its context ends", async () => {
     let ctx: Context | undefined;
     const url = await serving(() => ((ctx = current()), "x".repeat(64 * 1024 * 1024)), { idleTimeout: 60 });
     const { reply } = send(host.protocol, url, {}, { isPaused: true });

@@ -1,15 +1,22 @@
 import { propagation } from "@opentelemetry/api";
-import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from "@opentelemetry/core";
 import { type Context, createKey, current } from "@throughline/context";
 import { createFetch } from "@throughline/fetch";
 import { propagateValue, type ServerOptions, textCodec } from "@throughline/http";
 import { principal } from "@throughline/identity";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { serveOn } from "../support/serving.ts";
-import { sendStrange } from "../support/strange-client.ts";
-import { hosts } from "./hosts/index.ts";
-import { type Attempt, baggageWith, doubled, isTakenFor, namesIn, spellingsOf } from "./spellings.ts";
+import { hosts } from "../hosts/index.ts";
+import { serveOn } from "../hosts/serving.ts";
+import { type HeaderLines, sendRaw } from "../support/http-client.ts";
+import { registerPropagators } from "../support/spans.ts";
+import {
+  type HeaderVariant,
+  baggageVariants,
+  repeatedHeaders,
+  readsAs,
+  baggageNames,
+  headerVariants,
+} from "./header-variants.ts";
 
 const regionKey = createKey<string>("region");
 const tenantKey = createKey<string>("tenant");
@@ -18,19 +25,19 @@ propagateValue(tenantKey, { name: "spoof-tenant", codec: textCodec, maxBytes: 81
 
 const TOKEN = "txn-token";
 
-/** What a handler finds in the context and in the request. */
+/** The context and the headers of a handler. */
 interface Found {
   readonly ctx: Context;
   readonly headers: Record<string, string>;
 }
 
-describe.each(hosts)("$name, of a client that is not trusted,", (host) => {
+describe.each(hosts)("$name, from an untrusted client,", (host) => {
   const { serving } = serveOn(host);
-  const isWritable = ({ isRaw }: Attempt): boolean => host.protocol === "http/1.1" || isRaw !== true;
+  const isWritable = ({ isRaw }: HeaderVariant): boolean => host.protocol === "http/1.1" || isRaw !== true;
 
-  /** Sends it beside a header that nobody declared, and gives what the handler finds, if it is called. */
+  /** Sends a variant with an unrelated header, and returns what the handler finds if it runs. */
   async function found(
-    { lines }: Attempt,
+    { lines }: HeaderVariant,
     within: () => unknown = () => {},
     options: Pick<ServerOptions, "acceptBaggage"> = {},
   ): Promise<Found & { answer: string }> {
@@ -44,104 +51,101 @@ describe.each(hosts)("$name, of a client that is not trusted,", (host) => {
       },
       { trust, ...options },
     );
-    const { status, answer } = await sendStrange(host.protocol, url, [...lines, ["x-kept", "kept"]]);
+    const { status, answer } = await sendRaw(host.protocol, url, [...lines, ["x-kept", "kept"]]);
     expect(status, answer).toBe(seen === undefined ? 400 : 200);
     expect(seen?.headers["x-kept"] ?? "kept").toBe("kept");
     return { ctx: current(), headers: {}, ...seen, answer };
   }
 
   describe.each(["spoof-region", TOKEN])("the header %s", (name) => {
-    it.each(spellingsOf(name).filter(isWritable))("is taken from nobody: $how", async (attempt) => {
-      const { ctx, headers } = await found(attempt);
+    it.each(headerVariants(name).filter(isWritable))("is not accepted: $how", async (variant) => {
+      const { ctx, headers } = await found(variant);
 
       expect([ctx.value(regionKey), principal(ctx)]).toEqual([undefined, undefined]);
-      expect(Object.keys(headers).filter((each) => isTakenFor(name, each))).toEqual([]);
+      expect(Object.keys(headers).filter((each) => readsAs(name, each))).toEqual([]);
     });
   });
 
-  it.each(doubled("spoof-region").filter(isWritable))("a header is taken away: $how", async (attempt) => {
-    const { ctx, headers, answer } = await found(attempt);
+  it.each(repeatedHeaders("spoof-region").filter(isWritable))("removes a repeated header: $how", async (variant) => {
+    const { ctx, headers, answer } = await found(variant);
 
     expect([answer.endsWith("ok"), ctx.value(regionKey)]).toEqual([true, undefined]);
-    expect(Object.keys(headers).filter((each) => isTakenFor("spoof-region", each))).toEqual([]);
+    expect(Object.keys(headers).filter((each) => readsAs("spoof-region", each))).toEqual([]);
   });
 
-  it.each(doubled(TOKEN).filter(isWritable))(
-    "a token is refused, as one may be somebody else's: $how",
-    async (attempt) => {
-      const { answer } = await found(attempt);
+  it.each(repeatedHeaders(TOKEN).filter(isWritable))(
+    "refuses a repeated token, because one may be forged: $how",
+    async (variant) => {
+      const { answer } = await found(variant);
 
       expect(answer).toMatch("application/problem+json");
       expect(answer).toMatch("Cannot read the header txn-token: it must be sent once");
     },
   );
 
-  it.each(baggageWith("spoof-tenant"))("an entry of baggage is taken from nobody: $how", async (attempt) => {
-    const { ctx, headers } = await found(attempt);
+  it.each(baggageVariants("spoof-tenant"))("does not accept an entry of baggage: $how", async (variant) => {
+    const { ctx, headers } = await found(variant);
     const names = Object.entries(headers).flatMap(([name, value]) =>
-      isTakenFor("baggage", name) ? namesIn(value) : [],
+      readsAs("baggage", name) ? baggageNames(value) : [],
     );
 
     expect(ctx.value(tenantKey)).toBeUndefined();
-    expect(names.filter((name) => isTakenFor("spoof-tenant", name))).toEqual([]);
+    expect(names.filter((name) => readsAs("spoof-tenant", name))).toEqual([]);
   });
 
-  it("other entries of baggage are removed too: sent on, they would be ours", async () => {
+  it("removes other entries of baggage too, because they would be sent on as the service's own", async () => {
     const { headers } = await found({ how: "", lines: [["baggage", "a=1;p=2, spoof-tenant=evil, b=%20"]] });
 
     expect(Object.keys(headers)).not.toContain("baggage");
   });
 
-  it("other entries of baggage stay, with their properties, where baggage of any peer is accepted", async () => {
-    const attempt = { how: "", lines: [["baggage", "a=1;p=2, spoof-tenant=evil, b=%20"]] } as const;
-    const { ctx, headers } = await found(attempt, undefined, { acceptBaggage: "any" });
+  it("keeps other entries of baggage with their properties if acceptBaggage is 'any'", async () => {
+    const variant = { how: "", lines: [["baggage", "a=1;p=2, spoof-tenant=evil, b=%20"]] } as const;
+    const { ctx, headers } = await found(variant, undefined, { acceptBaggage: "any" });
 
     expect([ctx.value(tenantKey), headers["baggage"]]).toEqual([undefined, "a=1;p=2,b=%20"]);
   });
 
-  it("baggage with nothing else in it is removed whole, also where that of any peer is accepted", async () => {
-    const attempt = { how: "", lines: [["baggage", "spoof-tenant=evil"]] } as const;
-    const { headers } = await found(attempt, undefined, { acceptBaggage: "any" });
+  it("removes the header if no other entry is left, also if acceptBaggage is 'any'", async () => {
+    const variant = { how: "", lines: [["baggage", "spoof-tenant=evil"]] } as const;
+    const { headers } = await found(variant, undefined, { acceptBaggage: "any" });
 
     expect(Object.keys(headers)).not.toContain("baggage");
   });
 
   describe("with OpenTelemetry's propagators", () => {
-    beforeAll(() => {
-      const propagators = [new W3CTraceContextPropagator(), new W3CBaggagePropagator()];
-      propagation.setGlobalPropagator(new CompositePropagator({ propagators }));
-    });
+    beforeAll(registerPropagators);
     afterAll(() => propagation.disable());
 
-    it.each(baggageWith("spoof-tenant"))(
-      "an entry is not in their baggage either, nor sent on: $how",
-      async (attempt) => {
+    it.each(baggageVariants("spoof-tenant"))(
+      "an entry is neither in their baggage nor sent on: $how",
+      async (variant) => {
         let sent: string | null = null;
         const fetch = createFetch({
           origins: ["http://next.example"],
           fetch: async (_input, init) => ((sent = new Headers(init?.headers).get("baggage")), new Response()),
         });
-        const { ctx } = await found(attempt, () => fetch("http://next.example/"));
+        const { ctx } = await found(variant, () => fetch("http://next.example/"));
         const names = (propagation.getBaggage(ctx)?.getAllEntries() ?? []).map(([name]) => name);
 
-        expect([...names, ...namesIn(sent ?? "")].filter((name) => isTakenFor("spoof-tenant", name))).toEqual([]);
+        expect([...names, ...baggageNames(sent ?? "")].filter((name) => readsAs("spoof-tenant", name))).toEqual([]);
       },
     );
 
     it.each([
-      ["not in it, nor sent on", "trusted", undefined],
-      ["in it, and sent on, where baggage of any peer is accepted", "any", "kept"],
+      ["neither in it nor sent on", "trusted", undefined],
+      ["in it and sent on if acceptBaggage is 'any'", "any", "kept"],
     ] as const)("other entries are %s", async (_what, acceptBaggage, note) => {
       let sent: string | null = null;
       const fetch = createFetch({
         origins: ["http://next.example"],
         fetch: async (_input, init) => ((sent = new Headers(init?.headers).get("baggage")), new Response()),
       });
-      const lines: Attempt["lines"] = [["baggage", "note=kept,spoof-tenant=evil"]];
+      const lines: HeaderLines = [["baggage", "note=kept,spoof-tenant=evil"]];
       const { ctx } = await found({ how: "", lines }, () => fetch("http://next.example/"), { acceptBaggage });
 
       expect(propagation.getBaggage(ctx)?.getEntry("note")?.value).toBe(note);
-      expect(namesIn(sent ?? "").includes("note")).toBe(note !== undefined);
+      expect(baggageNames(sent ?? "").includes("note")).toBe(note !== undefined);
     });
   });
 });

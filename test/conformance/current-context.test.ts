@@ -1,5 +1,3 @@
-import http from "node:http";
-import type { AddressInfo } from "node:net";
 import { Readable } from "node:stream";
 
 import { type Context, createKey, current, withValue } from "@throughline/context";
@@ -8,20 +6,20 @@ import { createFetch } from "@throughline/fetch";
 import type { Guard } from "@throughline/http";
 import express from "express";
 import express4 from "express4";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 
-import { send } from "../support/client.ts";
-import { dial } from "../support/dial.ts";
-import { serveOn } from "../support/serving.ts";
-import { type Body, type Handler, hosts } from "./hosts/index.ts";
+import { type Body, type Handler, hosts } from "../hosts/index.ts";
+import { serveOn } from "../hosts/serving.ts";
+import { dial, send } from "../support/http-client.ts";
+import { cleanUpAfterEach, serve } from "../support/loopback.ts";
 
 const tenantKey = createKey<string>("tenant");
 const addTenant: Guard = ({ ctx }) => withValue(ctx, tenantKey, "acme");
-/** The inner request context has the earlier deadline: it is what must be found. */
+/** The inner request context has the earlier deadline, so it must be the current one. */
 const [OUTER, INNER] = [{ maxTimeout: "9s" }, { maxTimeout: "2s" }] as const;
 const KIB = 1024;
 
-/** What some code finds in its current context. */
+/** What code finds in its current context. */
 interface Found {
   readonly tenant: string | undefined;
   readonly isInTime: boolean;
@@ -36,13 +34,13 @@ async function look(): Promise<Found> {
   const fetch = createFetch({
     fetch: async (_input, init) => ((sent = new Headers(init?.headers).get("grpc-timeout")), new Response()),
   });
-  // Once the request is over, nothing is sent any more.
+  // Calls fail after the request has ended.
   await fetch("http://next.example").catch(() => {});
   return { tenant: ctx.value(tenantKey), isInTime: left <= 2000, isSent: sent !== null };
 }
 
 /** Collects what code at several places finds. */
-class Places {
+class Findings {
   readonly #found: Promise<readonly [place: string, found: Found]>[] = [];
 
   look(place: string): void {
@@ -53,7 +51,7 @@ class Places {
     return this.#found.length;
   }
 
-  /** What was found, each place once for each thing that was found there. */
+  /** The distinct findings of each place. */
   async all(): Promise<Record<string, Found[]>> {
     const all: Record<string, Map<string, Found>> = {};
     for (const [place, found] of await Promise.all(this.#found))
@@ -70,14 +68,14 @@ describe.each(hosts)("$name", (host) => {
   const LATE = { ...EXPECTED, isSent: expect.any(Boolean) as boolean };
 
   describe("the current context is the request's", () => {
-    it("in listeners on a request whose body arrives in pieces", async () => {
-      const places = new Places();
+    it("in listeners of a request whose body arrives in chunks", async () => {
+      const findings = new Findings();
       const pieces: number[] = [];
       const url = await serving(({ node: { req } }) => {
         const whole = Promise.withResolvers<string>();
-        req.on("data", ({ length }: Buffer) => (pieces.push(length), places.look("data")));
-        req.on("end", () => (places.look("end"), whole.resolve("ok")));
-        req.on("close", () => places.look("close"));
+        req.on("data", ({ length }: Buffer) => (pieces.push(length), findings.look("data")));
+        req.on("end", () => (findings.look("end"), whole.resolve("ok")));
+        req.on("close", () => findings.look("close"));
         return whole.promise;
       });
       const sent = send(host.protocol, url, {}, { method: "POST" });
@@ -88,23 +86,23 @@ describe.each(hosts)("$name", (host) => {
       sent.body.end();
       expect((await sent.reply).body).toBe("ok");
 
-      await vi.waitUntil(() => places.count() === 5);
-      expect(await places.all()).toEqual({ data: [EXPECTED], end: [EXPECTED], close: [LATE] });
+      await vi.waitUntil(() => findings.count() === 5);
+      expect(await findings.all()).toEqual({ data: [EXPECTED], end: [EXPECTED], close: [LATE] });
     });
 
-    it("in listeners on a request without a body", async () => {
-      const places = new Places();
+    it("in listeners of a request without a body", async () => {
+      const findings = new Findings();
       const url = await serving(({ node: { req } }) => {
         const whole = Promise.withResolvers<string>();
-        req.on("end", () => (places.look("end"), whole.resolve("ok")));
-        req.on("close", () => places.look("close"));
+        req.on("end", () => (findings.look("end"), whole.resolve("ok")));
+        req.on("close", () => findings.look("close"));
         req.resume();
         return whole.promise;
       });
       await send(host.protocol, url).reply;
 
-      await vi.waitUntil(() => places.count() === 2);
-      expect(await places.all()).toEqual({ end: [EXPECTED], close: [LATE] });
+      await vi.waitUntil(() => findings.count() === 2);
+      expect(await findings.all()).toEqual({ end: [EXPECTED], close: [LATE] });
     });
 
     it.each<[string, (look: () => void) => Body]>([
@@ -122,7 +120,7 @@ describe.each(hosts)("$name", (host) => {
           ),
       ],
       [
-        "a Readable of the application's makes",
+        "a Readable of the application makes",
         (look) => {
           let index = 0;
           return new Readable({
@@ -164,47 +162,51 @@ describe.each(hosts)("$name", (host) => {
             })(),
           ) as ReadableStream<Uint8Array>,
       ],
-    ])("where %s the response's body", async (_what, bodyOf) => {
-      const places = new Places();
-      const url = await serving(() => bodyOf(() => places.look("body")));
+    ])("where %s the response body", async (_what, bodyOf) => {
+      const findings = new Findings();
+      const url = await serving(() => bodyOf(() => findings.look("body")));
 
       expect((await send(host.protocol, url).reply).body).toBe("0 1 2 ");
-      expect(places.count()).toBeGreaterThanOrEqual(3);
-      expect(await places.all()).toEqual({ body: [EXPECTED] });
+      expect(findings.count()).toBeGreaterThanOrEqual(3);
+      expect(await findings.all()).toEqual({ body: [EXPECTED] });
     });
 
     it.each<[string, (chunks: AsyncIterable<Uint8Array>) => Body]>([
-      ["a stream of Node's", (chunks) => Readable.from(chunks, { objectMode: false })],
+      ["a Node stream", (chunks) => Readable.from(chunks, { objectMode: false })],
       ["a web stream", (chunks) => ReadableStream.from(chunks) as ReadableStream<Uint8Array>],
-    ])("where %s goes on with a body that its client has begun to read late", async (_what, bodyOf) => {
-      const [places, isRead] = [new Places(), Promise.withResolvers<void>()];
+    ])("where %s continues after backpressure from its client", async (_what, bodyOf) => {
+      const [findings, isRead] = [new Findings(), Promise.withResolvers<void>()];
       let [made, left] = [0, Infinity];
       async function* chunks(): AsyncGenerator<Uint8Array> {
         for (; left > 0; left--) {
           made += 1;
-          if (left !== Infinity) places.look("after backpressure");
+          if (left !== Infinity) findings.look("after backpressure");
           yield Buffer.alloc(64 * KIB);
         }
       }
       const url = await serving(() => bodyOf(chunks()));
       const { reply } = send(host.protocol, url, {}, { readAfter: isRead.promise });
-      await untilStill(() => made);
+      await untilConstant(() => made);
       left = 16;
       isRead.resolve();
 
       expect((await reply).body.length).toBeGreaterThan(16 * 64 * KIB);
-      expect(await places.all()).toEqual({ "after backpressure": [EXPECTED] });
+      expect(await findings.all()).toEqual({ "after backpressure": [EXPECTED] });
     });
 
-    it.runIf(!host.isFetch)("in a listener on `drain` of the response", async () => {
-      const [places, isRead, blocked] = [new Places(), Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    it.runIf(!host.isFetch)("in a `drain` listener of the response", async () => {
+      const [findings, isRead, blocked] = [
+        new Findings(),
+        Promise.withResolvers<void>(),
+        Promise.withResolvers<void>(),
+      ];
       const url = await serving(({ node: { res } }) => {
         if ("respond" in res) (res as { respond(headers: object): void }).respond({ ":status": 200 });
         while (res.write(Buffer.alloc(64 * KIB)));
-        // What fits into the buffers of the connection drains at once.
+        // The buffers of the connection take the first chunks at once.
         const more = (): void => {
           if (left === undefined) while (res.write(Buffer.alloc(64 * KIB)));
-          else places.look("drain");
+          else findings.look("drain");
           if (left === undefined) res.once("drain", more);
           else res.end();
         };
@@ -220,11 +222,11 @@ describe.each(hosts)("$name", (host) => {
       isRead.resolve();
       await reply;
 
-      expect(await places.all()).toEqual({ drain: [EXPECTED] });
+      expect(await findings.all()).toEqual({ drain: [EXPECTED] });
     });
 
     it.runIf(host.protocol === "http/1.1" && !host.isFetch)(
-      "in a listener on `drain` of a response that has waited for another one in the pipeline",
+      "in a `drain` listener of a response that waited in a pipeline",
       async () => {
         const [blocked, drained] = [Promise.withResolvers<void>(), Promise.withResolvers<Context>()];
         const first = Promise.withResolvers<string>();
@@ -247,7 +249,7 @@ describe.each(hosts)("$name", (host) => {
       },
     );
 
-    it("in a listener on `close` of the response, once the client has left", async () => {
+    it("in a `close` listener of the response after a disconnect", async () => {
       const [running, closed] = [Promise.withResolvers<void>(), Promise.withResolvers<Context>()];
       const url = await serving(({ node: { res } }) => {
         res.on("close", () => closed.resolve(current()));
@@ -265,8 +267,8 @@ describe.each(hosts)("$name", (host) => {
   });
 });
 
-/** Waits until a number that grows has stopped growing, as what makes it is kept waiting. */
-async function untilStill(count: () => number): Promise<void> {
+/** Waits until a growing number stops growing because of backpressure. */
+async function untilConstant(count: () => number): Promise<void> {
   let before;
   do {
     before = count();
@@ -278,10 +280,9 @@ describe.each([
   ["Express 5", express],
   ["Express 4", express4 as typeof express],
 ])("%s", (_name, framework) => {
-  let server: http.Server | undefined;
-  afterEach(() => server?.close());
+  cleanUpAfterEach();
 
-  /** As multer does, it reads in listeners and calls what follows from one of them. */
+  /** Like multer, it reads in listeners and calls `next` from one of them. */
   const listening: express.RequestHandler = (req, _res, next) => {
     const chunks: Buffer[] = [];
     req.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -294,17 +295,15 @@ describe.each([
   it.each<[string, express.RequestHandler, string]>([
     ["express.json", framework.json(), "application/json"],
     ["express.raw", framework.raw({ type: "*/*" }), "application/octet-stream"],
-    ["one that listens to the request", listening, "multipart/form-data"],
-  ])("behind a body parser, %s, the current context is the request's", async (_parser, parser, type) => {
+    ["a parser with listeners", listening, "multipart/form-data"],
+  ])("after the body parser %s, the current context is the request's", async (_parser, parser, type) => {
     const app = framework();
     app.use(expressContext(INNER), expressGuard(addTenant), parser);
     app.post("/", async (req, res) => {
       const found = await look();
       res.json({ ...found, isRead: req.body !== undefined });
     });
-    server = http.createServer(app).listen(0, "127.0.0.1");
-    await new Promise((resolve) => server!.once("listening", resolve));
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+    const { url } = await serve(app);
     const sent = send("http/1.1", url, { "content-type": type }, { method: "POST" });
     for (const piece of ['{"a":', "1}"]) {
       sent.body.write(piece);

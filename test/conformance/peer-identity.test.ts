@@ -11,21 +11,20 @@ import { propagateValue, requestContext, textCodec } from "@throughline/http";
 import { type GenerateResult, generate } from "selfsigned";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 
-import { send } from "../support/client.ts";
-import { dial } from "../support/dial.ts";
+import { hosts, serve } from "../hosts/index.ts";
+import { dial, send } from "../support/http-client.ts";
 import { atEnd, cleanUpAfterEach } from "../support/loopback.ts";
-import { hosts, serve } from "./hosts/index.ts";
 
 const regionKey = createKey<string>("region");
 propagateValue(regionKey, { name: "peer-region", codec: textCodec, maxBytes: 64, as: "header" });
 const HEADERS = { "peer-region": "eu-1" };
 
-/** Answers with the region that is taken. */
-const told = (): string => current().value(regionKey) ?? "none";
+/** Responds with the accepted region. */
+const acceptedRegion = (): string => current().value(regionKey) ?? "none";
 
 cleanUpAfterEach();
 
-/** A self-signed certificate, for one common name or several, and for URIs. */
+/** A self-signed certificate with one or several common names, and with URIs. */
 function certificate(commonName: string | string[], ...uris: string[]): Promise<GenerateResult> {
   const altNames = uris.map((value) => ({ type: 6 as const, value }));
   const names = [commonName].flat().map((value) => ({ name: "commonName", value }));
@@ -40,7 +39,7 @@ describe("over a unix socket", () => {
   async function onUnixSocket(trust: { unixSocket: boolean }): Promise<string> {
     const folder = await mkdtemp(join(tmpdir(), "peers-"));
     const socketPath = join(folder, "socket");
-    const server = http.createServer(requestContext((_req, res) => void res.end(told()), { trust }));
+    const server = http.createServer(requestContext((_req, res) => void res.end(acceptedRegion()), { trust }));
     await once(server.listen(socketPath), "listening");
     atEnd(async () => {
       server.close().closeAllConnections();
@@ -51,15 +50,15 @@ describe("over a unix socket", () => {
     return (await response.setEncoding("utf8").toArray()).join("");
   }
 
-  it("a peer is trusted where that is said", async () => {
+  it("a peer is trusted with unixSocket: true only", async () => {
     expect(await onUnixSocket({ unixSocket: true })).toBe("eu-1");
     expect(await onUnixSocket({ unixSocket: false })).toBe("none");
   });
 
-  it("is nobody who comes otherwise", async () => {
+  it("a peer over TCP is not trusted", async () => {
     const { url, close } = await serve(
       hosts.find(({ name }) => name === "node:http")!,
-      told,
+      acceptedRegion,
       {
         trust: { unixSocket: true },
       },
@@ -68,11 +67,11 @@ describe("over a unix socket", () => {
     expect((await send("http/1.1", url, HEADERS).reply).body).toBe("none");
   });
 
-  it("is nobody who came otherwise, and has left before the request is looked at", async () => {
+  it("a peer over TCP is not trusted after it has disconnected", async () => {
     const taken = vi.fn();
-    const receive = requestContext(() => taken(told()), { trust: { unixSocket: true } });
+    const receive = requestContext(() => taken(acceptedRegion()), { trust: { unixSocket: true } });
     const server = http.createServer((req, res) => {
-      // As behind a middleware that waits for something.
+      // Like a middleware that waits before the request context.
       req.socket.once("close", () => server.emit("received", receive(req, res)));
     });
     await once(server.listen(0, "127.0.0.1"), "listening");
@@ -92,55 +91,61 @@ describe.each(hosts.filter(({ isSecure }) => isSecure))("$name, of a peer with a
     [gateway, spiffe] = await Promise.all([certificate("gateway"), certificate("x", "spiffe://shop/gateway")]);
   });
 
-  /** What is taken of a peer, by a server that knows some certificates. */
-  async function taken(
+  /** The region that a server accepts from a peer. @param known the certificates that the server trusts */
+  async function regionFrom(
     shown: GenerateResult | undefined,
     known: readonly GenerateResult[],
     subjects: string[],
   ): Promise<string> {
     const options = { requestCert: true, rejectUnauthorized: false, ca: known.map(({ cert }) => cert) };
-    const { url, close } = await serve(host, told, { trust: { subjects } }, undefined, options);
+    const { url, close } = await serve(host, acceptedRegion, { trust: { subjects } }, undefined, options);
     atEnd(close);
     const proof = shown === undefined ? {} : { certificate: { key: shown.private, cert: shown.cert } };
     return (await send(host.protocol, url, HEADERS, proof).reply).body;
   }
 
-  it("that holds, and is for whom we trust, values are taken", async () => {
-    expect(await taken(gateway, [gateway, spiffe], ["CN=gateway"])).toBe("eu-1");
-    expect(await taken(spiffe, [gateway, spiffe], ["URI:spiffe://shop/gateway"])).toBe("eu-1");
+  it("that is valid for a trusted subject, values are accepted", async () => {
+    expect(await regionFrom(gateway, [gateway, spiffe], ["CN=gateway"])).toBe("eu-1");
+    expect(await regionFrom(spiffe, [gateway, spiffe], ["URI:spiffe://shop/gateway"])).toBe("eu-1");
   });
 
-  it("that is for somebody else, nothing is taken", async () => {
-    expect(await taken(spiffe, [gateway, spiffe], ["CN=gateway"])).toBe("none");
-    expect(await taken(gateway, [gateway, spiffe], ["CN=gate", "CN=gateway2", "URI:gateway"])).toBe("none");
+  it("that is valid for another subject, nothing is accepted", async () => {
+    expect(await regionFrom(spiffe, [gateway, spiffe], ["CN=gateway"])).toBe("none");
+    expect(await regionFrom(gateway, [gateway, spiffe], ["CN=gate", "CN=gateway2", "URI:gateway"])).toBe("none");
   });
 
-  it("that nobody vouches for, or that it has not shown, nothing is taken", async () => {
-    expect(await taken(await certificate("gateway"), [gateway], ["CN=gateway"])).toBe("none");
-    expect(await taken(gateway, [], ["CN=gateway"])).toBe("none");
-    expect(await taken(undefined, [gateway], ["CN=gateway"])).toBe("none");
+  it("that is not verified or not sent, nothing is accepted", async () => {
+    expect(await regionFrom(await certificate("gateway"), [gateway], ["CN=gateway"])).toBe("none");
+    expect(await regionFrom(gateway, [], ["CN=gateway"])).toBe("none");
+    expect(await regionFrom(undefined, [gateway], ["CN=gateway"])).toBe("none");
   });
 
-  it("that has two common names, nothing is taken for either of them", async () => {
+  it("that has two common names, nothing is accepted for either", async () => {
     const two = await certificate(["gateway", "x"], "spiffe://shop/two");
     const subjects = ["CN=gateway", "CN=x", "CN=gateway,x"];
-    expect(await taken(two, [two], subjects)).toBe("none");
-    expect(await taken(two, [two], [...subjects, "URI:spiffe://shop/two"])).toBe("eu-1");
+    expect(await regionFrom(two, [two], subjects)).toBe("none");
+    expect(await regionFrom(two, [two], [...subjects, "URI:spiffe://shop/two"])).toBe("eu-1");
   });
 
-  it("that has another's name within one of its own, nothing is taken", async () => {
-    const sly = await certificate("x", "http://x/, DNS:gateway.internal, URI:spiffe://shop/gateway, y");
+  it("that has a trusted subject inside of another name, nothing is accepted", async () => {
+    const misleading = await certificate("x", "http://x/, DNS:gateway.internal, URI:spiffe://shop/gateway, y");
     const subjects = ["DNS:gateway.internal", "URI:spiffe://shop/gateway"];
-    expect(await taken(sly, [sly], subjects)).toBe("none");
+    expect(await regionFrom(misleading, [misleading], subjects)).toBe("none");
   });
 });
 
 describe("a TLS session that is resumed", () => {
-  /** Calls twice, again by the session of before, and gives what was taken, and whether it was resumed. */
+  /** Calls twice in one TLS session. Returns the accepted region of each call and whether the session was resumed. */
   async function twice(shown: GenerateResult | undefined, known: GenerateResult): Promise<[string, boolean][]> {
     const host = hosts.find(({ name }) => name === "Express 5 over TLS")!;
     const options = { requestCert: true, rejectUnauthorized: false, ca: known.cert };
-    const { url, close } = await serve(host, told, { trust: { subjects: ["CN=gateway"] } }, undefined, options);
+    const { url, close } = await serve(
+      host,
+      acceptedRegion,
+      { trust: { subjects: ["CN=gateway"] } },
+      undefined,
+      options,
+    );
     atEnd(close);
     let session: Buffer | undefined;
     async function call(proof: tls.ConnectionOptions): Promise<[string, boolean]> {
@@ -157,7 +162,7 @@ describe("a TLS session that is resumed", () => {
     return [first, await call({ session: session! })];
   }
 
-  it("is of the peer that it was of before", async () => {
+  it("belongs to the peer of the first connection", async () => {
     const [gateway, another] = await Promise.all([certificate("gateway"), certificate("gateway")]);
 
     expect(await twice(gateway, gateway)).toEqual([

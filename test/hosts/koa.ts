@@ -5,8 +5,8 @@ import { guard as guarded, requestContext } from "@throughline/koa";
 import Koa from "koa";
 import Koa2 from "koa2";
 
-import { APPLICATIONS_OWN, type Host } from "./host.ts";
-import { receivedByNode } from "./told.ts";
+import { APPLICATION_ERROR, type Host } from "./host.ts";
+import { receivedByNode } from "./received.ts";
 
 function listenerWith(Framework: typeof Koa, takesWebStreams: boolean): Host["listener"] {
   return (handler, { options, inner, guard, onError }) => {
@@ -18,7 +18,7 @@ function listenerWith(Framework: typeof Koa, takesWebStreams: boolean): Host["li
       } catch (error) {
         await onError?.(error);
         koa.status = 500;
-        koa.body = APPLICATIONS_OWN;
+        koa.body = APPLICATION_ERROR;
       }
     });
     app.use(requestContext(options));

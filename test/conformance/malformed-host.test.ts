@@ -1,6 +1,4 @@
 import { once } from "node:events";
-import http from "node:http";
-import type { AddressInfo } from "node:net";
 
 import { create, createFileRegistry, type DescService } from "@bufbuild/protobuf";
 import { file_google_protobuf_empty, FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
@@ -8,11 +6,14 @@ import type { ConnectRouter } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
 import { serverInterceptor } from "@throughline/grpc/connect";
 import { requestContext } from "@throughline/http";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
-import { dial } from "../support/dial.ts";
-import { serveOn } from "../support/serving.ts";
-import { hosts } from "./hosts/index.ts";
+import { hosts } from "../hosts/index.ts";
+import { serveOn } from "../hosts/serving.ts";
+import { dial } from "../support/http-client.ts";
+import { cleanUpAfterEach, serve } from "../support/loopback.ts";
+
+cleanUpAfterEach();
 
 const ECHO = createFileRegistry(
   create(FileDescriptorProtoSchema, {
@@ -30,7 +31,7 @@ const ECHO = createFileRegistry(
   (name) => (name === "google/protobuf/empty.proto" ? file_google_protobuf_empty : undefined),
 ).getService("test.Echo") as DescService;
 
-/** Sends these lines and gives the status line's code; 0 if the connection was closed without an answer. */
+/** Sends these lines and returns the status; 0 if the connection is closed without a response. */
 async function statusOf(url: string, ...lines: string[]): Promise<number> {
   const socket = dial(url).setEncoding("latin1");
   let received = "";
@@ -43,21 +44,24 @@ async function statusOf(url: string, ...lines: string[]): Promise<number> {
 describe.each(hosts.filter(({ protocol }) => protocol === "http/1.1"))("on $name", (host) => {
   const { serving } = serveOn(host);
 
-  // The server below a fetch handler makes a Request of it, and so refuses it first.
+  // The server below a fetch handler makes a Request, which fails first.
   const status = host.isFetch ? 500 : 400;
 
-  it.each(["[", "a b", "x:99999", "::1", "<script>"])("a request to the host %j is not handled", async (value) => {
-    let isCalled = false;
-    const url = await serving(() => ((isCalled = true), "ok"));
+  it.each(["[", "a b", "x:99999", "::1", "<script>"])(
+    "does not run the handler of a request whose host is %j",
+    async (value) => {
+      let isCalled = false;
+      const url = await serving(() => ((isCalled = true), "ok"));
 
-    expect([await statusOf(url, `GET ${new URL(url).pathname} HTTP/1.1`, `host: ${value}`), isCalled]).toEqual([
-      status,
-      false,
-    ]);
-  });
+      expect([await statusOf(url, `GET ${new URL(url).pathname} HTTP/1.1`, `host: ${value}`), isCalled]).toEqual([
+        status,
+        false,
+      ]);
+    },
+  );
 
   it.each(["localhost", "[::1]:80", "a_b.example:8080", "xn--bcher-kva.example"])(
-    "a request to the host %j is handled",
+    "runs the handler of a request whose host is %j",
     async (value) => {
       const url = await serving(() => "ok");
 
@@ -67,32 +71,27 @@ describe.each(hosts.filter(({ protocol }) => protocol === "http/1.1"))("on $name
 });
 
 describe("a handler of Connect behind requestContext", () => {
-  let server: http.Server | undefined;
-  afterEach(() => void server?.close());
-
   it.each([
-    ["a host that is none", "POST /test.Echo/Unary HTTP/1.1", "host: [", "content-length: 0"],
+    ["an invalid host", "POST /test.Echo/Unary HTTP/1.1", "host: [", "content-length: 0"],
     ["an empty host", "POST /test.Echo/Unary HTTP/1.1", "host: ", "content-length: 0"],
     ["no host, as HTTP/1.0 allows", "POST /test.Echo/Unary HTTP/1.0", "content-length: 0"],
   ])("answers 400 to a request with %s", async (_what, ...lines) => {
     const routes = (router: ConnectRouter): void => void router.service(ECHO, { unary: () => ({}) } as never);
     const connect = connectNodeAdapter({ routes, interceptors: [serverInterceptor()] });
-    server = http.createServer(requestContext(connect)).listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const { url } = await serve(requestContext(connect));
 
     expect(await statusOf(url, ...lines)).toBe(400);
     expect(await statusOf(url, "GET /none HTTP/1.1", "host: x")).toBe(404);
   });
 });
 
-it("an error of a listener whose request has a host is thrown on", async () => {
+it("rethrows an error of the listener if the host is valid", async () => {
   const thrown = new Error("a bug");
   const listener = requestContext(() => {
     throw thrown;
   });
   const handled = Promise.withResolvers<unknown>();
-  const server = http.createServer((req, res) => {
+  const { url } = await serve((req, res) => {
     try {
       void listener(req, res);
     } catch (error) {
@@ -100,11 +99,7 @@ it("an error of a listener whose request has a host is thrown on", async () => {
       res.end();
     }
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
   expect(await statusOf(url, "GET / HTTP/1.1", "host: x")).toBe(200);
   expect(await handled.promise).toBe(thrown);
-  server.close();
 });

@@ -6,10 +6,10 @@ import { pipeline } from "node:stream/promises";
 
 import { requestContext, streamContext } from "@throughline/http";
 
-import { APPLICATIONS_OWN, type Body, type Host } from "./host.ts";
-import { gathered, pairsOf, printed, receivedByNode, trailersOfStream } from "./told.ts";
+import { APPLICATION_ERROR, type Body, type Host } from "./host.ts";
+import { gathered, pairsOf, printed, receivedByNode, trailersOfStream } from "./received.ts";
 
-/** Without any framework. What throws is answered by whoever called. */
+/** Without a framework: the caller of the listener handles its errors. */
 export const onNode: Host["listener"] = (handler, { options, inner, onError }) => {
   async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
     await send(await handler(receivedByNode(req, res)), res);
@@ -23,7 +23,7 @@ export const onNode: Host["listener"] = (handler, { options, inner, onError }) =
       } catch (error) {
         await onError?.(error);
         res.statusCode = 500;
-        res.end(APPLICATIONS_OWN);
+        res.end(APPLICATION_ERROR);
       }
     },
   };
@@ -36,11 +36,11 @@ export const onStream: Host["listener"] = (handler, { options, inner, onError })
     headers: IncomingHttpHeaders,
     ...rest: [flags: number, rawHeaders: string[]]
   ): Promise<void> {
-    const told = gathered(Object.entries(headers), pairsOf(rest[1]));
+    const all = gathered(Object.entries(headers), pairsOf(rest[1]));
     const trailers = trailersOfStream(stream);
     const body = await handler({
       text: () => text(stream),
-      headers: () => told,
+      headers: () => all,
       trailers: () => gathered(trailers),
       printed: () => printed(stream, headers, ...rest),
       body: () => stream,
@@ -54,7 +54,7 @@ export const onStream: Host["listener"] = (handler, { options, inner, onError })
   return {
     on: "stream",
     async listener(stream, headers, ...rest) {
-      // As a client that resets its stream has the server's fail too.
+      // A stream that the client resets emits an error on the server too.
       stream.on("error", () => {});
       try {
         await received(stream, headers, ...rest);
@@ -62,7 +62,7 @@ export const onStream: Host["listener"] = (handler, { options, inner, onError })
         await onError?.(error);
         if (stream.headersSent || stream.destroyed) return;
         stream.respond({ ":status": 500 });
-        stream.end(APPLICATIONS_OWN);
+        stream.end(APPLICATION_ERROR);
       }
     },
   };

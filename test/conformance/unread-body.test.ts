@@ -7,18 +7,18 @@ import { Readable, Writable } from "node:stream";
 import { requestContext } from "@throughline/http";
 import { describe, expect, it, vi } from "vitest";
 
-import { AnswerReader } from "../support/answer-reader.ts";
-import { dial } from "../support/dial.ts";
-import { serveOn } from "../support/serving.ts";
-import { type Handler, hosts, type Received } from "./hosts/index.ts";
+import { type Handler, hosts, type Received } from "../hosts/index.ts";
+import { serveOn } from "../hosts/serving.ts";
+import { dial } from "../support/http-client.ts";
+import { ResponseReader } from "../support/response-reader.ts";
 
 const SIZE = 200_000;
 const never = new Promise<never>(() => {});
 
-/** Ways in which handlers leave a body lying. */
+/** Ways in which handlers leave a body unread. */
 const waysToStop: readonly [how: string, read: (received: Received) => unknown][] = [
   [
-    "into a sink that is stuck",
+    "into a sink that never accepts a chunk",
     ({ body }) => {
       const stream = body()!;
       if (stream instanceof Readable) stream.pipe(new Writable({ highWaterMark: 1, write() {} }));
@@ -38,7 +38,7 @@ const waysToStop: readonly [how: string, read: (received: Received) => unknown][
     },
   ],
   [
-    "and is busy with a piece of it",
+    "and waits forever after a chunk",
     async ({ body }) => {
       for await (const _chunk of body() as AsyncIterable<unknown>) await never;
     },
@@ -46,7 +46,7 @@ const waysToStop: readonly [how: string, read: (received: Received) => unknown][
   ["not at all", () => {}],
 ];
 
-/** Reads some of the body, waits, and reads on. */
+/** Ways to read part of a body, wait, and continue. */
 const waysToGoOn: readonly [how: string, read: (received: Received, until: Promise<void>) => Promise<void>][] = [
   [
     "with for await",
@@ -72,11 +72,11 @@ const waysToGoOn: readonly [how: string, read: (received: Received, until: Promi
   ],
 ];
 
-describe.each(hosts)("on $name, after a deadline that was answered for a handler", (host) => {
+describe.each(hosts)("on $name, after the deadline of a handler was answered", (host) => {
   const { serving, servingWith } = serveOn(host);
   const isHttp1 = host.protocol === "http/1.1";
 
-  /** Requests that say so are left lying; of others the size is the answer. */
+  /** Leaves the body unread if the request has `x-leave`; otherwise responds with the size of the body. */
   const leaving =
     (read: (received: Received) => unknown): Handler =>
     async (received) => {
@@ -86,10 +86,10 @@ describe.each(hosts)("on $name, after a deadline that was answered for a handler
     };
 
   it.runIf(isHttp1).each(waysToStop)(
-    "that had read the body %s, the connection serves the next request, or is closed",
+    "that read the body %s, the connection serves the next request or is closed",
     async (_how, read) => {
       const socket = dial(await serving(leaving(read)));
-      const [reader, statuses] = [new AnswerReader(), [] as number[]];
+      const [reader, statuses] = [new ResponseReader(), [] as number[]];
       socket.on("data", (chunk: Buffer) => {
         for (let count = reader.read(chunk); count > 0; count--) statuses.push(reader.status);
       });
@@ -107,7 +107,7 @@ describe.each(hosts)("on $name, after a deadline that was answered for a handler
   );
 
   it.runIf(!isHttp1).each(waysToStop)(
-    "that had read the body %s, its connection takes other uploads",
+    "that read the body %s, its connection accepts other uploads",
     async (_how, read) => {
       const { origin, pathname } = new URL(await serving(leaving(read)));
       const session = http2.connect(origin, { rejectUnauthorized: false });
@@ -117,16 +117,16 @@ describe.each(hosts)("on $name, after a deadline that was answered for a handler
         if (isWhole) stream.end("x".repeat(size));
         else stream.write("x".repeat(size));
         const [head] = (await once(stream, "response")) as [http2.IncomingHttpHeaders & http2.IncomingHttpStatusHeader];
-        // Not by iteration: it fails where the reset comes together with the end of the answer, of which nothing is missing.
+        // Iteration would fail if the reset arrives together with the end of a complete response.
         let text = "";
         stream.setEncoding("utf8").on("data", (chunk: string) => (text += chunk));
         await once(stream, "end");
-        // Though its body may not be ended.
+        // The request body may not have ended.
         if (!stream.destroyed) await once(stream, "close");
         return [head[":status"], head[":status"] === 200 ? text : undefined];
       }
       const late = await Promise.all(
-        // Together more than the window of a connection.
+        // Together they exceed the flow-control window of the connection.
         [0, 1, 2, 3].map(() => upload({ "x-leave": "1", "grpc-timeout": "50m" }, 50_000, false)),
       );
       expect(late).toEqual(Array.from({ length: 4 }, () => [504, undefined]));
@@ -136,31 +136,34 @@ describe.each(hosts)("on $name, after a deadline that was answered for a handler
     },
   );
 
-  it.each(waysToGoOn)("that reads on later %s, half a body does not end as if it were whole", async (_how, read) => {
-    const [later, over] = [Promise.withResolvers<void>(), Promise.withResolvers<string>()];
-    const errors: unknown[] = [];
-    const url = await servingWith(
-      async (received) => {
-        const reading = read(received, later.promise);
-        reading.then(
-          () => over.resolve("whole"),
-          () => over.resolve("failed"),
-        );
-        await reading;
-        return "too late";
-      },
-      { onError: (error) => void errors.push(error) },
-    );
-    expect(await halfAnUpload(host.protocol, url)).toBe(504);
-    later.resolve();
+  it.each(waysToGoOn)(
+    "that continues to read later %s, an incomplete body does not end as if it were complete",
+    async (_how, read) => {
+      const [later, over] = [Promise.withResolvers<void>(), Promise.withResolvers<string>()];
+      const errors: unknown[] = [];
+      const url = await servingWith(
+        async (received) => {
+          const reading = read(received, later.promise);
+          reading.then(
+            () => over.resolve("complete"),
+            () => over.resolve("failed"),
+          );
+          await reading;
+          return "too late";
+        },
+        { onError: (error) => void errors.push(error) },
+      );
+      expect(await halfAnUpload(host.protocol, url)).toBe(504);
+      later.resolve();
 
-    expect(await over.promise).toBe("failed");
-    await new Promise((resolve) => setTimeout(resolve, 10));
-    expect(errors).toEqual([]);
-  });
+      expect(await over.promise).toBe("failed");
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      expect(errors).toEqual([]);
+    },
+  );
 });
 
-/** Sends half of a body, and gives the status that comes back. */
+/** Sends half of a body and returns the status. */
 async function halfAnUpload(protocol: "http/1.1" | "http/2", url: string): Promise<number> {
   if (protocol === "http/1.1") {
     const socket = dial(url);
@@ -179,12 +182,12 @@ async function halfAnUpload(protocol: "http/1.1" | "http/2", url: string): Promi
   return head[":status"]!;
 }
 
-it("a body that is all there keeps no other request waiting behind a handler that has paused it", async () => {
+it("a complete body that a handler has paused does not block the next request", async () => {
   const listener = requestContext((req: IncomingMessage, res: ServerResponse) => {
     if (req.method === "GET") res.end("next");
     else req.once("data", () => req.pause());
   });
-  // With as little as this in hand, Node stops reading from the connection.
+  // With this small buffer, Node stops reading from the connection.
   const server = http.createServer({ highWaterMark: 16 }, listener).listen(0, "127.0.0.1");
   await once(server, "listening");
   const socket = dial(`http://127.0.0.1:${(server.address() as AddressInfo).port}`).setEncoding("utf8");

@@ -5,12 +5,12 @@ import { inspect } from "node:util";
 
 import type { Received } from "./host.ts";
 
-type Told = Iterable<readonly [name: string, value: unknown]>;
+type Pairs = Iterable<readonly [name: string, value: unknown]>;
 
-/** All that is told of headers, in whatever ways: of each name, as it is written, the values that differ. */
-export function gathered(...ways: Told[]): Record<string, string> {
+/** Merges headers from several sources: for each name, as written, the distinct values. */
+export function gathered(...sources: Pairs[]): Record<string, string> {
   const values = new Map<string, Set<string>>();
-  for (const [name, value] of ways.flatMap((way) => [...way])) {
+  for (const [name, value] of sources.flatMap((source) => [...source])) {
     values.set(name, (values.get(name) ?? new Set()).add(String(value)));
   }
   return Object.fromEntries([...values].map(([name, all]) => [name, [...all].join("\n")]));
@@ -21,53 +21,53 @@ export function* pairsOf(raw: readonly string[]): Generator<[string, unknown]> {
 }
 
 function* eachOf(distinct: NodeJS.Dict<string[]> | undefined): Generator<[string, unknown]> {
-  // HTTP/2 has none.
+  // HTTP/2 requests have no such property.
   for (const [name, values] of Object.entries(distinct ?? {})) for (const value of values!) yield [name, value];
 }
 
-function* waysOfNode({ headers, rawHeaders, headersDistinct }: IncomingMessage): Generator<[string, unknown]> {
+function* headerPairs({ headers, rawHeaders, headersDistinct }: IncomingMessage): Generator<[string, unknown]> {
   yield* Object.entries(headers);
   yield* pairsOf(rawHeaders);
   yield* eachOf(headersDistinct);
 }
 
-function* trailersOfNode({ trailers, rawTrailers, trailersDistinct }: IncomingMessage): Generator<[string, unknown]> {
+function* trailerPairs({ trailers, rawTrailers, trailersDistinct }: IncomingMessage): Generator<[string, unknown]> {
   yield* Object.entries(trailers);
   yield* pairsOf(rawTrailers);
   yield* eachOf(trailersDistinct);
 }
 
-/** What a stream of HTTP/2 reports of trailers that are still to come. */
+/** Collects the trailers that an HTTP/2 stream will report. */
 export function trailersOfStream(stream: ServerHttp2Stream): [string, unknown][] {
-  const heard: [string, unknown][] = [];
+  const received: [string, unknown][] = [];
   stream.on("trailers", (trailers, _flags, ...rest: unknown[]) => {
-    heard.push(...Object.entries(trailers), ...pairsOf((rest[0] ?? []) as string[]));
+    received.push(...Object.entries(trailers), ...pairsOf((rest[0] ?? []) as string[]));
   });
-  return heard;
+  return received;
 }
 
-/** The trailers of a request of Node's that are still to come. */
-function trailersToCome(req: IncomingMessage): () => Record<string, string> {
+/** A reader of the trailers of a Node request. */
+function trailersOf(req: IncomingMessage): () => Record<string, string> {
   const { stream } = req as { stream?: ServerHttp2Stream };
-  const heard = stream === undefined ? [] : trailersOfStream(stream);
-  return () => gathered(trailersOfNode(req), heard);
+  const received = stream === undefined ? [] : trailersOfStream(stream);
+  return () => gathered(trailerPairs(req), received);
 }
 
 export function printed(...given: unknown[]): string {
   return inspect(given, { depth: 9, showHidden: true });
 }
 
-/** What a request of Node's still says. */
-export function toldByNode(req: IncomingMessage): Record<string, string> {
-  return gathered(waysOfNode(req));
+/** The headers that can be read from a Node request. */
+export function headersOf(req: IncomingMessage): Record<string, string> {
+  return gathered(headerPairs(req));
 }
 
-/** @param given what the framework gives its handlers besides */
+/** @param given further arguments of the framework's handlers */
 export function receivedByNode(req: IncomingMessage, res: ServerResponse, ...given: unknown[]): Received {
   return {
     text: () => text(req),
-    headers: () => toldByNode(req),
-    trailers: trailersToCome(req),
+    headers: () => headersOf(req),
+    trailers: trailersOf(req),
     printed: () => printed(req, res, ...given),
     setHeader: (name, value) => void res.setHeader(name, value),
     body: () => req,
@@ -75,23 +75,23 @@ export function receivedByNode(req: IncomingMessage, res: ServerResponse, ...giv
   };
 }
 
-/** What a Request says, what a copy of it does, and what the server's own does that it came from. */
-function toldByRequest(request: Request, incoming: IncomingMessage | undefined): Record<string, string> {
-  return gathered(request.headers, request.clone().headers, incoming === undefined ? [] : waysOfNode(incoming));
+/** The headers of a Request, of its clone, and of the Node request behind it. */
+function headersOfRequest(request: Request, incoming: IncomingMessage | undefined): Record<string, string> {
+  return gathered(request.headers, request.clone().headers, incoming === undefined ? [] : headerPairs(incoming));
 }
 
-/** @param isToldOfNode whether the framework passes the host's own request on */
+/** @param seesNode whether the framework passes Node's request on */
 export function receivedByFetch(
   request: Request,
   env: { readonly incoming: IncomingMessage; readonly outgoing: ServerResponse },
-  isToldOfNode: boolean,
+  seesNode: boolean,
 ): Received {
   const { incoming, outgoing } = env;
   return {
     text: () => request.text(),
-    headers: () => toldByRequest(request, isToldOfNode ? incoming : undefined),
-    trailers: isToldOfNode ? trailersToCome(incoming) : () => ({}),
-    printed: () => printed(request, isToldOfNode ? env : undefined),
+    headers: () => headersOfRequest(request, seesNode ? incoming : undefined),
+    trailers: seesNode ? trailersOf(incoming) : () => ({}),
+    printed: () => printed(request, seesNode ? env : undefined),
     body: () => request.body,
     node: { req: incoming, res: outgoing },
   };

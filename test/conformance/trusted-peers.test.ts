@@ -1,15 +1,15 @@
 import { propagation } from "@opentelemetry/api";
-import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from "@opentelemetry/core";
 import { background, type Context, createKey, current, type Key, run, withValue } from "@throughline/context";
 import { createFetch } from "@throughline/fetch";
 import { criticality, propagateValue, jsonCodec, textCodec, type TrustOptions } from "@throughline/http";
 import { describe, expect, it, vi } from "vitest";
 
+import { hosts } from "../hosts/index.ts";
+import { serveOn } from "../hosts/serving.ts";
+import { type HeaderLines, sendRaw } from "../support/http-client.ts";
 import { countDuringEach } from "../support/measurements.ts";
-import { serveOn } from "../support/serving.ts";
-import { sendStrange } from "../support/strange-client.ts";
-import { hosts } from "./hosts/index.ts";
-import { type Attempt, doubled, isTakenFor } from "./spellings.ts";
+import { registerPropagators } from "../support/spans.ts";
+import { repeatedHeaders, readsAs } from "./header-variants.ts";
 
 interface Limits {
   readonly least: number;
@@ -45,12 +45,12 @@ describe.each(hosts)("$name", (host) => {
     answer: string;
     ctx: Context | undefined;
     headers: Record<string, string>;
-    /** What the handler's call to the next service was sent with. */
+    /** The headers of the handler's call to the next service. */
     sent: Headers;
   }
 
-  /** What a handler finds of these lines, and sends on. */
-  async function found(lines: Attempt["lines"], trust: TrustOptions = LOOPBACK): Promise<Found> {
+  /** Sends these lines, and returns what the handler finds and sends on. */
+  async function found(lines: HeaderLines, trust: TrustOptions = LOOPBACK): Promise<Found> {
     const seen = { ctx: undefined as Context | undefined, headers: {}, sent: new Headers() };
     const fetch = createFetch({
       origins: [NEXT],
@@ -65,18 +65,18 @@ describe.each(hosts)("$name", (host) => {
       },
       { trust },
     );
-    return { ...(await sendStrange(host.protocol, url, lines)), ...seen };
+    return { ...(await sendRaw(host.protocol, url, lines)), ...seen };
   }
 
   const refused = (): Promise<unknown> => counted("throughline.values.refused");
 
-  describe("a peer that is trusted", () => {
-    it.each<[string, TrustOptions, Attempt["lines"]]>([
+  describe("a trusted peer", () => {
+    it.each<[string, TrustOptions, HeaderLines]>([
       ["by its address", LOOPBACK, []],
       ["by the range of its address", { addresses: ["::1", "127.0.0.0/8"] }, []],
-      ["by what the application knows", SIGNED, [["x-signature", "good"]]],
-    ])("%s, has its values taken and sent on", async (_, trust, lines) => {
-      const own: Attempt["lines"] = [
+      ["by `verified`", SIGNED, [["x-signature", "good"]]],
+    ])("%s: its values are accepted and sent on", async (_, trust, lines) => {
+      const own: HeaderLines = [
         ["Trusted-Region", "eu-1"],
         ["baggage", "note=1,trusted-tenant=caf%C3%A9%2C%20bar"],
       ];
@@ -89,9 +89,8 @@ describe.each(hosts)("$name", (host) => {
       expect(await refused()).toEqual([]);
     });
 
-    it("has its values kept out of OpenTelemetry's baggage, which instrumentations send to everyone", async () => {
-      const propagators = [new W3CTraceContextPropagator(), new W3CBaggagePropagator()];
-      propagation.setGlobalPropagator(new CompositePropagator({ propagators }));
+    it("its values are removed from OpenTelemetry's baggage, which instrumentations send to every server", async () => {
+      registerPropagators();
       const { ctx } = await found([["baggage", "note=1,trusted-tenant=acme"]]);
       propagation.disable();
 
@@ -100,16 +99,16 @@ describe.each(hosts)("$name", (host) => {
       expect(entries.map(([name, { value }]) => [name, value])).toEqual([["note", "1"]]);
     });
 
-    it.each(["Trusted_Region", "trusted.region"])("has what it writes as %s taken away", async (name) => {
+    it.each(["Trusted_Region", "trusted.region"])("a header written as %s is removed", async (name) => {
       const { ctx, headers } = await found([[name, "eu-1"]]);
 
       expect(ctx!.value(regionKey)).toBeUndefined();
-      expect(Object.keys(headers).filter((each) => isTakenFor("trusted-region", each))).toEqual([]);
+      expect(Object.keys(headers).filter((each) => readsAs("trusted-region", each))).toEqual([]);
       expect(await refused()).toEqual([[{ name: "trusted-region", reason: "untrusted" }, 1]]);
     });
 
-    it.each(doubled("trusted-region").filter(({ isRaw }) => host.protocol === "http/1.1" || isRaw !== true))(
-      "is refused where one header may be somebody else's: $how",
+    it.each(repeatedHeaders("trusted-region").filter(({ isRaw }) => host.protocol === "http/1.1" || isRaw !== true))(
+      "a repeated header is refused, because one may be forged: $how",
       async ({ lines }) => {
         const { status, answer, ctx } = await found(lines);
 
@@ -119,16 +118,20 @@ describe.each(hosts)("$name", (host) => {
       },
     );
 
-    it.each<[string, string, Attempt["lines"]]>([
+    it.each<[string, string, HeaderLines]>([
       ["a header that is too long", "trusted-region", [["trusted-region", "x".repeat(65)]]],
       ["a header of 9 KB", "trusted-region", [["trusted-region", "x".repeat(9216)]]],
       ["an entry that is too long", "trusted-tenant", [["baggage", `trusted-tenant=${"x".repeat(65)}`]]],
-      ["an entry too long by its percents", "trusted-tenant", [["baggage", `trusted-tenant=${"%41".repeat(22)}`]]],
-      ["an entry with percents that are no UTF-8", "trusted-tenant", [["baggage", "trusted-tenant=%ff%c3%28"]]],
-      ["an entry with a percent that is none", "trusted-tenant", [["baggage", "trusted-tenant=a%"]]],
+      [
+        "an entry that percent-encoding makes too long",
+        "trusted-tenant",
+        [["baggage", `trusted-tenant=${"%41".repeat(22)}`]],
+      ],
+      ["an entry with percent-encoding that is not UTF-8", "trusted-tenant", [["baggage", "trusted-tenant=%ff%c3%28"]]],
+      ["an entry with an incomplete percent-encoding", "trusted-tenant", [["baggage", "trusted-tenant=a%"]]],
       ["a header that its codec cannot read", "trusted-limits", [["trusted-limits", "{least"]]],
-      ["a header that is not what it should be", "trusted-limits", [["trusted-limits", "[7]"]]],
-    ])("has %s dropped and counted, and the request goes on", async (_, name, lines) => {
+      ["a header whose value its codec rejects", "trusted-limits", [["trusted-limits", "[7]"]]],
+    ])("%s is dropped and counted, and the request continues", async (_, name, lines) => {
       const { status, ctx } = await found([...lines, ["x-other", "1"]]);
 
       expect(status).toBe(200);
@@ -141,24 +144,24 @@ describe.each(hosts)("$name", (host) => {
     });
 
     it.each<[string, string]>([
-      ["with letters that are longer when they are sent on", `trusted-tenant=${"/".repeat(64)}`],
+      ["with characters that grow when they are sent on", `trusted-tenant=${"/".repeat(64)}`],
       ["without a value", "trusted-tenant="],
-    ])("can be believed an entry %s, or not, but calls go on", async (_, baggage) => {
+    ])("an entry %s does not make calls fail", async (_, baggage) => {
       expect((await found([["baggage", baggage]])).status).toBe(200);
     });
 
-    it.each(["", "caf\u00E9"])("can be believed a header of %j, or not, but calls go on", async (value) => {
+    it.each(["", "caf\u00E9"])("a header with the value %j does not make calls fail", async (value) => {
       if (host.protocol === "http/2" && value !== "") return;
       expect((await found([["trusted-region", value]])).status).toBe(200);
     });
 
-    it("is understood whatever value could be bound", async () => {
+    it("every value that can be bound is received", async () => {
       const limits = { least: 1, most: 2 };
       let ctx: Context;
       try {
         ctx = withValue(background, limitsKey, limits);
       } catch {
-        return; // It is said where it is bound.
+        return; // `withValue` rejects the value.
       }
       let line: [string, string] | undefined;
       const name = "trusted-limits";
@@ -172,13 +175,13 @@ describe.each(hosts)("$name", (host) => {
     });
   });
 
-  describe("a peer that is not trusted", () => {
+  describe("an untrusted peer", () => {
     it.each<[string, TrustOptions]>([
       ["by its address", { addresses: ["127.0.0.2", "::1/128"] }],
-      ["by what the application knows", SIGNED],
+      ["by `verified`", SIGNED],
       ["at all", {}],
-    ])("%s, has its values taken away, and counted", async (_, trust) => {
-      const lines: Attempt["lines"] = [
+    ])("%s: its values are removed and counted", async (_, trust) => {
+      const lines: HeaderLines = [
         ["trusted-region", "eu-1"],
         ["baggage", "trusted-tenant=acme"],
         ["x-signature", "bad"],
@@ -194,7 +197,7 @@ describe.each(hosts)("$name", (host) => {
       ]);
     });
 
-    it("has taken what is taken from anyone, and nothing else", async () => {
+    it("only values with accept: 'anyone' are accepted", async () => {
       const { ctx, headers } = await found([["baggage", "trusted-guest=eve,trusted-tenant=acme"]], {});
 
       expect([ctx!.value(guestKey), ctx!.value(tenantKey)]).toEqual(["eve", undefined]);
@@ -205,7 +208,7 @@ describe.each(hosts)("$name", (host) => {
       ["throws", () => explode(), /it threw/],
       ["returns a promise", async () => true, /it returned a promise/],
       ["returns a promise that rejects", async () => explode(), /it returned a promise/],
-    ])("is one for which 'verified' %s: a warning says so once, and the request goes on", async (_, verify, why) => {
+    ])("if 'verified' %s, one warning is emitted and the request continues", async (_, verify, why) => {
       const trust = { verified: verify as () => boolean };
       const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
       const all = [await found([["trusted-region", "eu-1"]], trust), await found([["trusted-region", "eu-2"]], trust)];
@@ -220,14 +223,14 @@ describe.each(hosts)("$name", (host) => {
       expect(warnings[0]).toMatch(why);
     });
 
-    it("cannot say that its requests are critical: the header is removed", async () => {
+    it("its criticality is ignored and the header is removed", async () => {
       const { ctx, headers } = await found([["throughline-criticality", "critical"]], {});
 
       expect(criticality(ctx)).toBe("default");
       expect(Object.keys(headers)).not.toContain("throughline-criticality");
     });
 
-    it("cannot have calls fail by what is taken from anyone", async () => {
+    it("values with accept: 'anyone' do not make calls fail", async () => {
       const { status, answer } = await found([["baggage", `trusted-guest=${"/".repeat(64)}`]], {});
 
       expect([status, answer.endsWith("ok")]).toEqual([200, true]);

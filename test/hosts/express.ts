@@ -5,10 +5,12 @@ import { errorHandler, guard as guarded, requestContext } from "@throughline/exp
 import express from "express";
 import express4 from "express4";
 
-import { APPLICATIONS_OWN, type Handler, type Host } from "./host.ts";
-import { receivedByNode } from "./told.ts";
+import { APPLICATION_ERROR, type Handler, type Host } from "./host.ts";
+import { receivedByNode } from "./received.ts";
 
-/** The route is in a router of its own, as in any application that has grown. Its handler is async, though Express 4 knows nothing of promises. */
+/**
+ * The route is in its own router, as in larger applications. Its handler is async, although Express 4 ignores promises.
+ */
 function listenerWith(framework: typeof express): Host["listener"] {
   return (handler, { options, inner, guard, onError }) => {
     const app = framework();
@@ -21,7 +23,7 @@ function listenerWith(framework: typeof express): Host["listener"] {
     app.use(errorHandler());
     app.use((async (error, _req, res, _next) => {
       await onError?.(error);
-      res.status(500).send(APPLICATIONS_OWN);
+      res.status(500).send(APPLICATION_ERROR);
     }) as express.ErrorRequestHandler);
     return { on: "request", listener: app };
   };
