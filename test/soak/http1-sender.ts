@@ -1,10 +1,13 @@
 import { connect, type Socket } from "node:net";
 
-import { AnswerReader } from "../support/answer-reader.ts";
-import { Call, type Line, type Wanted } from "./call.ts";
+import { ResponseReader } from "../support/response-reader.ts";
+import { Call, type Sender, type Wanted } from "./call.ts";
 
-/** Requests over HTTP/1.1, by a socket: a client would cost more than the server that is to be kept busy. Keeps the connection while it can. */
-export class Http1Line implements Line {
+/**
+ * Sends requests over HTTP/1.1 on a plain socket, because an HTTP client would use more CPU time than the server under test.
+ * Keeps the connection while possible.
+ */
+export class Http1Sender implements Sender {
   readonly #port: number;
   #connection: Connection | undefined;
 
@@ -24,8 +27,8 @@ export class Http1Line implements Line {
 
 class Connection {
   readonly socket: Socket;
-  readonly reader = new AnswerReader();
-  /** Whether one more request may be sent. */
+  readonly reader = new ResponseReader();
+  /** Whether another request may be sent. */
   isUsable = true;
   #call: Http1Call | undefined;
 
@@ -35,7 +38,7 @@ class Connection {
     this.socket.on("error", () => {});
     this.socket.on("close", () => {
       this.isUsable = false;
-      this.#call?.settle("cut off");
+      this.#call?.settle("aborted");
     });
   }
 
@@ -47,7 +50,7 @@ class Connection {
 }
 
 class Http1Call extends Call {
-  protected readonly harshness = 0.5;
+  protected readonly resetShare = 0.5;
   readonly #connection: Connection;
   readonly #wanted: Wanted;
   #missing: number;
@@ -80,10 +83,10 @@ class Http1Call extends Call {
     this.#connection.socket.resume();
   }
 
-  protected abandon(isHarsh: boolean): void {
+  protected abandon(isReset: boolean): void {
     const { socket } = this.#connection;
     this.#connection.isUsable = false;
-    if (isHarsh && !socket.connecting) socket.resetAndDestroy();
+    if (isReset && !socket.connecting) socket.resetAndDestroy();
     else socket.destroy();
   }
 }

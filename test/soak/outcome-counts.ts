@@ -1,7 +1,7 @@
 import type { Seen } from "./call.ts";
-import type { Kind } from "./kind.ts";
+import type { Kind } from "./kinds.ts";
 
-/** How often something was counted, by name. */
+/** Counters by name. */
 export class Counts<Name extends string> {
   readonly #counts = new Map<Name, number>();
 
@@ -17,22 +17,22 @@ export class Counts<Name extends string> {
     return this.except([]);
   }
 
-  /** How often anything else was counted. */
+  /** The sum of all other counters. */
   except(names: readonly Name[]): number {
     let sum = 0;
     for (const [name, count] of this.#counts) if (!names.includes(name)) sum += count;
     return sum;
   }
 
-  /** The most frequent first. */
+  /** The counters, largest first. */
   toString(): string {
     const sorted = [...this.#counts].sort(([, a], [, b]) => b - a);
     return sorted.map(([name, count]) => `${count} ${name}`).join(", ");
   }
 }
 
-/** What clients saw of requests, kind by kind. */
-export class Tally {
+/** The results of requests for their clients, by kind. */
+export class OutcomeCounts {
   readonly #kinds = new Map<Kind, Counts<Seen>>();
 
   of(kind: Kind): Counts<Seen> {
@@ -41,7 +41,7 @@ export class Tally {
     return counts;
   }
 
-  /** Whether one had to be given up. */
+  /** Whether a request hung. */
   get hasHung(): boolean {
     for (const counts of this.#kinds.values()) if (counts.of("hung") > 0) return true;
     return false;

@@ -1,30 +1,30 @@
 import { trace } from "@opentelemetry/api";
 import { type ReadableSpan, type SpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 
-/** What the server says of its requests, by its spans: which of their kinds, what ended them, and how often. */
-export class Endings implements SpanProcessor {
-  /** Requests that have arrived, and those that are over. */
-  begun = 0;
-  over = 0;
+/** Counts the server's requests by kind and by `throughline.ended_by`, from its spans. */
+export class EndCounter implements SpanProcessor {
+  /** Requests that have arrived and requests that have ended. */
+  started = 0;
+  ended = 0;
   readonly #counts: Record<string, Record<string, number>> = {};
 
-  /** By the number of the kind, then by what ended it. */
+  /** By the index of the kind, then by `throughline.ended_by`. */
   get counts(): Readonly<Record<string, Readonly<Record<string, number>>>> {
     return this.#counts;
   }
 
-  static record(): Endings {
-    const endings = new Endings();
-    trace.setGlobalTracerProvider(new TracerProvider({ spanProcessors: [endings] }));
-    return endings;
+  static register(): EndCounter {
+    const counter = new EndCounter();
+    trace.setGlobalTracerProvider(new TracerProvider({ spanProcessors: [counter] }));
+    return counter;
   }
 
   onStart(): void {
-    this.begun += 1;
+    this.started += 1;
   }
 
   onEnd({ attributes }: ReadableSpan): void {
-    this.over += 1;
+    this.ended += 1;
     const kind = String(attributes["url.query"]).replace("kind=", "");
     const endedBy = String(attributes["throughline.ended_by"]);
     const counts = (this.#counts[kind] ??= {});

@@ -1,14 +1,14 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants } from "node:http2";
 
-import { Call, type Line, type Wanted } from "./call.ts";
+import { Call, type Sender, type Wanted } from "./call.ts";
 
-/** How many requests go over a session before it is replaced: sessions must be let go of too. */
+/** Requests per session before it is replaced, so that the server must also release sessions. */
 const MOST = 400;
 
-/** What streams are reset with: to `NO_ERROR`, in the middle of a response, Node's server does not know what to do, and keeps the stream. */
+/** The error code of resets. Node's server keeps a stream that is reset with `NO_ERROR` during a response. */
 const RESET = constants.NGHTTP2_CANCEL;
 
-/** A session that several lines send over at the same time. */
+/** A session that several senders share. */
 export class SharedSession {
   readonly #port: number;
   #session: ClientHttp2Session | undefined;
@@ -22,11 +22,11 @@ export class SharedSession {
     const known = this.#session;
     this.#used += 1;
     if (known !== undefined && !known.closed && !known.destroyed && this.#used < MOST) return known;
-    // Not at once: what the server has not seen yet it would refuse.
+    // Not at once: the server would refuse streams that it has not seen yet.
     if (known !== undefined) setTimeout(() => known.close(), 1000);
     this.#used = 0;
     this.#session = connect(`http://127.0.0.1:${this.#port}`);
-    // Its streams tell of it too.
+    // The streams report the same error.
     return this.#session.on("error", () => {});
   }
 
@@ -35,7 +35,7 @@ export class SharedSession {
   }
 }
 
-export class Http2Line implements Line {
+export class Http2Sender implements Sender {
   readonly #shared: SharedSession;
 
   constructor(shared: SharedSession) {
@@ -59,11 +59,11 @@ export class Http2Line implements Line {
   }
 }
 
-/** Sessions that a client has reset under all that went over them. */
+/** Sessions that a client has reset together with all their streams. */
 const abandoned = new WeakSet<ClientHttp2Session>();
 
 class Http2Call extends Call {
-  protected readonly harshness = 0.02;
+  protected readonly resetShare = 0.02;
   readonly #stream: ClientHttp2Stream;
   readonly #session: ClientHttp2Session;
 
@@ -78,14 +78,14 @@ class Http2Call extends Call {
     stream.on("end", () => {
       isWhole = true;
       if (isSent || status === 0) return;
-      // The server waits for the rest of the upload, which will not come.
+      // The server waits for the rest of the upload, which is never sent.
       this.settle(`${status}`);
       stream.close(RESET);
     });
     stream.on("error", () => {});
     stream.on("close", () => {
       if (isWhole && status !== 0 && stream.rstCode === constants.NGHTTP2_NO_ERROR) this.settle(`${status}`);
-      else this.settle(abandoned.has(session) ? "taken along" : "cut off");
+      else this.settle(abandoned.has(session) ? "session lost" : "aborted");
     });
   }
 
@@ -97,8 +97,8 @@ class Http2Call extends Call {
     this.#stream.resume();
   }
 
-  protected abandon(isHarsh: boolean): void {
-    if (!isHarsh) return this.#stream.close(RESET);
+  protected abandon(isReset: boolean): void {
+    if (!isReset) return this.#stream.close(RESET);
     abandoned.add(this.#session);
     this.#session.destroy(new Error("left"), RESET);
   }
