@@ -1,9 +1,7 @@
-import type { ViewedSpan } from "@throughline/viewer";
+import { formatTraces, type ViewedSpan } from "@throughline/viewer";
 
-import { formatTraces } from "../../packages/viewer/src/otlp/otlp-export.ts";
-
-/** Sends spans as an exporter does. */
-export async function send(url: string, ...traces: readonly (readonly ViewedSpan[])[]): Promise<void> {
+/** Sends spans as an OTLP exporter does. */
+export async function sendSpans(url: string, ...traces: readonly (readonly ViewedSpan[])[]): Promise<void> {
   const response = await fetch(`${url}/v1/traces`, {
     method: "POST",
     headers: { "content-type": "application/json" },
