@@ -10,87 +10,88 @@ import * as undici8 from "undici";
 import * as undici7 from "undici7";
 import { afterEach, describe, expect, it } from "vitest";
 
-import { cargo, laden } from "./cargo.ts";
+import { carriedItems, contextWithAll } from "./carried-items.ts";
 import { senders } from "./senders.ts";
 import { type Arrival, listenForEveryName, lookup } from "./servers.ts";
 
-/** Ways to an address that are not those of a plain call. */
 const { Agent, interceptors, request } = undici8;
 const servers = listenForEveryName();
 const anyName = { connect: { lookup } };
 const httpAgent = new http.Agent({ lookup } as http.AgentOptions);
 
-/** Of this process alone. */
+/** A value that must never leave the process. */
 const noteKey = createKey<string>("note");
 propagateValue(noteKey, { name: "detour-note", codec: textCodec, maxBytes: 100, to: "never" });
 
-/** What of somebody's shows in a request: nothing, for a stranger. */
-function takenTo({ head }: Arrival): string[] {
-  return cargo
+/** The private items in a request; there must be none in a request to a foreign origin. */
+function privateItemsIn({ head }: Arrival): string[] {
+  return carriedItems
     .filter(({ kind, sign }) => (kind === "values" || kind === "identity") && head.includes(sign))
     .map(({ what }) => what);
 }
 
 const ALL = ["a value in baggage", "a value in a header", "the Txn-Token"];
 
-/** Calls in a context that carries everything, and gives what has arrived where. */
-async function arrivals(call: () => Promise<unknown>, ctx: Context = laden()): Promise<Arrival[]> {
+/** Calls in a context that carries all items, and returns the received requests. */
+async function arrivals(call: () => Promise<unknown>, ctx: Context = contextWithAll()): Promise<Arrival[]> {
   await run(ctx, call).catch(() => {});
   return servers.arrivals();
 }
 
 const origins = (): string[] => [servers.at("http://allowed.test")];
-const strange = { address: "http://stranger.test/", isOurs: false };
-const ours = { address: "http://allowed.test/", isOurs: true };
+const foreign = { address: "http://foreign.test/", isAllowed: false };
+const allowed = { address: "http://allowed.test/", isAllowed: true };
 
 describe.each(senders)("$name", ({ make }) => {
-  it("takes nothing of anybody's along where no origins are its own", async () => {
-    const seen = await arrivals(() => make({})(servers.chain([ours, strange])));
-    expect(seen.map(takenTo)).toEqual([[], []]);
+  it("sends no private item if it has no allowed origins", async () => {
+    const seen = await arrivals(() => make({})(servers.chain([allowed, foreign])));
+    expect(seen.map(privateItemsIn)).toEqual([[], []]);
   });
 
-  it("takes nothing along where all that it carries is for nowhere", async () => {
+  it("sends nothing if every option is 'nowhere'", async () => {
     const nowhere = { trace: "nowhere", deadline: "nowhere", criticality: "nowhere" } as const;
     const send = { ...nowhere, values: "nowhere", identity: "nowhere" } as const;
-    const seen = await arrivals(() => make({ origins: origins(), send })(servers.chain([ours, strange])));
+    const seen = await arrivals(() => make({ origins: origins(), send })(servers.chain([allowed, foreign])));
     expect(seen).toHaveLength(2);
-    for (const { head } of seen) for (const { sign } of cargo) expect(head).not.toContain(sign);
+    for (const { head } of seen) for (const { sign } of carriedItems) expect(head).not.toContain(sign);
   });
 });
 
 describe("undici", () => {
-  it("asked for a whole address as a path, is no less at a stranger's", async () => {
+  it("sends no private item to a foreign origin if the path is an absolute URL of an allowed one", async () => {
     const dispatcher = new Agent(anyName).compose(contextInterceptor({ origins: origins() }));
     const [origin, path] = [servers.at("http://evil.test"), servers.at("http://allowed.test/")];
     const [arrival] = await arrivals(() => dispatcher.request({ origin, path, method: "GET" }));
-    expect(takenTo(arrival!)).toEqual([]);
+    expect(privateItemsIn(arrival!)).toEqual([]);
   });
 
-  /** What a stranger, to whom all connections of a pool go, is sent of a call that it redirects to an allowed origin. */
+  /**
+   * The private items that a pool of connections to a foreign origin sends, also when that redirects to an allowed one.
+   */
   async function throughPool({ Pool, interceptors }: typeof undici8): Promise<string[][]> {
-    const [origin, redirect] = [servers.at("http://stranger.test"), interceptors.redirect({ maxRedirections: 2 })];
+    const [origin, redirect] = [servers.at("http://foreign.test"), interceptors.redirect({ maxRedirections: 2 })];
     const dispatcher = new Pool(origin, anyName).compose(contextInterceptor({ origins: origins() }), redirect);
-    const path = servers.chain([strange, ours]).slice(origin.length);
+    const path = servers.chain([foreign, allowed]).slice(origin.length);
     const seen = await arrivals(() => dispatcher.request({ path, method: "GET" }));
     expect(new Set(seen.map(({ host }) => host))).toEqual(new Set([new URL(origin).host]));
-    return seen.map(takenTo);
+    return seen.map(privateItemsIn);
   }
 
   it.each([
     ["7", undici7 as unknown as typeof undici8],
     ["8", undici8],
   ])(
-    "%s with a pool of connections to a stranger takes nothing there, whatever that redirects to",
+    "%s sends no private item over a pool of connections to a foreign origin, whatever it redirects to",
     async (_, undici) => {
       expect(await throughPool(undici)).toEqual([[], []]);
     },
   );
 
-  it("that redirects further in than the context is seen takes nothing of it to a stranger all the same", async () => {
+  it("sends no private item to a foreign origin if it follows redirects inside of the context interceptor", async () => {
     const redirect = interceptors.redirect({ maxRedirections: 5 });
     const dispatcher = new Agent(anyName).compose(redirect, contextInterceptor({ origins: origins() }));
-    const seen = await arrivals(() => request(servers.chain([ours, strange]), { dispatcher }));
-    expect(seen.map(takenTo)).toEqual([ALL, []]);
+    const seen = await arrivals(() => request(servers.chain([allowed, foreign]), { dispatcher }));
+    expect(seen.map(privateItemsIn)).toEqual([ALL, []]);
   });
 });
 
@@ -98,20 +99,20 @@ describe("axios", () => {
   const adapter = (): ReturnType<typeof axios.getAdapter> =>
     contextAdapter(axios.getAdapter("http"), { origins: origins() });
 
-  it("that takes no whole address from its callers is at its base, whatever the address is", async () => {
+  it("sends no private item to a foreign baseURL with allowAbsoluteUrls: false, whatever URL is requested", async () => {
     const settings = { adapter: adapter(), httpAgent, proxy: false as const, allowAbsoluteUrls: false };
-    const client = axios.create({ ...settings, baseURL: servers.at("http://stranger.test") });
+    const client = axios.create({ ...settings, baseURL: servers.at("http://foreign.test") });
     const [arrival] = await arrivals(() => client.get(servers.at("http://allowed.test/")));
-    expect([arrival!.host, takenTo(arrival!)]).toEqual([new URL(servers.at("http://stranger.test")).host, []]);
+    expect([arrival!.host, privateItemsIn(arrival!)]).toEqual([new URL(servers.at("http://foreign.test")).host, []]);
   });
 
-  it("whose request is sent again to another host, as when the first has failed, takes nothing there", async () => {
+  it("sends no private item if a request is repeated with its config to a foreign origin", async () => {
     const client = axios.create({ adapter: adapter(), httpAgent, proxy: false });
     const seen = await arrivals(async () => {
       const { config } = await client.get(servers.at("http://allowed.test/"));
-      await client.request({ ...config, url: servers.at("http://stranger.test/") });
+      await client.request({ ...config, url: servers.at("http://foreign.test/") });
     });
-    expect(seen.map(takenTo)).toEqual([ALL, []]);
+    expect(seen.map(privateItemsIn)).toEqual([ALL, []]);
   });
 });
 
@@ -121,22 +122,22 @@ describe("a propagator of OpenTelemetry's", () => {
   const fetch = (url: string): Promise<unknown> => senders[0]!.make({ origins: origins() })(url);
 
   it.each(["uberctx-note", "ot-baggage-note"])(
-    "that has baggage in %s sends it where values go alone",
+    "that sends baggage in %s does so only where values are sent",
     async (name) => {
       propagation.setGlobalPropagator({
         inject: (_ctx, carrier, setter) => setter.set(carrier, name, "baggage-of-otel"),
         extract: (ctx) => ctx,
         fields: () => [name],
       });
-      const seen = await arrivals(() => fetch(servers.chain([ours, strange])));
-      expect(seen.map((arrival) => takenTo(arrival).includes("OpenTelemetry's baggage"))).toEqual([true, false]);
+      const seen = await arrivals(() => fetch(servers.chain([allowed, foreign])));
+      expect(seen.map((arrival) => privateItemsIn(arrival).includes("OpenTelemetry's baggage"))).toEqual([true, false]);
     },
   );
 
-  it("says nothing of what is declared: of that the context has the word, and it may be for nowhere", async () => {
+  it("does not send propagated values of OpenTelemetry's baggage: only the context's own are sent", async () => {
     propagation.setGlobalPropagator(new W3CBaggagePropagator());
     const entries = { "detour-note": { value: "private" }, "leak-tenant": { value: "another" }, note: { value: "7" } };
-    const ctx = propagation.setBaggage(laden(), propagation.createBaggage(entries)) as Context;
+    const ctx = propagation.setBaggage(contextWithAll(), propagation.createBaggage(entries)) as Context;
     const [arrival] = await arrivals(
       () => fetch(servers.at("http://allowed.test/")),
       withValue(ctx, noteKey, "secret"),
