@@ -4,26 +4,26 @@ import { now } from "./clock.ts";
 import { End } from "./end.ts";
 import { ContextError } from "./errors.ts";
 
-/** A scope that ends with a signal. */
+/** A scope that ends when a signal aborts. */
 interface Follower {
   poll(): unknown;
 }
 
-/** Signals of others that scopes listen to, each with one listener for all its scopes. */
+/** External signals that scopes follow. Each signal has one listener for all its scopes. */
 const followed = new WeakMap<AbortSignal, { followers: Set<Follower>; listener: Disposable }>();
 
 /** Polls the scope when the signal aborts. */
 export function followSignal(signal: AbortSignal, follower: Follower): void {
   let known = followed.get(signal);
   if (known === undefined) {
-    // Also called if another listener stops the propagation of the event.
+    // `addAbortListener` is also notified if another listener stops the propagation of the event.
     known = { followers: new Set(), listener: addAbortListener(signal, () => aborted(signal)) };
     followed.set(signal, known);
   }
   known.followers.add(follower);
 }
 
-/** Removes the listener with its last scope, so that a long-lived signal holds nothing that has ended. */
+/** Stops following. The last scope removes the listener, so that a long-lived signal does not retain ended scopes. */
 export function unfollowSignal(signal: AbortSignal, follower: Follower): void {
   const known = followed.get(signal);
   if (known === undefined || !known.followers.delete(follower) || known.followers.size > 0) return;
@@ -39,7 +39,7 @@ function aborted(signal: AbortSignal): void {
 
 const ends = new WeakMap<AbortSignal, End>();
 
-/** The end that an aborted signal stands for; the same for all contexts that end with it. */
+/** The end that corresponds to an aborted signal. All contexts that end with the signal share it. */
 export function endOfSignal(signal: AbortSignal): End {
   let known = ends.get(signal);
   if (known === undefined) {

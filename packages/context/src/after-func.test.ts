@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { afterFunc, background, type Context, current, run, withCancel, withTimeout } from "./index.ts";
 
 describe("afterFunc", () => {
-  it("is called once, after the context was cancelled, and not by the cancel itself (TestAfterFuncCalledAfterCancel)", async () => {
+  it("calls the function once, after cancel has returned (TestAfterFuncCalledAfterCancel)", async () => {
     const [ctx, cancel] = withCancel(background);
     const called = vi.fn();
     afterFunc(ctx, called);
@@ -17,7 +17,7 @@ describe("afterFunc", () => {
     expect(called).toHaveBeenCalledOnce();
   });
 
-  it("is called after the deadline (TestAfterFuncCalledAfterTimeout)", async () => {
+  it("calls the function after the deadline (TestAfterFuncCalledAfterTimeout)", async () => {
     vi.useFakeTimers();
     const called = vi.fn();
     afterFunc(withTimeout(background, 10)[0], called);
@@ -28,7 +28,7 @@ describe("afterFunc", () => {
     vi.useRealTimers();
   });
 
-  it("is called later, too, on a context that has ended (TestAfterFuncCalledImmediately)", async () => {
+  it("calls the function asynchronously if the context has ended (TestAfterFuncCalledImmediately)", async () => {
     const [ctx, cancel] = withCancel(background);
     cancel();
     const called = vi.fn();
@@ -40,7 +40,7 @@ describe("afterFunc", () => {
     expect(called).toHaveBeenCalledOnce();
   });
 
-  it("is not called once it was stopped (TestAfterFuncNotCalledAfterStop)", async () => {
+  it("does not call a function that was stopped (TestAfterFuncNotCalledAfterStop)", async () => {
     const [ctx, cancel] = withCancel(background);
     const called = vi.fn();
     const stop = afterFunc(ctx, called);
@@ -51,7 +51,7 @@ describe("afterFunc", () => {
     expect(called).not.toHaveBeenCalled();
   });
 
-  it("cannot be stopped any more once the context has ended, not even before the call", async () => {
+  it("cannot be stopped after the context has ended, even before the call", async () => {
     const [ctx, cancel] = withCancel(background);
     const called = vi.fn();
     const stop = afterFunc(ctx, called);
@@ -64,7 +64,7 @@ describe("afterFunc", () => {
     expect(called).toHaveBeenCalledOnce();
   });
 
-  it("is one of several that know nothing of each other", async () => {
+  it("stops one of several callbacks without affecting the others", async () => {
     const [ctx, cancel] = withCancel(background);
     const [first, second, third] = [vi.fn(), vi.fn(), vi.fn()];
     afterFunc(ctx, first);
@@ -76,24 +76,24 @@ describe("afterFunc", () => {
     expect([first, second, third].map((each) => each.mock.calls.length)).toEqual([1, 0, 1]);
   });
 
-  it("on a context that never ends is never called, and its first stop is true", () => {
+  it("on a context that never ends, the first stop returns true", () => {
     const stop = afterFunc(background, () => {});
     expect([stop(), stop()]).toEqual([true, false]);
   });
 
-  it("runs with its context as the current one, and every other store as it was where it was set up", async () => {
+  it("runs with its context as the current one and the stores of its registration", async () => {
     const other = new AsyncLocalStorage<string>();
     const [ctx, cancel] = withCancel(background);
     const seen = Promise.withResolvers<[Context, string | undefined]>();
-    other.run("registrant's", () => afterFunc(ctx, () => seen.resolve([current(), other.getStore()])));
-    run(withCancel(background)[0], () => other.run("canceller's", () => cancel()));
+    other.run("the registering request's", () => afterFunc(ctx, () => seen.resolve([current(), other.getStore()])));
+    run(withCancel(background)[0], () => other.run("the canceling request's", () => cancel()));
 
     const [context, store] = await seen.promise;
     expect(context).toBe(ctx);
-    expect(store).toBe("registrant's");
+    expect(store).toBe("the registering request's");
   });
 
-  it("runs in nobody else's store where a deadline's timer was set by somebody else", async () => {
+  it("does not run in the stores of the request whose deadline created the shared timer", async () => {
     const other = new AsyncLocalStorage<string>();
     const seen = Promise.withResolvers<string | undefined>();
     other.run("the first request's", () => afterFunc(withTimeout(background, 5)[0], () => {}));
@@ -103,7 +103,7 @@ describe("afterFunc", () => {
     expect(await seen.promise).toBeUndefined();
   });
 
-  it("goes on after a microtask queue that was faked and taken away", async () => {
+  it("works after queueMicrotask was faked and restored", async () => {
     vi.useFakeTimers({ toFake: ["queueMicrotask"] });
     const [first, cancelFirst] = withCancel(background);
     afterFunc(first, () => {});
@@ -118,14 +118,14 @@ describe("afterFunc", () => {
     expect(called).toHaveBeenCalledOnce();
   });
 
-  it.each([undefined, "fn"])("refuses %s for a function", (fn) => {
+  it.each([undefined, "fn"])("rejects %s as the function", (fn) => {
     expect(() => afterFunc(background, fn as never)).toThrow(
       /Cannot wait for a context to end: 'fn' must be a function/,
     );
   });
 });
 
-describe("one that throws", () => {
+describe("a callback that throws", () => {
   let uncaught: unknown[] = [];
   let listeners: NodeJS.UncaughtExceptionListener[] = [];
   beforeEach(() => {
@@ -139,24 +139,24 @@ describe("one that throws", () => {
     for (const listener of listeners) process.on("uncaughtException", listener);
   });
 
-  it("keeps nobody from being told, and comes out as an uncaught exception", async () => {
+  it("does not affect other callbacks and becomes an uncaught exception", async () => {
     const [ctx, cancel] = withCancel(background);
     const [child] = withCancel(ctx);
-    const told: string[] = [];
+    const notified: string[] = [];
     const errors = [new Error("callback"), new Error("listener")];
-    afterFunc(ctx, () => void told.push("first"));
+    afterFunc(ctx, () => void notified.push("first"));
     afterFunc(ctx, () => {
       throw errors[0];
     });
-    afterFunc(child, () => void told.push("below"));
+    afterFunc(child, () => void notified.push("below"));
     ctx.signal.addEventListener("abort", () => {
       throw errors[1];
     });
-    child.signal.addEventListener("abort", () => told.push("signal below"));
+    child.signal.addEventListener("abort", () => notified.push("signal below"));
 
     expect(cancel).not.toThrow();
     await new Promise(setImmediate);
-    expect(told.toSorted()).toEqual(["below", "first", "signal below"]);
+    expect(notified.toSorted()).toEqual(["below", "first", "signal below"]);
     expect(uncaught).toHaveLength(2);
     expect(uncaught).toEqual(expect.arrayContaining(errors));
   });

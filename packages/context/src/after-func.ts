@@ -2,19 +2,20 @@ import { AsyncResource } from "node:async_hooks";
 
 import type { Context as OtelContext } from "@opentelemetry/api";
 
-import { parentOf } from "./adopt.ts";
-import type { Context } from "./context.ts";
+import { type Context, parentOf } from "./context.ts";
 import { run } from "./current.ts";
 import { describeValue } from "./describe-value.ts";
 import { type Listener, type Listeners, stopListening } from "./scope.ts";
 
 /**
- * Calls `fn` once `ctx` has ended, by cancel or by deadline; at once if it has ended already (Go: `AfterFunc`).
+ * Calls `fn` when `ctx` has ended, or soon if it has ended already (Go: `AfterFunc`).
  *
- * It is called later, in a microtask, never inside of the `cancel`. In it `current()` is `ctx`, and every other AsyncLocalStorage has the store that it had
- * at this call. An error that it throws becomes an uncaught exception, as with an event listener; other listeners are still called.
+ * `fn` runs in a microtask, never inside the `cancel`. During the call `current()` is `ctx`, and every other
+ * AsyncLocalStorage has the store that it had when `afterFunc` was called. An error thrown by `fn` becomes an uncaught
+ * exception, and other callbacks are still called.
  *
- * @returns stop: true if it kept `fn` from being called; false if `fn` has been started or was stopped before
+ * @returns a function that stops the callback: it returns true if `fn` will not be called, and false if the context has
+ * ended or the callback was stopped before
  */
 export function afterFunc(ctx: OtelContext, fn: () => void): () => boolean {
   const context = parentOf(ctx, "wait for a context to end");
@@ -48,7 +49,8 @@ class Callback extends AsyncResource implements Listener {
   }
 
   stop(): boolean {
-    // Once the scope is marked as ended it is too late: a callback must never both run and count as stopped.
+    // The scope may be marked as ended before this listener is notified. A callback must never both run and be reported
+    // as stopped.
     if (this.#fn === undefined || this.#ctx.scope.ended !== undefined) return false;
     this.#fn = undefined;
     stopListening(this);
@@ -56,12 +58,15 @@ class Callback extends AsyncResource implements Listener {
   }
 }
 
-/** Callbacks of contexts that have ended, in the order in which they ended. */
+/** Callbacks of contexts that have ended, in the order of the ends. */
 let ready: (() => void)[] = [];
 
-/** Calls a callback in a microtask, one for all that end together. An error becomes an uncaught exception; the other callbacks are still called. */
+/**
+ * Calls a callback in a microtask, which all contexts that end together share. An error becomes an uncaught exception
+ * and does not affect other callbacks.
+ */
 function callSoon(callback: () => void): void {
-  // Not `queueMicrotask`, which a test may have faked.
+  // Not `queueMicrotask`, which a test may fake.
   if (ready.push(callback) === 1) void Promise.resolve().then(callAll);
 }
 

@@ -1,6 +1,6 @@
 /**
- * Makes `instanceof` agree between two installed copies of this package, as `npm` leaves them behind when two
- * libraries ask for different versions. A class that extends the branded one keeps the ordinary check.
+ * Makes `instanceof` work across installed copies of this package. npm installs two copies if two libraries require
+ * different versions. Subclasses of the branded class keep the ordinary check.
  */
 export function brand(type: { readonly prototype: object }, mark: symbol): void {
   Object.defineProperty(type.prototype, mark, { value: true });

@@ -1,8 +1,6 @@
 /**
- * Milliseconds on the monotonic clock, with fractions.
- *
- * Every deadline lives on this clock, so that a jump of the wall clock changes nothing. Looked up at
- * each call: whoever fakes `performance` in a test fakes our time.
+ * Milliseconds on the monotonic clock, with fractions. All deadlines use it, so changes of the wall clock do not affect
+ * them. `performance` is looked up at each call, so that fake timers in tests apply here too.
  */
 export function now(): number {
   return performance.now();

@@ -34,15 +34,15 @@ describe.each([
   });
   afterEach(() => otel.disable());
 
-  /** What is bound where this is called. */
+  /** The value of the current context. */
   const here = (): string | undefined => current().value(key);
 
-  it("outside of any the current context is background", () => {
+  it("the current context is background by default", () => {
     expect(here()).toBeUndefined();
     expect(current()).toBe(background);
   });
 
-  it("run hands on arguments, result and error", () => {
+  it("run passes arguments, result and error", () => {
     expect(run(ctx, (a: number, b: number) => a + b, 1, 2)).toBe(3);
     expect(() =>
       run(ctx, () => {
@@ -52,14 +52,14 @@ describe.each([
     expect(here()).toBeUndefined();
   });
 
-  it("runs within runs, and each is back afterwards", () => {
+  it("a nested run restores the outer context", () => {
     run(ctx, () => {
       expect(run(other, here)).toBe("elsewhere");
       expect(here()).toBe("here");
     });
   });
 
-  it("carries what was derived, and its end", async () => {
+  it("carries derived contexts and their end", async () => {
     const [child, cancel] = withCancel(ctx);
     await run(child, async () => {
       await null;
@@ -71,7 +71,7 @@ describe.each([
   it.each<[string, () => Promise<string | undefined>]>([
     ["a promise", () => Promise.resolve().then(here)],
     ["an await", async () => (await delay(1), here())],
-    ["a promise that somebody else resolves", () => fromElsewhere.then(here)],
+    ["a promise that another request resolves", () => fromElsewhere.then(here)],
     ["a timer", () => new Promise((resolve) => setTimeout(() => resolve(here()), 1))],
     ["setImmediate", () => new Promise((resolve) => setImmediate(() => resolve(here())))],
     ["nextTick", () => new Promise((resolve) => process.nextTick(() => resolve(here())))],
@@ -97,7 +97,7 @@ describe.each([
       },
     ],
     [
-      "an async generator, for whom it is its caller's",
+      "an async generator, which runs in its caller's context",
       async () => {
         async function* generate(): AsyncGenerator<string | undefined> {
           for (;;) yield ((await null, here()));
@@ -120,7 +120,7 @@ describe.each([
     expect(await run(ctx, work)).toBe("here");
   });
 
-  it("requests that run at the same time do not see each other's", async () => {
+  it("concurrent requests do not see each other's values", async () => {
     const seen = await Promise.all(
       Array.from({ length: 50 }, (_, i) =>
         run(withValue(background, key, String(i)), async () => {
@@ -132,8 +132,8 @@ describe.each([
     expect(seen).toEqual(Array.from({ length: 50 }, (_, i) => String(i)));
   });
 
-  describe("where Node loses it by design", () => {
-    it("an emitter's listener runs in the emitter's; bind is the remedy", () => {
+  describe("where Node does not carry it by design", () => {
+    it("an event listener runs in the emitter's context, unless it is bound", () => {
       const emitter = new EventEmitter();
       const seen: (string | undefined)[] = [];
       run(ctx, () => {
@@ -147,7 +147,7 @@ describe.each([
       expect(seen).toEqual(["elsewhere", "here"]);
     });
 
-    it("a signal's listener runs in the canceller's; bind is the remedy", () => {
+    it("an abort listener runs in the context of the cancel call, unless it is bound", () => {
       const [child, cancel] = withCancel(ctx);
       const seen: (string | undefined)[] = [];
       child.signal.addEventListener("abort", () => seen.push(here())); // wrong
@@ -159,7 +159,7 @@ describe.each([
       expect(seen).toEqual(["elsewhere", "here"]);
     });
 
-    it("a pool's job runs in the worker's; bind is the remedy", async () => {
+    it("a job of a pool runs in the worker's context, unless it is bound", async () => {
       const jobs: (() => void)[] = [];
       const pool = run(other, async () => {
         await delay(1);
@@ -175,7 +175,7 @@ describe.each([
     });
   });
 
-  it("bind keeps this, arguments and result", () => {
+  it("bind preserves this, arguments and result", () => {
     const bound = bind(ctx, function (this: { name: string }, n: number) {
       return `${this.name} ${n} ${here()}`;
     });
@@ -192,7 +192,7 @@ describe("a foreign OpenTelemetry context that is active", () => {
   beforeEach(() => void otel.setGlobalContextManager(new AsyncLocalStorageContextManager().enable()));
   afterEach(() => otel.disable());
 
-  it("is adopted: its values are there, and it never ends", () => {
+  it("is adopted with its values and never ends", () => {
     const symbol = Symbol("theirs");
     otel.with(ROOT_CONTEXT.setValue(symbol, 1), () => {
       expect(current().getValue(symbol)).toBe(1);
@@ -201,29 +201,33 @@ describe("a foreign OpenTelemetry context that is active", () => {
     });
   });
 
-  it("takes over from ours inside it", () => {
+  it("replaces the current context", () => {
     run(ctx, () =>
       otel.with(ROOT_CONTEXT.setValue(Symbol("theirs"), 1), () => expect(current().value(key)).toBeUndefined()),
     );
   });
 });
 
-it.each([undefined, null, "ctx"])("run refuses %j for a context (TestInvalidDerivedFail)", (value) => {
+it.each([undefined, null, "ctx"])("run rejects %j as a context (TestInvalidDerivedFail)", (value) => {
   expect(() => run(value as unknown as Context, () => {})).toThrow(/Cannot run a function: it needs a Context/);
 });
 
-it("run adopts a foreign context, and run and bind want a function", () => {
+it("run adopts a foreign context; run and bind require a function", () => {
   const symbol = Symbol("theirs");
   expect(run(ROOT_CONTEXT.setValue(symbol, 1) as Context, () => current().getValue(symbol))).toBe(1);
-  expect(() => run(ctx, undefined as never)).toThrow(/Cannot run a function: it must be one/);
-  expect(() => bind(ctx, undefined as never)).toThrow(/Cannot bind a function: it must be one/);
+  expect(() => run(ctx, undefined as never)).toThrow(
+    /Cannot run a function: 'fn' must be a function; received undefined/,
+  );
+  expect(() => bind(ctx, undefined as never)).toThrow(
+    /Cannot bind a function: 'fn' must be a function; received undefined/,
+  );
 });
 
-it.each([undefined, null, "ctx"])("bind refuses %j for a context", (value) => {
+it.each([undefined, null, "ctx"])("bind rejects %j as a context", (value) => {
   expect(() => bind(value as unknown as Context, () => {})).toThrow(/Cannot bind a function: it needs a Context/);
 });
 
-/** An emitter that soon emits, from a place where another context is current. */
+/** An emitter that emits once, in another context. */
 function emitting(event: string): EventEmitter {
   const emitter = new EventEmitter();
   run(other, () => setImmediate(() => emitter.emit(event)));
@@ -232,7 +236,7 @@ function emitting(event: string): EventEmitter {
 
 const fromElsewhere = run(other, () => delay(1));
 
-describe("a request whose context an instrumentation replaces by the one that was active before", () => {
+describe("a request for which an instrumentation restores the context that was active before", () => {
   beforeEach(() => void otel.setGlobalContextManager(new AsyncLocalStorageContextManager().enable()));
   afterEach(() => otel.disable());
 
@@ -241,10 +245,10 @@ describe("a request whose context an instrumentation replaces by the one that wa
   const before = trace.setSpanContext(ROOT_CONTEXT, spanOf(TRACE, "b7ad6b7169203331"));
   const request = withValue(trace.setSpanContext(ctx, spanOf(TRACE, "b7ad6b7169203331")), key, "request");
 
-  /** A request that comes when an instrumentation has made its span. */
+  /** Runs a request that arrives after an instrumentation has started its span. */
   const serve = <R>(ctx: Context, fn: () => R): R => otel.with(before, () => runRequest(ctx, fn));
 
-  it("still has its own, with the span that is active", async () => {
+  it("keeps its own context, with the active span", async () => {
     const later = trace.setSpanContext(before, spanOf(TRACE, "c7ad6b7169203331"));
     await serve(request, () =>
       otel.with(later, async () => {
@@ -260,11 +264,11 @@ describe("a request whose context an instrumentation replaces by the one that wa
     ["of no trace", () => ROOT_CONTEXT.setValue(Symbol("theirs"), 1)],
     ["of telemetry's own traffic", () => suppressTracing(before)],
     ["that is the root", () => ROOT_CONTEXT],
-  ])("has a context %s as it is", (_what, active) => {
+  ])("does not replace an active context %s", (_what, active) => {
     serve(request, () => otel.with(active(), () => expect(current().value(key)).toBeUndefined()));
   });
 
-  it("that has ended is not come back to", () => {
+  it("is not restored after it has ended", () => {
     const [ended, cancel] = withCancel(request);
     serve(ended, () => {
       cancel();
@@ -272,14 +276,14 @@ describe("a request whose context an instrumentation replaces by the one that wa
     });
   });
 
-  it("is kept once where nothing was active before, as there is nothing to be put back", () => {
+  it("is not stored twice if no context was active before", () => {
     runRequest(request, () => {
       expect(current()).toBe(request);
       otel.with(before, () => expect(current().value(key)).toBeUndefined());
     });
   });
 
-  it("is not come back to from a context of ours that was run further in", () => {
+  it("is not restored in a context of this package that is run inside it", () => {
     serve(request, () => run(other, () => expect(current().value(key)).toBe("elsewhere")));
   });
 });

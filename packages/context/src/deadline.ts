@@ -1,7 +1,7 @@
 import { now } from "./clock.ts";
 import type { TimerEntry } from "./timer-heap.ts";
 
-/** The last point of time that a Date can hold (ECMA-262, 21.4.1.1). */
+/** The latest time that a Date can represent (ECMA-262, 21.4.1.1). */
 const LATEST = 8.64e15;
 
 /** The scope that a deadline ends. */
@@ -9,17 +9,17 @@ interface Expiring {
   poll(): unknown;
 }
 
-/** A deadline. The scope that sets it, and all scopes below that have no earlier one, share this object. */
+/** A deadline. The scope that sets it shares this object with all scopes below that have no earlier deadline. */
 export class Deadline implements TimerEntry {
   /** On the monotonic clock. */
   readonly at: number;
-  /** Milliseconds from when it was set. */
+  /** Milliseconds from the time when it was set. */
   readonly budget: number;
   readonly cause: unknown;
   readonly source: string | undefined;
   /** The scope that set it; assigned by that scope. */
   owner!: Expiring;
-  /** Place in the timer heap; -1 while no listener waits for it. */
+  /** Index in the timer heap; -1 while nothing listens to the scope. */
   slot = -1;
   #epoch: number | undefined;
 
@@ -31,11 +31,11 @@ export class Deadline implements TimerEntry {
     this.#epoch = epoch;
   }
 
-  due(): void {
+  fire(): void {
     this.owner.poll();
   }
 
-  /** On the wall clock. Fixed at the first call: later jumps of that clock do not change it. */
+  /** On the wall clock. Computed at the first use: later changes of that clock do not affect it. */
   get epoch(): number {
     return (this.#epoch ??= Math.min(LATEST, Date.now() + (this.at - now())));
   }

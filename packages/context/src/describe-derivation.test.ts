@@ -19,23 +19,23 @@ it.each([
   [withValue(background, secret, new Map([["s3cret", 1]])), "background.withValue(secret: Map)"],
   [withValue(background, secret, null), "background.withValue(secret: null)"],
   [withCancel(ROOT_CONTEXT.setValue(secret, "s3cret"))[0], "adopted(BaseContext).withCancel"],
-])("tells how a context came about, and never what a value holds: %s (TestValues, testLayers)", (ctx, lineage) => {
-  expect(String(ctx)).toBe(lineage);
-  expect(inspect({ ctx }, { depth: 9 })).toBe(`{ ctx: Context <${lineage}> }`);
-  expect(JSON.stringify({ ctx })).toBe(JSON.stringify({ ctx: lineage }));
+])("String(ctx) lists derivations without the content of values: %s (TestValues, testLayers)", (ctx, description) => {
+  expect(String(ctx)).toBe(description);
+  expect(inspect({ ctx }, { depth: 9 })).toBe(`{ ctx: Context <${description}> }`);
+  expect(JSON.stringify({ ctx })).toBe(JSON.stringify({ ctx: description }));
 });
 
-it("tells what is left of a deadline (TestDeadline)", () => {
+it("String(ctx) shows the remaining time (TestDeadline)", () => {
   expect(String(withTimeout(background, "90s")[0])).toBe("background.withTimeout(90s, 90s left)");
 });
 
-it("of a long list names its keys once, and all that can end it", () => {
+it("String(ctx) of a long list shows each key once, and all scopes", () => {
   let [ctx] = withCancel(background);
   for (let i = 0; i < 100; i++) ctx = withValue(ctx, secret, i);
   expect(String(ctx)).toMatch(/^background\.withCancel\.values\(secret\)(\.withValue\(secret: number\))+$/);
 });
 
-it("names what OpenTelemetry binds", () => {
+it("String(ctx) shows the keys of OpenTelemetry", () => {
   const ctx = trace.setSpanContext(background, {
     traceId: "0af7651916cd43dd8448eb211c80319c",
     spanId: "b7ad6b7169203331",

@@ -4,20 +4,20 @@ import { typeName } from "./describe-value.ts";
 import type { Scope } from "./scope.ts";
 import type { Base } from "./value-list.ts";
 
-/** A context, as far as its derivation is concerned. */
+/** The part of a Context that this file uses. */
 interface Step {
-  readonly up: Step | undefined;
+  readonly parent: Step | undefined;
   readonly base: Base;
   readonly scope: Scope;
   readonly key: symbol | undefined;
-  readonly bound: unknown;
+  readonly boundValue: unknown;
 }
 
-/** The calls that derived a context, the oldest first, as code. Values appear by the name of their type only. */
+/** Lists the calls that derived a context, the oldest first, as code. Only the types of values are shown. */
 export function describeDerivation(ctx: Step): string {
   const steps: string[] = [];
   let node: Step = ctx;
-  for (; node.up !== undefined; node = node.up) steps.push(step(node));
+  for (; node.parent !== undefined; node = node.parent) steps.push(step(node));
   const { name, index } = node.base;
   if (index !== undefined)
     steps.push(`values(${[...index.keys()].map(keyName).join(", ")})`, ...scopeSteps(node.scope));
@@ -25,14 +25,16 @@ export function describeDerivation(ctx: Step): string {
 }
 
 function step(node: Step): string {
-  return node.key === undefined ? scopeStep(node.scope) : `withValue(${keyName(node.key)}: ${typeName(node.bound)})`;
+  return node.key === undefined
+    ? scopeStep(node.scope)
+    : `withValue(${keyName(node.key)}: ${typeName(node.boundValue)})`;
 }
 
 function keyName(key: symbol): string {
   return key.description ?? "(no name)";
 }
 
-/** The scopes from this one upwards, whose own steps a gathered list no longer has. */
+/** The steps of this scope and all above, for a list whose nodes an index has replaced. */
 function scopeSteps(from: Scope): string[] {
   const steps: string[] = [];
   for (let scope: Scope | undefined = from; scope?.parent !== undefined; scope = scope.parent)

@@ -1,4 +1,4 @@
-/** A wrong argument for an error message: its type, and its content where that is safe to show. */
+/** Describes an invalid argument for an error message: its type, and its content if it is a primitive or a Date. */
 export function describeValue(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value === "string")
@@ -11,7 +11,7 @@ export function describeValue(value: unknown): string {
   return `an object of type ${typeName(value)}`;
 }
 
-/** The name of a value's type, never its content. */
+/** Returns the name of a value's type, never its content. */
 export function typeName(value: unknown): string {
   if (value === null) return "null";
   if (typeof value !== "object") return typeof value;

@@ -2,21 +2,21 @@ import parse from "ms";
 
 import { describeValue } from "./describe-value.ts";
 
-/** A span of time: milliseconds as a number, or a number with its unit: `"250ms"`, `"2s"`, `"1m"`, `"1h"`, `"1d"`. */
+/** A duration: milliseconds as a number, or a string with a unit: `"250ms"`, `"2s"`, `"1m"`, `"1h"`, `"1d"`. */
 export type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
 
-/** A number and its unit. Without one, as in `TIMEOUT=5`, nobody can tell what was meant. */
+/** A number with a unit. The unit is required: `TIMEOUT=5` in an environment is ambiguous. */
 const GRAMMAR = /^\d{1,16}(?:\.\d{1,9})?(?:ms|[smhd])$/;
 
-/** The longest span that a `Date` can bridge (ECMA-262, 21.4.1.1). */
+/** The largest time value of a `Date` (ECMA-262, 21.4.1.1). */
 const LONGEST = 8.64e15;
 
 /**
- * A duration in milliseconds.
+ * Converts a duration to milliseconds.
  *
- * @param action what was being done, for the message of the error: `"derive a context"`
+ * @param action the operation, for the error message: `"derive a context"`
  * @throws TypeError if it is neither a number nor a string
- * @throws RangeError if it is NaN, negative, infinite, longer than a Date can bridge, or has no known unit
+ * @throws RangeError if it is NaN, negative, infinite, beyond a Date's range, or a string without a known unit
  */
 export function milliseconds(duration: Duration, action: string, name = "timeout"): number {
   if (typeof duration === "number") {
@@ -31,8 +31,8 @@ export function milliseconds(duration: Duration, action: string, name = "timeout
 }
 
 /**
- * A time that is left, in milliseconds: as {@link milliseconds}, but a negative number is no time left, 0. For durations of one call, which
- * may be computed; options that are written down once stay strict.
+ * Converts a remaining time to milliseconds: like {@link milliseconds}, but a negative number is 0. For arguments of
+ * calls, which may be computed, such as `deadline - now`. Options are constants and use the strict function.
  */
 export function remainingTime(duration: Duration, action: string, name = "timeout"): number {
   return typeof duration === "number" && duration < 0 && duration >= -LONGEST

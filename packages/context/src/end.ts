@@ -2,33 +2,37 @@ import { now } from "./clock.ts";
 import type { Deadline } from "./deadline.ts";
 import { Canceled, type ContextError, DeadlineExceeded } from "./errors.ts";
 
-/** Stands in for stack frames, which would only show a timer or the caller of `cancel`. */
+/** Replaces the stack frames, which would only show a timer or the caller of `cancel`. */
 const NO_FRAMES = "\n    (ended by its context; callsOf(error) lists the calls that this cut short)";
 
-/** Adds a line to the stack of an error without frames: tools that print or group errors by their stack ignore one of a single line. */
+/**
+ * Adds a line to the stack of an error without frames: tools that print or group errors by their stack ignore a stack
+ * of one line.
+ */
 export function markStack<E extends Error>(error: E): E {
   if (Object.isExtensible(error) && error.stack?.includes("\n") === false) error.stack += NO_FRAMES;
   return error;
 }
 
 /**
- * When and why a subtree ended. All scopes that ended together share one End, and so one error object, which is created at the
- * first call of `err()`.
+ * When and why a subtree ended. All scopes that ended together share one End, and so one error object, which is created
+ * at the first call of `err()`.
  */
 export class End {
-  /** On the monotonic clock; for a deadline the deadline itself, however late the timer was. */
+  /** On the monotonic clock. For a deadline it is the deadline itself, even if the timer was late. */
   readonly at: number;
   readonly #cause: unknown;
-  /** The deadline that passed, and when that was noticed. */
+  /** The deadline, if it passed. */
   readonly #deadline: Deadline | undefined;
-  readonly #noticed: number;
+  /** When the end was detected. */
+  readonly #detectedAt: number;
   #error: ContextError | undefined;
 
-  private constructor(at: number, cause: unknown, deadline?: Deadline, noticed = at, error?: ContextError) {
+  private constructor(at: number, cause: unknown, deadline?: Deadline, detectedAt = at, error?: ContextError) {
     this.at = at;
     this.#cause = cause;
     this.#deadline = deadline;
-    this.#noticed = noticed;
+    this.#detectedAt = detectedAt;
     this.#error = error;
   }
 
@@ -36,7 +40,7 @@ export class End {
     return new End(at, cause);
   }
 
-  /** The end that a context error already stands for: it goes on as the same object. */
+  /** An end by the error of another context, which stays the same object. */
   static of(error: ContextError, at: number): End {
     return new End(at, error.cause, undefined, at, error);
   }
@@ -46,14 +50,14 @@ export class End {
   }
 
   get error(): ContextError {
-    return (this.#error ??= this.#made());
+    return (this.#error ??= this.#createError());
   }
 
-  #made(): ContextError {
+  #createError(): ContextError {
     return markStack(withoutStack(() => (this.#deadline ? this.#deadlineExceeded(this.#deadline) : this.#canceled())));
   }
 
-  /** What the canceller gave, else the error itself (Go: `context.Cause`). */
+  /** The cause that was given to `cancel`, or else the error itself (Go: `context.Cause`). */
   get cause(): unknown {
     return this.#cause === undefined ? this.error : this.#cause;
   }
@@ -61,13 +65,13 @@ export class End {
   #canceled(): Canceled {
     const cause = this.#cause;
     if (cause === undefined) return new Canceled();
-    const reason = reasonOf(cause);
-    return new Canceled(reason === "" ? undefined : `context canceled: ${reason}`, { cause });
+    const detail = messageOf(cause);
+    return new Canceled(detail === "" ? undefined : `context canceled: ${detail}`, { cause });
   }
 
   #deadlineExceeded(deadline: Deadline): DeadlineExceeded {
     const { budget, source } = deadline;
-    const elapsed = Math.max(budget, this.#noticed - (deadline.at - budget));
+    const elapsed = Math.max(budget, this.#detectedAt - (deadline.at - budget));
     const by = source === undefined ? "" : ` set by ${source}`;
     const message = `context deadline exceeded: budget ${round(budget)} ms${by}, elapsed ${round(elapsed)} ms`;
     const cause = this.#cause === undefined ? undefined : { cause: this.#cause };
@@ -75,11 +79,14 @@ export class End {
   }
 }
 
-/** What a cause says of itself, if it can be asked: it may be anything, and must not keep a cancel from being told. */
-function reasonOf(cause: unknown): string {
+/**
+ * Returns the message of a cause, which may be any value. A getter or proxy that throws must not break the
+ * cancellation.
+ */
+function messageOf(cause: unknown): string {
   try {
-    const said: unknown = cause instanceof Error ? cause.message : cause;
-    return typeof said === "string" ? said : "";
+    const message: unknown = cause instanceof Error ? cause.message : cause;
+    return typeof message === "string" ? message : "";
   } catch {
     return "";
   }
@@ -89,12 +96,12 @@ function round(ms: number): number {
   return Math.round(ms * 10) / 10;
 }
 
-/** Makes an error without capturing a stack, which would cost five times the rest and point nowhere useful. */
-export function withoutStack<T>(make: () => T): T {
+/** Creates an error without capturing a stack, which would take five times as long and show no useful frames. */
+export function withoutStack<T>(create: () => T): T {
   const limit = Error.stackTraceLimit;
-  if (!Reflect.set(Error, "stackTraceLimit", 0)) return make();
+  if (!Reflect.set(Error, "stackTraceLimit", 0)) return create();
   try {
-    return make();
+    return create();
   } finally {
     Error.stackTraceLimit = limit;
   }

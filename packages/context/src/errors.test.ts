@@ -7,18 +7,18 @@ cancel();
 const canceled = ctx.err()!;
 const exceeded = withTimeout(background, 0)[0].err()!;
 
-describe("an error of a context", () => {
-  it("has the name and code that the platform gives to an abort", () => {
+describe("a context error", () => {
+  it("has the name and code of the platform's AbortError", () => {
     expect([canceled.name, canceled.code]).toEqual(["AbortError", "ABORT_ERR"]);
     expect(String(canceled)).toBe("AbortError: context canceled");
   });
 
-  it("has the name that the platform gives to a timeout (TestDeadlineExceededSupportsTimeout)", () => {
+  it("has the name of the platform's TimeoutError (TestDeadlineExceededSupportsTimeout)", () => {
     expect([exceeded.name, exceeded.code]).toEqual(["TimeoutError", "DEADLINE_EXCEEDED"]);
     expect(exceeded).toMatchObject({ timeout: true });
   });
 
-  it("is an Error, and one of two kinds", () => {
+  it("is an Error of one of two classes", () => {
     expect([
       canceled instanceof Error,
       canceled instanceof ContextError,
@@ -33,7 +33,7 @@ describe("an error of a context", () => {
     expect(new Error("no") instanceof ContextError).toBe(false);
   });
 
-  it("may be extended by its users, with instanceof as ever", () => {
+  it("works with instanceof in subclasses", () => {
     class Mine extends Canceled {}
     expect([new Mine() instanceof Mine, new Mine() instanceof Canceled, canceled instanceof Mine]).toEqual([
       true,
@@ -42,7 +42,7 @@ describe("an error of a context", () => {
     ]);
   });
 
-  it("has no stack, and leaves other errors theirs", () => {
+  it("has no stack frames, and does not affect other errors", () => {
     expect(canceled.stack).not.toContain("\n    at ");
     expect(new Error("other").stack).toContain("errors.test.ts");
   });

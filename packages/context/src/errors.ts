@@ -1,18 +1,20 @@
 import { brand } from "./brand.ts";
 
-/** What to branch on: it never changes, while messages may. */
+/** Stable codes to branch on. Messages may change. */
 export type ContextErrorCode = "ABORT_ERR" | "DEADLINE_EXCEEDED";
 
 /**
- * Why a context ended: {@link Canceled} or {@link DeadlineExceeded}, never anything else (Go: `ctx.Err()`).
+ * Why a context ended: {@link Canceled} or {@link DeadlineExceeded} (Go: `ctx.Err()`).
  *
- * One object serves the whole subtree that ended: `ctx.err()`, `ctx.signal.reason` and the rejection of whatever
- * waited are identical. Its `cause` is what the canceller gave. It is made without a stack: the only one to be had is
- * that of a timer or of a closing socket, never that of the code which waits.
+ * All contexts that ended together share one error object: `ctx.err()`, `ctx.signal.reason` and the rejections of
+ * pending calls are identical. Its `cause` is the cause that was given to `cancel`. It has no stack frames: they would
+ * show a timer or a closing socket, never the code that waits.
  */
 export abstract class ContextError extends Error {
   abstract readonly code: ContextErrorCode;
-  /** The HTTP status that stands for this error: frameworks that know http-errors (Koa, Fastify, Nest, h3) answer with it. */
+  /**
+   * The HTTP status of a response to this error. Frameworks that follow http-errors (Koa, Fastify, Nest, h3) use it.
+   */
   abstract readonly statusCode: number;
   /** The same as `statusCode`, for frameworks that read this name. */
   abstract readonly status: number;
@@ -21,15 +23,16 @@ export abstract class ContextError extends Error {
 }
 
 /**
- * Under this symbol an error of a sibling package says which HTTP status stands for it. A cancellation that it caused has the same: one
- * by a server that drains is 503. Statuses of other errors are not taken over: that of an upstream's response is not ours.
+ * Property of errors of sibling packages: the HTTP status of a response to the error. A cancellation with such a cause
+ * has the same status: a cancellation by a draining server is 503. The `status` of other errors is ignored, as it may
+ * be the status of an upstream's response.
  */
 export const STATUS: unique symbol = Symbol.for("@throughline/context/status");
 
-/** Not registered, but what proxies write into their logs for a client that closed the connection (nginx). */
+/** The client closed the connection. Not a registered status; nginx and other proxies write it to their logs. */
 export const CLIENT_CLOSED_REQUEST = 499;
 
-/** The context was cancelled (Go: `context.Canceled`). Named as the platform names an abort. */
+/** The context was canceled (Go: `context.Canceled`). It has the name and code of the platform's AbortError. */
 export class Canceled extends ContextError {
   declare readonly name: "AbortError";
   declare readonly code: "ABORT_ERR";
@@ -51,21 +54,21 @@ export class Canceled extends ContextError {
   }
 }
 
-/** Whose clock fired, and where the time went. Times are milliseconds on the monotonic clock. */
+/** The deadline that passed. Times are milliseconds on the monotonic clock. */
 export interface DeadlineDetails {
-  /** What was granted when the deadline was set. */
+  /** The time granted when the deadline was set. */
   readonly budget: number;
-  /** What had passed since then when the context ended. */
+  /** The time from then until the context ended. */
   readonly elapsed: number;
-  /** Who set it, as given to `withTimeout` or `withDeadline`: a header, an option of a server. */
+  /** The `source` that was given to `withTimeout` or `withDeadline`, such as a header or an option. */
   readonly source?: string | undefined;
 }
 
-/** The deadline passed (Go: `context.DeadlineExceeded`). Named as the platform names a timeout. */
+/** The deadline passed (Go: `context.DeadlineExceeded`). It has the name of the platform's TimeoutError. */
 export class DeadlineExceeded extends ContextError implements Partial<DeadlineDetails> {
   declare readonly name: "TimeoutError";
   declare readonly code: "DEADLINE_EXCEEDED";
-  /** As Go's `net.Error` has it. */
+  /** As `Timeout()` of Go's `net.Error`. */
   declare readonly timeout: true;
   declare readonly statusCode: 504;
   declare readonly status: 504;
@@ -82,7 +85,7 @@ export class DeadlineExceeded extends ContextError implements Partial<DeadlineDe
   }
 }
 
-// On the prototypes, as the platform's own errors have them: an error is made for every request that is cancelled.
+// On the prototypes, as in the platform's own errors: an error is created for every canceled request.
 Object.assign(Canceled.prototype, { name: "AbortError", code: "ABORT_ERR" });
 Object.assign(DeadlineExceeded.prototype, {
   name: "TimeoutError",

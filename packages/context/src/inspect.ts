@@ -3,12 +3,12 @@ import type { Context } from "./context.ts";
 import type { DeadlineDetails } from "./errors.ts";
 import type { Scope } from "./scope.ts";
 
-/** Whether there is a deadline. Unlike `remaining()` it does not read the clock. */
+/** Whether the context has a deadline. Unlike `remaining()` it does not read the clock. */
 export function hasDeadline(ctx: Context): boolean {
   return ctx.scope.deadline !== undefined;
 }
 
-/** The budget of the effective deadline, how much of it has passed, and who set it; `undefined` without a deadline. */
+/** The budget, elapsed time and source of the effective deadline; `undefined` without a deadline. */
 export function deadlineDetails(ctx: Context): DeadlineDetails | undefined {
   const { deadline } = ctx.scope;
   if (deadline === undefined) return undefined;
@@ -21,7 +21,7 @@ export function canEnd(ctx: Context): boolean {
   return ctx.scope.parent !== undefined;
 }
 
-/** Whether `ctx` ends when `other` does: it was derived from it, without `withoutCancel` in between. */
+/** Whether `ctx` ends when `other` does: `ctx` was derived from it, without `withoutCancel` in between. */
 export function isAttached(ctx: Context, other: Context): boolean {
   let scope: Scope | undefined = ctx.scope;
   while (scope !== undefined && scope !== other.scope) scope = scope.parent;

@@ -1,7 +1,7 @@
-// For the packages beside this one. Outside semantic versioning: all packages have one version.
+// For sibling packages only, and not covered by semantic versioning. All packages have the same version.
 
-export { parentOf } from "./adopt.ts";
 export { brand } from "./brand.ts";
+export { parentOf } from "./context.ts";
 export { runRequest } from "./current.ts";
 export { checkValues } from "./derive.ts";
 export { describeValue } from "./describe-value.ts";

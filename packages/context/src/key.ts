@@ -2,14 +2,15 @@ import { describeValue } from "./describe-value.ts";
 
 declare const type: unique symbol;
 
-/** Names a request-scoped value and its type. Two keys are never equal, whatever their names. */
+/** Identifies a request-scoped value and its type. Two keys are never equal, even if their names are. */
 export type Key<T> = symbol & { readonly [type]: (value: T) => T };
 
 /**
- * Makes a key. Keep it private to a module and export functions that read and set it, as Go does with unexported key
- * types.
+ * Creates a key. Keep it private to a module and export functions that read and set the value, as Go does with
+ * unexported key types.
  *
- * @param name for lineages and messages only
+ * @param name shown in `String(ctx)` and in error messages; it need not be unique
+ * @throws TypeError if the name is not a string or is empty
  */
 export function createKey<T>(name: string): Key<T> {
   if (typeof name !== "string" || name === "") {

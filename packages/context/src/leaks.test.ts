@@ -19,7 +19,7 @@ import { armedDeadlines } from "./timer-heap.ts";
 const key = createKey<unknown>("key");
 const ROUNDS = 100_000;
 
-/** Bytes of the heap that are in use after all that can be collected has been. */
+/** Bytes of the heap that are in use after a full garbage collection. */
 async function heap(): Promise<number> {
   for (let i = 0; i < 4; i++) {
     await new Promise(setImmediate);
@@ -28,12 +28,12 @@ async function heap(): Promise<number> {
   return process.memoryUsage().heapUsed;
 }
 
-/** How many bytes each round leaves behind. */
+/** Bytes that each round retains. */
 async function growth(round: () => void, rounds = ROUNDS): Promise<number> {
   const some = async (count: number): Promise<void> => {
     for (let i = 0; i < count; i++) {
       round();
-      // What was started gets its turn, as it would between requests.
+      // Let pending callbacks run, as between requests.
       if (i % 1000 === 999) await new Promise(setImmediate);
     }
   };
@@ -43,11 +43,11 @@ async function growth(round: () => void, rounds = ROUNDS): Promise<number> {
   return ((await heap()) - before) / rounds;
 }
 
-/** How many hang on a context that lives long. */
-function members(ctx: Context): number {
+/** The number of listeners of a context. */
+function listenerCount(ctx: Context): number {
   let count = 0;
   const { scope } = ctx as unknown as { scope: { listeners?: { first?: { next: never } } } };
-  for (let member = scope.listeners?.first; member !== undefined; member = member.next) count += 1;
+  for (let each = scope.listeners?.first; each !== undefined; each = each.next) count += 1;
   return count;
 }
 
@@ -62,16 +62,16 @@ afterEach(() => {
   expect(warnings).toEqual([]);
 });
 
-describe("under a context that lives as long as the process, nothing is left of", () => {
+describe("under a context that never ends, memory does not grow for", () => {
   const [root] = withCancel(background);
   const { signal } = new AbortController();
 
   it.each<[string, () => void]>([
-    ["contexts whose cancel is forgotten", () => void withCancel(root)],
-    ["deadlines whose cancel is forgotten", () => void withTimeout(withValue(root, key, {}), "1h")],
-    ["contexts on a signal whose cancel is forgotten", () => void withSignal(root, signal)],
+    ["contexts that are never canceled", () => void withCancel(root)],
+    ["deadlines that are never canceled", () => void withTimeout(withValue(root, key, {}), "1h")],
+    ["contexts of a signal that are never canceled", () => void withSignal(root, signal)],
     [
-      "contexts that were observed and cancelled",
+      "contexts with listeners that are canceled",
       () => {
         const [ctx, cancel] = withTimeout(withCancel(root)[0], "1h");
         void ctx.signal;
@@ -80,14 +80,14 @@ describe("under a context that lives as long as the process, nothing is left of"
       },
     ],
     [
-      "callbacks that were stopped, though no cancel was called",
+      "callbacks that are stopped without a cancel",
       () => {
         const stop = afterFunc(withValue(withTimeout(withCancel(root)[0], "1h")[0], key, {}), () => {});
         stop();
       },
     ],
     [
-      "contexts on a signal that lives as long",
+      "contexts of a long-lived signal",
       () => {
         const [ctx, cancel] = withSignal(root, signal);
         void ctx.signal;
@@ -95,7 +95,7 @@ describe("under a context that lives as long as the process, nothing is left of"
       },
     ],
     [
-      "contexts that were detached",
+      "contexts that are detached",
       () => {
         const [ctx, cancel] = withTimeout(withoutCancel(withTimeout(root, "1h")[0]), "1h");
         void ctx.signal;
@@ -104,9 +104,9 @@ describe("under a context that lives as long as the process, nothing is left of"
     ],
     ["signals of background", () => background.signal.addEventListener("abort", () => {})],
   ])("%s", { timeout: 60_000 }, async (_what, round) => {
-    // One left behind would be a hundred bytes and more a round.
+    // One retained context takes more than a hundred bytes.
     expect(await growth(round)).toBeLessThan(8);
-    expect([members(root), armedDeadlines(), getEventListeners(signal, "abort").length]).toEqual([0, 0, 0]);
+    expect([listenerCount(root), armedDeadlines(), getEventListeners(signal, "abort").length]).toEqual([0, 0, 0]);
   });
 
   it("whole requests", { timeout: 60_000 }, async () => {
@@ -119,38 +119,38 @@ describe("under a context that lives as long as the process, nothing is left of"
       cancel(new Error("response sent"));
     };
     expect(await growth(request)).toBeLessThan(8);
-    expect([members(root), armedDeadlines()]).toEqual([0, 0]);
+    expect([listenerCount(root), armedDeadlines()]).toEqual([0, 0]);
   });
 });
 
 describe("links", () => {
-  it("are made by the first observer and taken away by cancel, deadline or stop (XTestCancelRemoves)", () => {
+  it("are created by the first listener and removed by cancel, deadline or stop (XTestCancelRemoves)", () => {
     vi.useFakeTimers();
     const [root] = withCancel(background);
-    const counts = [members(root)];
+    const counts = [listenerCount(root)];
     const [child, cancel] = withCancel(root);
-    counts.push(members(root));
+    counts.push(listenerCount(root));
     void child.signal;
-    counts.push(members(root));
+    counts.push(listenerCount(root));
     cancel();
-    counts.push(members(root));
+    counts.push(listenerCount(root));
     void withTimeout(root, 10)[0].signal;
-    counts.push(members(root), armedDeadlines());
+    counts.push(listenerCount(root), armedDeadlines());
     vi.advanceTimersByTime(10);
-    counts.push(members(root), armedDeadlines());
+    counts.push(listenerCount(root), armedDeadlines());
     const stop = afterFunc(root, () => {});
-    counts.push(members(root));
+    counts.push(listenerCount(root));
     stop();
-    counts.push(members(root));
+    counts.push(listenerCount(root));
     vi.useRealTimers();
 
     expect(counts).toEqual([0, 0, 1, 0, 1, 1, 0, 0, 1, 0]);
   });
 
-  it("are none below what never ends (XTestChildFinishesFirst)", () => {
+  it("are not created below a context that never ends (XTestChildFinishesFirst)", () => {
     void withCancel(background)[0].signal;
     void withCancel(withoutCancel(background))[0].signal;
-    expect(members(background)).toBe(0);
+    expect(listenerCount(background)).toBe(0);
   });
 });
 
@@ -159,11 +159,7 @@ describe("memory", () => {
     ["a value", 100, () => withValue(background, key, 1)],
     ["a context with a cancel", 420, () => withCancel(background)],
     ["a context with a deadline", 560, () => withTimeout(background, "1h")],
-    [
-      "a context with a deadline that somebody waits for",
-      900,
-      () => afterFunc(withTimeout(background, "1h")[0], () => {}),
-    ],
+    ["a context with a deadline and a callback", 900, () => afterFunc(withTimeout(background, "1h")[0], () => {})],
   ])("of %s is at most %d bytes", async (_what, most, make) => {
     const kept: unknown[] = Array.from({ length: 10_000 });
     const before = await heap();
@@ -172,7 +168,7 @@ describe("memory", () => {
     expect(kept.length).toBe(10_000);
   });
 
-  it("of a store whose request first set a deadline is not held by the timer", async () => {
+  it("of a store is not retained by the timer that was created in it", async () => {
     const storage = new AsyncLocalStorage<object>();
     const [keep] = withTimeout(background, "1h");
     const store = storage.run({ large: Array.from({ length: 1000 }) }, () => {

@@ -1,13 +1,13 @@
 import type { Context } from "./context.ts";
 import { type Listener, type Listeners, stopListening } from "./scope.ts";
 
-/** An object that is notified of the end of a context. */
+/** An object that is notified when a context ends. */
 export interface EndObserver {
-  /** Called synchronously during the cancel. An error that it throws becomes an uncaught exception. */
+  /** Called synchronously during cancel. An error that it throws becomes an uncaught exception. */
   contextEnded(ctx: Context): void;
 }
 
-/** Something that goes on until it is stopped. A second `stop` does nothing. */
+/** A subscription or activity that can be stopped. A second `stop` does nothing. */
 export interface Stoppable {
   stop(): void;
 }
@@ -15,20 +15,24 @@ export interface Stoppable {
 const STOPPED: Stoppable = { stop() {} };
 
 /**
- * Notifies an observer when `ctx` ends, before any signal aborts and any callback runs: a server must send its answer before a stream that listens to the
- * signal breaks off the connection. At once if the context has ended.
+ * Notifies an observer when `ctx` ends, before its signals abort and callbacks run: a server must send its response
+ * before a stream that listens to the signal destroys the connection. If the context has ended, it notifies
+ * immediately.
  */
 export function onEndFirst(ctx: Context, observer: EndObserver): Stoppable {
   return observe(ctx, observer, true);
 }
 
-/** Notifies an observer when `ctx` ends, together with its signals. Cheaper than `afterFunc`, for what is done for each call. At once if it has ended. */
+/**
+ * Notifies an observer synchronously when `ctx` ends, after its signals abort. Cheaper than `afterFunc`. If the context
+ * has ended, it notifies immediately.
+ */
 export function onEnd(ctx: Context, observer: EndObserver): Stoppable {
   return observe(ctx, observer, false);
 }
 
 function observe(ctx: Context, observer: EndObserver, isPriority: boolean): Stoppable {
-  // The clock is not read: the timer will notice a deadline that has just passed.
+  // This does not read the clock: the timer detects a deadline that has just passed.
   if (ctx.scope.poll(-Infinity) !== undefined) {
     observer.contextEnded(ctx);
     return STOPPED;

@@ -1,15 +1,17 @@
 import { describeValue } from "./describe-value.ts";
 
 /**
- * Refuses what is left of an options object once all that is known has been taken out: a misspelt option would otherwise be a limit
- * that is not there.
+ * Rejects the unknown options that remain after all known ones were destructured: a misspelt option would otherwise be
+ * ignored silently.
+ *
+ * @throws TypeError if there is any
  */
 export function refuseUnknown(others: object, action: string): void {
   const [name] = Object.keys(others);
   if (name !== undefined) throw new TypeError(`Cannot ${action}: there is no option '${name}'`);
 }
 
-/** @throws TypeError if the value is given and is none of those known */
+/** @throws TypeError if the value is neither `undefined` nor one of the known values */
 export function oneOf<T extends string>(
   name: string,
   value: unknown,
@@ -22,7 +24,7 @@ export function oneOf<T extends string>(
 }
 
 /**
- * The value, if it is a whole number of at least so much; `Infinity` is one.
+ * Returns the value if it is a whole number of at least `least`, or `Infinity`.
  *
  * @throws RangeError if it is not
  */
@@ -33,7 +35,7 @@ export function wholeNumber(name: string, value: number, least: number, action: 
   );
 }
 
-/** @throws TypeError if the value is no function */
+/** @throws TypeError if the value is not a function */
 export function callable<F>(name: string, value: F, action: string, remedy?: string): F {
   if (typeof value === "function") return value;
   const hint = remedy === undefined ? "" : `; ${remedy}`;

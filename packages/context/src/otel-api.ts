@@ -6,15 +6,20 @@ import {
   type TracerProvider,
 } from "@opentelemetry/api";
 
-/** A key of OpenTelemetry's core, the same in every version, as `createContextKey` returns `Symbol.for(name)`. */
+/**
+ * The key of OpenTelemetry's core. It is the same in every version, as `createContextKey` returns `Symbol.for(name)`.
+ */
 const SUPPRESS_TRACING = createContextKey("OpenTelemetry SDK Context Key SUPPRESS_TRACING");
 
-/** Whether this is traffic of the telemetry itself, such as an export: it is not traced, and a user's deadline does not apply to it. */
+/**
+ * Whether tracing is suppressed, as in an export of telemetry. Such traffic is not traced, and deadlines of requests do
+ * not apply to it.
+ */
 export function isTracingSuppressed(ctx: OtelContext): boolean {
   return ctx.getValue(SUPPRESS_TRACING) === true;
 }
 
-/** The global parts of OpenTelemetry that a process has set up. */
+/** The global components of OpenTelemetry that are registered in this process. */
 export interface RegisteredApi {
   readonly version: string;
   readonly trace: TracerProvider;
@@ -23,12 +28,12 @@ export interface RegisteredApi {
   readonly propagation: TextMapPropagator;
 }
 
-/** Where every copy of OpenTelemetry's API keeps its globals. A copy ignores globals of an older minor version. */
+/** Where all copies of OpenTelemetry's API store their globals. A copy ignores globals of an older minor version. */
 const API = Symbol.for("opentelemetry.js.api.1");
 
 const NOTHING: Partial<RegisteredApi> = {};
 
-/** What any copy of OpenTelemetry's API has set up in this process. The API itself has no function for this. */
+/** Returns the globals that any copy of OpenTelemetry's API has registered. The API itself has no function for this. */
 export function registeredApi(): Partial<RegisteredApi> {
   return (globalThis as { [API]?: Partial<RegisteredApi> })[API] ?? NOTHING;
 }

@@ -11,7 +11,7 @@ function chain(depth: number): [Context, CancelFunc, Context] {
 }
 
 describe("the end of a tree", () => {
-  it("is whole before anybody is told: no listener sees a part of it alive", () => {
+  it("marks the whole tree before it notifies any listener", () => {
     const [root, cancel] = withCancel(background);
     const all = [root];
     for (let i = 0; i < 50; i++) all.push(withCancel(all[Math.floor(i / 3)]!)[0]);
@@ -23,23 +23,23 @@ describe("the end of a tree", () => {
     expect(alive).toEqual(Array.from({ length: 51 }, () => 0));
   });
 
-  it("is told from the top down", () => {
+  it("notifies from the top down", () => {
     const [top, cancel, bottom] = chain(3);
-    const told: string[] = [];
-    bottom.signal.addEventListener("abort", () => told.push("bottom"));
-    top.signal.addEventListener("abort", () => told.push("top"));
+    const notified: string[] = [];
+    bottom.signal.addEventListener("abort", () => notified.push("bottom"));
+    top.signal.addEventListener("abort", () => notified.push("top"));
     cancel();
-    expect(told).toEqual(["top", "bottom"]);
+    expect(notified).toEqual(["top", "bottom"]);
   });
 
-  it("is one error object for all of it", () => {
+  it("has one error object for all contexts", () => {
     const [top, cancel, bottom] = chain(10);
     const { signal } = bottom;
     cancel(new Error("why"));
     expect(new Set([top.err(), bottom.err(), signal.reason, top.signal.reason]).size).toBe(1);
   });
 
-  it("leaves those alone that had ended before, with their own errors", () => {
+  it("does not change contexts that ended before", () => {
     const [root, cancelRoot] = withCancel(background);
     const [child, cancelChild] = withCancel(root);
     const { signal } = child;
@@ -49,7 +49,7 @@ describe("the end of a tree", () => {
     expect((child.cause() as Error).message).toBe("mine");
   });
 
-  it("has one signal, also for those who take it while it is being told", () => {
+  it("has one signal, even if a listener reads it during the notification", () => {
     vi.useFakeTimers();
     const [parent] = withTimeout(background, 10);
     const [child] = withCancel(parent);
@@ -65,17 +65,17 @@ describe("the end of a tree", () => {
     expect(inner).toBe(outer);
   });
 
-  it("may make new contexts, which have ended too", () => {
+  it("allows listeners to derive contexts, which have ended too", () => {
     const [root, cancel] = withCancel(background);
-    let born: Context | undefined;
-    root.signal.addEventListener("abort", () => ([born] = withTimeout(root, "1h")));
+    let derived: Context | undefined;
+    root.signal.addEventListener("abort", () => ([derived] = withTimeout(root, "1h")));
     cancel();
-    expect(born!.signal.reason).toBe(root.err());
+    expect(derived!.signal.reason).toBe(root.err());
   });
 
-  it.each(["observed", "not observed"])("of depth 100,000 costs no stack, %s", (how) => {
+  it.each(["with a listener", "without a listener"])("does not overflow the stack at a depth of 100,000, %s", (how) => {
     const [top, cancel, bottom] = chain(100_000);
-    const observed = how === "observed" ? bottom.signal : undefined;
+    const observed = how === "with a listener" ? bottom.signal : undefined;
     cancel();
     expect(bottom.err()).toBe(top.err());
     expect(observed?.aborted ?? true).toBe(true);

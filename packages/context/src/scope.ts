@@ -7,9 +7,9 @@ import { arm, disarm } from "./timer-heap.ts";
 /**
  * A node in the cancellation tree.
  *
- * A scope that nobody listens to is linked to nothing: its parent does not know it, and it has no timer, so a forgotten one is garbage-collected. It finds
- * out whether it has ended by polling its parents and the clock. The first listener (`signal`, `afterFunc`) links it to its parents, which then
- * notify it.
+ * A scope without listeners is not linked to its parent and has no timer, so it is garbage-collected even if it is
+ * never canceled. It polls its parents and the clock to find out whether it has ended. The first listener (`signal`,
+ * `afterFunc`) links it to its parents, which then notify it.
  *
  * Fields and methods are not `#private`: two installed copies of this package share one tree.
  */
@@ -20,11 +20,11 @@ export class Scope {
   readonly deadline: Deadline | undefined;
   /** A signal that ends this scope when it aborts, like a second parent. */
   readonly source: AbortSignal | undefined;
-  /** How it ended, as far as it has been noticed: call `poll` to know. */
+  /** The end, if it has been detected: `poll` detects it. */
   ended: End | undefined = undefined;
-  /** Exists while anything listens to this scope; after its end only if it has a signal. */
+  /** Exists while anything listens to this scope. After the end it exists only if the scope has a signal. */
   listeners: Listeners | undefined = undefined;
-  /** Whether a scope below has a deadline of its own: only then it matters when exactly this one ended. */
+  /** Whether a scope below has a deadline of its own: only then the exact time of a cancel matters. */
   hasDeadlinesBelow = false;
   /** Whether this scope, or one above, has a `source`. */
   readonly hasSource: boolean;
@@ -41,14 +41,15 @@ export class Scope {
   }
 
   /**
-   * How this scope ended, if it has. Of several ends the earliest counts, independent of when this is called. (When a signal aborted that nobody listened
-   * to is unknown: it counts from when it is noticed.)
+   * Returns the end of this scope, or `undefined`. The earliest of several ends counts, independent of when this is
+   * called. The time of an abort is unknown if nothing listened to the signal: it counts from its detection.
    *
    * @param time on the monotonic clock, if the caller has read it
    */
   poll(time?: number): End | undefined {
     if (this.ended !== undefined) return this.ended;
-    // A scope with listeners has been notified of all ends above; but a signal is aborted some time before all its listeners are called.
+    // Parents notify a scope with listeners of their end. But a signal is already aborted while its listeners are being
+    // called.
     const above = this.listeners === undefined || this.hasSource ? this.endAbove() : undefined;
     const deadline = this.deadline;
     if (deadline !== undefined && deadline.at <= (above === undefined ? (time ?? now()) : above.at)) {
@@ -60,15 +61,15 @@ export class Scope {
     return this.ended;
   }
 
-  /** Ends this scope and all below it. Does nothing if it has ended: the first end counts. */
+  /** Ends this scope and all below it. Does nothing if it has ended. */
   cancel(cause: unknown): void {
     if (this.ended !== undefined) return;
-    // Reading the clock costs as much as all the rest: it is read only if a deadline may have passed before.
+    // Reading the clock takes as long as the rest of this function: read it only if a deadline may have passed before.
     const time = this.deadline !== undefined || this.hasDeadlinesBelow ? now() : -Infinity;
     if (this.poll(time) === undefined) endTree(this, End.canceled(cause, time));
   }
 
-  /** The end of a scope above, or of a signal at or above this scope, that this scope was not notified of. */
+  /** An end of a scope above, or of a signal at or above this scope, of which this scope was not notified. */
   endAbove(): End | undefined {
     let scope: Scope | undefined = this;
     do {
@@ -79,7 +80,7 @@ export class Scope {
     return undefined;
   }
 
-  /** The end by this scope's own deadline, if that passed before an end that comes from above, and its timer is late. */
+  /** The end by this scope's own deadline, if that passed before the end of the parent but its timer is late. */
   expiredBefore(above: End): End | undefined {
     const { deadline } = this;
     return deadline !== undefined && deadline.owner === this && deadline.at <= above.at
@@ -87,7 +88,10 @@ export class Scope {
       : undefined;
   }
 
-  /** Links this scope to its parents, and returns its list of listeners; `undefined` for a scope that never ends. It must not have ended. */
+  /**
+   * Links this scope to its parents and returns its list of listeners; `undefined` for a scope that never ends. The
+   * scope must not have ended.
+   */
   listen(): Listeners | undefined {
     let below: Listeners | undefined;
     for (let scope: Scope = this; scope.parent !== undefined; scope = scope.parent) {
@@ -100,20 +104,22 @@ export class Scope {
     return this.parent === undefined ? undefined : this.listeners;
   }
 
-  /** Sets the timer of its own deadline, and the listener on its signal. */
+  /** Arms the timer of its own deadline and follows its source signal. */
   arm(): Listeners {
     if (this.deadline?.owner === this) arm(this.deadline);
     if (this.source !== undefined) followSignal(this.source, this);
     return (this.listeners = new Listeners(this));
   }
 
-  /** Removes what {@link arm} set. */
+  /** Reverses {@link arm}. */
   disarm(): void {
     if (this.deadline?.owner === this) disarm(this.deadline);
     if (this.source !== undefined) unfollowSignal(this.source, this);
   }
 
-  /** Unlinks this scope from its parent if nothing listens to it any more. Returns the list that it left, which may now be idle too. */
+  /**
+   * Unlinks this scope from its parent if nothing listens to it. Returns the parent's list, which may now be idle too.
+   */
   unlinkIfIdle(): Listeners | undefined {
     const { listeners } = this;
     if (listeners === undefined || !listeners.isIdle) return undefined;
@@ -124,13 +130,13 @@ export class Scope {
     return above;
   }
 
-  /** Aborts with the error of the end. Always the same object. */
+  /** Aborts with the error of the end. It stays the same object. */
   get signal(): AbortSignal {
     const known = this.listeners?.controller;
     if (known !== undefined) return known.signal;
     const ended = this.poll();
     const listeners = (ended === undefined ? this.listen() : undefined) ?? (this.listeners ??= new Listeners(this));
-    // A listener that `poll` has just notified may have asked for the signal too.
+    // A listener that `poll` has just notified may have created the signal.
     if (listeners.controller !== undefined) return listeners.controller.signal;
     listeners.controller = new AbortController();
     if (ended !== undefined) listeners.notify();
@@ -138,7 +144,10 @@ export class Scope {
   }
 }
 
-/** The scope of `background` and `todo`, which never ends. A signal that lived as long as the process would collect the listeners of all requests. */
+/**
+ * The scope of `background` and `todo`, which never ends. It returns a new signal each time: one for the whole process
+ * would accumulate the listeners of all requests.
+ */
 class Root extends Scope {
   override get signal(): AbortSignal {
     return new AbortController().signal;
@@ -151,20 +160,22 @@ export const ROOT: Scope = new Root();
 export interface Listener {
   next: Listener | undefined;
   previous: Listener | undefined;
-  /** The list that it is in, if any. */
+  /** The list that contains it, if any. */
   list: Listeners | undefined;
-  /** The scope below, if this is one. */
+  /** The scope below, if this listener is the list of one. */
   readonly scope: Scope | undefined;
-  /** Whether it is notified before all signals and other listeners. */
+  /** Whether it is notified before all signals and callbacks. */
   readonly isPriority?: boolean;
-  /** Called when the whole subtree has been marked as ended. Must not throw. */
+  /** Called after the whole subtree was marked as ended. Must not throw. */
   notify(): void;
 }
 
 /**
- * The part of a scope that exists only while something listens to it: its place in its parent's list, its own list, its signal.
+ * The part of a scope that exists only while something listens to it: its position in its parent's list, its own list
+ * of listeners, its signal.
  *
- * The list is doubly linked through its listeners: adding and removing one costs a few writes and allocates nothing. A Set costs some twenty times as much.
+ * The list is doubly linked through its listeners: adding and removing one allocates nothing. A Set takes about twenty
+ * times as long.
  */
 export class Listeners implements Listener {
   next: Listener | undefined = undefined;
@@ -203,7 +214,9 @@ function remove(listener: Listener): void {
   listener.list = listener.next = listener.previous = undefined;
 }
 
-/** Removes a listener, and unlinks the scopes above it that nothing else listens to. Does nothing if it is in no list. */
+/**
+ * Removes a listener, and unlinks the scopes above it that have no other listeners. Does nothing if it is in no list.
+ */
 export function stopListening(listener: Listener): void {
   const { list } = listener;
   remove(listener);
@@ -215,8 +228,8 @@ function unlinkIdle(from: Listeners | undefined): void {
 }
 
 /**
- * Ends a scope and all scopes below it in two phases: it marks the whole subtree, then notifies. So a listener always finds the whole subtree ended, and
- * may cancel again, listen, or throw.
+ * Ends a scope and all scopes below it in two phases: mark the whole subtree, then notify. A listener therefore sees
+ * the whole subtree as ended, and may cancel, listen or throw.
  */
 function endTree(scope: Scope, end: End): void {
   scope.ended = end;
@@ -229,14 +242,17 @@ function endTree(scope: Scope, end: End): void {
   const ended: Listeners[] = [top];
   const priority: Listener[] = [];
   const callbacks: Listener[] = [];
-  // Grows while it is iterated. There is no recursion, so the depth of the tree does not matter.
+  // `ended` grows during the iteration. There is no recursion, so the depth of the tree is not limited by the stack.
   for (const listeners of ended) mark(listeners, ended, callbacks, priority);
   for (const listener of priority) listener.notify();
   for (const listeners of ended) listeners.notify();
   for (const callback of callbacks) callback.notify();
 }
 
-/** Marks the scopes in a list as ended, and empties it. A scope with a signal keeps its Listeners, as the signal must stay the same object. */
+/**
+ * Marks the scopes in a list as ended, and empties the list. A scope with a signal keeps its Listeners, as the signal
+ * must stay the same object.
+ */
 function mark(listeners: Listeners, ended: Listeners[], callbacks: Listener[], priority: Listener[]): void {
   const scope = listeners.scope;
   scope.disarm();

@@ -11,19 +11,19 @@ afterEach(() => {
 });
 
 describe("many deadlines", () => {
-  it("come each at its time, whichever were cancelled between", () => {
-    const deadline = fc.record({ ms: fc.integer({ min: 1, max: 50 }), isCancelled: fc.boolean(), turn: fc.nat() });
+  it("fire at their times, with cancellations in between", () => {
+    const deadline = fc.record({ ms: fc.integer({ min: 1, max: 50 }), isCanceled: fc.boolean(), order: fc.nat() });
     fc.assert(
       fc.property(fc.array(deadline, { maxLength: 80, size: "max" }), (deadlines) => {
         vi.useFakeTimers();
         const live = deadlines
           .map(({ ms }) => withTimeout(background, ms))
           .map(([ctx, cancel]) => ({ signal: ctx.signal, cancel }));
-        const turns = deadlines.map(({ isCancelled, turn }, i) => ({ isCancelled, turn, ...live[i]! }));
-        for (const { isCancelled, cancel } of turns.toSorted((a, b) => a.turn - b.turn)) if (isCancelled) cancel();
+        const cancels = deadlines.map(({ isCanceled, order }, i) => ({ isCanceled, order, ...live[i]! }));
+        for (const { isCanceled, cancel } of cancels.toSorted((a, b) => a.order - b.order)) if (isCanceled) cancel();
         const kept = deadlines
           .map((each, i) => ({ ...each, signal: live[i]!.signal }))
-          .filter(({ isCancelled }) => !isCancelled);
+          .filter(({ isCanceled }) => !isCanceled);
         for (let now = 0; now <= 50; now++) {
           expect(kept.filter(({ signal }) => signal.aborted).length).toBe(kept.filter(({ ms }) => ms <= now).length);
           expect(armedDeadlines()).toBe(kept.filter(({ ms }) => ms > now).length);
@@ -34,7 +34,7 @@ describe("many deadlines", () => {
     );
   });
 
-  it("need one timer of Node's", () => {
+  it("share one Node timer", () => {
     vi.useFakeTimers();
     const signals = Array.from({ length: 1000 }, (_, i) => withTimeout(background, 1000 + i)[0].signal);
     expect(vi.getTimerCount()).toBe(1);
@@ -45,13 +45,13 @@ describe("many deadlines", () => {
 });
 
 describe("the timer", () => {
-  it("may be a number without unref, as that of jsdom is", async () => {
+  it("may be a number without unref, as in jsdom", async () => {
     const { setTimeout: real, clearTimeout: clear } = globalThis;
     const timers: NodeJS.Timeout[] = [];
     vi.stubGlobal("setTimeout", (...args: Parameters<typeof real>) => timers.push(real(...args)));
     vi.stubGlobal("clearTimeout", (timer: number | undefined) => clear(timers[(timer ?? 0) - 1]));
     try {
-      // It is made, set anew for an earlier one, kept alive for a callback, and taken away.
+      // Create it, replace it by an earlier one, ref it for a callback, and clear it.
       const signals = [withTimeout(background, "1h"), withTimeout(background, 5)].map(([{ signal }]) => signal);
       const stop = callAfter(60_000, () => {});
       await vi.waitUntil(() => signals[1]!.aborted);
@@ -64,11 +64,11 @@ describe("the timer", () => {
     }
   });
 
-  it("that wakes too early ends nothing early", () => {
+  it("does not end a context early if it fires early", () => {
     vi.useFakeTimers();
     const { signal } = withTimeout(background, 10)[0];
     const { now } = performance;
-    // As Node does at times: by the clock it is a millisecond before the time that was asked for.
+    // Node may fire up to a millisecond before the requested time.
     const spy = vi.spyOn(performance, "now").mockImplementation(() => now.call(performance) - 0.9);
     vi.advanceTimersByTime(10);
     expect(signal.aborted).toBe(false);
@@ -77,18 +77,18 @@ describe("the timer", () => {
     spy.mockRestore();
   });
 
-  it("goes on after something due has thrown", () => {
+  it("continues after a callback has thrown", () => {
     vi.useFakeTimers();
     callAfter(5, () => {
-      throw new Error("due");
+      throw new Error("thrown by a callback");
     });
     const { signal } = withTimeout(background, 10)[0];
-    expect(() => vi.advanceTimersByTime(5)).toThrow("due");
+    expect(() => vi.advanceTimersByTime(5)).toThrow("thrown by a callback");
     vi.advanceTimersByTime(5);
     expect(signal.aborted).toBe(true);
   });
 
-  it("goes on after fake timers were used and taken away", async () => {
+  it("works after fake timers were used and restored", async () => {
     vi.useFakeTimers();
     const faked = withTimeout(background, 5)[0].signal;
     vi.useRealTimers();

@@ -1,7 +1,7 @@
 import { rootAsyncScope } from "./async-scope.ts";
 import { now } from "./clock.ts";
 
-/** A callback that is due at a time. */
+/** A callback to be called at a given time. */
 export interface TimerEntry {
   /** On the monotonic clock. */
   readonly at: number;
@@ -9,54 +9,57 @@ export interface TimerEntry {
   slot: number;
   /** Whether it keeps the process alive, as a Node timer does. */
   readonly keepsAlive?: boolean;
-  /** Called once, not before `at`, after it was disarmed. */
-  due(): void;
+  /** Called once, not before `at`. The entry is disarmed before the call. */
+  fire(): void;
 }
 
 /**
- * All armed deadlines, the earliest first: a binary heap under a single Node timer.
+ * All armed deadlines, the earliest first: a binary heap with a single Node timer.
  *
- * Node keeps one list of timers for each distinct duration, and with tens of thousands of distinct ones alive a single
- * `setTimeout` can take milliseconds. Deadlines are just that: many, and all different.
+ * Node keeps one list of timers for each distinct duration. With tens of thousands of distinct durations, as with
+ * deadlines, a single `setTimeout` can take milliseconds.
  *
- * `size` counts its entries instead of `push` and `pop`: a nearly empty array would free its memory at each `pop` and allocate it at the next `push`.
+ * `size` counts the entries, as `push` and `pop` on a nearly empty array would free its memory and allocate it again.
  */
 const heap: (TimerEntry | undefined)[] = [];
 
-/** Entries in the heap. */
+/** Number of entries in the heap. */
 let size = 0;
 
-/** A heap of this capacity is kept when it is empty. */
-const SMALL = 1024;
+/** The array keeps up to this capacity when it is empty. */
+const KEPT_CAPACITY = 1024;
 
-/** Longest delay that `setTimeout` takes; a longer one would fire at once. */
+/** The longest delay of `setTimeout`. With a longer one it would fire after 1 ms. */
 const LONGEST_DELAY = 2 ** 31 - 1;
 
-/** The Node timer: when it fires on the monotonic clock, and the `setTimeout` that made it. One that a test has faked and restored never fires. */
+/**
+ * The Node timer: when it fires on the monotonic clock, and the `setTimeout` that created it. A timer of a fake clock
+ * that was restored never fires.
+ */
 let armed: { at: number; timer: Partial<NodeJS.Timeout>; by: typeof setTimeout } | undefined;
 
-/** Calls `entry.due()` at `entry.at`, never earlier. */
+/** Calls `entry.fire()` at `entry.at`, never earlier. */
 export function arm(entry: TimerEntry): void {
   entry.slot = size;
   heap[size++] = entry;
   if (entry.keepsAlive) keepAlive(1);
-  up(entry.slot);
-  // A faked timer that was restored will never fire.
+  siftUp(entry.slot);
+  // A timer of a fake clock that was restored never fires.
   if (heap[0] === entry || armed?.by !== setTimeout) schedule(heap[0]!.at);
 }
 
-/** Removes an entry. The Node timer stays: to wake for nothing is cheaper than to set it again each time. */
+/** Removes an entry. The Node timer stays: an occasional unneeded wake-up is cheaper than a new timer each time. */
 export function disarm(entry: TimerEntry): void {
   const slot = entry.slot;
   if (slot === -1) return;
   entry.slot = -1;
   const last = heap[--size]!;
   heap[size] = undefined;
-  if (size === 0 && heap.length > SMALL) heap.length = 0;
+  if (size === 0 && heap.length > KEPT_CAPACITY) heap.length = 0;
   if (last !== entry) {
     put(last, slot);
-    up(slot);
-    down(last.slot);
+    siftUp(slot);
+    siftDown(last.slot);
   }
   if (entry.keepsAlive) keepAlive(-1);
 }
@@ -66,13 +69,13 @@ export function armedDeadlines(): number {
   return size;
 }
 
-/** Armed entries that keep the process alive. */
-let waiting = 0;
+/** Number of armed entries that keep the process alive. */
+let keepAliveCount = 0;
 
 function keepAlive(change: 1 | -1): void {
-  waiting += change;
-  // A timer of jsdom, of a browser or of a faked clock is a number, or an object without these.
-  if (waiting > 0) armed?.timer.ref?.();
+  keepAliveCount += change;
+  // A timer of jsdom, a browser or a fake clock is a number, or an object without `ref` and `unref`.
+  if (keepAliveCount > 0) armed?.timer.ref?.();
   else if (size > 0) armed?.timer.unref?.();
   else stop();
 }
@@ -88,12 +91,13 @@ function schedule(at: number): void {
     if (armed.at <= at && armed.at > time && armed.by === setTimeout) return;
     stop();
   }
-  // Node truncates to whole milliseconds: rounded up, so that it does not wake before the time.
+  // Node truncates to whole milliseconds. Round up, so that the timer does not fire before the time.
   const delay = Math.min(Math.max(Math.ceil(at - time), 1), LONGEST_DELAY);
-  // A Node timer keeps the AsyncLocalStorage stores of its creator. This one is shared, so it must hold no request's.
+  // A Node timer retains the AsyncLocalStorage stores of its creator. This one is shared, so it must not retain a
+  // request's stores.
   const timer = rootAsyncScope.runInAsyncScope(setTimeout, undefined, expire, delay) as Partial<NodeJS.Timeout>;
-  // A deadline alone keeps no process alive, as with AbortSignal.timeout.
-  if (waiting === 0) timer.unref?.();
+  // A deadline alone does not keep the process alive, as with AbortSignal.timeout.
+  if (keepAliveCount === 0) timer.unref?.();
   armed = { at: time + delay, timer, by: setTimeout };
 }
 
@@ -101,10 +105,10 @@ function expire(): void {
   armed = undefined;
   const time = now();
   try {
-    // Node may fire up to a millisecond early: only the clock says what is due.
+    // Node may fire up to a millisecond early, so compare with the clock.
     for (let entry = heap[0]; entry !== undefined && entry.at <= time; entry = heap[0]) {
       disarm(entry);
-      entry.due();
+      entry.fire();
     }
   } finally {
     if (heap[0] !== undefined) schedule(heap[0].at);
@@ -116,7 +120,7 @@ function put(entry: TimerEntry, slot: number): void {
   entry.slot = slot;
 }
 
-function up(slot: number): void {
+function siftUp(slot: number): void {
   const entry = heap[slot]!;
   while (slot > 0) {
     const above = (slot - 1) >> 1;
@@ -127,7 +131,7 @@ function up(slot: number): void {
   put(entry, slot);
 }
 
-function down(slot: number): void {
+function siftDown(slot: number): void {
   const entry = heap[slot]!;
   for (;;) {
     let below = 2 * slot + 1;
@@ -141,13 +145,13 @@ function down(slot: number): void {
 }
 
 /**
- * Calls `fn` once `ms` milliseconds have passed on the monotonic clock, never earlier. There is no upper limit. Unlike a deadline it keeps the process
- * alive until then. It runs outside of every request's AsyncLocalStorage context.
+ * Calls `fn` after `ms` milliseconds on the monotonic clock, never earlier. There is no upper limit. Unlike a deadline
+ * it keeps the process alive. `fn` runs outside every request's AsyncLocalStorage context.
  *
- * @returns stop; does nothing once `fn` was called
+ * @returns a function that stops the timer; it does nothing after `fn` was called
  */
 export function callAfter(ms: number, fn: () => void): () => void {
-  const entry: TimerEntry = { at: now() + ms, slot: -1, keepsAlive: true, due: fn };
+  const entry: TimerEntry = { at: now() + ms, slot: -1, keepsAlive: true, fire: fn };
   arm(entry);
   return () => disarm(entry);
 }

@@ -18,13 +18,13 @@ const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const SPAN = "b7ad6b7169203331";
 const TRACEPARENT = `00-${TRACE}-${SPAN}-01`;
 
-/** The tracestate that is passed on of one that came with a valid traceparent. */
-function passedOn(tracestate: string | string[]): string | undefined {
+/** The forwarded tracestate of one that was received with a valid traceparent. */
+function forwarded(tracestate: string | string[]): string | undefined {
   return readTrace(TRACEPARENT, tracestate)?.traceState?.serialize();
 }
 
 describe("a traceparent", () => {
-  it("names a trace, a span and the flags that are known", () => {
+  it("contains trace id, span id and known flags", () => {
     expect(readTrace(`00-${TRACE}-${SPAN}-ff`, undefined)).toEqual({
       traceId: TRACE,
       spanId: SPAN,
@@ -33,7 +33,7 @@ describe("a traceparent", () => {
     });
   });
 
-  it("of a later version is read by what is known of it", () => {
+  it("of a later version is read as far as it is known", () => {
     expect(readTrace(`01-${TRACE}-${SPAN}-01-more`, undefined)).toMatchObject({ traceId: TRACE, spanId: SPAN });
   });
 
@@ -54,7 +54,7 @@ describe("a traceparent", () => {
     `01-${TRACE}-${SPAN}-01\u012dmore`,
     `01-${TRACE}-${SPAN}-01\u{1f62d}`,
   ])("that is malformed is dropped: %j", (traceparent) => {
-    // Its bytes must not be read again as the end of the next one.
+    // The parser reuses its buffer: bytes of this value must not be read as the end of the next one.
     readTrace(`01-${TRACE}-${SPAN}-01-more`, undefined);
     expect(readTrace(traceparent, "foo=1")).toBeUndefined();
   });
@@ -77,8 +77,8 @@ describe("a tracestate", () => {
     ["0a_-*/@b@@=~ !", "0a_-*/@b@@=~ !"],
     [`${"z".repeat(256)}=${"v".repeat(256)}`, `${"z".repeat(256)}=${"v".repeat(256)}`],
     [many(32), many(32)],
-  ])("that follows the grammar is passed on: %j", (given, sent) => {
-    expect(passedOn(given)).toBe(sent);
+  ])("that follows the grammar is forwarded: %j", (given, sent) => {
+    expect(forwarded(given)).toBe(sent);
   });
 
   it.each([
@@ -97,12 +97,12 @@ describe("a tracestate", () => {
     `foo=${"v".repeat(257)}`,
     many(33),
     `foo=1,bar=${"v".repeat(9000)}`,
-  ])("is dropped whole for one member that does not, and the trace is kept: %j", (tracestate) => {
-    expect(passedOn(`ok=1,${tracestate}`)).toBe(tracestate === "" || tracestate === "," ? "ok=1" : undefined);
+  ])("is dropped as a whole if one member is malformed, and the trace is kept: %j", (tracestate) => {
+    expect(forwarded(`ok=1,${tracestate}`)).toBe(tracestate === "" || tracestate === "," ? "ok=1" : undefined);
     expect(readTrace(TRACEPARENT, tracestate)).toMatchObject({ traceId: TRACE });
   });
 
-  it("gives its members, and can be changed", () => {
+  it("returns members and can be modified", () => {
     const state = readTrace(TRACEPARENT, "foo=1,bar=2")!.traceState!;
     expect([
       state.get("bar"),
@@ -113,11 +113,11 @@ describe("a tracestate", () => {
   });
 });
 
-describe("the headers of a trace", () => {
+describe("the trace headers", () => {
   const owner: TraceOwner = { ownTraceId: "1".repeat(32) };
   const request = withValue(background, traceOwnerKey, owner);
 
-  it("have the caller's trace, its flags and its state, and a parent id of their own each time", () => {
+  it("contain the caller's trace, flags and state, and a new parent id each time", () => {
     const ctx = withTrace(background, readTrace(`00-${TRACE}-${SPAN}-03`, "vendor=1"));
     const [first, second] = [traceHeaders(ctx), traceHeaders(ctx)];
 
@@ -128,24 +128,24 @@ describe("the headers of a trace", () => {
     expect(new Set([first[0]![1], second[0]![1], `00-${TRACE}-${SPAN}-03`]).size).toBe(3);
   });
 
-  it("begin a trace in a request that has none, which is the same for all of it", () => {
+  it("begin a trace in a request without one, the same for the whole request", () => {
     const [[, first], [, second]] = [traceHeaders(request)[0]!, traceHeaders(withoutCancel(request))[0]!];
     expect(first).toMatch(new RegExp(`^00-${owner.ownTraceId}-[0-9a-f]{16}-02$`));
     expect(second.slice(0, 35)).toBe(first.slice(0, 35));
     expect(second).not.toBe(first);
   });
 
-  it("name the active span of this service", () => {
+  it("contain the active span of this service", () => {
     const local = { traceId: TRACE, spanId: SPAN, traceFlags: 1 };
     expect(traceHeaders(trace.setSpanContext(background, local))).toEqual([["traceparent", `00-${TRACE}-${SPAN}-03`]]);
   });
 
-  it("are none outside of any trace", () => {
+  it("are empty outside any trace", () => {
     expect(traceHeaders(background)).toEqual([]);
     expect(traceHeaders(ROOT_CONTEXT)).toEqual([]);
   });
 
-  it("know the trace by the id that logs have", () => {
+  it("have the trace id that traceId() returns", () => {
     expect([traceId(background), traceId(request)]).toEqual([undefined, owner.ownTraceId]);
     expect(traceId(withTrace(request, readTrace(TRACEPARENT, undefined)))).toBe(TRACE);
     expect(run(request, () => traceId())).toBe(owner.ownTraceId);
@@ -168,23 +168,25 @@ describe("TraceContextPropagator", () => {
     ["01", "01"],
     ["02", "03"],
     ["03", "03"],
-  ])(
-    "passes the random flag on from a caller with the flags %s, through a span that has but the other",
-    (came, goes) => {
-      const ctx = extracted({ traceparent: `00-${TRACE}-${SPAN}-${came}` });
-      const sampled = came === "02" ? 1 : Number(came) & 1;
-      const span = { traceId: TRACE, spanId: "1234567890123456", traceFlags: sampled };
-      expect(injected(trace.setSpanContext(ctx, span))["traceparent"]).toBe(`00-${TRACE}-1234567890123456-${goes}`);
-    },
-  );
+  ])("forwards the random flag of a caller with the flags %s through a span without it", (came, goes) => {
+    const ctx = extracted({ traceparent: `00-${TRACE}-${SPAN}-${came}` });
+    const sampled = came === "02" ? 1 : Number(came) & 1;
+    const span = { traceId: TRACE, spanId: "1234567890123456", traceFlags: sampled };
+    expect(injected(trace.setSpanContext(ctx, span))["traceparent"]).toBe(`00-${TRACE}-1234567890123456-${goes}`);
+  });
 
-  it("takes nothing of what is malformed, also where another propagator has", () => {
-    const taken = trace.setSpanContext(ROOT_CONTEXT, { traceId: TRACE, spanId: SPAN, traceFlags: 1, isRemote: true });
-    const ctx = propagator.extract(taken, { traceparent: "no" }, { get: () => "no", keys: () => [] });
+  it("removes the trace for a malformed header, even if another propagator has set one", () => {
+    const extractedBefore = trace.setSpanContext(ROOT_CONTEXT, {
+      traceId: TRACE,
+      spanId: SPAN,
+      traceFlags: 1,
+      isRemote: true,
+    });
+    const ctx = propagator.extract(extractedBefore, { traceparent: "no" }, { get: () => "no", keys: () => [] });
     expect(trace.getSpanContext(ctx)).toBeUndefined();
   });
 
-  it("writes nothing outside of any trace, and names its fields", () => {
+  it("writes nothing outside any trace, and lists its fields", () => {
     expect(injected(ROOT_CONTEXT)).toEqual({});
     expect(propagator.fields()).toEqual(["traceparent", "tracestate"]);
   });

@@ -20,58 +20,59 @@ import type { Key } from "./key.ts";
 
 // W3C Trace Context, level 2: https://www.w3.org/TR/trace-context-2/
 
-/** Bit of the flags: the trace id is random, at least its last seven bytes (3.2.2.5.2). */
+/** The flag of a random trace id: at least its last seven bytes are random (3.2.2.5.2). */
 const RANDOM = 2;
 
-/** What a request without a trace of its own is given, by whoever serves it, when it is first asked for. */
+/** A request, which has a trace id of its own if the caller sent none. The id is generated at the first use. */
 export interface TraceOwner {
-  /** 32 hexadecimal digits; the same each time. */
+  /** 32 hexadecimal digits. It stays the same. */
   readonly ownTraceId: string;
 }
 
-/** Where a context has the request that it belongs to; the same for all installed copies of this package. */
+/** The key of the request that a context belongs to. All installed copies of this package share it. */
 export const traceOwnerKey: Key<TraceOwner> = Symbol.for("@throughline/context/trace-owner.1") as Key<TraceOwner>;
 
 /**
- * The id of the trace that a request belongs to, 32 hexadecimal digits, for logs and answers: with an SDK that of the active span, without one that of the caller's
- * `traceparent`, else one that is made when it is first asked for. `undefined` outside of any request.
+ * Returns the trace id of the request, 32 hexadecimal digits, for logs and responses. With an SDK it is the active
+ * span's; without one it is that of the caller's `traceparent`, or a new one that is generated at the first use.
+ * `undefined` outside any request.
  */
 export function traceId(ctx: Context = current()): string | undefined {
   const known = trace.getSpanContext(ctx);
   return known !== undefined && isSpanContextValid(known) ? known.traceId : ctx.value(traceOwnerKey)?.ownTraceId;
 }
 
-/** A new trace id. */
+/** Generates a trace id. */
 export function newTraceId(): string {
   return randomHex(16);
 }
 
-/** A new span id, which is the parent id of a `traceparent`. */
+/** Generates a span id, which is the parent id of a `traceparent`. */
 function newSpanId(): string {
   return randomHex(8);
 }
 
-/** Random bytes are made many at a time, as each time costs as much as hundreds of them. */
+/** Random bytes, generated in bulk: one call of the generator takes as long as hundreds of bytes. */
 const pool = Buffer.alloc(4096);
-let used = pool.length;
+let poolOffset = pool.length;
 
 function randomHex(bytes: number): string {
-  if (used + bytes > pool.length) {
+  if (poolOffset + bytes > pool.length) {
     getRandomValues(pool);
-    used = 0;
+    poolOffset = 0;
   }
-  const id = pool.toString("hex", used, used + bytes);
-  used += bytes;
-  // All zeros are no id.
+  const id = pool.toString("hex", poolOffset, poolOffset + bytes);
+  poolOffset += bytes;
+  // An id of zeros only is invalid.
   return /[1-9a-f]/.test(id) ? id : randomHex(bytes);
 }
 
-/** A carrier's headers, of which one may have been sent more than once: then as several values, or joined with commas. */
+/** The value of a header. A header that was sent more than once has several values, or one value joined with commas. */
 type Values = string | readonly string[] | undefined;
 
 /**
- * The trace that `traceparent` and `tracestate` name; `undefined` if there is none, or it is malformed: then a new one begins. A malformed `tracestate` is
- * dropped whole (3.3.1.1 to 3.3.1.3).
+ * Reads the trace from `traceparent` and `tracestate`. Returns `undefined` if `traceparent` is missing or malformed:
+ * then a new trace begins. A malformed `tracestate` is dropped as a whole (3.3.1.1 to 3.3.1.3).
  */
 export function readTrace(traceparent: Values, tracestate: Values): SpanContext | undefined {
   const value = typeof traceparent === "string" ? traceparent : traceparent?.length === 1 ? traceparent[0] : undefined;
@@ -81,20 +82,21 @@ export function readTrace(traceparent: Values, tracestate: Values): SpanContext 
   return isTracestate(list) ? { ...caller, traceState: new ReceivedTraceState(list) } : caller;
 }
 
-/** Length in version 00, which has no more; a later version may have more, after a dash. */
+/** The length of a `traceparent` of version 00. Later versions may append fields after a dash. */
 const LENGTH = 55;
 
 const DASH = "-".charCodeAt(0);
 
-/** The value of a lower-case hexadecimal digit, by its character; of what is none 255, as -1 is in a byte. */
+/** The value of a lower-case hexadecimal digit, by its byte; 255 (-1 as a byte) for other bytes. */
 const DIGITS = Uint8Array.from({ length: 256 }, (_, code) => "0123456789abcdef".indexOf(String.fromCharCode(code)));
 
-/** Room for one character after the fields, which takes up to four bytes in UTF-8. */
+/** The bytes of a `traceparent`, with one character after the fields, which takes up to four bytes in UTF-8. */
 const characters = Buffer.alloc(LENGTH + 4);
 
 /**
- * Version, trace, span and flags. Not by a regular expression, and not from the string itself, which take several times as long: every request
- * brings one. In UTF-8, which is as fast as latin1: that would drop the high byte of a character, and read U+0661 as `a`.
+ * Parses version, trace id, span id and flags. A regular expression, or reading the string itself, takes several times
+ * as long, and every request may have this header. UTF-8 is as fast as latin1, which would drop the high byte of a
+ * character and read U+0661 as `a`.
  */
 function parseTraceparent(value: string): SpanContext | undefined {
   if (value.length < LENGTH) return undefined;
@@ -109,33 +111,38 @@ function parseTraceparent(value: string): SpanContext | undefined {
   return {
     traceId: value.slice(3, 35),
     spanId: value.slice(36, 52),
-    // Flags that are not known are not passed on.
+    // Unknown flags are not forwarded.
     traceFlags: DIGITS[characters[LENGTH - 1]!]! & (TraceFlags.SAMPLED | RANDOM),
     isRemote: true,
   };
 }
 
-/** All bits that are set in any of the digits from one place to before another: 0 where all are zeros, 16 or more where one is no digit. */
+/**
+ * Returns the bitwise OR of the digits from `from` to before `to`: 0 if all are zero, 16 or more if one is not a digit.
+ */
 function bitsOf(from: number, to: number): number {
   let bits = 0;
   for (let index = from; index < to; index++) bits |= DIGITS[characters[index]!]!;
   return bits;
 }
 
-/** The most that must be passed on is 512 characters (3.3.1.5); more than this is not worth a header. */
-const MOST_CHARACTERS = 8192;
-const MOST_MEMBERS = 32;
+/** The specification requires forwarding of at least 512 characters (3.3.1.5). */
+const MAX_CHARACTERS = 8192;
+const MAX_MEMBERS = 32;
 const MEMBER = /^[a-z0-9][a-z0-9_\-*/@]{0,255}=[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]$/;
 
-/** Whether a list follows the grammar, of which members may be empty; keys that are there twice are left to their vendors. */
+/**
+ * Whether a list follows the grammar, which allows empty members. Duplicate keys are not checked: they are left to the
+ * vendors.
+ */
 function isTracestate(list: string): boolean {
-  if (list.length > MOST_CHARACTERS) return false;
+  if (list.length > MAX_CHARACTERS) return false;
   const members = list.split(",").map(withoutSpace);
   const named = members.filter((member) => member !== "");
-  return named.length > 0 && named.length <= MOST_MEMBERS && named.every((member) => MEMBER.test(member));
+  return named.length > 0 && named.length <= MAX_MEMBERS && named.every((member) => MEMBER.test(member));
 }
 
-/** Without blanks and tabs around it. By hand, as a pattern for that takes time that grows with the square of their number. */
+/** Removes spaces and tabs at both ends. A regular expression for this would take quadratic time. */
 export function withoutSpace(text: string): string {
   let [from, to] = [0, text.length];
   while (from < to && (text[from] === " " || text[from] === "\t")) from += 1;
@@ -143,7 +150,10 @@ export function withoutSpace(text: string): string {
   return text.slice(from, to);
 }
 
-/** The list as it came: OpenTelemetry's own drops members, and all of a list that is longer than 512 characters. It takes over where one changes. */
+/**
+ * The list as it was received. OpenTelemetry's TraceState drops members, and lists of more than 512 characters; it is
+ * used only after a change.
+ */
 class ReceivedTraceState implements TraceState {
   readonly #list: string;
 
@@ -176,8 +186,9 @@ class ReceivedTraceState implements TraceState {
 const CALLER = createContextKey("throughline.caller");
 
 /**
- * The context with a span context that a request from here may name as its parent: that of the active span of this service, or, where nobody traces, one with
- * a new id in the trace of the request. The context itself outside of any trace.
+ * Returns the context with the span context that outgoing requests name as their parent: the active span of this
+ * service, or, if nothing traces, a new span id in the trace of the request. Outside any trace it returns the context
+ * unchanged.
  */
 export function withOwnSpan<C extends OtelContext>(ctx: C): C {
   const known = trace.getSpanContext(ctx);
@@ -194,7 +205,7 @@ function beginTrace(ctx: OtelContext): Pick<SpanContext, "traceId" | "traceFlags
   return owner === undefined ? undefined : { traceId: owner.ownTraceId, traceFlags: RANDOM };
 }
 
-/** The headers of the trace that a context belongs to, for one request from here: each as a name and a value; none outside of any trace. */
+/** Returns the trace headers of one outgoing request. Empty outside any trace. */
 export function traceHeaders(ctx: OtelContext): [name: string, value: string][] {
   const within = withOwnSpan(ctx);
   const own = trace.getSpanContext(within);
@@ -209,22 +220,26 @@ function formatTraceparent({ traceId, spanId, traceFlags }: SpanContext, random:
   return `00-${traceId}-${spanId}-0${(traceFlags & TraceFlags.SAMPLED) | random}`;
 }
 
-/** Spans of an SDK have only the flag that says whether they are sampled; the other is that of the service in which the trace has begun. */
+/**
+ * The random flag of the trace. Spans of an SDK have the sampled flag only, so this reads the caller's; a trace that
+ * began here is random.
+ */
 function randomFlag(ctx: OtelContext, { traceId }: SpanContext): number {
   const caller = ctx.getValue(CALLER) as SpanContext | undefined;
   return caller?.traceId === traceId ? caller.traceFlags & RANDOM : RANDOM;
 }
 
-/** The context with the caller's trace, or without any if the caller has none that holds. */
+/** Returns the context with the caller's trace, or without a trace if the caller sent no valid one. */
 export function withTrace<C extends OtelContext>(ctx: C, caller: SpanContext | undefined): C {
-  // Derived by `setValue`, a Context stays one.
+  // `setValue` of a Context returns a Context.
   if (caller !== undefined) return trace.setSpanContext(ctx.setValue(CALLER, caller), caller) as C;
   return trace.getSpanContext(ctx) === undefined ? ctx : (trace.deleteSpan(ctx) as C);
 }
 
 /**
- * A propagator of OpenTelemetry's for W3C Trace Context that holds to the letter of level 2: OpenTelemetry's own takes part of a malformed `tracestate`, and
- * does not pass the random flag on. For an SDK that is set up by hand; `startTelemetry` uses it.
+ * An OpenTelemetry propagator for W3C Trace Context level 2. Unlike OpenTelemetry's own it drops a malformed
+ * `tracestate` as a whole and forwards the random flag. `startTelemetry` uses it; pass it to an SDK that you set up
+ * yourself.
  */
 export class TraceContextPropagator implements TextMapPropagator {
   inject(ctx: OtelContext, carrier: unknown, setter: TextMapSetter): void {

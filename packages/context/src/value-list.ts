@@ -1,22 +1,22 @@
 import type { Context as OtelContext } from "@opentelemetry/api";
 
-/** A node of a list of values, which is what a Context is to this file. */
+/** A node of a list of values: the part of a Context that this file uses. */
 interface Node {
-  readonly up: Node | undefined;
-  /** What this node binds; `undefined` where it binds nothing. */
+  readonly parent: Node | undefined;
+  /** The key that this node binds; `undefined` if it binds none. */
   readonly key: symbol | undefined;
-  readonly bound: unknown;
+  readonly boundValue: unknown;
   readonly base: Base;
 }
 
 /**
- * What a list of values stands on, and all its nodes point to: a root of ours or a foreign OpenTelemetry context, with whatever a
- * list that grew long was gathered into.
+ * The base of a list of values, to which all its nodes refer: `background`, `todo` or a foreign OpenTelemetry context,
+ * and the values of nodes that an index has replaced.
  */
 export class Base {
   readonly name: string;
   readonly foreign: OtelContext | undefined;
-  /** Bound above the root and below the list. */
+  /** Values of earlier nodes of the list. They take precedence over the foreign context's. */
   readonly index: ReadonlyMap<symbol, unknown> | undefined;
 
   constructor(name: string, foreign?: OtelContext, index?: ReadonlyMap<symbol, unknown>) {
@@ -35,28 +35,31 @@ export class Base {
   }
 }
 
-/** The value bound to the key nearest to this node. A loop, so that depth costs no stack (Go: `value`). */
+/**
+ * Returns the value bound to the key nearest to this node. A loop, so that the depth of the list does not matter (Go:
+ * `value`).
+ */
 export function find(from: Node, key: symbol): unknown {
   let node: Node | undefined = from;
   do {
-    if (node.key === key) return node.bound;
-    node = node.up;
+    if (node.key === key) return node.boundValue;
+    node = node.parent;
   } while (node !== undefined);
   return from.base.find(key);
 }
 
-/** A base with all that is bound from this node down: as many entries as keys, however often each was bound. */
-export function gather(from: Node): Base {
+/** Returns a base with all values of the list in an index: one entry a key, however often each key was bound. */
+export function indexValues(from: Node): Base {
   const { name, foreign, index } = from.base;
   const bindings: Node[] = [];
-  for (let node: Node | undefined = from; node !== undefined; node = node.up) {
+  for (let node: Node | undefined = from; node !== undefined; node = node.parent) {
     if (node.key !== undefined) bindings.push(node);
   }
-  const gathered = new Map(index);
-  for (const { key, bound } of bindings.reverse()) {
-    // `undefined` hides what a foreign context below may bind; elsewhere it is the same as absent.
-    if (bound === undefined && foreign === undefined) gathered.delete(key!);
-    else gathered.set(key!, bound);
+  const values = new Map(index);
+  for (const { key, boundValue } of bindings.reverse()) {
+    // `undefined` hides a value of the foreign context; without one it is the same as absent.
+    if (boundValue === undefined && foreign === undefined) values.delete(key!);
+    else values.set(key!, boundValue);
   }
-  return new Base(name, foreign, gathered);
+  return new Base(name, foreign, values);
 }

@@ -15,15 +15,15 @@ import {
 
 const key = createKey<number>("key");
 
-// Named after what Go's context does; in brackets Go's own test of it.
+// The names in parentheses are those of Go's own tests.
 describe("withCancel", () => {
-  it("gives a child that lives (TestWithCancel)", () => {
+  it("returns a context that has not ended (TestWithCancel)", () => {
     const [ctx] = withCancel(background);
     expect([ctx.err(), ctx.cause(), ctx.signal.aborted]).toEqual([undefined, undefined, false]);
     expect(() => ctx.throwIfAborted()).not.toThrow();
   });
 
-  it("ends the child before cancel returns (TestWithCancel)", () => {
+  it("ends the context before cancel returns (TestWithCancel)", () => {
     const [ctx, cancel] = withCancel(background);
     const { signal } = ctx;
     cancel();
@@ -34,12 +34,12 @@ describe("withCancel", () => {
     expect(() => ctx.throwIfAborted()).toThrow(ctx.err());
   });
 
-  it.each(["observed", "not observed"])(
-    "reaches every descendant, through values and deadlines, %s (XTestParentFinishesChild, TestLayersCancel)",
+  it.each(["with a listener", "without a listener"])(
+    "ends every descendant, %s (XTestParentFinishesChild, TestLayersCancel)",
     (how) => {
       const [ctx, cancel] = withCancel(background);
       const child = withValue(withCancel(withTimeout(withValue(ctx, key, 1), "1h")[0])[0], key, 2);
-      const observed = how === "observed" ? child.signal : undefined;
+      const observed = how === "with a listener" ? child.signal : undefined;
       cancel();
 
       expect(child.err()).toBe(ctx.err());
@@ -47,7 +47,7 @@ describe("withCancel", () => {
     },
   );
 
-  it("of a child touches neither parent nor siblings (XTestChildFinishesFirst)", () => {
+  it("of a child ends neither parent nor siblings (XTestChildFinishesFirst)", () => {
     const [parent] = withCancel(background);
     const [child, cancel] = withCancel(parent);
     const [sibling] = withCancel(parent);
@@ -57,7 +57,7 @@ describe("withCancel", () => {
     expect([parent.err(), sibling.err()]).toEqual([undefined, undefined]);
   });
 
-  it("below a parent that has ended gives a child that has, with its error and cause (TestWithCancelCanceledParent)", () => {
+  it("returns an ended context if the parent has ended (TestWithCancelCanceledParent)", () => {
     const [parent, cancel] = withCancel(background);
     const cause = new Error("over");
     cancel(cause);
@@ -67,7 +67,7 @@ describe("withCancel", () => {
     expect(child.cause()).toBe(cause);
   });
 
-  it("is sticky: the error is the same object ever after (TestContextErrDoneRace)", () => {
+  it("keeps the same error object (TestContextErrDoneRace)", () => {
     const [ctx, cancel] = withCancel(background);
     cancel();
     const first = ctx.err();
@@ -75,7 +75,7 @@ describe("withCancel", () => {
     expect(ctx.err()).toBe(first);
   });
 
-  it("can be called by whatever ends a block", () => {
+  it("cancels at the end of a block with using", () => {
     const [ctx, cancel] = withCancel(background);
     {
       using _ = cancel;
@@ -85,7 +85,7 @@ describe("withCancel", () => {
     expect(ctx.cause()).toBe(ctx.err());
   });
 
-  it("cancels from any of a tree's cancel functions, in any order, once (TestSimultaneousCancels)", () => {
+  it("may be canceled in any order in a tree (TestSimultaneousCancels)", () => {
     const tree: [Context, CancelFunc][] = [withCancel(background)];
     for (let i = 0; tree.length < 101; i++) {
       for (let child = 0; child < 4; child++) tree.push(withCancel(tree[i]![0]));
@@ -96,7 +96,7 @@ describe("withCancel", () => {
     expect(signals.every((signal) => signal.aborted)).toBe(true);
   });
 
-  it("may be called from inside another's end (TestInterlockedCancels)", () => {
+  it("may be canceled during the end of another context (TestInterlockedCancels)", () => {
     const [parent, cancelParent] = withCancel(background);
     const [child, cancelChild] = withCancel(parent);
     parent.signal.addEventListener("abort", () => cancelChild(new Error("mine")));
@@ -111,7 +111,7 @@ describe("withCancel", () => {
 describe("a cause", () => {
   const [pc, cc] = [new Error("parent's"), new Error("child's")];
 
-  it("is what cancel was given, while the error stays Canceled (TestCause: WithCancelCause)", () => {
+  it("is the argument of cancel, and the error is Canceled (TestCause: WithCancelCause)", () => {
     const [ctx, cancel] = withCancel(background);
     cancel(pc);
     expect(ctx.err()).toBeInstanceOf(Canceled);
@@ -120,14 +120,14 @@ describe("a cause", () => {
     expect(ctx.err()!.message).toBe("context canceled: parent's");
   });
 
-  it("is the error itself where none was given (TestCause: WithCancelCause nil)", () => {
+  it("is the error itself if cancel had no argument (TestCause: WithCancelCause nil)", () => {
     const [ctx, cancel] = withCancel(background);
     cancel();
     expect(ctx.cause()).toBe(ctx.err());
     expect(ctx.err()!.message).toBe("context canceled");
   });
 
-  it("is undefined while the context lives, and for those that never end (TestCause: Background, TODO)", () => {
+  it("is undefined before the end (TestCause: Background, TODO)", () => {
     expect([background.cause(), todo.cause(), withCancel(background)[0].cause()]).toEqual([
       undefined,
       undefined,
@@ -147,7 +147,7 @@ describe("a cause", () => {
         throw new Error("hostile");
       },
     }),
-  ])("that cannot be read keeps nobody from being told", (cause) => {
+  ])("that throws when it is read does not break the cancellation", (cause) => {
     const [ctx, cancel] = withCancel(background);
     const { signal } = ctx;
     expect(() => cancel(cause)).not.toThrow();
@@ -155,7 +155,7 @@ describe("a cause", () => {
     expect(ctx.cause()).toBe(cause);
   });
 
-  it("may be anything", () => {
+  it("may be any value", () => {
     const [ctx, cancel] = withCancel(background);
     cancel("closing time");
     expect(ctx.cause()).toBe("closing time");
@@ -170,7 +170,7 @@ describe("a cause", () => {
     (causeOfParent?: Error, causeOfChild?: Error): Step =>
     (parent, child) => (child(causeOfChild), parent(causeOfParent));
 
-  describe.each(["observed", "not observed"])("%s", (how) => {
+  describe.each(["with a listener", "without a listener"])("%s", (how) => {
     it.each<[string, Step, Error | undefined, Error | undefined]>([
       ["parent cause before child", parentFirst(pc, cc), pc, pc],
       ["parent cause after child", childFirst(pc, cc), cc, pc],
@@ -178,10 +178,10 @@ describe("a cause", () => {
       ["parent cause after nil", childFirst(pc, undefined), undefined, pc],
       ["child cause before nil", childFirst(undefined, cc), cc, undefined],
       ["child cause after nil", parentFirst(undefined, cc), undefined, undefined],
-    ])("goes by who was first: %s (TestCause)", (_name, step, childs, parents) => {
+    ])("is that of the first cancel: %s (TestCause)", (_name, step, childs, parents) => {
       const [parent, cancelParent] = withCancel(background);
       const [child, cancelChild] = withCancel(parent);
-      if (how === "observed") void child.signal;
+      if (how === "with a listener") void child.signal;
       step(cancelParent, cancelChild);
 
       expect(child.err()).toBeInstanceOf(Canceled);
@@ -190,26 +190,27 @@ describe("a cause", () => {
     });
   });
 
-  it("is seen through values (TestCause)", () => {
+  it("is visible in contexts derived by withValue (TestCause)", () => {
     const [ctx, cancel] = withCancel(background);
     cancel(pc);
     expect(withValue(ctx, key, 1).cause()).toBe(pc);
   });
 
-  it("does not pass withoutCancel (TestCause: WithoutCancel canceled)", () => {
+  it("is not visible in contexts derived by withoutCancel (TestCause: WithoutCancel canceled)", () => {
     const [ctx, cancel] = withCancel(background);
     cancel(pc);
     expect([withoutCancel(ctx).err(), withoutCancel(ctx).cause()]).toEqual([undefined, undefined]);
   });
 });
 
-describe("what is not a parent", () => {
+describe("an invalid parent", () => {
+  const wanted = "it needs a Context as its first argument, such as current() or background";
   it.each([
     [undefined, "undefined"],
     [null, "null"],
     [{}, "an object of type Object"],
     ["background", 'string "background"'],
-  ])("%s is refused where it is given (TestInvalidDerivedFail)", (parent, shown) => {
+  ])("%s is rejected (TestInvalidDerivedFail)", (parent, shown) => {
     for (const derive of [
       withCancel,
       withoutCancel,
@@ -217,9 +218,7 @@ describe("what is not a parent", () => {
       (p: never) => withValue(p, key, 1),
     ]) {
       expect(() => derive(parent as never)).toThrow(
-        new TypeError(
-          `Cannot derive a context: it needs a Context as its first argument, such as current() or background; received ${shown}`,
-        ),
+        new TypeError(`Cannot derive a context: ${wanted}; received ${shown}`),
       );
     }
   });

@@ -16,7 +16,7 @@ beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
 describe("a deadline", () => {
-  it("ends the context when it comes, and not before (TestDeadline, TestTimeout)", () => {
+  it("ends the context at its time, not before (TestDeadline, TestTimeout)", () => {
     const [ctx] = withTimeout(background, 50);
     const { signal } = ctx;
     vi.advanceTimersByTime(49);
@@ -27,25 +27,25 @@ describe("a deadline", () => {
     expect(signal.reason).toBe(ctx.err());
   });
 
-  it("is seen by whoever asks, without a timer and though nobody observes", () => {
+  it("is detected by err() without a timer or a listener", () => {
     const [ctx] = withTimeout(background, 50);
     expect(vi.getTimerCount()).toBe(0);
     vi.advanceTimersByTime(50);
     expect(ctx.err()).toBeInstanceOf(DeadlineExceeded);
   });
 
-  it("is seen by whoever asks when its timer is late, as behind a busy loop", () => {
+  it("is detected by err() if its timer is late, as after a busy loop", () => {
     const [ctx] = withTimeout(background, 50);
     const { signal } = ctx;
-    vi.setSystemTime(Date.now()); // the clock of timers stands still ...
+    vi.setSystemTime(Date.now()); // The clock of timers stops; the monotonic clock advances.
     const { now } = performance;
-    const spy = vi.spyOn(performance, "now").mockImplementation(() => now.call(performance) + 60); // ... while time goes on
+    const spy = vi.spyOn(performance, "now").mockImplementation(() => now.call(performance) + 60);
     expect(ctx.err()).toBeInstanceOf(DeadlineExceeded);
     expect(signal.aborted).toBe(true);
     spy.mockRestore();
   });
 
-  it("has the cause it was given, else none but itself (TestCause: WithTimeoutCause)", () => {
+  it("has the given cause, or else the error itself (TestCause: WithTimeoutCause)", () => {
     const cause = new Error("too slow");
     const [withCause] = withTimeout(background, 5, { cause });
     const [without] = withTimeout(background, 5);
@@ -56,7 +56,7 @@ describe("a deadline", () => {
     expect(without.cause()).toBe(without.err());
   });
 
-  it("tells the budget, who set it, and what had passed", () => {
+  it("reports budget, source and elapsed time in the error", () => {
     const [ctx] = withTimeout(background, 1480, { source: "grpc-timeout header" });
     vi.advanceTimersByTime(1500);
 
@@ -71,7 +71,7 @@ describe("a deadline", () => {
     ["withTimeout of 0ms", () => withTimeout(background, "0ms")],
     ["withDeadline now", () => withDeadline(background, Date.now())],
     ["withDeadline in the past", () => withDeadline(background, new Date(Date.now() - 1000))],
-  ])("that is over ends the context before it is returned, without a timer: %s (TestDeadline)", (_name, derive) => {
+  ])("that has passed ends the context before it is returned: %s (TestDeadline)", (_name, derive) => {
     const [ctx, cancel] = derive();
     cancel(new Error("too late to matter"));
 
@@ -81,7 +81,7 @@ describe("a deadline", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("does not lend its cause to a cancel that comes before it (TestCause: WithTimeoutCause canceled)", () => {
+  it("does not apply its cause to an earlier cancel (TestCause: WithTimeoutCause canceled)", () => {
     const [ctx, cancel] = withTimeout(background, 50, { cause: new Error("too slow") });
     cancel();
     vi.advanceTimersByTime(50);
@@ -90,7 +90,7 @@ describe("a deadline", () => {
     expect(ctx.cause()).toBe(ctx.err());
   });
 
-  it("of the parent stays in force where the child's is later, and keeps its own cause (TestDeadline)", () => {
+  it("of the parent stays in force if the child's is later (TestDeadline)", () => {
     const cause = new Error("the parent's");
     const [parent] = withTimeout(background, 10, { cause });
     const [child] = withTimeout(withValue(parent, createKey("x"), 1), 1000, { cause: new Error("dropped") });
@@ -101,21 +101,21 @@ describe("a deadline", () => {
     expect(child.err()).toBe(parent.err());
   });
 
-  it("that equals the parent's leaves the parent's in force", () => {
+  it("of the parent stays in force if the child's is equal", () => {
     const [parent] = withTimeout(background, 10, { source: "parent" });
     const [child] = withTimeout(parent, 10, { source: "child" });
     vi.advanceTimersByTime(10);
     expect(child.err()).toBe(parent.err());
   });
 
-  it("of the child is its own where it is earlier", () => {
+  it("of the child is in force if it is earlier", () => {
     const [parent] = withTimeout(background, 1000);
     const [child] = withTimeout(parent, 10);
     vi.advanceTimersByTime(10);
     expect([child.err(), parent.err()]).toEqual([expect.any(DeadlineExceeded), undefined]);
   });
 
-  it("does not pass withoutCancel, so a child may have a later one (TestWithoutCancel)", () => {
+  it("is not inherited through withoutCancel (TestWithoutCancel)", () => {
     const [parent] = withTimeout(background, 10);
     const [child] = withTimeout(withoutCancel(parent), 100);
     vi.advanceTimersByTime(99);
@@ -124,19 +124,19 @@ describe("a deadline", () => {
     expect(child.err()).toBeInstanceOf(DeadlineExceeded);
   });
 
-  it("that is over yields to the end of the parent, which came before", () => {
+  it("that has passed is not the reason if the parent has ended before", () => {
     const [parent, cancel] = withCancel(background);
     cancel();
     expect(withTimeout(parent, 0)[0].err()).toBe(parent.err());
   });
 
-  it("that is over yields to the end of a parent that had a deadline too", () => {
+  it("that has passed is not the reason if a parent with a deadline has ended before", () => {
     const [parent, cancel] = withTimeout(background, "1h");
     cancel();
     expect(withTimeout(parent, 0)[0].err()).toBe(parent.err());
   });
 
-  it("that came before the parent's end is the reason, though its timer is late", () => {
+  it("that passed before the parent's end is the reason, even if its timer is late", () => {
     const [parent, cancel] = withCancel(background);
     const [child] = withTimeout(parent, 10);
     const [grandchild] = withCancel(child);
@@ -151,7 +151,7 @@ describe("a deadline", () => {
     spy.mockRestore();
   });
 
-  it("that came before the parent's end is the reason, though nobody had asked", () => {
+  it("that passed before the parent's end is the reason, even if it was not polled", () => {
     const [parent, cancel] = withCancel(background);
     const [child] = withTimeout(parent, 10);
     vi.advanceTimersByTime(20);
@@ -161,7 +161,7 @@ describe("a deadline", () => {
     expect(parent.err()).toBeInstanceOf(Canceled);
   });
 
-  it("yields to a cancel of the parent that came before, and its timer is taken away (TestCause: stacked canceled)", () => {
+  it("is disarmed by an earlier cancel of the parent (TestCause: stacked canceled)", () => {
     const [parent, cancel] = withCancel(background);
     const [child] = withTimeout(parent, 10);
     const { signal } = child;
@@ -172,7 +172,7 @@ describe("a deadline", () => {
     expect(signal.reason).toBe(parent.err());
   });
 
-  it("ends all below with the same error (TestLayersTimeout)", () => {
+  it("ends all descendants with the same error (TestLayersTimeout)", () => {
     const [ctx] = withTimeout(background, 10);
     const child = withCancel(withValue(withCancel(ctx)[0], createKey("x"), 1))[0];
     const { signal } = child;
@@ -181,7 +181,7 @@ describe("a deadline", () => {
     expect(child.err()).toBe(ctx.err());
   });
 
-  it("is told after the end, and never changes", () => {
+  it("remains readable after the end, and never changes", () => {
     const at = new Date(Date.now() + 50);
     const [ctx, cancel] = withDeadline(background, at);
     cancel();
@@ -192,7 +192,7 @@ describe("a deadline", () => {
     expect(withoutCancel(ctx).deadline).toBeUndefined();
   });
 
-  it("tells what is left, never below zero", () => {
+  it("has a remaining time that is never negative", () => {
     const [ctx] = withTimeout(background, "1m");
     vi.advanceTimersByTime(1000);
     expect(ctx.remaining()).toBe(59_000);
@@ -203,7 +203,7 @@ describe("a deadline", () => {
 });
 
 describe("the clock", () => {
-  it.each(["100d", "365d"] as const)("%s are no shorter for being longer than a timer can be", (timeout) => {
+  it.each(["100d", "365d"] as const)("a timeout of %s, longer than a Node timer, ends at its time", (timeout) => {
     const [ctx] = withTimeout(background, timeout);
     const { signal } = ctx;
     const total = ctx.remaining();
@@ -213,7 +213,7 @@ describe("the clock", () => {
     expect(signal.aborted).toBe(true);
   });
 
-  it.each([-86_400_000, 86_400_000])("a jump of the wall clock by %d ms changes nothing", (jump) => {
+  it.each([-86_400_000, 86_400_000])("a change of the wall clock by %d ms does not affect deadlines", (jump) => {
     const [timeout] = withTimeout(background, 50);
     const [deadline] = withDeadline(background, Date.now() + 50);
     const { signal } = timeout;
@@ -228,8 +228,8 @@ describe("the clock", () => {
   });
 });
 
-describe("a timeout that was computed", () => {
-  it.each([0, -1, -0.5, -8.64e15])("of %j milliseconds has ended already, with a budget of 0", (timeout) => {
+describe("a timeout that is zero or negative", () => {
+  it.each([0, -1, -0.5, -8.64e15])("of %j milliseconds has already ended, with a budget of 0", (timeout) => {
     const [ctx] = withTimeout(background, timeout);
     expect(ctx.err()).toBeInstanceOf(DeadlineExceeded);
     expect(ctx.err()).toMatchObject({ budget: 0 });
@@ -237,40 +237,42 @@ describe("a timeout that was computed", () => {
   });
 });
 
-describe("what is not a duration or a time", () => {
-  it("withTimeout refuses a number without a unit, as it comes from an environment variable", () => {
+describe("invalid durations and times", () => {
+  it("withTimeout rejects strings without a known unit", () => {
     for (const timeout of ["5", "1y", "2 hours"])
       expect(() => withTimeout(background, timeout as never)).toThrow(RangeError);
   });
 
-  it("a cause that is not among the options is refused, not dropped", () => {
-    expect(() => withTimeout(background, 1, new Error("too slow"))).toThrow(/a cause must be given as \{ cause \}/);
+  it("withTimeout rejects a cause that is not in an options object", () => {
+    expect(() => withTimeout(background, 1, new Error("too slow"))).toThrow(
+      /'options' must be an object such as \{ cause \}/,
+    );
     expect(() => withTimeout(background, 1, { casue: 1 } as never)).toThrow(/there is no option 'casue'/);
   });
 
-  it("the longest there is has a deadline that is a Date", () => {
+  it("withTimeout accepts the longest duration of a Date", () => {
     expect(withTimeout(background, 8.64e15)[0].deadline!.getTime()).toBe(8.64e15);
   });
 
   it.each([Number.NaN, Infinity, -Infinity, 8.65e15, "soon", "", "1 fortnight", "-1s", "1e3s"])(
-    "withTimeout refuses %j",
+    "withTimeout rejects %j",
     (timeout) => {
       expect(() => withTimeout(background, timeout as never)).toThrow(RangeError);
       expect(() => withTimeout(background, timeout as never)).toThrow(
-        /Cannot derive a context: 'timeout' must be zero or more milliseconds, or a duration such as "250ms".*; received/,
+        /Cannot derive a context: 'timeout' must be zero or more milliseconds, or a duration such as "250ms".*received/,
       );
     },
   );
 
-  it.each([undefined, null, {}, 5n])("withTimeout refuses %s", (timeout) => {
+  it.each([undefined, null, {}, 5n])("withTimeout rejects %s", (timeout) => {
     expect(() => withTimeout(background, timeout as never)).toThrow(TypeError);
   });
 
-  it.each([new Date("nonsense"), Number.NaN, Infinity, 9e15])("withDeadline refuses %s", (at) => {
+  it.each([new Date("nonsense"), Number.NaN, Infinity, 9e15])("withDeadline rejects %s", (at) => {
     expect(() => withDeadline(background, at)).toThrow(RangeError);
   });
 
-  it.each([undefined, "tomorrow", 5n])("withDeadline refuses %s", (at) => {
+  it.each([undefined, "tomorrow", 5n])("withDeadline rejects %s", (at) => {
     expect(() => withDeadline(background, at as never)).toThrow(
       /'at' must be a valid Date or milliseconds since the epoch/,
     );
@@ -284,7 +286,7 @@ describe("what is not a duration or a time", () => {
     ["1h", 3_600_000],
     ["1d", 86_400_000],
     [0.5, 0.5],
-  ] as const)("withTimeout takes %s for %d ms", (timeout, ms) => {
+  ] as const)("withTimeout reads %s as %d ms", (timeout, ms) => {
     expect(withTimeout(background, timeout)[0].remaining()).toBe(ms);
   });
 });

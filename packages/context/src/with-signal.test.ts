@@ -7,7 +7,7 @@ import { afterFunc, background, Canceled, DeadlineExceeded, withCancel, withSign
 afterEach(() => void vi.useRealTimers());
 
 describe("withSignal", () => {
-  it("ends with the signal, whose reason is the cause (TestCustomContextPropagation)", () => {
+  it("ends when the signal aborts, with its reason as the cause (TestCustomContextPropagation)", () => {
     const controller = new AbortController();
     const [ctx] = withSignal(background, controller.signal);
     const { signal } = ctx;
@@ -19,7 +19,7 @@ describe("withSignal", () => {
     expect(signal.reason).toBe(ctx.err());
   });
 
-  it("is seen by whoever asks, though nobody observes and the signal has no listener", () => {
+  it("is detected by err() without a listener on the signal", () => {
     const controller = new AbortController();
     const [ctx] = withSignal(background, controller.signal);
     const [child] = withCancel(ctx);
@@ -30,12 +30,12 @@ describe("withSignal", () => {
     expect(child.err()).toBeInstanceOf(Canceled);
   });
 
-  it("has ended already with a signal that has aborted", () => {
+  it("has already ended if the signal has aborted", () => {
     const [ctx] = withSignal(background, AbortSignal.abort("over"));
     expect([ctx.signal.aborted, ctx.cause()]).toEqual([true, "over"]);
   });
 
-  it("ends with its parent or by its cancel, and then leaves the signal alone", () => {
+  it("removes its listener when the parent ends or it is canceled", () => {
     const { signal } = new AbortController();
     const [parent, cancelParent] = withCancel(background);
     const [a] = withSignal(parent, signal);
@@ -50,7 +50,7 @@ describe("withSignal", () => {
     expect(getEventListeners(signal, "abort")).toHaveLength(0);
   });
 
-  it("leaves the signal when its last observer stops (TestCustomContextAfterFuncUnregisterCancel)", () => {
+  it("removes its listener when the last callback is stopped (TestCustomContextAfterFuncUnregisterCancel)", () => {
     const { signal } = new AbortController();
     const [ctx] = withSignal(background, signal);
     const stops = [afterFunc(ctx, () => {}), afterFunc(ctx, () => {})];
@@ -59,7 +59,7 @@ describe("withSignal", () => {
     expect(getEventListeners(signal, "abort")).toHaveLength(0);
   });
 
-  it("hears an abort that another listener keeps to itself", () => {
+  it("ends even if another listener stops the propagation of the event", () => {
     const controller = new AbortController();
     controller.signal.addEventListener("abort", (event) => event.stopImmediatePropagation());
     const [ctx] = withSignal(background, controller.signal);
@@ -68,7 +68,7 @@ describe("withSignal", () => {
     expect(signal.aborted).toBe(true);
   });
 
-  it("has ended at birth with a signal that has aborted, before any deadline below can pass", () => {
+  it("ends an aborted signal's context before any deadline below it", () => {
     vi.useFakeTimers();
     const [parent] = withSignal(background, AbortSignal.abort("over"));
     const [child] = withTimeout(parent, 10);
@@ -77,21 +77,24 @@ describe("withSignal", () => {
     expect(child.cause()).toBe("over");
   });
 
-  it.each(["first", "last"])("yields to a deadline above that passed before, whoever is asked %s", (order) => {
-    vi.useFakeTimers();
-    const controller = new AbortController();
-    const [parent] = withTimeout(background, 10);
-    const [ctx] = withSignal(parent, controller.signal);
-    const [child] = withCancel(ctx);
-    vi.advanceTimersByTime(20);
-    controller.abort();
-    const contexts = order === "first" ? [child, ctx, parent] : [parent, ctx, child];
+  it.each(["first", "last"])(
+    "has the error of a deadline above that passed before, whichever context is polled %s",
+    (order) => {
+      vi.useFakeTimers();
+      const controller = new AbortController();
+      const [parent] = withTimeout(background, 10);
+      const [ctx] = withSignal(parent, controller.signal);
+      const [child] = withCancel(ctx);
+      vi.advanceTimersByTime(20);
+      controller.abort();
+      const contexts = order === "first" ? [child, ctx, parent] : [parent, ctx, child];
 
-    expect(new Set(contexts.map((each) => each.err())).size).toBe(1);
-    expect(child.err()).toBeInstanceOf(DeadlineExceeded);
-  });
+      expect(new Set(contexts.map((each) => each.err())).size).toBe(1);
+      expect(child.err()).toBeInstanceOf(DeadlineExceeded);
+    },
+  );
 
-  it("has ended for all who hang on the signal before any of them is told, by one error", () => {
+  it("ends all contexts of the signal with one error before it notifies any", () => {
     const controller = new AbortController();
     const [a] = withSignal(background, controller.signal);
     const [b, cancel] = withSignal(withSignal(background, controller.signal)[0], controller.signal);
@@ -107,7 +110,7 @@ describe("withSignal", () => {
     expect((b.cause() as Error).message).toBe("theirs");
   });
 
-  it("is heard again by one who observes anew after the last had left", () => {
+  it("follows the signal again for a new listener", () => {
     const controller = new AbortController();
     const [ctx] = withSignal(background, controller.signal);
     afterFunc(ctx, () => {})();
@@ -116,7 +119,7 @@ describe("withSignal", () => {
     expect(signal.aborted).toBe(true);
   });
 
-  it("goes on as the same error where the reason is one of a context", () => {
+  it("has the same error object if the reason is a context error", () => {
     vi.useFakeTimers();
     const [other] = withTimeout(background, 10);
     const [ctx] = withSignal(background, other.signal);
@@ -127,7 +130,7 @@ describe("withSignal", () => {
     expect(signal.reason).toBe(other.err());
   });
 
-  it("warns of no listeners, however many contexts hang on one signal", async () => {
+  it("does not cause a listener warning for many contexts of one signal", async () => {
     const warned = vi.fn();
     process.on("warning", warned);
     const { signal } = new AbortController();
@@ -139,7 +142,7 @@ describe("withSignal", () => {
     expect(warned).not.toHaveBeenCalled();
   });
 
-  it.each([undefined, {}, "signal"])("refuses %j for a signal", (signal) => {
+  it.each([undefined, {}, "signal"])("rejects %j as a signal", (signal) => {
     expect(() => withSignal(background, signal as never)).toThrow(/'signal' must be an AbortSignal/);
   });
 });

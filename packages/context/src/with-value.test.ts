@@ -7,17 +7,17 @@ import { background, type Context, createKey, type Key, withCancel, withTimeout,
 describe("withValue", () => {
   const [a, b] = [createKey<string>("a"), createKey<string>("a")];
 
-  it("answers its key, and leaves all else to the parent (TestValues)", () => {
+  it("has the value of its key and inherits others (TestValues)", () => {
     const ctx = withValue(withValue(background, a, "of a"), b, "of b");
     expect([ctx.value(a), ctx.value(b), ctx.value(createKey("a"))]).toEqual(["of a", "of b", undefined]);
   });
 
-  it("hides a value bound before, and undefined is as good as none (TestValues)", () => {
+  it("overrides an earlier value, also with undefined (TestValues)", () => {
     const ctx = withValue(withValue(background, a, "old"), a, "new");
     expect([ctx.value(a), withValue(ctx, a, undefined as never).value(a)]).toEqual(["new", undefined]);
   });
 
-  it("is not seen by parents and siblings (TestValues)", () => {
+  it("does not affect parents and siblings (TestValues)", () => {
     const parent = withValue(background, a, "parent's");
     withValue(parent, a, "child's");
     expect([parent.value(a), withValue(parent, b, "sibling's").value(a), background.value(a)]).toEqual([
@@ -27,13 +27,13 @@ describe("withValue", () => {
     ]);
   });
 
-  it("gives back the very object (testLayers)", () => {
+  it("returns the same object (testLayers)", () => {
     const value = {};
     const key = createKey<object>("object");
     expect(withValue(background, key, value).value(key)).toBe(value);
   });
 
-  it("goes on working after the end (TestLayersCancel)", () => {
+  it("remains readable after the end (TestLayersCancel)", () => {
     const [ctx, cancel] = withCancel(withValue(background, a, "still here"));
     cancel();
     expect(ctx.value(a)).toBe("still here");
@@ -52,30 +52,30 @@ describe("withValue", () => {
     [undefined, "undefined"],
     [1, "number 1"],
     [{}, "an object of type Object"],
-  ])("refuses %j for a key (TestWithValueChecksKey)", (key, shown) => {
+  ])("rejects %j as a key (TestWithValueChecksKey)", (key, shown) => {
     expect(() => withValue(background, key as never, 1)).toThrow(
       new TypeError(`Cannot bind a value: 'key' must be made by createKey(); received ${shown}`),
     );
   });
 
-  it("refuses a key without a name", () => {
+  it("createKey rejects an empty name", () => {
     expect(() => createKey("")).toThrow(/'name' must be a string that is not empty; received string ""/);
   });
 });
 
 describe("a long list of values", () => {
-  it("is searched in as many steps as it has keys, however often each was bound", () => {
+  it("is searched in a number of steps that depends on its keys only", () => {
     const keys = Array.from({ length: 5 }, (_, i) => createKey<number>(`k${i}`));
     let ctx: Context = background;
     for (let i = 0; i < 100_000; i++) ctx = withValue(ctx, keys[i % 5]!, i);
 
     let nodes = 0;
-    for (let node: Context | undefined = ctx; node; node = (node as unknown as { up?: Context }).up) nodes += 1;
+    for (let node: Context | undefined = ctx; node; node = (node as unknown as { parent?: Context }).parent) nodes += 1;
     expect(nodes).toBeLessThan(70);
     expect(keys.map((key) => ctx.value(key))).toEqual([99_995, 99_996, 99_997, 99_998, 99_999]);
   });
 
-  it("costs no stack, whatever its depth", () => {
+  it("does not overflow the stack", () => {
     let ctx: Context = background;
     for (let i = 0; i < 100_000; i++) ctx = withCancel(withValue(ctx, createKey("other"), i))[0];
     expect(ctx.value(createKey("absent"))).toBeUndefined();
@@ -86,9 +86,9 @@ describe("a long list of values", () => {
   const step = fc.record({ key: fc.nat(7), value: fc.option(fc.nat(), { nil: undefined }) });
 
   it.each([
-    ["our own root", background, {}],
+    ["background", background, {}],
     ["a foreign root", ROOT_CONTEXT.setValue(keys[0]!, 100).setValue(keys[1]!, 101), { 0: 100, 1: 101 }],
-  ])("agrees with a Map on %s, step by step", (_name, root, initial) => {
+  ])("agrees with a Map on %s", (_name, root, initial) => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 250, size: "max" }), (steps) => {
         const model = new Map<Key<number>, number>(
@@ -113,7 +113,7 @@ describe("a long list of values", () => {
 });
 
 describe("as an OpenTelemetry context", () => {
-  it("keeps deadline and end through whatever OpenTelemetry derives", () => {
+  it("keeps deadline and end in contexts that OpenTelemetry derives", () => {
     const [ctx, cancel] = withTimeout(background, "1h");
     const span = trace.wrapSpanContext({
       traceId: "0af7651916cd43dd8448eb211c80319c",
@@ -128,14 +128,14 @@ describe("as an OpenTelemetry context", () => {
     expect(derived.err()).toBe(ctx.err());
   });
 
-  it("without a key that it does not have is itself, so that nothing grows", () => {
+  it("returns itself if the deleted key is absent", () => {
     const ctx = withValue(background, createKey("x"), 1);
     expect(ctx.deleteValue(createKey("y"))).toBe(ctx);
     const gone = ctx.setValue(createContextKey("z"), 1).deleteValue(createContextKey("z"));
     expect(gone.deleteValue(createContextKey("z"))).toBe(gone);
   });
 
-  it("takes any OpenTelemetry context for a parent, with its values", () => {
+  it("accepts any OpenTelemetry context as a parent, with its values", () => {
     const key = createContextKey("foreign");
     const [ctx, cancel] = withCancel(ROOT_CONTEXT.setValue(key, "theirs"));
     expect(ctx.getValue(key)).toBe("theirs");

@@ -4,7 +4,7 @@ import { afterFunc, background, createKey, withCancel, withoutCancel, withTimeou
 
 afterEach(() => void vi.useRealTimers());
 
-it.each(["before", "after"])("never ends, whether the parent does %s (TestWithoutCancel)", (when) => {
+it.each(["before", "after"])("never ends if the parent ends %s (TestWithoutCancel)", (when) => {
   vi.useFakeTimers();
   const [parent, cancel] = withTimeout(background, 10);
   if (when === "before") cancel();
@@ -16,12 +16,12 @@ it.each(["before", "after"])("never ends, whether the parent does %s (TestWithou
   expect([ctx.err(), ctx.cause(), ctx.deadline, signal.aborted]).toEqual([undefined, undefined, undefined, false]);
 });
 
-it("keeps the values (TestWithoutCancel)", () => {
+it("has the parent's values (TestWithoutCancel)", () => {
   const key = createKey<string>("key");
   expect(withoutCancel(withValue(background, key, "kept")).value(key)).toBe("kept");
 });
 
-it("cuts all below it off from what is above", async () => {
+it("detaches all descendants from the parent", async () => {
   const [parent, cancel] = withCancel(background);
   const [child] = withCancel(withoutCancel(parent));
   const called = vi.fn();
@@ -33,7 +33,7 @@ it("cuts all below it off from what is above", async () => {
   expect(called).not.toHaveBeenCalled();
 });
 
-it("has a signal of its own, always the same", () => {
+it("has its own signal, which stays the same", () => {
   const ctx = withoutCancel(background);
   expect(ctx.signal).toBe(ctx.signal);
   expect(ctx.signal).not.toBe(withoutCancel(background).signal);

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 
 import { classifyError, sendProblem } from "@throughline/http/adapter";
 
-/** An error handler as Express 4 and 5 take it. */
+/** Error middleware for Express 4 and 5. */
 export type ErrorMiddleware = (
   error: unknown,
   req: IncomingMessage,
@@ -11,9 +11,11 @@ export type ErrorMiddleware = (
 ) => void;
 
 /**
- * Answers what this library's errors stand for: a deadline that passed, with 504 and a problem document. Goes after all routes.
- * Every other error goes on, untouched, to the application's own handlers, and so does one that comes when the response has
- * begun: Express then closes the connection. A cancellation whose client is gone ends here, as nobody is left to answer.
+ * Express error middleware that answers the errors of this library with a problem document: a deadline that passed with
+ * 504, overload with 503, `Unauthenticated` with 401, `Forbidden` with 403. Use it after all routes.
+ *
+ * It passes all other errors to the next error handler, and also an error after the response has begun, for which
+ * Express closes the connection. A cancellation is ignored if the client has left.
  */
 export function errorHandler(): ErrorMiddleware {
   return function errorHandler(error, req, res, next) {

@@ -13,7 +13,7 @@ import { describe, expect, it } from "vitest";
 import { errorHandler, requestContext } from "./index.ts";
 
 describe("requestContext", () => {
-  it("is the current context below Express's own middlewares, body parser included", async () => {
+  it("sets the current context, also after the body parser", async () => {
     const app = express();
     app.use(requestContext({ maxTimeout: "2s" }), express.json());
     app.post(
@@ -25,7 +25,7 @@ describe("requestContext", () => {
     expect(response.body).toEqual({ body: { a: 1 }, deadline: true });
   });
 
-  it("used again on a route makes the deadline earlier, never later", async () => {
+  it("used again on a route shortens the deadline, and never extends it", async () => {
     const app = express();
     const left: number[] = [];
     app.use(requestContext({ maxTimeout: "2s" }));
@@ -47,7 +47,7 @@ describe("requestContext", () => {
     expect(left[1]).toBeLessThanOrEqual(2000);
   });
 
-  it("fails where a bad option is written, not at the first request", () => {
+  it("throws for an invalid option when it is called, not at the first request", () => {
     expect(() => requestContext({ maxTimeout: "later" as "1s" })).toThrow(
       "Cannot make a request context: 'maxTimeout'",
     );
@@ -55,7 +55,7 @@ describe("requestContext", () => {
 });
 
 describe("errorHandler", () => {
-  it("passes a cancellation of the application's own on to the application", async () => {
+  it("passes a cancellation of the application to the application", async () => {
     const app = express();
     app.use(requestContext());
     app.get("/", () => {
@@ -69,7 +69,7 @@ describe("errorHandler", () => {
     expect((await request(app).get("/")).text).toBe("the application's own");
   });
 
-  it("answers a deadline that was wrapped in another error", async () => {
+  it("answers a deadline that is the cause of another error", async () => {
     const app = express();
     app.use(requestContext());
     app.get("/", () => {
@@ -82,7 +82,7 @@ describe("errorHandler", () => {
     expect(response.headers["content-type"]).toContain("application/problem+json");
   });
 
-  it("answers in place of the body that the handler was about to send, and keeps other headers", async () => {
+  it("removes the headers of the handler's body, and keeps all others", async () => {
     const app = express();
     app.use(requestContext());
     app.get("/", (_req, res) => {
@@ -103,7 +103,7 @@ describe("errorHandler", () => {
     expect(response.headers["etag"]).toBeUndefined();
   });
 
-  it("leaves a response that has begun to Express, which breaks it off", async () => {
+  it("leaves a response that has begun to Express, which destroys it", async () => {
     const app = express();
     app.use(requestContext());
     app.get("/", (_req, res) => {
@@ -116,8 +116,8 @@ describe("errorHandler", () => {
   });
 });
 
-describe("used again further in", () => {
-  it("keeps what the first gave, where the current context was lost on the way", async () => {
+describe("a nested requestContext", () => {
+  it("derives from the outer one, even if the current context was lost in between", async () => {
     const app = express();
     const emitter = new EventEmitter();
     emitter.on("next", (next: () => void) => next());
@@ -132,7 +132,7 @@ describe("used again further in", () => {
     expect((await request(app).get("/")).text).toBe("true");
   });
 
-  it("obeys all its options", async () => {
+  it("applies all its options", async () => {
     const app = express();
     app.use(requestContext());
     app.get(
@@ -148,7 +148,7 @@ describe("used again further in", () => {
   });
 });
 
-it("ends at once for a request whose client left before it came to us", async () => {
+it("ends the context at once if the client has left before the middleware", async () => {
   const app = express();
   const seen = Promise.withResolvers<unknown>();
   app.use((_req, res, next) => void res.once("close", () => next()));
@@ -165,7 +165,7 @@ describe("with an SDK", () => {
   const spans = recordSpans();
   const measured = measureDuringEach();
 
-  it("the route keeps the path of its router also where the request fails", async () => {
+  it("the route includes the path of its router, also if the request fails", async () => {
     const app = express();
     const router = express.Router();
     router.get("/:id", () => {
@@ -181,7 +181,7 @@ describe("with an SDK", () => {
     expect(span!.attributes).toMatchObject({ "http.response.status_code": 500, "error.type": "500" });
   });
 
-  it("a response that the server itself broke off is an error, not a client that left", async () => {
+  it("a response that the server destroyed is an error, not a client that left", async () => {
     const app = express();
     app.use(requestContext());
     app.get("/", (_req, res) => {
@@ -202,7 +202,7 @@ describe("with an SDK", () => {
     expect(span!.status.code).toBe(SpanStatusCode.ERROR);
   });
 
-  it("a deadline of the handler's own is a deadline of the span", async () => {
+  it("a deadline that the handler sets is recorded as a deadline in the span", async () => {
     const app = express();
     app.use(requestContext());
     app.get("/", async () => {
@@ -232,7 +232,7 @@ describe("with an SDK", () => {
     expect(span!.attributes["http.route"]).toBe("/items/:id");
   });
 
-  it("the route is that of Express also behind a requestContext of node:http, for the span and the metric", async () => {
+  it("the span and the metric have the route of Express, also inside a requestContext of node:http", async () => {
     const app = express();
     const router = express.Router();
     router.get("/:id", (_req, res) => void res.end());
@@ -247,7 +247,7 @@ describe("with an SDK", () => {
     expect(duration!.attributes["http.route"]).toBe("/items/:id");
   });
 
-  it("used twice makes one span", async () => {
+  it("used twice creates one span", async () => {
     const app = express();
     app.use(requestContext(), requestContext());
     app.get("/", (_req, res) => void res.end());

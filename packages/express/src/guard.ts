@@ -8,10 +8,11 @@ import { nodeHeaders, applyGuard } from "@throughline/http/adapter";
 import type { Middleware } from "./request-context.ts";
 
 /**
- * Has a guard decide on each request: what follows runs in the context that it gives. What it throws goes to the error handlers, of which
- * `errorHandler` answers 401 and 403. Goes after `requestContext`.
+ * Express middleware that calls a guard for each request. Later handlers run in the context that the guard returns. An
+ * error of the guard goes to the error handlers; `errorHandler` answers `Unauthenticated` with 401 and `Forbidden` with
+ * 403. Use it after `requestContext`.
  *
- * @throws TypeError if it is no guard
+ * @throws TypeError if `guard` is not a function
  */
 export function guard(guard: Guard): Middleware {
   callable("guard", guard, "make a guard");

@@ -12,15 +12,15 @@ const frameworks: [string, Framework][] = [
 ];
 const bug = new Error("a bug");
 
-/** Answers with the error, and counts how often it is called. */
-function answering(): express5.ErrorRequestHandler {
+/** An error handler that answers with the error, and is a mock. */
+function answerWithError(): express5.ErrorRequestHandler {
   return vi.fn<express5.ErrorRequestHandler>(
     (error: unknown, _req, res, _next) => void res.status(500).end(String(error)),
   );
 }
 
-/** An application with a route, behind a router, that fails; and what else the test wants. */
-function failing(framework: Framework, ...handlers: express5.RequestHandler[]): express5.Express {
+/** An application with these handlers on a route of a router. */
+function appWith(framework: Framework, ...handlers: express5.RequestHandler[]): express5.Express {
   const app = framework();
   const router = framework.Router();
   router.get("/", ...handlers);
@@ -32,9 +32,9 @@ describe.each(frameworks)("on %s", (_name, framework) => {
   it.each<[string, unknown, string]>([
     ["an error", bug, "Error: a bug"],
     ["nothing", undefined, "Error: Rejected promise"],
-  ])("an async handler that rejects with %s has that handled, once", async (_what, reason, text) => {
-    const handler = answering();
-    const app = failing(framework, async () => {
+  ])("the rejection of an async handler with %s goes to the error handlers, once", async (_what, reason, text) => {
+    const handler = answerWithError();
+    const app = appWith(framework, async () => {
       await null;
       throw reason;
     });
@@ -45,9 +45,9 @@ describe.each(frameworks)("on %s", (_name, framework) => {
     expect(handler).toHaveBeenCalledOnce();
   });
 
-  it("an async handler that has called next goes on, and may still fail", async () => {
-    const handler = answering();
-    const app = failing(
+  it("an async handler may reject after another one has called next", async () => {
+    const handler = answerWithError();
+    const app = appWith(
       framework,
       async (_req, _res, next) => {
         next();
@@ -65,8 +65,8 @@ describe.each(frameworks)("on %s", (_name, framework) => {
     expect(vi.mocked(handler).mock.calls.map(([error]) => error as unknown)).toEqual([bug]);
   });
 
-  it("an async error handler that rejects has that handled by the next one", async () => {
-    const app = failing(framework, () => {
+  it("the rejection of an async error handler goes to the next one", async () => {
+    const app = appWith(framework, () => {
       throw bug;
     });
     app.use((async () => {
@@ -77,19 +77,19 @@ describe.each(frameworks)("on %s", (_name, framework) => {
       await null;
       throw new Error(`after ${error.message}`);
     }) as express5.ErrorRequestHandler);
-    app.use(answering());
+    app.use(answerWithError());
 
     expect((await request(app).get("/")).text).toBe("Error: after a bug");
   });
 
-  it("a handler that throws, and an error handler that does, are handled as ever", async () => {
-    const app = failing(framework, () => {
+  it("errors that handlers and error handlers throw go to the next error handler", async () => {
+    const app = appWith(framework, () => {
       throw bug;
     });
     app.use(((error: Error, _req, _res, _next) => {
       throw new Error(`after ${error.message}`);
     }) as express5.ErrorRequestHandler);
-    app.use(answering());
+    app.use(answerWithError());
 
     expect((await request(app).get("/")).text).toBe("Error: after a bug");
   });

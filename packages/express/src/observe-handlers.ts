@@ -1,12 +1,12 @@
 import { type ServerRequest, serverRequestOf } from "@throughline/http/adapter";
 
-import { type Application, stackOf } from "./mount.ts";
+import { type Application, stackOf } from "./route.ts";
 
 type Next = (error?: unknown) => void;
 type RequestHandler = (req: object, res: object, next: Next) => unknown;
 type ErrorHandler = (error: unknown, req: object, res: object, next: Next) => unknown;
 
-/** A step of a router's stack: the methods that call its handler, by their names in Express 4 and 5. */
+/** An element of a router's stack, with the methods that call its handler in Express 4 (`_`) and 5. */
 interface Layer {
   readonly handle: RequestHandler | ErrorHandler;
   handle_request?: (this: Layer, req: object, res: object, next: Next) => void;
@@ -14,18 +14,19 @@ interface Layer {
   handleRequest?: (this: Layer, req: object, res: object, next: Next) => void;
 }
 
-/** Prototypes of layers that have been seen: one for each installed copy of Express. */
-const known = new WeakSet<object>();
+/** The patched prototypes of layers: one for each installed copy of Express. */
+const patched = new WeakSet<object>();
 let latest: Application | undefined;
 
 /**
- * Looks at the promises that handlers return, which Express keeps to itself.
+ * Observes the promises that handlers return, by patching the class of router layers. Express does not expose them.
  *
- * - Express 4 drops them: a client that leaves makes a handler reject, and the unhandled rejection would end the process. Within a request of ours they
- *   go to `next`, as in Express 5.
- * - Admission counts a request as running until its handlers are done.
+ * - Express 4 ignores them: a handler that rejects, for example because the client has left, causes an unhandled
+ *   rejection, which ends the process. Within a request of `requestContext`, rejections are passed to `next`, as in
+ *   Express 5.
+ * - Admission control counts a request as running until its handlers have settled.
  *
- * Handlers of requests without a context of ours are called as ever.
+ * Handlers of requests outside of `requestContext` are called as before.
  */
 export function observeHandlers(app: Application | undefined): void {
   if (app === undefined || app === latest) return;
@@ -33,8 +34,8 @@ export function observeHandlers(app: Application | undefined): void {
   if (layer === undefined) return;
   latest = app;
   const prototype = Object.getPrototypeOf(layer) as Layer;
-  if (known.has(prototype)) return;
-  known.add(prototype);
+  if (patched.has(prototype)) return;
+  patched.add(prototype);
   if (typeof prototype.handleRequest === "function") observeExpress5(prototype);
   else if (typeof prototype.handle_request === "function") observeExpress4(prototype);
 }
@@ -50,33 +51,34 @@ function observeExpress5(prototype: Layer): void {
       if (isPromise(result)) serverRequest.track(result);
       return result;
     };
-    // A function of rest parameters has the length 0, by which Express takes it for a handler of requests.
+    // A function with rest parameters has the length 0, so Express treats it as a request handler, not an error
+    // handler.
     handleRequest.call(Object.create(this, { handle: { value: tracked } }) as Layer, req, res, next);
   };
 }
 
 function observeExpress4(prototype: Layer): void {
   const { handle_request, handle_error } = prototype as Required<Layer>;
-  // express-async-errors does the same to handlers, by an accessor of this name.
-  const isDone = Object.getOwnPropertyDescriptor(prototype, "handle")?.set !== undefined;
+  // express-async-errors passes rejections to `next` as well, through an accessor with this name.
+  const handlesRejections = Object.getOwnPropertyDescriptor(prototype, "handle")?.set !== undefined;
   prototype.handle_request = function (req, res, next) {
     const serverRequest = serverRequestOf(req);
     if (serverRequest === undefined || this.handle.length > 3) return handle_request.call(this, req, res, next);
-    call(() => (this.handle as RequestHandler)(req, res, next), serverRequest, next, isDone);
+    call(() => (this.handle as RequestHandler)(req, res, next), serverRequest, next, handlesRejections);
   };
   prototype.handle_error = function (error, req, res, next) {
     const serverRequest = serverRequestOf(req);
     if (serverRequest === undefined || this.handle.length !== 4) return handle_error.call(this, error, req, res, next);
-    call(() => (this.handle as ErrorHandler)(error, req, res, next), serverRequest, next, isDone);
+    call(() => (this.handle as ErrorHandler)(error, req, res, next), serverRequest, next, handlesRejections);
   };
 }
 
-function call(handle: () => unknown, serverRequest: ServerRequest, next: Next, isDone: boolean): void {
+function call(handle: () => unknown, serverRequest: ServerRequest, next: Next, handlesRejections: boolean): void {
   try {
     const result = handle();
     if (!isPromise(result)) return;
     serverRequest.track(result);
-    if (!isDone) result.then(undefined, (error: unknown) => next(error ?? new Error("Rejected promise")));
+    if (!handlesRejections) result.then(undefined, (error: unknown) => next(error ?? new Error("Rejected promise")));
   } catch (error) {
     next(error);
   }

@@ -14,7 +14,7 @@ import {
 import { observeHandlers } from "./observe-handlers.ts";
 import { type Routed, routeOf } from "./route.ts";
 
-/** A handler as Express 4 and 5 take it; written with Node's types, of which theirs are made. */
+/** Middleware for Express 4 and 5. It uses the types of Node, which those of Express extend. */
 export type Middleware = (
   req: IncomingMessage,
   res: ServerResponse,
@@ -22,13 +22,14 @@ export type Middleware = (
 ) => void | Promise<void>;
 
 /**
- * Gives each request its Context, which is `current()` in all that follows. It ends at the caller's deadline or the server's
- * limit, when the client goes away, and when the response is out. A request whose time is up on arrival is answered 504, one
- * with a malformed deadline 400, and no later handler runs.
+ * Express middleware that creates a Context for each request. It is `current()` in all later middlewares and handlers.
+ * The Context ends at the caller's deadline or the limit of the server, when the client leaves, and when the response
+ * is sent. A request whose deadline has passed on arrival is answered 504, and one with a malformed deadline 400; no
+ * later handler runs.
  *
- * Used again further in, on a router or a route, it can only make the deadline earlier.
+ * Used again on a router or a route, it can only shorten the deadline.
  *
- * @throws TypeError, RangeError if an option is wrong: here, not at the first request
+ * @throws TypeError, RangeError at this call, not at the first request, if an option is invalid
  */
 export function requestContext(options?: ServerOptions): Middleware {
   const receive = createNodeReceiver(options);
@@ -43,7 +44,7 @@ export function requestContext(options?: ServerOptions): Middleware {
   };
 }
 
-/** A request in Express's hands. A class, as functions made for each request weigh more than all else that is. */
+/** Continues a request in Express. It is a class because closures for each request would cost more. */
 class ExpressHandler implements HostHandler<void> {
   readonly #req: IncomingMessage;
   readonly #res: ServerResponse;

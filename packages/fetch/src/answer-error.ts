@@ -2,34 +2,34 @@ import { CLIENT_CLOSED_REQUEST } from "@throughline/context/internal";
 import { type ProblemResponse, problemResponse, serverRequestOf, problemOf } from "@throughline/http/adapter";
 
 /**
- * The answer to an error that is this library's to explain, such as a deadline that passed: for the error hook of a framework that
- * catches errors before `requestContext` can, as Hono's `app.onError` does. An error that only results from the client's leaving is answered with an
- * empty 499. `undefined` for any other error.
+ * The response to an error of this library, such as `DeadlineExceeded` (504); `undefined` for any other error. Use it
+ * in the error hook of a framework that catches errors before `requestContext` can, such as Hono's `app.onError`. An
+ * error that results from the client's disconnect is answered with an empty 499.
  *
- * @param request the request that failed: its span gets the error. Its `Accept` decides between a problem document, which is the default, and text;
- * a HEAD is answered without a body
+ * @param request the failed request: its span records the error, and its `Accept` selects a problem document, which
+ * is the default, or plain text. A HEAD request is answered without a body.
  */
 export function answerError(error: unknown, request?: Request): Response | undefined {
   const serverRequest = request === undefined ? undefined : serverRequestOf(request);
   serverRequest?.fail(error);
-  return serverRequest?.isMoot(error) ? goneResponse() : errorResponse(error, request);
+  return serverRequest?.isMoot(error) ? clientClosedResponse() : errorResponse(error, request);
 }
 
-/** The answer to an error that is this library's to explain, whether or not there is still a client. */
+/** The response to an error of this library, whether or not the client is still connected. */
 export function errorResponse(error: unknown, request?: Request): Response | undefined {
   const problem = problemOf(error);
   return problem === undefined
     ? undefined
-    : responseOf(problemResponse(problem, true, request && acceptOf(request)), request);
+    : toResponse(problemResponse(problem, true, request && acceptOf(request)), request);
 }
 
-/** For logs of the host: there is no client to read it. */
-export function goneResponse(): Response {
+/** The response when the client has disconnected. No client reads it; hosts may log its status. */
+export function clientClosedResponse(): Response {
   return new Response(null, { status: CLIENT_CLOSED_REQUEST });
 }
 
-export function responseOf({ status, headers, body }: ProblemResponse, request?: Request): Response {
-  // Node's server throws where a HEAD is given a body, if it has `rejectNonStandardBodyWrites`.
+export function toResponse({ status, headers, body }: ProblemResponse, request?: Request): Response {
+  // Node's server throws if a response to HEAD has a body and `rejectNonStandardBodyWrites` is set.
   return new Response(request?.method === "HEAD" ? null : body, { status, headers });
 }
 

@@ -7,77 +7,70 @@ import {
   stripOutcomeHeader,
 } from "@throughline/http/adapter";
 
+import { CallerSignalListener } from "./call-context.ts";
 import type { Call } from "./call.ts";
 import { type CallObserver, UndiciCall } from "./undici-call.ts";
+import { isUndiciFetch, isUnobservable, markUndiciFetch, markUnobservable } from "./wrapped-fetch.ts";
 
-/** What attempts are made under. */
 export interface AttemptOptions {
-  /** What the whole call must be over with, the body included. */
+  /** Limits the whole call, its body included. */
   readonly callCtx: Context;
-  /** What the head of the response must be here by: the same, or one with an earlier end. */
+  /** Limits the wait for the response head: `callCtx`, or a context that ends earlier. */
   readonly headCtx: Context;
   readonly fetch: typeof globalThis.fetch;
   readonly settings: ClientSettings;
-  /** 1 for the first. */
-  readonly number: number;
-  /** Called when a response has come, be it one that redirects: then the call has arrived, and is not to be made twice unless it may. */
-  readonly arrived?: () => void;
+  /** 1 for the first attempt. */
+  readonly attempt: number;
+  /** Called at each response head, those of redirects included: from then on a service has received the call. */
+  readonly onResponseHead?: () => void;
 }
-
-/** Ways to send that undici's channels do not show, as was seen: a function of another make, or with a dispatcher that mocks. */
-const unobservable = new WeakMap<object, WeakSet<object>>();
-
-/** Those that undici's channels have shown to send by it: wherever that leads, the headers of each hop can be chosen. */
-const observed = new WeakSet<object>();
-
-/** Where undici keeps the dispatcher of all calls that name none. */
-const GLOBAL_DISPATCHER = Symbol.for("undici.globalDispatcher.1");
-
-/** What is stopped when a response is collected: calls whose end cannot be seen, and listeners on the caller's own signal, as `fetch` has them. */
-const collected = new FinalizationRegistry<Stoppable>((call) => call.stop());
 
 /**
- * Sends one request, and those that its responses redirect to.
- *
- * @param over called once when the call is over: its body has arrived, is not wanted any more, or failed
- * @returns the response that the wrapped fetch gives, as it is
- * @throws ContextError that of the context which ends before the head of the response is here
+ * Stops its held value when a response is collected: a call whose end is not observable, or a listener on the
+ * caller's signal.
  */
-export function attempt(options: AttemptOptions, call: Call, over: () => void): Promise<Response> {
-  return new FetchCall(options, call, over).start();
+const collectedResponses = new FinalizationRegistry<Stoppable>((held) => held.stop());
+
+/**
+ * Sends one request, and those of its redirects.
+ *
+ * @param onEnd called once when the attempt ends: its body has arrived, was canceled, or failed
+ * @returns the response of the wrapped fetch, unchanged
+ * @throws ContextError the error of the context that ends before the response head arrives
+ */
+export function attempt(options: AttemptOptions, call: Call, onEnd: () => void): Promise<Response> {
+  return new Attempt(options, call, onEnd).start();
 }
 
-class FetchCall implements CallObserver, EndObserver, OutgoingRequest, Stoppable {
-  readonly #options: AttemptOptions;
-  readonly #over: () => void;
-  /** Not kept when it is over: a connection remembers the context that it was made in, and by that this object. */
-  #call: Call | undefined;
-  #signal: AbortSignal | undefined;
-  /** Aborts what is sent; `undefined` where nothing can end it but the caller's own signal. */
-  #controller: AbortController | undefined;
-  /** Rejects the promise of the caller. Not kept when that is settled, as the response is collected only if nothing leads to it. */
-  #reject: ((error: unknown) => void) | undefined;
-  #undici!: UndiciCall;
-  #links: Stoppable[] = [];
-  /** Listens to the caller's own signal, for as long as the wrapped fetch listens to ours: what has arrived and was not read is aborted as well. */
-  #own: Stoppable | undefined;
-  #isListenedTo = true;
-  #isOver = false;
-  /** Whether no redirect may be followed, as a wrapped fetch that is not known to be undici's would take along what is for this origin only. */
-  #isManual = false;
+class Attempt implements CallObserver, EndObserver, OutgoingRequest, Stoppable {
   readonly attempt: number;
   readonly isTracedElsewhere = false;
+  readonly #options: AttemptOptions;
+  readonly #onEnd: () => void;
+  /** Cleared at the end: a pooled connection keeps the async context that opened it, and thereby this object. */
+  #call: Call | undefined;
+  #callerSignal: AbortSignal | undefined;
+  /** Aborts the request; `undefined` if only the caller's own signal can end it. */
+  #controller: AbortController | undefined;
+  /** Rejects the caller's promise. Cleared once that is settled, so that the response can be collected. */
+  #reject: ((error: unknown) => void) | undefined;
+  #undici!: UndiciCall;
+  #contextListeners: Stoppable[] = [];
+  #callerListener: CallerSignalListener | undefined;
+  #isEnded = false;
+  /** Sends with `redirect: "manual"`: a fetch that is not undici's would send all headers to the redirect's URL. */
+  #isManual = false;
 
-  constructor(options: AttemptOptions, call: Call, over: () => void) {
+  constructor(options: AttemptOptions, call: Call, onEnd: () => void) {
     this.#options = options;
     this.#call = call;
-    this.#over = over;
-    this.attempt = options.number;
-    this.#signal = call.signal;
+    this.#onEnd = onEnd;
+    this.attempt = options.attempt;
+    this.#callerSignal = call.signal;
     const { callCtx, headCtx, settings } = options;
-    // A redirect may have to be refused, too.
-    const mayEnd = canEnd(callCtx) || canEnd(headCtx) || settings.isSelective;
-    this.#controller = mayEnd ? new AbortController() : undefined;
+    // With `origins`, a redirect may have to be aborted.
+    const mayAbort = canEnd(callCtx) || canEnd(headCtx) || settings.isSelective;
+    this.#controller = mayAbort ? new AbortController() : undefined;
   }
 
   get method(): string {
@@ -88,17 +81,18 @@ class FetchCall implements CallObserver, EndObserver, OutgoingRequest, Stoppable
     return this.#call?.url;
   }
 
-  get isGivenUp(): boolean {
-    return this.#signal?.aborted === true;
-  }
-
   get baggage(): string | undefined {
     return this.#call?.header("baggage");
   }
 
+  get isAborted(): boolean {
+    return this.#callerSignal?.aborted === true;
+  }
+
   start(): Promise<Response> {
     const call = this.#call!;
-    this.#isManual = call.redirect === "follow" && !observed.has(this.#options.fetch) && this.#isToOwnOrigin(call);
+    const { fetch } = this.#options;
+    this.#isManual = call.redirect === "follow" && !isUndiciFetch(fetch) && this.#isToOwnOrigin(call);
     try {
       this.#begin(call);
     } catch (error) {
@@ -106,18 +100,19 @@ class FetchCall implements CallObserver, EndObserver, OutgoingRequest, Stoppable
       this.#end();
       return Promise.reject(error as Error);
     }
-    this.#link();
+    this.#listen();
     const { promise, resolve, reject } = Promise.withResolvers<Response>();
     this.#reject = reject;
-    // Handed on promise by promise, V8 finds the caller for the stack of an error that is made further in.
+    // A chain of promises lets V8 find the caller for the stack of an error that is thrown further in.
     this.#send(call).then(resolve, reject);
     return promise;
   }
 
   #begin(call: Call): void {
-    const { callCtx, settings } = this.#options;
-    const follows = call.redirect === "follow" && !this.#isManual;
-    this.#undici = new UndiciCall(callCtx, this, settings, this, follows, !this.#isUnobservable());
+    const { callCtx, fetch, settings } = this.#options;
+    const followsRedirects = call.redirect === "follow" && !this.#isManual;
+    const mayBeObserved = !isUnobservable(fetch, call.init);
+    this.#undici = new UndiciCall(callCtx, this, settings, this, followsRedirects, mayBeObserved);
   }
 
   #isToOwnOrigin(call: Call): boolean {
@@ -125,10 +120,27 @@ class FetchCall implements CallObserver, EndObserver, OutgoingRequest, Stoppable
     return isSelective && policy(call.url) !== policy(undefined);
   }
 
+  /** Ends the call with its contexts and with the caller's signal. */
+  #listen(): void {
+    const controller = this.#controller;
+    if (controller === undefined) return;
+    const { callCtx, headCtx } = this.#options;
+    const signal = this.#callerSignal;
+    if (signal?.aborted) return controller.abort(signal.reason);
+    if (signal !== undefined) {
+      this.#callerListener = new CallerSignalListener(signal, controller.signal, () => {
+        controller.abort(signal.reason);
+        this.abort(signal.reason, true);
+      });
+    }
+    if (canEnd(callCtx)) this.#contextListeners.push(onEnd(callCtx, this));
+    if (headCtx !== callCtx) this.#contextListeners.push(onEnd(headCtx, this));
+  }
+
   #send(call: Call): Promise<Response> {
     const { fetch } = this.#options;
     const undici = this.#undici;
-    const init = call.initWith(undici.outbound.headers, this.#members(call)) as RequestInit | undefined;
+    const init = call.initWith(undici.outbound.headers, this.#initMembers(call)) as RequestInit | undefined;
     let sent: Promise<Response>;
     try {
       sent = undici.send(() => fetch(call.input, init));
@@ -141,180 +153,141 @@ class FetchCall implements CallObserver, EndObserver, OutgoingRequest, Stoppable
     );
   }
 
-  #members(call: Call): RequestInit {
+  #initMembers(call: Call): RequestInit {
     const members: RequestInit = {};
     if (this.#controller !== undefined && !call.hasInvalidSignal) members.signal = this.#controller.signal;
     if (this.#isManual) members.redirect = "manual";
     return members;
   }
 
-  /** Has the call end with its contexts and its caller's signal. */
-  #link(): void {
-    if (this.#controller === undefined) return;
-    const { callCtx, headCtx } = this.#options;
-    const signal = this.#signal;
-    if (signal?.aborted) return this.#controller.abort(signal.reason);
-    if (signal !== undefined) {
-      const controller = this.#controller;
-      const aborted = (): void => {
-        controller.abort(signal.reason);
-        this.refuse(signal.reason, true);
-      };
-      signal.addEventListener("abort", aborted, { once: true });
-      const own = { stop: () => signal.removeEventListener("abort", aborted) };
-      this.#own = own;
-      onRelease(controller.signal, () => {
-        this.#isListenedTo = false;
-        if (this.#isOver) own.stop();
-      });
-    }
-    if (canEnd(callCtx)) this.#links.push(onEnd(callCtx, this));
-    if (headCtx !== callCtx) this.#links.push(onEnd(headCtx, this));
-  }
-
-  contextEnded(ctx: Context): void {
-    // A head that is late is tried again; the body has as long as the whole call.
-    if (ctx !== this.#options.callCtx && this.#isHeadHere) return;
-    this.refuse(ctx.err());
-  }
-
-  get #isHeadHere(): boolean {
-    return this.#undici.outbound.phase === "body" && !this.#undici.isRedirecting;
-  }
-
-  /** Ends it, also where the wrapped fetch does not listen to its signal. */
-  refuse(error: unknown, isGivenUp = false): void {
-    this.#controller?.abort(error);
-    this.#reject?.(error);
-    this.#undici.over(error, isGivenUp);
-  }
-
-  arrived(): void {
-    this.#options.arrived?.();
-  }
-
-  over(error?: unknown): void {
-    if (error !== undefined || !this.#isListenedTo) this.#own?.stop();
-    this.#end();
-  }
-
-  #end(): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    const links = this.#links;
-    this.#links = [];
-    for (const link of links) link.stop();
-    this.#call = this.#signal = this.#controller = this.#reject = this.#own = undefined;
-    this.#over();
-  }
-
-  /** The response has been collected, of which nothing more was heard. */
-  stop(): void {
-    this.#undici.over();
-  }
-
   #responded(response: Response): Response | Promise<Response> {
     const undici = this.#undici;
-    // The caller was given an error before, and nobody else reads it.
-    if (this.#isOver) discard(response);
+    const { fetch } = this.#options;
+    // The caller's promise was rejected before, so nothing else reads the body.
+    if (this.#isEnded) discardBody(response);
     if (undici.isObserved) {
-      observed.add(this.#options.fetch);
+      markUndiciFetch(fetch);
       recordOutcome(response, undici.outcome);
     } else {
-      this.arrived();
+      this.onResponseHead();
       undici.outbound.response(response?.status);
       if (isObject(response)) stripOutcomeHeader(response);
     }
     if (this.#isManual && isRedirect(response)) return this.#redirected(response);
     this.#reject = undefined;
-    if (this.#own !== undefined && isObject(response)) collected.register(response, this.#own);
-    if (undici.isObserved) undici.responded();
+    if (this.#callerListener !== undefined && isObject(response)) {
+      collectedResponses.register(response, this.#callerListener);
+    }
+    if (undici.isObserved) undici.responseReturned();
     else this.#notObserved(response);
     return response;
   }
 
-  /** It has not been followed. Now that the wrapped fetch is known to be undici's it may be, from the start, where nothing is done twice by that. */
+  /**
+   * The wrapped fetch did not follow this redirect. If the call has shown that it is undici's, and sending the call
+   * twice is safe, the call starts again and follows redirects.
+   */
   #redirected(response: Response): Promise<Response> {
     const undici = this.#undici;
     const call = this.#call;
-    undici.leave();
-    discard(response);
+    undici.detach();
+    discardBody(response);
     if (undici.isObserved && call?.isReplayable && (isSafe(call.method) || keepsMethod(response.status))) {
       this.#isManual = false;
       try {
         this.#begin(call);
       } catch (error) {
-        this.refuse(error);
+        this.abort(error);
         throw error;
       }
       return this.#send(call);
     }
+    const detail = undici.isObserved ? ", and the wrapped fetch was not known to be undici's before this call" : "";
     const error = new TypeError("fetch failed", {
       cause: new Error(
-        `Cannot follow a redirect: only undici shows where it leads, which is checked against 'origins'${undici.isObserved ? ", and the wrapped fetch was not known to be undici's before this call" : ""}; set redirect to "manual" and follow it yourself`,
+        `Cannot follow a redirect: only undici reports the redirect's URL, which is checked against 'origins'${detail}; set redirect to "manual" and follow it yourself`,
       ),
     });
     call?.cancelBody(error);
-    this.refuse(error);
+    this.abort(error);
     throw error;
   }
 
-  #isUnobservable(): boolean {
-    return unobservable.get(this.#options.fetch)?.has(this.#dispatcher) === true;
-  }
-
-  get #dispatcher(): object {
-    const own = (this.#call?.init as { dispatcher?: object } | null | undefined)?.dispatcher;
-    return own ?? (globalThis as { [GLOBAL_DISPATCHER]?: object })[GLOBAL_DISPATCHER] ?? this.#options.fetch;
-  }
-
+  /** Ends the span. The call goes on until its context ends or the response is collected, as its body may be read. */
   #notObserved(response: Response): void {
-    const { fetch } = this.#options;
     const undici = this.#undici;
-    if (this.url !== undefined) {
-      const dispatchers = unobservable.get(fetch) ?? new WeakSet();
-      unobservable.set(fetch, dispatchers.add(this.#dispatcher));
-    }
-    // The span is over; what else holds of the call goes on, as its body may still be read.
+    if (this.url !== undefined) markUnobservable(this.#options.fetch, this.#call?.init);
     undici.outbound.end();
-    if (this.#isOver || !isObject(response)) return undici.over();
-    collected.register(response, this);
+    if (this.#isEnded || !isObject(response)) return undici.end();
+    collectedResponses.register(response, this);
   }
 
   #failed(error: unknown): never {
     this.#reject = undefined;
-    // undici gives the reason of a signal a new stack, of which nothing is left.
+    // undici replaces the stack of a signal's reason by an empty one.
     if (error instanceof ContextError) markStack(error);
-    this.#undici.over(error, this.isGivenUp);
+    this.#undici.end(error, this.isAborted);
     throw error;
+  }
+
+  contextEnded(ctx: Context): void {
+    // Once the head has arrived in time, only the context of the whole call limits the body.
+    if (ctx !== this.#options.callCtx && this.#hasResponseHead) return;
+    this.abort(ctx.err());
+  }
+
+  get #hasResponseHead(): boolean {
+    return this.#undici.outbound.phase === "body" && !this.#undici.isRedirecting;
+  }
+
+  /** Ends the call with an error, even if the wrapped fetch ignores its signal. */
+  abort(error: unknown, isAborted = false): void {
+    this.#controller?.abort(error);
+    this.#reject?.(error);
+    this.#undici.end(error, isAborted);
+  }
+
+  /** The response was garbage collected, and undici's channels do not report the call. */
+  stop(): void {
+    this.#undici.end();
+  }
+
+  onResponseHead(): void {
+    this.#options.onResponseHead?.();
+  }
+
+  onEnd(error?: unknown): void {
+    this.#callerListener?.callEnded(error !== undefined);
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#isEnded) return;
+    this.#isEnded = true;
+    const listeners = this.#contextListeners;
+    this.#contextListeners = [];
+    for (const listener of listeners) listener.stop();
+    this.#call = this.#callerSignal = this.#controller = this.#reject = this.#callerListener = undefined;
+    this.#onEnd();
   }
 }
 
-/** A double may be anything. */
+/** A test double may return any value. */
 function isObject(response: unknown): response is object {
   return typeof response === "object" && response !== null;
 }
 
-/** Calls back when a listener is removed from a signal, as `fetch` does when the body has been read (undici 8), or the response collected (before). */
-function onRelease(signal: AbortSignal, released: () => void): void {
-  const remove = signal.removeEventListener.bind(signal);
-  signal.removeEventListener = (...listener: Parameters<typeof remove>): void => {
-    remove(...listener);
-    released();
-  };
-}
-
-/** Gives up the body of a response that the caller does not get. */
-function discard(response: Response): void {
+/** Cancels the body of a response that the caller does not get. */
+function discardBody(response: Response): void {
   if (response?.body instanceof ReadableStream && !response.body.locked) response.body.cancel().catch(() => {});
 }
 
-/** Whether the server does nothing but answer, however often it is asked. */
+/** Whether the method has no side effects (RFC 9110, section 9.2.1). */
 function isSafe(method: string): boolean {
   return method === "GET" || method === "HEAD";
 }
 
-/** Whether what was sent is to be sent elsewhere, of which the server that says so has done nothing. */
+/** Whether the redirect repeats the same request: then the redirecting server has not processed it. */
 function keepsMethod(status: number): boolean {
   return status === 307 || status === 308;
 }

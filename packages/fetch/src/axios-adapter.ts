@@ -1,3 +1,4 @@
+import http from "node:http";
 import { finished, type Readable } from "node:stream";
 
 import { type Context, current, run } from "@throughline/context";
@@ -11,12 +12,10 @@ import {
   type OutgoingRequest,
 } from "@throughline/http/adapter";
 
-import { type LinkedSignal, linkSignals } from "./linked-signal.ts";
-import { isHttpTraced } from "./traced-elsewhere.ts";
+import { type LinkedSignal, linkSignals, withOptionalTimeout } from "./call-context.ts";
 import { type CallObserver, UndiciCall } from "./undici-call.ts";
-import { withOptionalTimeout } from "./with-optional-timeout.ts";
 
-/** What an adapter of axios is given, as far as we look at it. */
+/** The config of axios, as far as the adapter reads it. */
 interface Config {
   readonly url?: string;
   readonly baseURL?: string;
@@ -28,11 +27,11 @@ interface Config {
   };
   readonly allowAbsoluteUrls?: boolean;
   readonly signal?: unknown;
-  readonly beforeRedirect?: (options: Redirection, response: unknown, request: unknown) => void;
+  readonly beforeRedirect?: (options: RedirectOptions, response: unknown, request: unknown) => void;
 }
 
-/** Where axios's adapter for `node:http` is redirected to, before it goes there. */
-interface Redirection {
+/** The request options that axios's adapter for `node:http` passes before it follows a redirect. */
+interface RedirectOptions {
   readonly href: string;
   readonly headers: Record<string, string>;
 }
@@ -47,11 +46,11 @@ interface AxiosResponse {
 type Adapter = (config: Config) => Promise<AxiosResponse>;
 
 /**
- * An adapter for axios that carries the current Context to the next service, over one of axios's own, `"http"` or `"fetch"`:
- * `axios.create({ adapter: contextAdapter(axios.getAdapter("http")) })`. A request under a context that ends rejects with that context's own
- * error object.
+ * Wraps an adapter of axios, `"http"` or `"fetch"`, so that it sends the current Context to the next service:
+ * `axios.create({ adapter: contextAdapter(axios.getAdapter("http")) })`. When the context ends, the request rejects
+ * with the context's own error object.
  *
- * @throws TypeError, RangeError if an option is wrong
+ * @throws TypeError, RangeError if an option is invalid
  */
 export function contextAdapter<A extends (config: never) => Promise<unknown>>(
   adapter: A,
@@ -59,41 +58,41 @@ export function contextAdapter<A extends (config: never) => Promise<unknown>>(
 ): A {
   const send = callable("adapter", adapter, "make an adapter") as unknown as Adapter;
   const settings = clientSettings(options, "make an adapter");
-  // Of axios's own adapters one is over `node:http`, the others over `fetch`.
-  const begin = adapter.name === "httpAdapter" ? overHttp : overFetch;
+  // One of axios's own adapters uses `node:http`; the others use `fetch`.
+  const begin = adapter.name === "httpAdapter" ? beginHttpCall : beginFetchCall;
 
   const adapted: Adapter = async (config) => {
     const ctx = current();
     if (isTracingSuppressed(ctx)) return send(config);
     const [callCtx, cancel] = withOptionalTimeout(ctx, settings.timeout);
-    const own = config.signal instanceof AbortSignal ? config.signal : undefined;
-    const over = (): void => {
+    const callerSignal = config.signal instanceof AbortSignal ? config.signal : undefined;
+    const onEnd = (): void => {
       link?.release();
       cancel();
     };
     let link: LinkedSignal | undefined;
-    const sent = begin(callCtx, config, settings, { over, refuse: (error) => link?.abort(error) });
+    const call = begin(callCtx, config, settings, { onEnd, abort: (error) => link?.abort(error) });
     const end = (error?: unknown): void => {
-      sent.end(error === undefined ? undefined : (callCtx.err() ?? error), own?.aborted || isCanceled(error));
-      over();
+      call.end(error === undefined ? undefined : (callCtx.err() ?? error), callerSignal?.aborted || isCanceled(error));
+      onEnd();
     };
-    link = linkSignals(callCtx, own, end);
-    // The config may be sent again, perhaps elsewhere: without what is ours.
+    link = linkSignals(callCtx, callerSignal, end);
+    // The headers are a copy: the caller may send the config again, perhaps to another origin.
     const headers = config.headers.concat();
-    for (const [name, value] of sent.outbound.headers) headers.set(name, value);
+    for (const [name, value] of call.outbound.headers) headers.set(name, value);
     try {
-      const response = await sent.send(() =>
-        send({ ...config, headers, ...redirecting(config, sent.outbound), signal: link.signal }),
+      const response = await call.send(() =>
+        send({ ...config, headers, ...redirectHook(config, call.outbound), signal: link.signal }),
       );
-      return received(response, config, sent, end);
+      return received(response, config, call, end);
     } catch (error) {
-      // axios makes an error of its own of a signal's, and of a status that is not taken for good.
+      // axios makes its own error when the signal aborts, and when `validateStatus` rejects the status.
       const ended = callCtx.err();
       const { response } = (error ?? {}) as { response?: AxiosResponse };
-      if (ended === undefined && response !== undefined) received(response, config, sent, end);
+      if (ended === undefined && response !== undefined) received(response, config, call, end);
       else end(error);
       if (typeof error === "object" && error !== null && "config" in error) error.config = config;
-      // Of a signal that has aborted, as that of the context has, axios makes an error of its own that says no more than "canceled".
+      // axios would replace the context's error by its own "canceled" if the config still had an aborted signal.
       if (ended !== undefined) delete (config as { signal?: unknown }).signal;
       throw ended ?? error;
     }
@@ -101,31 +100,31 @@ export function contextAdapter<A extends (config: never) => Promise<unknown>>(
   return adapted as unknown as A;
 }
 
-/** A request of an adapter that is being sent. */
-interface Sent {
+/** A request that an adapter sends. */
+interface AdapterCall {
   readonly outbound: OutboundCall;
-  /** Whether its end is seen by other means than its body. */
+  /** Whether undici's channels report the end of the call. */
   readonly isObserved: boolean;
   send<T>(fn: () => T): T;
-  /** The response is here, of which the body may be on its way. */
-  responded(): void;
-  end(error?: unknown, isGivenUp?: boolean): void;
+  /** The adapter has returned the response; its body may still be arriving. */
+  responseReturned(): void;
+  end(error?: unknown, isAborted?: boolean): void;
 }
 
-type Begin = (ctx: Context, config: Config, settings: ClientSettings, observer: CallObserver) => Sent;
+type Begin = (ctx: Context, config: Config, settings: ClientSettings, observer: CallObserver) => AdapterCall;
 
-const overHttp: Begin = (ctx, config, settings) => {
-  const outbound = OutboundCall.begin(ctx, outgoingOf(config, isHttpTraced()), settings);
+const beginHttpCall: Begin = (ctx, config, settings) => {
+  const outbound = OutboundCall.begin(ctx, outgoingOf(config, isHttpInstrumented()), settings);
   return {
     outbound,
     isObserved: false,
     send: (fn) => run(outbound.ctx, fn),
-    responded() {},
-    end: (error, isGivenUp) => outbound.end(error, isGivenUp),
+    responseReturned() {},
+    end: (error, isAborted) => outbound.end(error, isAborted),
   };
 };
 
-const overFetch: Begin = (ctx, config, settings, observer) => {
+const beginFetchCall: Begin = (ctx, config, settings, observer) => {
   const call = new UndiciCall(ctx, outgoingOf(config, false), settings, observer, true, true);
   return {
     get outbound() {
@@ -135,24 +134,14 @@ const overFetch: Begin = (ctx, config, settings, observer) => {
       return call.isObserved;
     },
     send: (fn) => call.send(fn),
-    responded: () => call.responded(),
-    end: (error, isGivenUp) => call.over(error, isGivenUp),
+    responseReturned: () => call.responseReturned(),
+    end: (error, isAborted) => call.end(error, isAborted),
   };
 };
 
-/** The head of a response is here. Its config is what the caller gave, for whoever sends it again. */
-function received(response: AxiosResponse, config: Config, sent: Sent, end: (error?: unknown) => void): AxiosResponse {
-  sent.outbound.response(response.status);
-  response.config = config;
-  // A gateway that passes the response on would report the upstream's outcome as its own.
-  response.headers?.delete?.(OUTCOME_HEADER);
-  if (sent.isObserved) sent.responded();
-  else followBody(response, end);
-  return response;
-}
-
-function isCanceled(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException | undefined)?.code === "ERR_CANCELED";
+/** Whether an instrumentation makes spans for requests of `node:http`: OpenTelemetry's wraps `http.request`. */
+function isHttpInstrumented(): boolean {
+  return (http.request as { __wrapped?: boolean }).__wrapped === true;
 }
 
 function outgoingOf(config: Config, isTracedElsewhere: boolean): OutgoingRequest {
@@ -166,32 +155,55 @@ function outgoingOf(config: Config, isTracedElsewhere: boolean): OutgoingRequest
   };
 }
 
-/** Has each redirect that axios follows over `node:http` carry what may go there, and no more. Over `fetch` undici's channels show where each leads. */
-function redirecting(config: Config, call: OutboundCall): Partial<Config> {
-  let ours = new Set(call.headers.map(([name]) => name));
+/** The request's URL, combined as axios does. */
+function urlOf({ url = "", baseURL, allowAbsoluteUrls }: Config): URL | undefined {
+  const isAbsolute = baseURL === undefined || (allowAbsoluteUrls !== false && /^([a-z][a-z\d+.-]*:)?\/\//i.test(url));
+  return URL.parse(isAbsolute ? url : `${baseURL.replace(/\/+$/, "")}/${url.replace(/^\/+/, "")}`) ?? undefined;
+}
+
+/**
+ * Gives each redirect that axios follows over `node:http` the headers that may go to its URL, in place of those of
+ * the last hop. Over `fetch`, undici's channels report each hop.
+ */
+function redirectHook(config: Config, call: OutboundCall): Partial<Config> {
+  let names = new Set(call.headers.map(([name]) => name));
   return {
     beforeRedirect(options, ...rest) {
-      for (const name of Object.keys(options.headers)) if (ours.has(name.toLowerCase())) delete options.headers[name];
-      const next = call.headersFor(new URL(options.href));
-      Object.assign(options.headers, Object.fromEntries(next));
-      ours = new Set(next.map(([name]) => name));
+      for (const name of Object.keys(options.headers)) if (names.has(name.toLowerCase())) delete options.headers[name];
+      const headers = call.headersFor(new URL(options.href));
+      Object.assign(options.headers, Object.fromEntries(headers));
+      names = new Set(headers.map(([name]) => name));
       config.beforeRedirect?.(options, ...rest);
     },
   };
 }
 
-/** As axios puts it together. */
-function urlOf({ url = "", baseURL, allowAbsoluteUrls }: Config): URL | undefined {
-  const isWhole = baseURL === undefined || (allowAbsoluteUrls !== false && /^([a-z][a-z\d+.-]*:)?\/\//i.test(url));
-  return URL.parse(isWhole ? url : `${baseURL.replace(/\/+$/, "")}/${url.replace(/^\/+/, "")}`) ?? undefined;
+/** Handles a response head. The response gets the caller's config, which the caller may send again. */
+function received(
+  response: AxiosResponse,
+  config: Config,
+  call: AdapterCall,
+  end: (error?: unknown) => void,
+): AxiosResponse {
+  call.outbound.response(response.status);
+  response.config = config;
+  // A gateway that forwards the response would report the upstream's outcome as its own.
+  response.headers?.delete?.(OUTCOME_HEADER);
+  if (call.isObserved) call.responseReturned();
+  else endWithBody(response, end);
+  return response;
 }
 
-/** Ends the call when its body is over: at once, unless it was asked for as a stream of Node's. */
-function followBody(response: AxiosResponse, end: (error?: unknown) => void): void {
+/** Ends the call with its body: at once, unless the body is a Node stream. */
+function endWithBody(response: AxiosResponse, end: (error?: unknown) => void): void {
   const { data } = response;
   if (typeof (data as Readable | null | undefined)?.pipe === "function") {
     finished(data as Readable, (error) => end(error ?? undefined));
   } else {
     end();
   }
+}
+
+function isCanceled(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException | undefined)?.code === "ERR_CANCELED";
 }

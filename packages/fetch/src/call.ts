@@ -1,31 +1,33 @@
 import { type Context, type Duration, isContext } from "@throughline/context";
 import { describeValue } from "@throughline/context/internal";
 
-import { headerIn, type HeaderList } from "./header-list.ts";
-import type { Pairs } from "./raw-headers.ts";
+import { headerIn, type HeaderList, type HeaderPairs } from "./header-list.ts";
 
-/** What a call may say besides what every `fetch` takes. */
+/** The `init` of a call: that of every `fetch`, with `ctx` and `timeout`. */
 export interface CallInit extends RequestInit {
-  /** The context that the call is made under. @default current() */
+  /** The context of the call. @default current() */
   ctx?: Context;
-  /** How long this call may take in all, its body included. A context's deadline that is earlier holds; with 0 or less it has passed. */
+  /**
+   * The time limit of this call, its retries and its body included. An earlier deadline of the context still applies.
+   * A value of 0 or less has already passed.
+   */
   timeout?: Duration;
 }
 
-/** What a `fetch` is called with. */
+/** The arguments of a call. */
 export type FetchArguments = [input: Parameters<typeof globalThis.fetch>[0], init?: CallInit | null];
 
-/** A call as its caller gave it. It is handed on unread, but for the few members that we have a part in. */
+/** The arguments of one call. This client reads only the members that it needs, and passes all of them on. */
 export class Call {
   readonly input: FetchArguments[0];
-  /** Without what only we take. */
+  /** The caller's `init`, without `ctx` and `timeout`. */
   readonly init: RequestInit | null | undefined;
   readonly ctx: Context | undefined;
   readonly timeout: Duration | undefined;
   readonly #request: Request | undefined;
   #url: { readonly parsed: URL | undefined } | undefined;
 
-  /** @throws TypeError if `ctx` is no Context */
+  /** @throws TypeError if `ctx` is not a Context */
   constructor(input: FetchArguments[0], init: CallInit | null | undefined) {
     this.input = input;
     this.#request = isRequest(input) ? input : undefined;
@@ -35,7 +37,7 @@ export class Call {
     }
     this.ctx = ctx;
     this.timeout = timeout;
-    this.init = ctx === undefined && timeout === undefined ? init : withoutOurs(init!);
+    this.init = ctx === undefined && timeout === undefined ? init : withoutOwnMembers(init!);
   }
 
   get method(): string {
@@ -43,7 +45,7 @@ export class Call {
     return NORMALIZED.test(method) ? method.toUpperCase() : method;
   }
 
-  /** `undefined` where nothing goes over HTTP. */
+  /** `undefined` for URLs that do not use HTTP. */
   get url(): URL | undefined {
     this.#url ??= { parsed: httpUrl(this.#request?.url ?? String(this.input)) };
     return this.#url.parsed;
@@ -55,7 +57,7 @@ export class Call {
     return signal instanceof AbortSignal ? signal : undefined;
   }
 
-  /** Whether the caller gave something that is no signal, which `fetch` refuses. */
+  /** Whether `init.signal` is not a signal, which `fetch` rejects. */
   get hasInvalidSignal(): boolean {
     return this.init?.signal != null && this.signal === undefined;
   }
@@ -68,50 +70,53 @@ export class Call {
     return headerIn((this.init?.headers ?? this.#request?.headers) as HeaderList, name);
   }
 
-  /** The `init` to send it with: the caller's, with other headers, a signal, and other members. */
-  initWith(ours: Pairs, others: RequestInit): RequestInit | null | undefined {
+  /** The `init` for the wrapped fetch: the caller's own if nothing is added, else a copy with these additions. */
+  initWith(added: HeaderPairs, members: RequestInit): RequestInit | null | undefined {
     const { init } = this;
-    const headers = this.#headersWith(ours);
-    if (headers === undefined && Object.keys(others).length === 0) return init;
-    // What is no object, `fetch` refuses.
+    const headers = this.#headersWith(added);
+    if (headers === undefined && Object.keys(members).length === 0) return init;
+    // `fetch` rejects an `init` that is not an object.
     if (init != null && typeof init !== "object") return init;
     const sent: RequestInit = init == null ? {} : isPlain(init) ? { ...init } : membersOf(init);
     if (headers !== undefined) sent.headers = headers;
-    return Object.assign(sent, others);
+    return Object.assign(sent, members);
   }
 
-  /** The caller's headers with ours in the place of any of the same name: of the same kind, as a fetch that is wrapped may look at them. */
-  #headersWith(ours: Pairs): RequestInit["headers"] {
-    if (ours.length === 0) return undefined;
-    const given: unknown = this.init?.headers;
-    const own: unknown = given === undefined ? this.#request?.headers : given;
-    if (own === undefined) return Object.fromEntries(ours);
-    // Others, `null` among them, `fetch` refuses.
+  /**
+   * The caller's headers, in which `added` replace those of the same names. The result has the form of the caller's,
+   * as a wrapped fetch may read it.
+   */
+  #headersWith(added: HeaderPairs): RequestInit["headers"] {
+    if (added.length === 0) return undefined;
+    const initHeaders: unknown = this.init?.headers;
+    const own: unknown = initHeaders === undefined ? this.#request?.headers : initHeaders;
+    if (own === undefined) return Object.fromEntries(added);
+    // `fetch` rejects anything else, `null` included.
     if (typeof own !== "object" || own === null) return own as RequestInit["headers"];
     if (typeof (own as Headers).set === "function" && typeof (own as Headers).append === "function") {
       const copy = new (own.constructor as typeof Headers)(own as Headers);
-      for (const [name, value] of ours) copy.set(name, value);
+      for (const [name, value] of added) copy.set(name, value);
       return copy;
     }
-    const isOurs = (name: unknown): boolean => ours.some(([each]) => String(name).toLowerCase() === each);
+    const isAdded = (name: unknown): boolean => added.some(([each]) => String(name).toLowerCase() === each);
     if (Symbol.iterator in own) {
       const pairs = [...(own as Iterable<[string, string]>)];
-      return [...pairs.filter((pair) => !isOurs(pair?.[0])), ...(ours as [string, string][])];
+      return [...pairs.filter((pair) => !isAdded(pair?.[0])), ...(added as [string, string][])];
     }
     const copy = { ...own } as Record<string, string>;
-    for (const name of Object.keys(copy)) if (isOurs(name)) delete copy[name];
-    for (const [name, value] of ours) copy[name] = value;
+    for (const name of Object.keys(copy)) if (isAdded(name)) delete copy[name];
+    for (const [name, value] of added) copy[name] = value;
     return copy;
   }
 
-  /** What is sent with the call, if it can be sent again: a stream cannot. */
+  /** Whether the body can be sent again, which a stream cannot. */
   get isReplayable(): boolean {
     const body = this.init?.body;
     if (body == null) return this.#request === undefined || this.#request.body == null;
     return !(typeof body === "object" && (body instanceof ReadableStream || Symbol.asyncIterator in body));
   }
 
-  /** Gives up a body that will not be sent (Fetch standard, "abort the fetch() call"). */
+  /** Cancels a body that will not be sent (Fetch standard, "abort the fetch() call"). */
   cancelBody(reason: unknown): void {
     const body: unknown = this.init?.body ?? this.#request?.body;
     if (typeof body !== "object" || body === null) return;
@@ -119,7 +124,7 @@ export class Call {
       if (!body.locked) body.cancel(reason).catch(() => {});
     } else if (typeof (body as { destroy?: unknown }).destroy === "function") {
       const stream = body as NodeJS.EventEmitter & { destroy(error?: unknown): void };
-      // Its owner may not listen: that it is given up is no fault of the stream.
+      // Without a listener the error would become an uncaught exception.
       stream.on("error", () => {});
       stream.destroy(reason instanceof Error ? reason : undefined);
     } else if (typeof (body as AsyncIterator<unknown>).return === "function") {
@@ -128,10 +133,10 @@ export class Call {
   }
 }
 
-/** Methods that the standard writes in upper case whatever the caller does; it leaves `patch` as it is. */
+/** Methods that the Fetch standard normalizes to upper case; `patch` is not among them. */
 const NORMALIZED = /^(?:delete|get|head|options|post|put)$/i;
 
-/** A call's members that a class may have as accessors of its prototype. */
+/** A plain copy of an `init` of a class, whose members may be accessors of a prototype. */
 function membersOf(init: object): RequestInit {
   const members: Record<PropertyKey, unknown> = {};
   for (
@@ -145,12 +150,12 @@ function membersOf(init: object): RequestInit {
       if (value !== undefined && (typeof value !== "function" || Object.hasOwn(init, name))) members[name] = value;
     }
   }
-  // A Request has a body that is a stream, and may not say so.
+  // A Request as `init` has a stream as its body, and may not have `duplex`.
   if (members["body"] instanceof ReadableStream) members["duplex"] ??= "half";
   return members;
 }
 
-function withoutOurs(init: CallInit): RequestInit {
+function withoutOwnMembers(init: CallInit): RequestInit {
   const { ctx: _ctx, timeout: _timeout, ...others } = isPlain(init) ? init : (membersOf(init) as CallInit);
   return others;
 }
@@ -160,12 +165,12 @@ function isPlain(init: object): boolean {
   return prototype === null || prototype === Object.prototype;
 }
 
-/** The prototype of all objects, of this realm or another. */
+/** Whether this is `Object.prototype`, of this realm or another. */
 function isRoot(object: object): boolean {
   return Object.getPrototypeOf(object) === null && Object.hasOwn(object, "hasOwnProperty");
 }
 
-/** Whether this is a Request, be it of another implementation. */
+/** Whether this is a Request, of any implementation. */
 function isRequest(input: FetchArguments[0]): input is Request {
   return typeof input === "object" && input !== null && "url" in input && "headers" in input;
 }

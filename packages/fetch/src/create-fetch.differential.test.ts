@@ -5,26 +5,26 @@ import { beforeAll, describe, expect, it } from "vitest";
 
 import { createFetch } from "./create-fetch.ts";
 
-// Whatever a call is made of and whatever is answered, each way to call gives what `fetch` itself gives.
+// For each call and each response, every configuration of createFetch behaves as `fetch` itself does.
 
 cleanUpAfterEach();
 
 type Arguments = readonly [input: unknown, init?: unknown];
-type Fetching = (...call: Arguments) => Promise<Response>;
+type AnyFetch = (...call: Arguments) => Promise<Response>;
 
-const plain = createFetch() as Fetching;
-const limited = createFetch({ timeout: "20s" }) as Fetching;
-const retrying = createFetch({ retry: { backoff: { base: 1, max: 1 } } }) as Fetching;
-const selective = createFetch({ origins: ["http://127.0.0.1:*"] }) as Fetching;
+const plain = createFetch() as AnyFetch;
+const limited = createFetch({ timeout: "20s" }) as AnyFetch;
+const retrying = createFetch({ retry: { backoff: { base: 1, max: 1 } } }) as AnyFetch;
+const selective = createFetch({ origins: ["http://127.0.0.1:*"] }) as AnyFetch;
 
 const underDeadline =
-  (fetch: Fetching): Fetching =>
+  (fetch: AnyFetch): AnyFetch =>
   (...call) => {
     const [ctx] = withTimeout(background, "20s");
     return run(ctx, () => fetch(...call));
   };
 
-const ways: Readonly<Record<string, Fetching>> = {
+const configurations: Readonly<Record<string, AnyFetch>> = {
   "without a context": plain,
   "under a deadline": underDeadline(plain),
   "with a timeout": limited,
@@ -33,13 +33,13 @@ const ways: Readonly<Record<string, Fetching>> = {
   "with origins, under a deadline": underDeadline(selective),
 };
 
-// Whether fetch is undici's is seen by the first call.
+// The first call shows whether fetch is undici's.
 beforeAll(async () => {
   const { url } = await serve((_req, res) => void res.end());
   await (await selective(url)).text();
 });
 
-/** @param own the call's own controller, of which the signal may be given to it */
+/** @param own the controller of the call's own signal, if the call has one */
 type Read = (response: Response, own: AbortController) => unknown;
 
 const text: Read = (response) => response.text();
@@ -116,12 +116,12 @@ const reads: Readonly<Record<string, Read>> = {
   "changed in its headers": (response) => response.headers.set("x-new", "1"),
 };
 
-/** Headers of a response that two of the same need not have in common. */
-const OWN_TO_A_RESPONSE = new Set(["date", "connection", "keep-alive", "transfer-encoding"]);
+/** Headers that may differ between equal responses. */
+const VARYING_HEADERS = new Set(["date", "connection", "keep-alive", "transfer-encoding"]);
 
 function described(response: Response): unknown {
   const { status, statusText, ok, url, type, redirected, bodyUsed, body } = response;
-  const headers = [...response.headers].filter(([name]) => !OWN_TO_A_RESPONSE.has(name));
+  const headers = [...response.headers].filter(([name]) => !VARYING_HEADERS.has(name));
   return { status, statusText, ok, url, type, redirected, bodyUsed, hasBody: body !== null, headers };
 }
 
@@ -137,7 +137,7 @@ function errorOf(error: unknown, depth = 0): unknown {
   };
 }
 
-async function outcomeOf(fetch: Fetching, { call, read }: Row, at: AnsweringServers): Promise<unknown> {
+async function outcomeOf(fetch: AnyFetch, { call, read }: Row, at: AnsweringServers): Promise<unknown> {
   const own = new AbortController();
   let response: Response;
   try {
@@ -155,37 +155,40 @@ async function outcomeOf(fetch: Fetching, { call, read }: Row, at: AnsweringServ
 
 interface Row {
   readonly name: string;
-  /** Made for each way anew, as a body can be sent once. */
+  /** Creates the arguments anew for each configuration, as a body can be sent only once. */
   readonly call: (at: AnsweringServers, own: AbortController) => Arguments;
   readonly read: Read;
 }
 
-/** A call of a path with what `init` makes, which is wrong in some rows. */
+/** A call of a path with the result of `init`, which is invalid in some rows. */
 function row(name: string, path: string, init: () => unknown = () => ({}), read: Read = text): Row {
   return { name, call: ({ here }) => [here + path, init()], read };
 }
 
 /** A call with any arguments. */
-function given(name: string, call: Row["call"], read: Read = text): Row {
+function callRow(name: string, call: Row["call"], read: Read = text): Row {
   return { name, call, read };
 }
 
-const bare: Fetching = (...call) => fetch(...(call as Parameters<typeof fetch>));
+const bare: AnyFetch = (...call) => fetch(...(call as Parameters<typeof fetch>));
 
-function sameInAllWays(rows: readonly Row[]): void {
+function testEachConfiguration(rows: readonly Row[]): void {
   it.each(rows)("$name", async (row) => {
     const at = await serveAnswers();
-    const wanted = await outcomeOf(bare, row, at);
-    const outcomes = Object.entries(ways).map(async ([way, fetch]) => [way, await outcomeOf(fetch, row, at)]);
-    const alike = Object.keys(ways).map((way) => [way, wanted]);
-    expect(Object.fromEntries(await Promise.all(outcomes))).toEqual(Object.fromEntries(alike));
+    const expected = await outcomeOf(bare, row, at);
+    const outcomes = Object.entries(configurations).map(async ([name, fetch]) => [
+      name,
+      await outcomeOf(fetch, row, at),
+    ]);
+    const same = Object.keys(configurations).map((name) => [name, expected]);
+    expect(Object.fromEntries(await Promise.all(outcomes))).toEqual(Object.fromEntries(same));
   });
 }
 
 describe("the same as fetch: a method", () => {
   const methods =
     "GET POST PUT PATCH DELETE OPTIONS HEAD get post put patch delete QUERY FOO TRACE TRACK CONNECT b@d".split(" ");
-  sameInAllWays(methods.map((method) => row(method, "echo", () => ({ method }))));
+  testEachConfiguration(methods.map((method) => row(method, "echo", () => ({ method }))));
 });
 
 describe("the same as fetch: a body", () => {
@@ -220,16 +223,16 @@ describe("the same as fetch: a body", () => {
   const of = (kinds: typeof bodies, others: object): Row[] =>
     Object.entries(kinds).map(([name, body]) => row(name, "echo", () => ({ method: "POST", body: body(), ...others })));
   const withHeaders = (body: string, headers: object) => () => ({ method: "POST", body, headers });
-  sameInAllWays([
+  testEachConfiguration([
     ...of(bodies, {}),
     ...of(streams, { duplex: "half" }),
     row("a stream without duplex", "echo", () => ({ method: "POST", body: new Blob(["a"]).stream() })),
-    row("of a GET", "echo", () => ({ method: "GET", body: "x" })),
-    row("of a HEAD", "echo", () => ({ method: "HEAD", body: "x" })),
-    row("with a type of its own", "echo", withHeaders("{}", { "content-type": "application/json" })),
-    row("with a length of its own", "echo", withHeaders("abc", { "content-length": "3" })),
-    row("a form, redirected", "redirect?is=307", () => ({ method: "POST", body: form() })),
-    row("a Blob, redirected", "redirect?is=308", () => ({ method: "PUT", body: new Blob(["abc"]) })),
+    row("a string with GET", "echo", () => ({ method: "GET", body: "x" })),
+    row("a string with HEAD", "echo", () => ({ method: "HEAD", body: "x" })),
+    row("with an explicit content-type", "echo", withHeaders("{}", { "content-type": "application/json" })),
+    row("with an explicit content-length", "echo", withHeaders("abc", { "content-length": "3" })),
+    row("a form, redirected by 307", "redirect?is=307", () => ({ method: "POST", body: form() })),
+    row("a Blob, redirected by 308", "redirect?is=308", () => ({ method: "PUT", body: new Blob(["abc"]) })),
     ...[303, 307].map((status) =>
       row(`a stream, redirected by ${status}`, `redirect?is=${status}`, () => ({
         method: "POST",
@@ -243,7 +246,7 @@ describe("the same as fetch: a body", () => {
 describe("the same as fetch: headers", () => {
   const kinds: Readonly<Record<string, () => unknown>> = {
     "an object": () => ({ "X-A": "1", "x-b": "2" }),
-    "pairs, two of one name": () => [
+    "pairs with a repeated name": () => [
       ["x-a", "1"],
       ["X-A", "2"],
     ],
@@ -251,7 +254,7 @@ describe("the same as fetch: headers", () => {
     "a Map": () => new Map([["x-a", "1"]]),
     null: () => null,
     "a string": () => "str",
-    "a pair of one": () => [["x"]],
+    "a pair with one element": () => [["x"]],
   };
   const single: readonly Record<string, unknown>[] = [
     { "x-a": 1 },
@@ -268,7 +271,7 @@ describe("the same as fetch: headers", () => {
     { connection: "close" },
     { "keep-alive": "timeout=5" },
   ];
-  sameInAllWays([
+  testEachConfiguration([
     ...Object.entries(kinds).map(([name, headers]) => row(name, "echo", () => ({ headers: headers() }))),
     ...single.map((headers) => row(JSON.stringify(headers), "echo", () => ({ headers }))),
   ]);
@@ -279,7 +282,7 @@ describe("the same as fetch: a status", () => {
     200, 201, 204, 205, 206, 207, 226, 300, 304, 400, 401, 404, 407, 409, 410, 412, 416, 418, 421, 422, 425, 451, 500,
     501, 511, 599, 600, 777, 999,
   ];
-  sameInAllWays([
+  testEachConfiguration([
     ...statuses.map((status) => row(`${status}, cloned`, `status?is=${status}`, () => ({}), reads["cloned"])),
     ...[204, 205, 304].map((status) =>
       row(`${status}, iterated`, `status?is=${status}`, () => ({}), reads["iterated"]),
@@ -295,7 +298,7 @@ describe("the same as fetch: a response", () => {
     );
   const read = (path: string, ...names: string[]): Row[] =>
     names.map((name) => row(`${path}, ${name}`, path, () => ({}), reads[name]));
-  sameInAllWays([
+  testEachConfiguration([
     ...encodings.map((encoding) => row(`encoded as ${encoding}`, `encoded?as=${encodeURIComponent(encoding)}`)),
     ...paths.map((path) => row(path, path)),
     ...read("echo", ...Object.keys(reads).filter((name) => name !== "formData")),
@@ -308,7 +311,7 @@ describe("the same as fetch: a response", () => {
     ...read("form", "formData"),
     ...read("multipart", "formData"),
     ...["text", "cloned", "looked at", "iterated"].map((name) =>
-      row(`of a HEAD, ${name}`, "echo", () => ({ method: "HEAD" }), reads[name]),
+      row(`to HEAD, ${name}`, "echo", () => ({ method: "HEAD" }), reads[name]),
     ),
   ]);
 });
@@ -318,7 +321,7 @@ describe("the same as fetch: a redirect", () => {
   const byMethod = ["GET", "HEAD", "POST", "PUT"].flatMap((method) =>
     statuses.map((status) => {
       const body = method.startsWith("P") && { body: "abc", headers: { "content-language": "en", "x-b": "1" } };
-      return row(`of a ${method} by ${status}`, `redirect?is=${status}`, () => ({ method, ...body }), reads["cloned"]);
+      return row(`of ${method} by ${status}`, `redirect?is=${status}`, () => ({ method, ...body }), reads["cloned"]);
     }),
   );
   const locations = [
@@ -335,30 +338,30 @@ describe("the same as fetch: a redirect", () => {
     "/a b",
     "http://u:p@127.0.0.1:1/",
   ];
-  const secrets = { authorization: "Bearer s", cookie: "c=1", "proxy-authorization": "p", "x-kept": "1" };
-  sameInAllWays([
+  const credentials = { authorization: "Bearer s", cookie: "c=1", "proxy-authorization": "p", "x-kept": "1" };
+  testEachConfiguration([
     ...byMethod,
     ...["follow", "manual", "error", "bogus"].map((redirect) =>
-      row(`that is to be: ${redirect}`, "redirect", () => ({ redirect }), reads["cloned"]),
+      row(`with redirect '${redirect}'`, "redirect", () => ({ redirect }), reads["cloned"]),
     ),
     ...locations.map((to) => row(`to ${JSON.stringify(to)}`, `redirect?to=${encodeURIComponent(to)}`)),
-    row("of an address with a fragment", "redirect#kept"),
-    row("in a circle", "circle"),
+    row("from a URL with a fragment", "redirect#kept"),
+    row("in a loop", "circle"),
     row("over 20 hops", "hops?left=20"),
     row("over 21 hops", "hops?left=21"),
-    row("without a place to go to", "nowhere", () => ({ method: "POST", body: "abc" }), reads["cloned"]),
+    row("without a location", "nowhere", () => ({ method: "POST", body: "abc" }), reads["cloned"]),
     ...["GET", "POST"].map((method) =>
-      given(`of a ${method} to another origin, with secrets`, ({ here, elsewhere }) => [
+      callRow(`of ${method} to another origin, with credentials`, ({ here, elsewhere }) => [
         `${here}redirect?is=307&to=${elsewhere}echo`,
-        { method, headers: secrets, ...(method === "POST" && { body: "abc" }) },
+        { method, headers: credentials, ...(method === "POST" && { body: "abc" }) },
       ]),
     ),
   ]);
 });
 
 describe("the same as fetch: a signal", () => {
-  const abortedInTheBody = (name: string, reason?: unknown): Row =>
-    given(
+  const abortedDuringBody = (name: string, reason?: unknown): Row =>
+    callRow(
       name,
       ({ here }, { signal }) => [`${here}begun`, { signal }],
       async (response, own) => {
@@ -368,25 +371,25 @@ describe("the same as fetch: a signal", () => {
         return reader.read();
       },
     );
-  sameInAllWays([
-    row("that has aborted", "echo", () => ({ signal: AbortSignal.abort() })),
-    row("that has aborted for a reason", "echo", () => ({ signal: AbortSignal.abort(new Error("mine")) })),
-    row("that has aborted with a string", "echo", () => ({ signal: AbortSignal.abort("text") })),
-    row("that has aborted, with a stream to send", "echo", () => ({
+  testEachConfiguration([
+    row("already aborted", "echo", () => ({ signal: AbortSignal.abort() })),
+    row("already aborted with a reason", "echo", () => ({ signal: AbortSignal.abort(new Error("mine")) })),
+    row("already aborted with a string", "echo", () => ({ signal: AbortSignal.abort("text") })),
+    row("already aborted, with a stream as body", "echo", () => ({
       method: "POST",
       body: new Blob(["abc"]).stream(),
       duplex: "half",
       signal: AbortSignal.abort(),
     })),
-    row("that is null", "echo", () => ({ signal: null })),
-    row("that is none", "echo", () => ({ signal: {} })),
-    row("that times out in the middle of the body", "begun", () => ({ signal: AbortSignal.timeout(400) })),
-    row("that follows one that times out", "begun", () => ({ signal: AbortSignal.any([AbortSignal.timeout(400)]) })),
-    abortedInTheBody("that aborts in the middle of the body"),
-    abortedInTheBody("that aborts in the middle of the body for a reason", new Error("mine")),
+    row("null", "echo", () => ({ signal: null })),
+    row("invalid", "echo", () => ({ signal: {} })),
+    row("that times out during the body", "begun", () => ({ signal: AbortSignal.timeout(400) })),
+    row("derived from one that times out", "begun", () => ({ signal: AbortSignal.any([AbortSignal.timeout(400)]) })),
+    abortedDuringBody("that aborts during the body"),
+    abortedDuringBody("that aborts during the body with a reason", new Error("mine")),
     ...["text", "iterated", "cloned"].map((name) =>
-      given(
-        `that aborts when all has arrived, ${name}`,
+      callRow(
+        `that aborts after the body has arrived, ${name}`,
         ({ here }, { signal }) => [`${here}echo`, { signal }],
         async (response, own) => {
           const read = reads[name]!(response, own);
@@ -395,8 +398,10 @@ describe("the same as fetch: a signal", () => {
         },
       ),
     ),
-    given("of a Request that has aborted", ({ here }) => [new Request(`${here}echo`, { signal: AbortSignal.abort() })]),
-    given("of a Request that has aborted, and null", ({ here }) => [
+    callRow("of a Request, already aborted", ({ here }) => [
+      new Request(`${here}echo`, { signal: AbortSignal.abort() }),
+    ]),
+    callRow("of a Request, already aborted, with null in init", ({ here }) => [
       new Request(`${here}echo`, { signal: AbortSignal.abort() }),
       { signal: null },
     ]),
@@ -404,7 +409,7 @@ describe("the same as fetch: a signal", () => {
 });
 
 describe("the same as fetch: other members of init", () => {
-  const ofNothing = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+  const emptyDigest = "sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
   const members: readonly Record<string, unknown>[] = [
     ...["cors", "no-cors", "same-origin", "navigate"].map((mode) => ({ mode })),
     ...["omit", "same-origin", "include"].map((credentials) => ({ credentials })),
@@ -420,17 +425,17 @@ describe("the same as fetch: other members of init", () => {
     { unknown: 1 },
   ];
   const inits: readonly unknown[] = [undefined, null, 5, "text", () => {}, []];
-  sameInAllWays([
+  testEachConfiguration([
     ...members.map((member) => row(JSON.stringify(member), "echo", () => member, reads["cloned"])),
-    ...inits.map((init) => row(`in the place of init: ${String(init)}`, "echo", () => init)),
-    row("integrity that is right", "empty", () => ({ integrity: ofNothing })),
-    row("integrity that is not", "form", () => ({ integrity: ofNothing })),
-    row("integrity over a redirect", "redirect?to=/empty", () => ({ integrity: ofNothing })),
+    ...inits.map((init) => row(`init is ${String(init)}`, "echo", () => init)),
+    row("matching integrity", "empty", () => ({ integrity: emptyDigest })),
+    row("mismatching integrity", "form", () => ({ integrity: emptyDigest })),
+    row("integrity with a redirect", "redirect?to=/empty", () => ({ integrity: emptyDigest })),
   ]);
 });
 
-describe("the same as fetch: an address", () => {
-  const addresses: readonly unknown[] = [
+describe("the same as fetch: a URL", () => {
+  const urls: readonly unknown[] = [
     "data:text/plain;charset=utf-8,h%C3%A9",
     "data:nocomma",
     "blob:nodedata:00000000-0000-0000-0000-000000000000",
@@ -448,17 +453,17 @@ describe("the same as fetch: an address", () => {
     undefined,
     null,
   ];
-  const inMemory = URL.createObjectURL(new Blob(["of memory"], { type: "text/b" }));
-  sameInAllWays([
-    ...addresses.map((address) => given(String(address) || "an empty one", () => [address])),
-    given("no arguments", () => [] as unknown as Arguments),
-    given("data:, cloned", () => ["data:text/plain,x"], reads["cloned"]),
-    given("blob:", () => [inMemory]),
-    given("a part of blob:", () => [inMemory, { headers: { range: "bytes=1-3" } }]),
-    given("a URL", ({ here }) => [new URL(`${here}echo`)]),
-    given("an object that is written as one", ({ here }) => [{ toString: () => `${here}echo` }]),
-    given("letters beyond ASCII", ({ here }) => [`${here}ü?q=ä`]),
-    given("a fragment", ({ here }) => [`${here}echo#part`], reads["cloned"]),
+  const inMemory = URL.createObjectURL(new Blob(["in memory"], { type: "text/b" }));
+  testEachConfiguration([
+    ...urls.map((url) => callRow(String(url) || "an empty string", () => [url])),
+    callRow("no arguments", () => [] as unknown as Arguments),
+    callRow("data:, cloned", () => ["data:text/plain,x"], reads["cloned"]),
+    callRow("blob:", () => [inMemory]),
+    callRow("a range of blob:", () => [inMemory, { headers: { range: "bytes=1-3" } }]),
+    callRow("a URL", ({ here }) => [new URL(`${here}echo`)]),
+    callRow("an object with toString", ({ here }) => [{ toString: () => `${here}echo` }]),
+    callRow("non-ASCII characters", ({ here }) => [`${here}ü?q=ä`]),
+    callRow("a fragment", ({ here }) => [`${here}echo#part`], reads["cloned"]),
     row("a query", "echo?a=1&a=2&b"),
   ]);
 });
@@ -472,29 +477,32 @@ describe("the same as fetch: a Request", () => {
   };
   class Derived extends Request {}
   const requests: readonly (readonly [name: string, path: string, init: object, other?: object])[] = [
-    ["of a GET", "echo", { headers: { "x-a": "1" } }],
-    ["of a POST", "echo", post],
-    ["of a POST, with other headers", "echo", post, { headers: { "x-b": "2" } }],
-    ["of a POST, with another body", "echo", post, { body: new URLSearchParams("z=1") }],
-    ["of a GET, with another method", "echo", {}, { method: "DELETE" }],
-    ["that is not redirected", "redirect", { redirect: "manual" }],
-    ["that is not redirected, but for init", "redirect", { redirect: "manual" }, { redirect: "follow" }],
-    ["of a POST, redirected by 307", "redirect?is=307", post],
-    ["of a POST, redirected by 303", "redirect?is=303", post],
-    ["of a GET, redirected", "redirect", { headers: { "x-a": "1" } }],
-    ["with much else", "echo", { keepalive: true, credentials: "omit", cache: "no-store", referrerPolicy: "origin" }],
+    ["GET", "echo", { headers: { "x-a": "1" } }],
+    ["POST", "echo", post],
+    ["POST, with other headers in init", "echo", post, { headers: { "x-b": "2" } }],
+    ["POST, with another body in init", "echo", post, { body: new URLSearchParams("z=1") }],
+    ["GET, with another method in init", "echo", {}, { method: "DELETE" }],
+    ["with redirect 'manual'", "redirect", { redirect: "manual" }],
+    ["with redirect 'manual', and 'follow' in init", "redirect", { redirect: "manual" }, { redirect: "follow" }],
+    ["POST, redirected by 307", "redirect?is=307", post],
+    ["POST, redirected by 303", "redirect?is=303", post],
+    ["GET, redirected", "redirect", { headers: { "x-a": "1" } }],
+    [
+      "with several other members",
+      "echo",
+      { keepalive: true, credentials: "omit", cache: "no-store", referrerPolicy: "origin" },
+    ],
   ];
-  sameInAllWays([
-    ...requests.map(([name, path, init, other]) => given(name, ({ here }) => [new Request(here + path, init), other])),
-    given("that was read", ({ here }) => [used(`${here}echo`)]),
-    given("that is a copy", ({ here }) => [new Request(`${here}echo`, post).clone()]),
-    given("of a class of its own", ({ here }) => [new Derived(`${here}echo`, post)]),
-    given("in the place of init", ({ here }) => [`${here}echo`, new Request(`${here}other`, post)]),
-    given("and another in the place of init", ({ here }) => [
-      new Request(`${here}echo`),
-      new Request(`${here}x`, post),
-    ]),
-    given("redirected elsewhere, with secrets", ({ here, elsewhere }) => [
+  testEachConfiguration([
+    ...requests.map(([name, path, init, other]) =>
+      callRow(name, ({ here }) => [new Request(here + path, init), other]),
+    ),
+    callRow("whose body was read", ({ here }) => [used(`${here}echo`)]),
+    callRow("that is a clone", ({ here }) => [new Request(`${here}echo`, post).clone()]),
+    callRow("of a subclass", ({ here }) => [new Derived(`${here}echo`, post)]),
+    callRow("as init", ({ here }) => [`${here}echo`, new Request(`${here}other`, post)]),
+    callRow("with another Request as init", ({ here }) => [new Request(`${here}echo`), new Request(`${here}x`, post)]),
+    callRow("redirected to another origin, with credentials", ({ here, elsewhere }) => [
       new Request(`${here}redirect?to=${elsewhere}echo`, { headers: { authorization: "Bearer s", "x-a": "1" } }),
     ]),
   ]);

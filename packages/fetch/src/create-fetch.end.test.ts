@@ -11,7 +11,7 @@ const fetch = createFetch();
 cleanUpAfterEach();
 
 describe("a context that ends", () => {
-  it("keeps the call from being dialled when it has ended before", async () => {
+  it("prevents the call from connecting if it has already ended", async () => {
     const { url, server } = await serve(echo);
     const [ctx, cancel] = withCancel(background);
     cancel();
@@ -22,7 +22,7 @@ describe("a context that ends", () => {
     expect(connected).not.toHaveBeenCalled();
   });
 
-  it("keeps the call from being dialled when less than a millisecond would be left", async () => {
+  it("prevents the call from connecting if less than a millisecond is left", async () => {
     const { url, server } = await serve(echo);
     const connected = vi.fn();
     server.on("connection", connected);
@@ -34,7 +34,7 @@ describe("a context that ends", () => {
     expect(connected).not.toHaveBeenCalled();
   });
 
-  it("rejects with its own error object while the call connects", async () => {
+  it("rejects the call with its own error object while it connects", async () => {
     const url = await silentServer();
     const [ctx] = withTimeout(background, 30);
 
@@ -43,7 +43,7 @@ describe("a context that ends", () => {
     expect(error).toBe(ctx.err());
   });
 
-  it("rejects with its own error object while the call waits, and the server sees its client leave", async () => {
+  it("rejects the call with its own error object while it waits, and closes the connection to the server", async () => {
     const left = Promise.withResolvers<void>();
     const { url } = await serve((_req, res) => res.once("close", left.resolve));
     const [ctx, cancel] = withCancel(background);
@@ -54,7 +54,7 @@ describe("a context that ends", () => {
     await left.promise;
   });
 
-  it("rejects with its own error object while the body is read", async () => {
+  it("rejects the body with its own error object while it is read", async () => {
     const { url } = await serve((_req, res) => void res.write("begin"));
     const [ctx, cancel] = withCancel(background);
     const response = await run(ctx, () => fetch(url));
@@ -65,8 +65,8 @@ describe("a context that ends", () => {
   });
 });
 
-describe("a call's own signal", () => {
-  it("rejects with its own reason", async () => {
+describe("the caller's own signal", () => {
+  it("rejects the call with its own reason", async () => {
     const { url } = await serve(() => {});
     const controller = new AbortController();
     const reason = new Error("mine");
@@ -75,7 +75,7 @@ describe("a call's own signal", () => {
     await expect(fetch(url, { signal: controller.signal })).rejects.toBe(reason);
   });
 
-  it("is left without a listener of ours when the call has failed", async () => {
+  it("has no listener after the call has failed", async () => {
     const { url } = await serve(() => {});
     const { signal } = new AbortController();
     const add = vi.spyOn(signal, "addEventListener");
@@ -89,7 +89,7 @@ describe("a call's own signal", () => {
     expect(remove).toHaveBeenCalledWith("abort", add.mock.calls[0]![1]);
   });
 
-  it("is left without a listener when undici leaves none either, as the bodies have been read", async () => {
+  it("has no listener once the bodies have been read, as with undici's fetch", async () => {
     const { url } = await serve(echo);
     const send = undiciFetch as unknown as typeof globalThis.fetch;
     const listeners: number[] = [];
@@ -104,24 +104,20 @@ describe("a call's own signal", () => {
     expect(listeners).toEqual([0, 0]);
   });
 
-  it(
-    "is left without a listener when the responses are collected, as by Node's fetch",
-    { timeout: 30_000 },
-    async () => {
-      const { url } = await serve(echo);
-      const { signal } = new AbortController();
-      const [ctx] = withCancel(background);
-      for (let times = 0; times < 20; times += 1) await (await fetch(url, { ctx, signal })).text();
+  it("has no listener once the responses are collected, as with Node's fetch", { timeout: 30_000 }, async () => {
+    const { url } = await serve(echo);
+    const { signal } = new AbortController();
+    const [ctx] = withCancel(background);
+    for (let times = 0; times < 20; times += 1) await (await fetch(url, { ctx, signal })).text();
 
-      await vi.waitUntil(() => (globalThis.gc!(), getEventListeners(signal, "abort").length === 0), {
-        timeout: 20_000,
-      });
-    },
-  );
+    await vi.waitUntil(() => (globalThis.gc!(), getEventListeners(signal, "abort").length === 0), {
+      timeout: 20_000,
+    });
+  });
 });
 
-describe("a body that nobody reads", () => {
-  it("is over when the context is: no listener is left on a signal of the caller's", async () => {
+describe("an unread body", () => {
+  it("ends with the context, and leaves no listener on the caller's signal", async () => {
     const { url } = await serve((_req, res) => void res.writeHead(500).write("details"));
     const { signal } = new AbortController();
     const [ctx, cancel] = withCancel(background);
@@ -134,7 +130,7 @@ describe("a body that nobody reads", () => {
     expect(getEventListeners(signal, "abort")).toEqual([]);
   });
 
-  it("is over when it has been collected", { timeout: 30_000 }, async () => {
+  it("ends when it is collected", { timeout: 30_000 }, async () => {
     const { url, server } = await serve((_req, res) => void res.writeHead(500).end("x".repeat(100_000)));
     const { signal } = new AbortController();
     for (let i = 0; i < 20; i++) expect((await fetch(url, { signal })).status).toBe(500);

@@ -10,13 +10,13 @@ import { type ContextFetch, createFetch } from "./create-fetch.ts";
 cleanUpAfterEach();
 const spans = recordSpans();
 
-// Node makes its fetch when that is first called, which may take as long as the calls here have.
+// Node loads its fetch at the first call, which may take as long as the timeouts here.
 beforeAll(async () => {
   await fetch("data:,");
 });
 
-/** What the error of a deadline tells of a call that it has cut short; its span must say the same. */
-async function cutShort(url: string, fetch: ContextFetch = createFetch()): Promise<CallDetails> {
+/** The details of the call that a deadline ended. The call's span must have the same phase. */
+async function endedCall(url: string, fetch: ContextFetch = createFetch()): Promise<CallDetails> {
   const [ctx] = withTimeout(background, 200, { source: "the test" });
   await run(ctx, async () => (await fetch(url)).text()).catch(() => {});
   const [call, ...others] = callsOf(ctx.err());
@@ -26,24 +26,24 @@ async function cutShort(url: string, fetch: ContextFetch = createFetch()): Promi
   return call!;
 }
 
-it("a deadline in the middle of a handshake cuts a call short that connects", async () => {
-  expect(await cutShort(await silentServer())).toMatchObject({ phase: "connect", attempt: 1 });
+it("a deadline during the handshake ends the call in the phase 'connect'", async () => {
+  expect(await endedCall(await silentServer())).toMatchObject({ phase: "connect", attempt: 1 });
 });
 
-it("a deadline before the head of a response cuts a call short that waits for it, and tells of no query", async () => {
+it("a deadline before the head ends the call in the phase 'headers', and its details have no query", async () => {
   const { url } = await serve(() => {});
-  const call = await cutShort(`${url}?token=secret`);
+  const call = await endedCall(`${url}?token=secret`);
 
   expect(call).toMatchObject({ method: "GET", url, phase: "headers" });
   expect(call.elapsed).toBeGreaterThan(150);
 });
 
-it("a deadline in the middle of a body cuts a call short that reads it", async () => {
+it("a deadline during the body ends the call in the phase 'body'", async () => {
   const { url } = await serve((_req, res) => void res.write("begun"));
-  expect(await cutShort(url)).toMatchObject({ phase: "body" });
+  expect(await endedCall(url)).toMatchObject({ phase: "body" });
 });
 
-it("a deadline while all connections are taken cuts a call short that waits for one", async () => {
+it("a deadline while all connections are in use ends the call in the phase 'queue'", async () => {
   const { url } = await serve((req, res) => {
     if (req.url === "/") echo(req, res);
   });
@@ -56,10 +56,10 @@ it("a deadline while all connections are taken cuts a call short that waits for 
   void send(`${url}stalls`, { dispatcher } as unknown as RequestInit).catch(() => {});
   await new Promise((resolve) => setTimeout(resolve, 20));
 
-  expect(await cutShort(url, pooled)).toMatchObject({ phase: "queue" });
+  expect(await endedCall(url, pooled)).toMatchObject({ phase: "queue" });
 });
 
-it("one error tells of all the calls that it has cut short", async () => {
+it("the error has the details of up to 16 calls that ended with it", async () => {
   const { url } = await serve(() => {});
   const [ctx] = withTimeout(background, 500);
   const fetch = createFetch();

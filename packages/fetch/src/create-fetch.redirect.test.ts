@@ -23,11 +23,11 @@ propagateIdentity(userKey, { name: "x-user", codec: textCodec, maxBytes: 64 });
 
 const fetch = createFetch();
 
-/** Under a deadline: what has none is left to `fetch` itself. */
+/** A call under a deadline: redirects without one are left to `fetch`. */
 const [ctx] = withTimeout(background, "1h");
 const calling: typeof fetch = (...args) => run(ctx, () => fetch(...args));
 
-/** Tells what it was sent, unless it is told by its path to redirect elsewhere first. */
+/** Answers with the request that it received, or redirects if the query has a status and a location. */
 const target: http.RequestListener = async (req, res) => {
   const { searchParams } = new URL(req.url!, "http://x");
   const [status, to] = [Number(searchParams.get("status")), searchParams.get("to")];
@@ -37,7 +37,7 @@ const target: http.RequestListener = async (req, res) => {
   res.end(JSON.stringify({ method: req.method, headers: req.headers, body: Buffer.concat(chunks).toString() }));
 };
 
-interface Told {
+interface Echo {
   method: string;
   headers: Record<string, string>;
   body: string;
@@ -47,14 +47,14 @@ const to = (url: string, status: number, where = "/"): string =>
   `${url}?status=${status}&to=${encodeURIComponent(where)}`;
 
 describe("a redirect under a deadline", () => {
-  it("is followed, and says so", async () => {
+  it("is followed, and the response is marked as redirected", async () => {
     const { url } = await serve(target);
     const response = await calling(to(url, 302, "/found"));
 
     expect([response.status, response.redirected, response.url]).toEqual([200, true, `${url}found`]);
   });
 
-  it("is told what is left by then", async () => {
+  it("sends the time that is left by then", async () => {
     let first = 0;
     const { url } = await serve((req, res) => {
       const sent = req.headers["grpc-timeout"] as string;
@@ -77,23 +77,23 @@ describe("a redirect under a deadline", () => {
     [301, "PUT", "PUT", "body"],
     [307, "POST", "POST", "body"],
     [308, "PATCH", "PATCH", "body"],
-  ])("of %i makes %s a %s, as the standard has it", async (status, method, becomes, body) => {
+  ])("of status %i turns %s into %s, as in the standard", async (status, method, becomes, body) => {
     const { url } = await serve(target);
     const response = await calling(to(url, status), {
       method,
       ...(method === "HEAD" ? {} : { body: "body", headers: { "content-type": "text/x" } }),
     });
     if (method === "HEAD") return expect(response.status).toBe(200);
-    const told = (await response.json()) as Told;
-    expect([told.method, told.body]).toEqual([becomes, body]);
-    expect(told.headers["content-type"]).toBe(body === "" ? undefined : "text/x");
+    const echoed = (await response.json()) as Echo;
+    expect([echoed.method, echoed.body]).toEqual([becomes, body]);
+    expect(echoed.headers["content-type"]).toBe(body === "" ? undefined : "text/x");
   });
 
-  it("to another origin takes no credentials along", async () => {
+  it("to another origin does not send credentials", async () => {
     const [{ url }, elsewhere] = [await serve(target), await serve(target)];
-    const secrets = { authorization: "Bearer x", cookie: "a=b", "proxy-authorization": "Basic x", "x-own": "kept" };
-    const there = (await (await calling(to(url, 302, elsewhere.url), { headers: secrets })).json()) as Told;
-    const here = (await (await calling(to(url, 302), { headers: secrets })).json()) as Told;
+    const credentials = { authorization: "Bearer x", cookie: "a=b", "proxy-authorization": "Basic x", "x-own": "kept" };
+    const there = (await (await calling(to(url, 302, elsewhere.url), { headers: credentials })).json()) as Echo;
+    const here = (await (await calling(to(url, 302), { headers: credentials })).json()) as Echo;
 
     expect([there.headers["authorization"], there.headers["cookie"], there.headers["proxy-authorization"]]).toEqual([
       undefined,
@@ -107,18 +107,22 @@ describe("a redirect under a deadline", () => {
     ]);
   });
 
-  it("without a place to go to is the response", async () => {
+  it("without a location is the response", async () => {
     const { url } = await serve(target);
     expect((await calling(`${url}?status=302`)).status).toBe(302);
   });
 
   it.each([
-    ["in a circle", (url: string) => to(url, 302, "?status=302&to=/"), undefined],
+    ["in a loop", (url: string) => to(url, 302, "?status=302&to=/"), undefined],
     ["to another scheme", (url: string) => to(url, 302, "ftp://x/"), /URL scheme must be a HTTP\(S\) scheme/],
-    ["to credentials elsewhere", (url: string) => to(url, 302, "http://u:p@x.example/"), /cross origin not allowed/],
+    [
+      "to another origin with credentials in its URL",
+      (url: string) => to(url, 302, "http://u:p@x.example/"),
+      /cross origin not allowed/,
+    ],
   ])("%s fails as fetch does", async (how, urlOf, reason) => {
     const { url } = await serve((req, res) => {
-      if (how === "in a circle") res.writeHead(302, { location: "/again" }).end();
+      if (how === "in a loop") res.writeHead(302, { location: "/again" }).end();
       else target(req, res);
     });
     const error = (await calling(urlOf(url)).catch((e: unknown) => e)) as TypeError;
@@ -126,24 +130,24 @@ describe("a redirect under a deadline", () => {
     expect((error.cause as Error).message).toMatch(reason ?? /redirect count exceeded/);
   });
 
-  it("of a body that is a stream fails, as there is nothing left to send", async () => {
+  it("of a call with a stream as body fails", async () => {
     const { url } = await serve(target);
     const body = new Blob(["streamed"]).stream();
     const call = calling(to(url, 307), { method: "POST", body, duplex: "half" } as RequestInit);
     await expect(call).rejects.toThrow("fetch failed");
   });
 
-  it("is an error, or the response, where the caller wants it so", async () => {
+  it("is an error with 'error', and the response with 'manual'", async () => {
     const { url } = await serve(target);
     await expect(calling(to(url, 302), { redirect: "error" })).rejects.toThrow("fetch failed");
     const response = await calling(to(url, 302), { redirect: "manual" });
     expect([response.status, response.headers.get("location")]).toEqual([302, "/"]);
   });
 
-  it("of a Request, whose body only fetch can send again, is followed by fetch", async () => {
+  it("of a Request sends its body again", async () => {
     const { url } = await serve(target);
     const response = await calling(new Request(to(url, 307), { method: "POST", body: "body" }));
-    expect(((await response.json()) as Told).body).toBe("body");
+    expect(((await response.json()) as Echo).body).toBe("body");
   });
 
   it("ends with its context while it is followed", async () => {
@@ -156,16 +160,16 @@ describe("a redirect under a deadline", () => {
   });
 });
 
-/** What a hop was sent of what a call carries. */
+/** What a hop received. */
 interface Hop {
   readonly method: string;
-  /** The declared values, in a header and in baggage, and the identity. */
+  /** The propagated values, one in a header and one in baggage, and the identity. */
   readonly carried: readonly (string | undefined)[];
-  /** Milliseconds. */
+  /** The remaining time in milliseconds. */
   readonly left: number | undefined;
 }
 
-/** An origin that redirects to another address after a while, or answers if there is none. */
+/** A server that redirects to `to` after `after` milliseconds, or answers if there is no `to`. */
 async function hop(to?: string, { status = 302, after = 0 } = {}): Promise<{ url: string; hops: Hop[] }> {
   const hops: Hop[] = [];
   const { url } = await serve((req, res) => {
@@ -184,100 +188,100 @@ async function hop(to?: string, { status = 302, after = 0 } = {}): Promise<{ url
 const ALL = ["acme", "region=eu", "alice"];
 const NOTHING = [undefined, undefined, undefined];
 
-/** A context that carries values and an identity, with a minute left. */
-function laden(time: string | number = "1m"): ReturnType<typeof withTimeout>[0] {
+/** A context with propagated values and an identity, and a minute left. */
+function loadedContext(time: string | number = "1m"): ReturnType<typeof withTimeout>[0] {
   const values = withValue(withValue(withValue(background, tenantKey, "acme"), regionKey, "eu"), userKey, "alice");
   return withTimeout(values, time as "1m")[0];
 }
 
 const originOf = (url: string): string => new URL(url).origin;
 
-describe("what goes along to a hop", () => {
-  it("is taken away where a redirect leads from an allowed origin to a stranger", async () => {
-    const stranger = await hop();
-    const own = await hop(stranger.url);
+describe("the headers of a hop", () => {
+  it("are removed if a redirect leads from an allowed origin to a foreign one", async () => {
+    const foreign = await hop();
+    const own = await hop(foreign.url);
     const fetch = createFetch({ origins: [originOf(own.url)] });
-    await (await fetch(own.url, { ctx: laden() })).text();
+    await (await fetch(own.url, { ctx: loadedContext() })).text();
 
-    expect([own.hops[0]!.carried, stranger.hops[0]!.carried]).toEqual([ALL, NOTHING]);
+    expect([own.hops[0]!.carried, foreign.hops[0]!.carried]).toEqual([ALL, NOTHING]);
   });
 
-  it("is added where a redirect leads from a stranger to an allowed origin", async () => {
+  it("are added if a redirect leads from a foreign origin to an allowed one", async () => {
     const own = await hop();
-    const stranger = await hop(own.url);
+    const foreign = await hop(own.url);
     const fetch = createFetch({ origins: [originOf(own.url)] });
-    await (await fetch(stranger.url, { ctx: laden() })).text();
+    await (await fetch(foreign.url, { ctx: loadedContext() })).text();
 
-    expect([stranger.hops[0]!.carried, own.hops[0]!.carried]).toEqual([NOTHING, ALL]);
+    expect([foreign.hops[0]!.carried, own.hops[0]!.carried]).toEqual([NOTHING, ALL]);
   });
 
-  it("is decided for each hop anew, there and back", async () => {
+  it("are decided anew for each hop, there and back", async () => {
     const last = await hop();
-    const stranger = await hop(last.url);
-    const own = await hop(stranger.url);
+    const foreign = await hop(last.url);
+    const own = await hop(foreign.url);
     const fetch = createFetch({ origins: [originOf(own.url), originOf(last.url)] });
-    await (await fetch(own.url, { ctx: laden() })).text();
+    await (await fetch(own.url, { ctx: loadedContext() })).text();
 
-    expect([own, stranger, last].map(({ hops }) => hops[0]!.carried)).toEqual([ALL, NOTHING, ALL]);
+    expect([own, foreign, last].map(({ hops }) => hops[0]!.carried)).toEqual([ALL, NOTHING, ALL]);
   });
 
-  it("is taken away from a stranger behind a stranger", async () => {
+  it("are removed for a foreign origin behind another foreign origin", async () => {
     const last = await hop();
-    const stranger = await hop(last.url);
-    const own = await hop(stranger.url);
-    await (await createFetch({ origins: [originOf(own.url)] })(own.url, { ctx: laden() })).text();
+    const foreign = await hop(last.url);
+    const own = await hop(foreign.url);
+    await (await createFetch({ origins: [originOf(own.url)] })(own.url, { ctx: loadedContext() })).text();
 
-    expect([own, stranger, last].map(({ hops }) => hops[0]!.carried)).toEqual([ALL, NOTHING, NOTHING]);
+    expect([own, foreign, last].map(({ hops }) => hops[0]!.carried)).toEqual([ALL, NOTHING, NOTHING]);
   });
 
-  it("stays where a redirect stays", async () => {
+  it("stay if a redirect leads from an allowed origin to another", async () => {
     const last = await hop();
     const own = await hop(last.url);
     const fetch = createFetch({ origins: [originOf(own.url), originOf(last.url)] });
-    await (await fetch(own.url, { ctx: laden() })).text();
+    await (await fetch(own.url, { ctx: loadedContext() })).text();
 
     expect([...own.hops, ...last.hops].map(({ carried }) => carried)).toEqual([ALL, ALL]);
   });
 
-  it("is what is left by then", async () => {
+  it("have the time that is left by then", async () => {
     const third = await hop();
     const second = await hop(third.url, { after: 30 });
     const first = await hop(second.url, { after: 30 });
-    await (await createFetch()(first.url, { ctx: laden() })).text();
+    await (await createFetch()(first.url, { ctx: loadedContext() })).text();
 
     const left = [first, second, third].map(({ hops }) => hops[0]!.left!);
     expect(left[1]).toBeLessThan(left[0]! - 25);
     expect(left[2]).toBeLessThan(left[1]! - 25);
   });
 
-  it("takes the place of what the caller wrote, at each hop", async () => {
-    const stranger = await hop();
-    const own = await hop(stranger.url);
+  it("replace those that the caller set, at each hop", async () => {
+    const foreign = await hop();
+    const own = await hop(foreign.url);
     const headers = { "x-tenant": "forged", baggage: "own=1" };
-    await (await createFetch({ origins: [originOf(own.url)] })(own.url, { ctx: laden(), headers })).text();
+    await (await createFetch({ origins: [originOf(own.url)] })(own.url, { ctx: loadedContext(), headers })).text();
 
     expect(own.hops[0]!.carried).toEqual(["acme", "region=eu,own=1", "alice"]);
-    expect(stranger.hops[0]!.carried).toEqual(NOTHING);
+    expect(foreign.hops[0]!.carried).toEqual(NOTHING);
   });
 
-  it("takes the place of what the caller wrote also where a redirect leads from a stranger", async () => {
+  it("replace those that the caller set also after a redirect from a foreign origin", async () => {
     const own = await hop();
-    const stranger = await hop(own.url);
+    const foreign = await hop(own.url);
     const headers = { "x-tenant": "forged", baggage: "own=1" };
-    await (await createFetch({ origins: [originOf(own.url)] })(stranger.url, { ctx: laden(), headers })).text();
+    await (await createFetch({ origins: [originOf(own.url)] })(foreign.url, { ctx: loadedContext(), headers })).text();
 
-    expect(stranger.hops[0]!.carried).toEqual(["forged", "own=1", undefined]);
+    expect(foreign.hops[0]!.carried).toEqual(["forged", "own=1", undefined]);
     expect(own.hops[0]!.carried).toEqual(["acme", "region=eu,own=1", "alice"]);
   });
 });
 
 describe("a hop", () => {
-  it("whose time is up is refused, with nothing sent", async () => {
+  it("without time left is not sent", async () => {
     const second = await hop();
     const first = await hop(second.url, { after: 80 });
-    // The margin leaves the first one some 60 ms.
+    // The margin leaves about 60 ms for the first hop.
     const fetch = createFetch({ margin: 59_940, origins: [originOf(first.url), originOf(second.url)] });
-    const ctx = laden();
+    const ctx = loadedContext();
     const error: unknown = await fetch(first.url, { ctx }).catch((e: unknown) => e);
 
     expect(error).toBeInstanceOf(DeadlineExceeded);
@@ -292,21 +296,21 @@ describe("a hop", () => {
     [303, "DELETE", "GET"],
     [307, "POST", "POST"],
     [308, "DELETE", "DELETE"],
-  ])("by %i makes a %s a %s, and is not sent twice", async (status, method, becomes) => {
+  ])("by %i turns %s into %s, and is sent once", async (status, method, becomes) => {
     const second = await hop();
     const first = await hop(second.url, { status });
     const origins = [originOf(first.url), originOf(second.url)];
-    await (await createFetch({ origins })(first.url, { ctx: laden(), method })).text();
+    await (await createFetch({ origins })(first.url, { ctx: loadedContext(), method })).text();
 
     expect([first, second].map(({ hops }) => hops.map((each) => each.method))).toEqual([[method], [becomes]]);
   });
 
-  it.each(["manual", "error"] as const)("is not made where redirect is '%s'", async (redirect) => {
+  it.each(["manual", "error"] as const)("is not sent with redirect '%s'", async (redirect) => {
     const second = await hop();
     const first = await hop(second.url);
     const wrapped = vi.fn(globalThis.fetch);
     const fetch = createFetch({ fetch: wrapped, origins: [originOf(first.url)] });
-    const outcome = await fetch(first.url, { ctx: laden(), redirect }).then(
+    const outcome = await fetch(first.url, { ctx: loadedContext(), redirect }).then(
       (response) => [response.status, response.headers.get("location")],
       (error: Error) => error.message,
     );
@@ -322,7 +326,7 @@ describe("a hop", () => {
     it("has a CLIENT span of its own, with its own method, address and status", async () => {
       const second = await hop();
       const first = await hop(second.url, { status: 303 });
-      await (await createFetch()(first.url, { ctx: laden(), method: "POST", body: "abc" })).text();
+      await (await createFetch()(first.url, { ctx: loadedContext(), method: "POST", body: "abc" })).text();
 
       const made = await spans.take(2);
       expect(made.map(({ kind }) => kind)).toEqual([SpanKind.CLIENT, SpanKind.CLIENT]);
@@ -334,7 +338,7 @@ describe("a hop", () => {
       ]);
     });
 
-    it("is named by the trace header that goes there", async () => {
+    it("has its span's id in its traceparent", async () => {
       const traces: unknown[] = [];
       const { url } = await serve((req, res) => {
         traces.push(req.headers["traceparent"]);
@@ -349,8 +353,8 @@ describe("a hop", () => {
   });
 });
 
-describe("a redirect by a client that is not undici", () => {
-  /** A fetch over `node:http`, which follows redirects with all headers. */
+describe("a redirect of a fetch that is not known to be undici's", () => {
+  /** A fetch over `node:http` that follows redirects with all headers. */
   const fetchOverHttp = async (input: unknown, init: RequestInit = {}): Promise<Response> => {
     const headers = Object.fromEntries(new Headers(init.headers));
     const req = http.request(input as string, { method: init.method ?? "GET", headers }).end();
@@ -365,32 +369,32 @@ describe("a redirect by a client that is not undici", () => {
     res.resume();
     return fetchOverHttp(location, init);
   };
-  /** Of each test's own, as what is seen of one is remembered. */
-  const unknown = (fetch: unknown): typeof globalThis.fetch => {
+  /** A new function for each test, as the library remembers what it learns about a function. */
+  const unknownFetch = (fetch: unknown): typeof globalThis.fetch => {
     const send = fetch as typeof globalThis.fetch;
     return (...call) => send(...call);
   };
 
-  it("is refused, rather than to take along what is for its origin, from the first call on", async () => {
-    const stranger = await hop();
-    const own = await hop(stranger.url);
-    const fetch = createFetch({ fetch: unknown(fetchOverHttp), origins: [originOf(own.url)] });
+  it("fails if the call has headers for its origin only, from the first call on", async () => {
+    const foreign = await hop();
+    const own = await hop(foreign.url);
+    const fetch = createFetch({ fetch: unknownFetch(fetchOverHttp), origins: [originOf(own.url)] });
     for (const _time of [1, 2]) {
-      const error = (await fetch(own.url, { ctx: laden() }).catch((e: unknown) => e)) as TypeError;
+      const error = (await fetch(own.url, { ctx: loadedContext() }).catch((e: unknown) => e)) as TypeError;
       expect([error.name, error.message]).toEqual(["TypeError", "fetch failed"]);
       expect((error.cause as Error).message).toBe(
-        "Cannot follow a redirect: only undici shows where it leads, which is checked against 'origins'; set redirect to \"manual\" and follow it yourself",
+        "Cannot follow a redirect: only undici reports the redirect's URL, which is checked against 'origins'; set redirect to \"manual\" and follow it yourself",
       );
     }
-    expect([own.hops.length, own.hops[0]!.carried, stranger.hops]).toEqual([2, ALL, []]);
+    expect([own.hops.length, own.hops[0]!.carried, foreign.hops]).toEqual([2, ALL, []]);
   });
 
-  it("is followed where nothing goes along", async () => {
+  it("is followed if the call has no such headers", async () => {
     const second = await hop();
     const first = await hop(second.url);
     for (const origins of [[], ["https://elsewhere.example"]]) {
-      const fetch = createFetch({ fetch: unknown(fetchOverHttp), origins });
-      expect(await (await fetch(first.url, { ctx: laden() })).text()).toBe("answer");
+      const fetch = createFetch({ fetch: unknownFetch(fetchOverHttp), origins });
+      expect(await (await fetch(first.url, { ctx: loadedContext() })).text()).toBe("answer");
     }
     expect([first, second].map(({ hops }) => hops.map(({ carried }) => carried))).toEqual([
       [NOTHING, NOTHING],
@@ -402,40 +406,40 @@ describe("a redirect by a client that is not undici", () => {
     ["GET", 302],
     ["HEAD", 301],
     ["POST", 307],
-  ])("is followed where it proves to be undici, with a %s that is redirected by %i", async (method, status) => {
-    const stranger = await hop();
-    const own = await hop(stranger.url, { status });
-    const fetch = createFetch({ fetch: unknown(globalThis.fetch), origins: [originOf(own.url)] });
-    const first = await fetch(own.url, { ctx: laden(), method });
-    const again = await fetch(own.url, { ctx: laden(), method });
+  ])("is followed if the fetch turns out to be undici's, for %s and status %i", async (method, status) => {
+    const foreign = await hop();
+    const own = await hop(foreign.url, { status });
+    const fetch = createFetch({ fetch: unknownFetch(globalThis.fetch), origins: [originOf(own.url)] });
+    const first = await fetch(own.url, { ctx: loadedContext(), method });
+    const again = await fetch(own.url, { ctx: loadedContext(), method });
 
     expect([first.status, first.redirected, again.redirected]).toEqual([200, true, true]);
-    // The first call began again when that was known.
+    // The first call starts again once this is known.
     expect(own.hops.map(({ carried }) => carried)).toEqual([ALL, ALL, ALL]);
-    expect(stranger.hops.map(({ carried }) => carried)).toEqual([NOTHING, NOTHING]);
+    expect(foreign.hops.map(({ carried }) => carried)).toEqual([NOTHING, NOTHING]);
   });
 
-  it("is not followed when the time is up by then: the call is over", async () => {
+  it("is not followed if no time is left, and the call ends", async () => {
     const { signal } = new AbortController();
     const own = await hop("/found", { after: 80 });
-    // The margin leaves the call some 60 ms.
+    // The margin leaves about 60 ms for the call.
     const origins = [originOf(own.url)];
-    const fetch = createFetch({ fetch: unknown(globalThis.fetch), margin: 59_940, origins });
-    await expect(fetch(own.url, { ctx: laden(), signal })).rejects.toThrow(DeadlineExceeded);
+    const fetch = createFetch({ fetch: unknownFetch(globalThis.fetch), margin: 59_940, origins });
+    await expect(fetch(own.url, { ctx: loadedContext(), signal })).rejects.toThrow(DeadlineExceeded);
 
     expect(own.hops.length).toBe(1);
     expect(getEventListeners(signal, "abort")).toEqual([]);
   });
 
-  it("is refused where it proves to be undici too late, as the call might be made twice", async () => {
-    const stranger = await hop();
-    const own = await hop(stranger.url, { status: 303 });
-    const fetch = createFetch({ fetch: unknown(globalThis.fetch), origins: [originOf(own.url)] });
-    const call = (): Promise<Response> => fetch(own.url, { ctx: laden(), method: "POST" });
+  it("fails if this turns out after a call that must not be sent twice", async () => {
+    const foreign = await hop();
+    const own = await hop(foreign.url, { status: 303 });
+    const fetch = createFetch({ fetch: unknownFetch(globalThis.fetch), origins: [originOf(own.url)] });
+    const call = (): Promise<Response> => fetch(own.url, { ctx: loadedContext(), method: "POST" });
     const error = (await call().catch((e: unknown) => e)) as TypeError;
 
     expect((error.cause as Error).message).toMatch(/the wrapped fetch was not known to be undici's before this call/);
-    expect([own.hops.length, stranger.hops]).toEqual([1, []]);
+    expect([own.hops.length, foreign.hops]).toEqual([1, []]);
     expect((await call()).status).toBe(200);
   });
 });

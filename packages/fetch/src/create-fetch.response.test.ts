@@ -7,7 +7,7 @@ const fetch = createFetch();
 cleanUpAfterEach();
 
 describe("the response", () => {
-  it("is as the wrapped fetch gives it", async () => {
+  it("is that of the wrapped fetch", async () => {
     const { url } = await serve((req, res) =>
       req.url === "/"
         ? res.writeHead(302, { location: "/there" }).end()
@@ -29,13 +29,13 @@ describe("the response", () => {
     expect([await copy.text(), await response.text()]).toEqual(["body", "body"]);
   });
 
-  it("may have a status that the standard does not know", async () => {
+  it("may have a status that the standard does not define", async () => {
     const { url } = await serve((_req, res) => void res.writeHead(999).end("odd"));
     const response = await fetch(url);
     expect([response.status, response.ok, await response.text()]).toEqual([999, false, "odd"]);
   });
 
-  it("arrives as it is sent", async () => {
+  it("is streamed", async () => {
     const more = Promise.withResolvers<void>();
     const { url } = await serve(async (_req, res) => {
       res.write("one");
@@ -51,7 +51,7 @@ describe("the response", () => {
     expect(chunks).toEqual(["one", "two"]);
   });
 
-  it("can be read into the reader's own buffer", async () => {
+  it("can be read into the reader's buffer (BYOB)", async () => {
     const { url } = await serve((_req, res) => void res.end("bytes"));
     const reader = (await fetch(url)).body!.getReader({ mode: "byob" });
 

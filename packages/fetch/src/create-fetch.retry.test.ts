@@ -12,10 +12,10 @@ import { createFetch, type FetchOptions } from "./create-fetch.ts";
 
 cleanUpAfterEach();
 
-const quick = { backoff: { base: 1, max: 1 } };
-const fetch = createFetch({ retry: quick });
+const fastRetry = { backoff: { base: 1, max: 1 } };
+const fetch = createFetch({ retry: fastRetry });
 
-/** A server that does with its requests, one after the other, as it is told, and answers the rest. */
+/** A server that handles its requests by one step each, in order, and answers the rest with 200. */
 async function serving(...steps: http.RequestListener[]) {
   const seen: { attempts: string | undefined; body: string }[] = [];
   const { url } = await serve(async (req, res) => {
@@ -47,7 +47,7 @@ describe("a fetch that retries", () => {
     ["503", status(503)],
     ["a proxy's 504", status(504)],
     ["a reset", reset],
-  ])("tries again after %s, and says which attempt it is", async (_what, step) => {
+  ])("retries after %s, and sends the number of the attempt", async (_what, step) => {
     const { url, seen } = await serving(step, step);
     const response = await fetch(url);
 
@@ -55,19 +55,19 @@ describe("a fetch that retries", () => {
     expect(seen.map(({ attempts }) => attempts)).toEqual([undefined, "1", "2"]);
   });
 
-  it("gives the last response when there is no other attempt, with its body", async () => {
+  it("returns the last response, with its body, after the last attempt", async () => {
     const { url, seen } = await serving(status(503), status(503), status(503));
     const response = await fetch(url);
     expect([response.status, await response.text(), seen.length]).toEqual([503, "status 503", 3]);
   });
 
-  it.each([200, 204, 400, 401, 404, 408, 500, 501])("takes %i for an answer", async (code) => {
+  it.each([200, 204, 400, 401, 404, 408, 500, 501])("does not retry after %i", async (code) => {
     const { url, seen } = await serving(status(code));
     expect((await fetch(url)).status).toBe(code);
     expect(seen.length).toBe(1);
   });
 
-  it("sends a body again that can be, and no stream", async () => {
+  it("retries with a body that can be sent again, which a stream cannot", async () => {
     const { url, seen } = await serving(status(503));
     await fetch(url, { method: "PUT", body: "again" });
     expect(seen.map(({ body }) => body)).toEqual(["again", "again"]);
@@ -78,7 +78,7 @@ describe("a fetch that retries", () => {
     expect([response.status, other.seen.length]).toEqual([503, 1]);
   });
 
-  it("sends what is not idempotent once, unless it has a key", async () => {
+  it("does not retry a POST, unless it has an idempotency key", async () => {
     const plain = await serving(status(503));
     expect((await fetch(plain.url, { method: "POST" })).status).toBe(503);
     const broken = await serving(reset);
@@ -89,7 +89,7 @@ describe("a fetch that retries", () => {
     expect((await fetch(keyed.url, { method: "POST", headers: { "Idempotency-Key": "7" } })).status).toBe(200);
   });
 
-  it("sends again whatever was not started, or never sent", async () => {
+  it("retries a POST that was not started or not sent", async () => {
     const { url, seen } = await serving(notStarted);
     expect((await fetch(url, { method: "POST", body: "x" })).status).toBe(200);
     expect(seen.length).toBe(2);
@@ -100,7 +100,7 @@ describe("a fetch that retries", () => {
     expect(await (await patient(`http://127.0.0.1:${port}/`, { method: "POST" })).text()).toBe("here");
   });
 
-  it("does not make a call again that has arrived, because of where it was redirected to", async () => {
+  it("does not retry a POST that a service has redirected, whatever happens at the target", async () => {
     const port = await freePort();
     const arrived: string[] = [];
     const { url } = await serve((req, res) => {
@@ -119,7 +119,7 @@ describe("a fetch that retries", () => {
     expect(arrived).toEqual(["POST", "POST"]);
   });
 
-  it("does not believe what a service has only passed on: that nothing was started", async () => {
+  it("does not trust an outcome header that a gateway has forwarded", async () => {
     const { url } = await serving(notStarted);
     const relayed = createFetch();
     const relay = await serve(async (_req, res) => {
@@ -133,9 +133,9 @@ describe("a fetch that retries", () => {
     expect(outcomeOf(await relayed(relay.url))).toBeUndefined();
   });
 
-  it("takes a call that is wrong for that", async () => {
+  it("does not retry an invalid call", async () => {
     const send = vi.fn(globalThis.fetch);
-    const counting = createFetch({ fetch: send, retry: quick });
+    const counting = createFetch({ fetch: send, retry: fastRetry });
     await expect(counting("/relative")).rejects.toThrow(/Invalid URL|Failed to parse/);
     await expect(counting("http://x/", { signal: new AbortController() as never })).rejects.toThrow(
       /Expected signal|member signal/,
@@ -143,13 +143,13 @@ describe("a fetch that retries", () => {
     expect(send.mock.calls.length).toBe(2);
   });
 
-  it("waits no longer than it is ready to", async () => {
+  it("does not wait longer than maxRetryAfter", async () => {
     const { url, seen } = await serving(status(429, { "retry-after": "86400" }));
     expect((await fetch(url)).status).toBe(429);
     expect(seen.length).toBe(1);
   });
 
-  it("waits for as long as it is asked to, and gives up at once where that is past the deadline", async () => {
+  it("waits for the time in Retry-After, and returns at once if that is after the deadline", async () => {
     const soon = await serving(status(503, { "retry-after": "1" }));
     const from = performance.now();
     expect((await fetch(soon.url)).status).toBe(200);
@@ -161,33 +161,33 @@ describe("a fetch that retries", () => {
     expect([response.status, late.seen.length, ctx.err()]).toEqual([503, 1, undefined]);
   });
 
-  it("does not try again what has met the deadline that it was given", async () => {
+  it("does not retry a 504 of the service's own deadline", async () => {
     const expired = status(504, { "throughline-outcome": "deadline-exceeded;started=?1" });
     const { url, seen } = await serving(expired);
     expect((await fetch(url)).status).toBe(504);
     expect(seen.length).toBe(1);
   });
 
-  it("cuts off an attempt that is not answered in time, and reads a long body all the same", async () => {
+  it("aborts an attempt without a timely response head, and still reads a slow body", async () => {
     const sent: string[] = [];
     const { url } = await serving(stall, (req, res) => {
       sent.push(req.headers["grpc-timeout"] as string);
       res.write("slow ");
       setTimeout(() => res.end("body"), 250);
     });
-    const patient = createFetch({ timeout: "10s", retry: { ...quick, attemptTimeout: 150 } });
+    const patient = createFetch({ timeout: "10s", retry: { ...fastRetry, attemptTimeout: 150 } });
     expect(await (await patient(url)).text()).toBe("slow body");
     expect(sent).toEqual([expect.stringMatching(/^9\d{3}m$/)]);
   });
 
-  it("cuts off no second attempt of what is not idempotent", async () => {
+  it("does not retry a POST after attemptTimeout", async () => {
     const { url, seen } = await serving(stall);
-    const call = createFetch({ retry: { ...quick, attemptTimeout: 50 } })(url, { method: "POST" });
+    const call = createFetch({ retry: { ...fastRetry, attemptTimeout: 50 } })(url, { method: "POST" });
     await expect(call).rejects.toMatchObject({ name: "TimeoutError", source: "attemptTimeout" });
     expect(seen.length).toBe(1);
   });
 
-  it("ends with its context in the middle of it all, by that context's own error, which tells of the call", async () => {
+  it("rejects with the context's own error, with the call's details, when it ends between attempts", async () => {
     const { url } = await serving(status(503), stall);
     const [ctx] = withTimeout(background, 120);
     const error: unknown = await run(ctx, () => fetch(url)).catch((e: unknown) => e);
@@ -196,7 +196,7 @@ describe("a fetch that retries", () => {
     expect(callsOf(error)).toMatchObject([{ method: "GET", url, attempt: 2, phase: "headers" }]);
   });
 
-  it("stops when its caller gives up, also while it waits", async () => {
+  it("stops when the caller's signal aborts, also between attempts", async () => {
     const { url, seen } = await serving(status(503, { "retry-after": "20" }));
     const controller = new AbortController();
     const reason = new Error("enough");
@@ -206,10 +206,10 @@ describe("a fetch that retries", () => {
     expect(seen.length).toBe(1);
   });
 
-  it("keeps to the budget of its origin", async () => {
+  it("stays within the budget of its origin", async () => {
     const { url, seen } = await serving(...Array.from({ length: 99 }, () => status(503)));
     const budget = new RetryBudget({ ratio: 0, minPerSecond: 0.2, window: "10s" });
-    const bounded = createFetch({ retry: { ...quick, budget: () => budget } });
+    const bounded = createFetch({ retry: { ...fastRetry, budget: () => budget } });
     for (let index = 0; index < 10; index++) await (await bounded(url)).text();
     expect(seen.length).toBe(10 + 2);
   });
@@ -233,7 +233,7 @@ it.each<[unknown, RegExp]>([
   [{ attemptTimeout: "soon" }, /'attemptTimeout' must be zero or more milliseconds/],
   [{ budget: "some" }, /'budget' must be one of "none"/],
   [{ tries: 3 }, /there is no option 'tries'/],
-])("refuses to retry by %j when the fetch is made", (retry, message) => {
+])("createFetch throws for the retry option %j", (retry, message) => {
   expect(() => createFetch({ retry: retry as FetchOptions["retry"] & {} })).toThrow(message);
 });
 

@@ -12,7 +12,7 @@ cleanUpAfterEach();
 describe("with an SDK", () => {
   const spans = recordSpans();
 
-  it("a call has one CLIENT span, which the next service's trace header names", async () => {
+  it("a call has one CLIENT span, and sends its id in traceparent", async () => {
     const headers = await headersSentBy(fetch, background);
 
     const [span] = await spans.take(1);
@@ -26,7 +26,7 @@ describe("with an SDK", () => {
     });
   });
 
-  it("the span is a child of the one in the context", async () => {
+  it("the span is a child of the span in the context", async () => {
     const parent = trace.getTracer("test").startSpan("parent");
     await headersSentBy(fetch, trace.setSpan(background, parent) as Context);
 
@@ -34,7 +34,7 @@ describe("with an SDK", () => {
     expect(span!.parentSpanContext?.spanId).toBe(parent.spanContext().spanId);
   });
 
-  it("the span ends with the body, not with the head", async () => {
+  it("the span ends with the body, not with the response head", async () => {
     const finish = Promise.withResolvers<void>();
     const { url } = await serve(async (_req, res) => {
       res.write("be");
@@ -58,7 +58,7 @@ describe("with an SDK", () => {
       "DEADLINE_EXCEEDED",
     ],
     [
-      "a cancellation is none",
+      "a cancellation is not an error",
       (): [Context, () => void] => withCancel(background),
       "cancel",
       SpanStatusCode.UNSET,
@@ -77,7 +77,7 @@ describe("with an SDK", () => {
   });
 
   it.each([new Error("enough"), "text", undefined])(
-    "a call that the caller gives up is none, whatever his reason: %s",
+    "the abort of the caller's signal is not an error, with the reason %s",
     async (reason) => {
       const { url } = await serve(() => {});
       const controller = new AbortController();
@@ -90,7 +90,7 @@ describe("with an SDK", () => {
     },
   );
 
-  it("a connection that is refused is an error by its code", async () => {
+  it("a refused connection is an error, with its code as error.type", async () => {
     const { url, server } = await serve(echo);
     await new Promise((resolve) => server.close(resolve));
     await expect(fetch(url)).rejects.toThrow("fetch failed");

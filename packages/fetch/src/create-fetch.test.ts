@@ -11,8 +11,8 @@ import { createFetch } from "./create-fetch.ts";
 const fetch = createFetch();
 cleanUpAfterEach();
 
-describe("what is sent", () => {
-  it("is the time that is left, less the margin, in whole milliseconds", async () => {
+describe("the request", () => {
+  it("has the remaining time less the margin, in whole milliseconds", async () => {
     const [ctx] = withTimeout(background, "2s");
     const headers = await headersSentBy(createFetch({ margin: "500ms" }), ctx);
 
@@ -22,11 +22,11 @@ describe("what is sent", () => {
     expect(Number.isInteger(sent)).toBe(true);
   });
 
-  it("is no deadline where there is none", async () => {
+  it("has no deadline header if the context has no deadline", async () => {
     expect(await headersSentBy(fetch, background)).not.toHaveProperty("grpc-timeout");
   });
 
-  it("takes the place of a deadline header that the caller wrote", async () => {
+  it("has the context's deadline in place of one that the caller set", async () => {
     const [ctx] = withTimeout(background, "2s");
     const headers = await headersSentBy(fetch, ctx, { headers: { "GRPC-Timeout": "99H", "x-own": "kept" } });
 
@@ -34,7 +34,7 @@ describe("what is sent", () => {
     expect(headers["x-own"]).toBe("kept");
   });
 
-  it("can be another dialect", async () => {
+  it("can have its deadline in another dialect", async () => {
     const [ctx] = withTimeout(background, "2s");
     const headers = await headersSentBy(createFetch({ dialect: connectTimeout }), ctx);
 
@@ -42,7 +42,7 @@ describe("what is sent", () => {
     expect(headers).not.toHaveProperty("grpc-timeout");
   });
 
-  it("is a Request's own method, headers and body", async () => {
+  it("has the method, headers and body of a Request", async () => {
     const { url } = await serve(async (req, res) => {
       let body = "";
       for await (const chunk of req) body += chunk;
@@ -54,14 +54,14 @@ describe("what is sent", () => {
   });
 });
 
-describe("what a call is made of", () => {
+describe("the arguments of a call", () => {
   const method: http.RequestListener = async (req, res) => {
     let body = "";
     for await (const chunk of req) body += chunk;
     res.end(`${req.method} ${body} ${req.headers["x-own"] ?? "-"}`);
   };
 
-  it("may be a Request in the place of the options, as a proxy has it", async () => {
+  it("may be a URL and a Request as init, as in a proxy", async () => {
     const { url } = await serve(method);
     const incoming = new Request("http://outside.example/", {
       method: "POST",
@@ -71,7 +71,7 @@ describe("what a call is made of", () => {
     expect(await (await fetch(url, incoming)).text()).toBe("POST payload kept");
   });
 
-  it("may be a Request of another implementation, or a URL", async () => {
+  it("may be a Request of another implementation, or a URL object", async () => {
     const { url } = await serve(method);
     const seen: string[] = [];
     const other = createFetch({
@@ -82,7 +82,7 @@ describe("what a call is made of", () => {
     expect(await (await fetch(new URL(url))).text()).toBe("GET  -");
   });
 
-  it("may be a body that is streamed", async () => {
+  it("may have a stream as body", async () => {
     const { url } = await serve(method);
     const body = new Blob(["streamed"]).stream();
     expect(await (await fetch(url, { method: "PUT", body, duplex: "half" } as RequestInit)).text()).toBe(
@@ -96,7 +96,7 @@ it.each([
   [{ dialect: "grpc-timeout" }, TypeError, /'dialect' must be a deadline dialect/],
   [{ fetch: "fetch" }, TypeError, /'fetch' must be a function; received string "fetch"/],
   [{ retries: 3 }, TypeError, /there is no option 'retries'/],
-])("refuses %j when the fetch is made", (options, type, message) => {
+])("createFetch throws for the options %j", (options, type, message) => {
   expect(() => createFetch(options as never)).toThrow(type);
   expect(() => createFetch(options as never)).toThrow(message);
 });

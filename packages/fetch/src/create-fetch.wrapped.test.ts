@@ -13,8 +13,8 @@ cleanUpAfterEach();
 
 const fetchOfUndici = undici.fetch as unknown as typeof globalThis.fetch;
 
-/** The ways to call that change what is sent. */
-const ways: readonly (readonly [name: string, options: FetchOptions, time: string | undefined])[] = [
+/** Configurations that change how a call is sent. */
+const configurations: readonly (readonly [name: string, options: FetchOptions, timeout: string | undefined])[] = [
   ["without a context", {}, undefined],
   ["under a deadline", {}, "1m"],
   ["with retries, under a deadline", { retry: true }, "1m"],
@@ -25,7 +25,7 @@ function under(time: string | number | undefined): Context {
   return time === undefined ? background : withTimeout(background, time as "1m")[0];
 }
 
-describe.each(ways)("the response, %s,", (_name, options, time) => {
+describe.each(configurations)("the response, %s,", (_name, options, time) => {
   const call = (fetch: typeof globalThis.fetch, url: string): Promise<Response> =>
     run(under(time), () => createFetch({ ...options, fetch })(url));
 
@@ -33,7 +33,7 @@ describe.each(ways)("the response, %s,", (_name, options, time) => {
     ["Node's fetch", (url: string) => fetch(url)],
     ["undici's fetch", (url: string) => fetchOfUndici(url)],
     ["a fetch that does not go over HTTP", async () => new Response("in memory")],
-  ])("is the object that %s made", async (_from, send) => {
+  ])("is the object that %s returned", async (_from, send) => {
     const { url } = await serve(echo);
     const made: unknown[] = [];
     const response = await call(async () => {
@@ -47,7 +47,7 @@ describe.each(ways)("the response, %s,", (_name, options, time) => {
     await response.text();
   });
 
-  it("is of undici's own classes where undici's fetch made it", async () => {
+  it("has undici's classes if undici's fetch returned it", async () => {
     const { url } = await serve(echo);
     const response = await call(fetchOfUndici, url);
 
@@ -56,16 +56,16 @@ describe.each(ways)("the response, %s,", (_name, options, time) => {
     expect(response.clone()).toBeInstanceOf(undici.Response);
   });
 
-  it("may be a double with the members that a test needs", async () => {
+  it("may be a test double with only some members", async () => {
     const double = { ok: true, status: 200, json: async () => ({ a: 1 }) };
     expect(await call(async () => double as Response, "http://orders.example/")).toBe(double);
   });
 
-  it.each([undefined, null, 42])("may be %s, as a mock without an implementation gives it", async (nothing) => {
+  it.each([undefined, null, 42])("may be %s, which a mock without an implementation returns", async (nothing) => {
     expect(await call(async () => nothing as unknown as Response, "http://orders.example/")).toBe(nothing);
   });
 
-  it("may have a body that is a stream of Node's, as that of node-fetch", async () => {
+  it("may have a Node stream as body, as with node-fetch", async () => {
     const body = Readable.from([Buffer.from("streamed")]);
     const made = { ok: true, status: 200, headers: new Headers(), body } as unknown as Response;
     const response = await call(async () => made, "http://orders.example/");
@@ -76,7 +76,7 @@ describe.each(ways)("the response, %s,", (_name, options, time) => {
     expect(Buffer.concat(chunks).toString()).toBe("streamed");
   });
 
-  it("can be read by its copy when it has been collected itself", async () => {
+  it("can be read through its clone after it was collected itself", async () => {
     const text = "x".repeat(100_000);
     const { url } = await serve((_req, res) => void res.end(text));
     const copied = async (): Promise<Response> => (await call(fetch, url)).clone();
@@ -90,31 +90,34 @@ describe.each(ways)("the response, %s,", (_name, options, time) => {
   });
 });
 
-describe("with undici installed in the place of Node's fetch", () => {
+describe("with undici installed in place of Node's fetch", () => {
   const NAMES = ["fetch", "Headers", "Response", "Request", "FormData"] as const;
   const before = NAMES.map((name) => Object.getOwnPropertyDescriptor(globalThis, name)!);
   afterEach(() => NAMES.forEach((name, index) => Object.defineProperty(globalThis, name, before[index]!)));
 
-  it.each(ways)("a call %s is made by it, and answered by its classes", async (_name, options, time) => {
-    const { url } = await serve(echo);
-    const fetch = createFetch(options);
-    for (const name of ["WebSocket", "CloseEvent", "ErrorEvent", "MessageEvent", "EventSource"] as const) {
-      vi.stubGlobal(name, (globalThis as Record<string, unknown>)[name]);
-    }
-    undici.install();
-    const response = await run(under(time), () =>
-      fetch(new Request(url, { headers: new Headers({ "x-own": "kept" }) })),
-    );
-    const told = (await response.json()) as Record<string, string>;
-    vi.unstubAllGlobals();
+  it.each(configurations)(
+    "a call %s uses undici, and its response has undici's classes",
+    async (_name, options, time) => {
+      const { url } = await serve(echo);
+      const fetch = createFetch(options);
+      for (const name of ["WebSocket", "CloseEvent", "ErrorEvent", "MessageEvent", "EventSource"] as const) {
+        vi.stubGlobal(name, (globalThis as Record<string, unknown>)[name]);
+      }
+      undici.install();
+      const response = await run(under(time), () =>
+        fetch(new Request(url, { headers: new Headers({ "x-own": "kept" }) })),
+      );
+      const echoed = (await response.json()) as Record<string, string>;
+      vi.unstubAllGlobals();
 
-    expect(response).toBeInstanceOf(undici.Response);
-    expect(told["x-own"]).toBe("kept");
-  });
+      expect(response).toBeInstanceOf(undici.Response);
+      expect(echoed["x-own"]).toBe("kept");
+    },
+  );
 });
 
-/** What a wrapped fetch is called with. */
-async function handedOn(
+/** The `init` that the wrapped fetch receives. */
+async function initReceived(
   init: unknown,
   { options = {}, time }: { options?: FetchOptions; time?: string } = {},
 ): Promise<Record<string, unknown>> {
@@ -125,27 +128,27 @@ async function handedOn(
   return fetch.mock.calls[0]![1] as Record<string, unknown>;
 }
 
-describe("the init that the wrapped fetch is given", () => {
-  it("is the caller's own where nothing is added", async () => {
+describe("the init that the wrapped fetch receives", () => {
+  it("is the caller's own object if nothing is added", async () => {
     const init = { method: "POST", body: "abc" };
-    expect(await handedOn(init)).toBe(init);
-    expect(await handedOn(undefined)).toBeUndefined();
-    // oxlint-disable-next-line unicorn/no-null -- as a caller may
-    expect(await handedOn(null)).toBeNull();
+    expect(await initReceived(init)).toBe(init);
+    expect(await initReceived(undefined)).toBeUndefined();
+    // oxlint-disable-next-line unicorn/no-null -- a caller may pass null
+    expect(await initReceived(null)).toBeNull();
   });
 
-  it("is a copy where something is added: the caller may call by it again", async () => {
+  it("is a copy if something is added, so that the caller can use its own again", async () => {
     const init = Object.freeze({ method: "POST", body: "abc", headers: Object.freeze({ "x-own": "kept" }) });
-    const given = await handedOn(init, { time: "1m" });
+    const received = await initReceived(init, { time: "1m" });
 
-    expect(given).toMatchObject({ method: "POST", body: "abc", headers: { "x-own": "kept" } });
-    expect(given["signal"]).toBeInstanceOf(AbortSignal);
+    expect(received).toMatchObject({ method: "POST", body: "abc", headers: { "x-own": "kept" } });
+    expect(received["signal"]).toBeInstanceOf(AbortSignal);
     expect(init).toEqual({ method: "POST", body: "abc", headers: { "x-own": "kept" } });
   });
 
-  it("has neither 'ctx' nor 'timeout', which are ours", async () => {
-    const given = await handedOn({ ctx: background, timeout: "1m", method: "PUT" });
-    expect(Object.keys(given).sort()).toEqual(["headers", "method", "signal"]);
+  it("has neither 'ctx' nor 'timeout'", async () => {
+    const received = await initReceived({ ctx: background, timeout: "1m", method: "PUT" });
+    expect(Object.keys(received).sort()).toEqual(["headers", "method", "signal"]);
   });
 
   class Base {
@@ -162,20 +165,20 @@ describe("the init that the wrapped fetch is given", () => {
     helper(): void {}
   }
   it.each([
-    ["is an object", () => ({ method: "PUT", body: "abc", next: { revalidate: 60 } })],
+    ["is a plain object", () => ({ method: "PUT", body: "abc", next: { revalidate: 60 } })],
     [
       "has no prototype",
       () => Object.assign(Object.create(null), { method: "PUT", body: "abc", next: { revalidate: 60 } }),
     ],
-    ["inherits", () => Object.create({ method: "PUT", body: "abc", next: { revalidate: 60 } })],
-    ["is of a class with accessors", () => new Derived()],
-    ["is of another realm", () => vm.runInNewContext('({ method: "PUT", body: "abc", next: { revalidate: 60 } })')],
-  ])("has every member, those among them that fetch does not know, of one that %s", async (_name, init) => {
-    const given = await handedOn(init(), { time: "1m" });
+    ["inherits its members", () => Object.create({ method: "PUT", body: "abc", next: { revalidate: 60 } })],
+    ["has accessors of a class", () => new Derived()],
+    ["is from another realm", () => vm.runInNewContext('({ method: "PUT", body: "abc", next: { revalidate: 60 } })')],
+  ])("has all members, unknown ones included, of an init that %s", async (_name, init) => {
+    const received = await initReceived(init(), { time: "1m" });
 
-    expect(given).toMatchObject({ method: "PUT", body: "abc", next: { revalidate: 60 } });
-    expect(Object.getPrototypeOf(given)).toBe(Object.prototype);
-    expect(Object.keys(given).sort()).toEqual(["body", "headers", "method", "next", "signal"]);
+    expect(received).toMatchObject({ method: "PUT", body: "abc", next: { revalidate: 60 } });
+    expect(Object.getPrototypeOf(received)).toBe(Object.prototype);
+    expect(Object.keys(received).sort()).toEqual(["body", "headers", "method", "next", "signal"]);
   });
 
   it.each([
@@ -204,12 +207,12 @@ describe("the init that the wrapped fetch is given", () => {
     ],
     ["nothing", undefined, (headers: object) => Object.getPrototypeOf(headers) === Object.prototype],
   ])(
-    "has headers that are %s, as they were, with ours in the place of those of the same name",
+    "has headers of the same kind for %s, with the added ones in place of those of the same name",
     async (_name, headers, isSame) => {
-      const given = (await handedOn({ headers }, { time: "1m" }))["headers"] as object;
-      expect(given).not.toBe(headers);
-      expect(isSame(given)).toBe(true);
-      const pairs = [...new Headers(given as Headers)];
+      const received = (await initReceived({ headers }, { time: "1m" }))["headers"] as object;
+      expect(received).not.toBe(headers);
+      expect(isSame(received)).toBe(true);
+      const pairs = [...new Headers(received as Headers)];
       expect(pairs.find(([name]) => name === "grpc-timeout")![1]).toMatch(/^\d+m$/);
       expect(pairs.filter(([name]) => name !== "grpc-timeout")).toEqual(
         headers === undefined ? [] : [["x-own", "kept"]],
@@ -217,9 +220,9 @@ describe("the init that the wrapped fetch is given", () => {
     },
   );
 
-  it("has headers that are a Map as pairs", async () => {
-    const given = await handedOn({ headers: new Map([["x-own", "kept"]]) }, { time: "1m" });
-    expect(given["headers"]).toEqual([
+  it("has the headers of a Map as pairs", async () => {
+    const received = await initReceived({ headers: new Map([["x-own", "kept"]]) }, { time: "1m" });
+    expect(received["headers"]).toEqual([
       ["x-own", "kept"],
       ["grpc-timeout", expect.stringMatching(/^\d+m$/)],
     ]);
@@ -227,7 +230,7 @@ describe("the init that the wrapped fetch is given", () => {
 });
 
 describe("a wrapped fetch that ignores its signal", () => {
-  it("has its call rejected at the deadline all the same", async () => {
+  it("does not keep its call from rejecting at the deadline", async () => {
     const ctx = under(30);
     const fetch = createFetch({ fetch: () => new Promise(() => {}) });
     const error: unknown = await run(ctx, () => fetch("http://orders.example/")).catch((e: unknown) => e);
@@ -235,7 +238,7 @@ describe("a wrapped fetch that ignores its signal", () => {
     expect(error).toBeInstanceOf(DeadlineExceeded);
   });
 
-  it("has its call rejected when the caller's signal aborts", async () => {
+  it("does not keep its call from rejecting when the caller's signal aborts", async () => {
     const fetch = createFetch({ fetch: () => new Promise(() => {}) });
     const own = new AbortController();
     const call = run(under("1m"), () => fetch("http://orders.example/", { signal: own.signal })).catch(
@@ -246,7 +249,7 @@ describe("a wrapped fetch that ignores its signal", () => {
     expect(await call).toBe(reason);
   });
 
-  it("has the body of a response that comes later canceled, as nobody can", async () => {
+  it("has the body of its late response canceled", async () => {
     const answer = Promise.withResolvers<Response>();
     const fetch = createFetch({ fetch: () => answer.promise });
     await expect(run(under(20), () => fetch("http://orders.example/"))).rejects.toThrow(DeadlineExceeded);
@@ -256,9 +259,9 @@ describe("a wrapped fetch that ignores its signal", () => {
   });
 });
 
-describe("a call that is refused before it is dialled", () => {
-  /** A context that has ended, with a fetch that must not be called. */
-  async function refused(...call: Parameters<ContextFetch>): Promise<unknown> {
+describe("a call that fails before it connects", () => {
+  /** Calls in a context that has ended. The wrapped fetch must not be called. */
+  async function failedCall(...call: Parameters<ContextFetch>): Promise<unknown> {
     const [ctx, cancel] = withCancel(background);
     cancel();
     const fetch = vi.fn();
@@ -269,35 +272,35 @@ describe("a call that is refused before it is dialled", () => {
   const post = (body: unknown): RequestInit => ({ method: "POST", body, duplex: "half" }) as RequestInit;
   const url = "http://orders.example/";
 
-  it("cancels a body that is a stream", async () => {
+  it("cancels a web stream as body", async () => {
     const canceled = vi.fn();
-    const error = await refused(url, post(new ReadableStream({ cancel: canceled })));
+    const error = await failedCall(url, post(new ReadableStream({ cancel: canceled })));
     expect(canceled).toHaveBeenCalledExactlyOnceWith(error);
   });
 
   it("cancels the body of a Request", async () => {
     const canceled = vi.fn();
-    const error = await refused(new Request(url, post(new ReadableStream({ cancel: canceled }))));
+    const error = await failedCall(new Request(url, post(new ReadableStream({ cancel: canceled }))));
     expect(canceled).toHaveBeenCalledExactlyOnceWith(error);
   });
 
-  it("leaves a stream to the reader that has locked it", async () => {
+  it("leaves a locked stream to its reader", async () => {
     const stream = new ReadableStream();
     stream.getReader();
-    await refused(url, post(stream));
+    await failedCall(url, post(stream));
     expect(stream.locked).toBe(true);
   });
 
-  it("destroys a body that is a stream of Node's, with a listener or without", async () => {
+  it("destroys a Node stream as body, without an uncaught error", async () => {
     const stream = new Readable({ read() {} });
     const closed = vi.fn();
     stream.on("close", closed);
-    await refused(url, post(stream));
+    await failedCall(url, post(stream));
     await vi.waitUntil(() => closed.mock.calls.length > 0);
     expect(stream.destroyed).toBe(true);
   });
 
-  it("ends a body that is an async iterator which has begun", async () => {
+  it("ends an async iterator as body that has begun", async () => {
     const ended = vi.fn();
     async function* chunks(): AsyncGenerator<string> {
       try {
@@ -308,18 +311,18 @@ describe("a call that is refused before it is dialled", () => {
     }
     const body = chunks();
     await body.next();
-    await refused(url, post(body));
+    await failedCall(url, post(body));
     await vi.waitUntil(() => ended.mock.calls.length > 0);
   });
 });
 
-describe("the fetch that is made", () => {
+describe("the created fetch", () => {
   it("has the name and the length of fetch", () => {
     const made = createFetch();
     expect([made.name, made.length]).toEqual([fetch.name, fetch.length]);
   });
 
-  it("names its caller in the stack of an error that comes from further in", async () => {
+  it("keeps its caller in the stack of an inner error", async () => {
     const { url, server } = await serve(echo);
     await new Promise((resolve) => server.close(resolve));
     async function theCaller(fetch: typeof globalThis.fetch): Promise<string> {
@@ -332,7 +335,7 @@ describe("the fetch that is made", () => {
     }
 
     expect(await theCaller(fetchOfUndici)).toContain("theCaller");
-    for (const [, options, time] of ways.filter(([, { retry }]) => retry === undefined)) {
+    for (const [, options, time] of configurations.filter(([, { retry }]) => retry === undefined)) {
       const fetch = createFetch({ ...options, fetch: fetchOfUndici });
       expect(await run(under(time), () => theCaller(fetch))).toContain("theCaller");
     }

@@ -21,10 +21,10 @@ const INIT = {
 };
 const KEPT = { baggage: "note=kept", "content-type": "text/plain;charset=UTF-8", "x-kept": "1" };
 
-/** The request that a handler is given in the place of this one. */
-async function handled<R extends Request>(request: R): Promise<R> {
+/** The request that the handler receives for this one. */
+async function handledRequest<R extends Request>(request: R): Promise<R> {
   const { promise, resolve } = Promise.withResolvers<Request>();
-  const handler = requestContext((given) => (resolve(given), new Response("ok")), { acceptBaggage: "any" });
+  const handler = requestContext((received) => (resolve(received), new Response("ok")), { acceptBaggage: "any" });
   await handler(request);
   return (await promise) as R;
 }
@@ -35,7 +35,7 @@ interface LazyRequest extends Request {
   real: Request | undefined;
 }
 
-/** As hosts make them whose requests make a real one only when it is needed, which has headers of its own. */
+/** A request as of hosts that create the platform Request lazily, with its own headers. */
 function lazyRequest(): LazyRequest {
   const headers = new Headers({ ...INIT.headers, "content-type": KEPT["content-type"] });
   const realOf = (lazy: LazyRequest): Request => (lazy.real ??= new Request(URL_, { ...INIT, headers }));
@@ -58,7 +58,7 @@ function lazyRequest(): LazyRequest {
   }) as LazyRequest;
 }
 
-/** As hosts make them where the headers of a request cannot be changed, such as Cloudflare's. */
+/** A request with immutable headers, as of Cloudflare Workers. */
 function immutableRequest(): Request & { readonly cf: object } {
   const request = Object.assign(new Request(URL_, INIT), { cf: { country: "NZ" } });
   const refuse = (): never => {
@@ -68,34 +68,34 @@ function immutableRequest(): Request & { readonly cf: object } {
   return request;
 }
 
-describe("headers that a client may not set are removed", () => {
-  it("from a request of the platform, and its copies", async () => {
-    const request = await handled(new Request(URL_, INIT));
+describe("headers that an untrusted client may not set are removed", () => {
+  it("from a platform Request and its copies", async () => {
+    const request = await handledRequest(new Request(URL_, INIT));
 
     for (const each of [request, request.clone(), new Request(request)]) expect(entries(each)).toEqual(KEPT);
   });
 
   it.each<[string, (request: Request) => unknown]>([
-    ["nothing has touched", () => {}],
-    ["something has looked at the body", (request) => request.body],
-    ["something has cloned", (request) => request.clone()],
-  ])("from a request that keeps a real one behind it, and that one, where %s before", async (_what, touch) => {
+    ["nothing was read", () => {}],
+    ["the body was accessed", (request) => request.body],
+    ["the request was cloned", (request) => request.clone()],
+  ])("from a request with a lazy platform Request, and from that, if %s before", async (_what, touch) => {
     const lazy = lazyRequest();
     touch(lazy);
-    const request = await handled(lazy);
+    const request = await handledRequest(lazy);
 
     expect(request).toBe(lazy);
     for (const each of [request, request.clone()]) expect(entries(each)).toEqual(KEPT);
   });
 
   it.each<[string, (request: Request) => unknown]>([
-    ["nothing has touched", () => {}],
-    ["something has looked at the body", (request) => request.body],
-    ["something has cloned", (request) => request.clone().text()],
-  ])("from a request whose headers are immutable, by another with its body, where %s before", async (_what, touch) => {
+    ["nothing was read", () => {}],
+    ["the body was accessed", (request) => request.body],
+    ["the request was cloned", (request) => request.clone().text()],
+  ])("from a request with immutable headers, by a new one with its body, if %s before", async (_what, touch) => {
     const immutable = immutableRequest();
     await touch(immutable);
-    const request = await handled(immutable);
+    const request = await handledRequest(immutable);
 
     for (const each of [request, request.clone()]) expect(entries(each)).toEqual(KEPT);
     expect(request.cf).toBe(immutable.cf);
@@ -103,17 +103,17 @@ describe("headers that a client may not set are removed", () => {
     expect([entries(copy), await copy.text()]).toEqual([KEPT, "body"]);
   });
 
-  it("from one whose body has been read, which stays read", async () => {
+  it("from a request whose body was read, which stays read", async () => {
     const immutable = immutableRequest();
     await immutable.text();
-    const request = await handled(immutable);
+    const request = await handledRequest(immutable);
 
     expect([entries(request), request.bodyUsed]).toEqual([KEPT, true]);
     expect(entries(new Request(request, { method: "POST", body: "another" }))).toEqual(KEPT);
   });
 });
 
-it("a request whose headers are immutable is the same request further in", async () => {
+it("a nested request context recognizes a request with immutable headers", async () => {
   const left: number[] = [];
   const inner = requestContext(() => new Response(String(left.push(current().remaining()))), { maxTimeout: "9s" });
   await requestContext((request) => inner(request), { maxTimeout: "2s" })(immutableRequest());
@@ -122,7 +122,7 @@ it("a request whose headers are immutable is the same request further in", async
   expect(left[0]).toBeLessThanOrEqual(2000);
 });
 
-it("a request whose host has made a URL of it that cannot be parsed is handled", async () => {
+it("a request with an invalid URL is handled", async () => {
   const request = Object.defineProperty(new Request(URL_), "url", { value: "http://[/items" });
   const response = await requestContext(() => new Response("ok"))(request);
 

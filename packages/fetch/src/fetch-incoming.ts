@@ -1,21 +1,46 @@
 import {
   type IncomingRequest,
   NodeIncoming,
+  type NodeRequest,
+  type NodeResponse,
   type Peer,
   type RequestHeaders,
   webHeaders,
 } from "@throughline/http/adapter";
 
-import type { NodeHost } from "./node-host.ts";
+/** The request and the response of Node's server behind the Request that a fetch handler receives. */
+export interface NodeHost {
+  readonly req: NodeRequest;
+  readonly res: NodeResponse;
+}
 
-/** A request as a fetch handler has it, on whatever host. */
+/** The `env` that @hono/node-server passes. The context that Hono creates has it too. */
+interface HonoEnv {
+  readonly incoming?: NodeRequest;
+  readonly outgoing?: NodeResponse;
+}
+
+/**
+ * Finds Node's request and response. @hono/node-server passes them in the second argument, and Hono's middlewares in
+ * their context; srvx, and thereby h3, attaches them to the request. On other hosts only the request's signal and the
+ * end of the body are observed, and `drain` does not know the requests.
+ */
+export function nodeHostOf(request: Request, rest: readonly unknown[]): NodeHost | undefined {
+  const argument = (rest[0] ?? {}) as HonoEnv & { readonly env?: HonoEnv | null };
+  for (const { incoming: req, outgoing: res } of [argument, argument.env ?? {}]) {
+    if (req !== undefined && res !== undefined) return { req, res };
+  }
+  return (request as { runtime?: { node?: NodeHost } }).runtime?.node;
+}
+
+/** An incoming request of a fetch handler, on any host. */
 export class FetchIncoming implements IncomingRequest {
   readonly #request: Request;
-  /** `null` where a host has made a URL that is none, of a header `Host` that is none. */
+  /** `null` if the request's URL is invalid, as some hosts build it from an invalid `Host` header. */
   readonly #url: URL | null;
-  /** The same as Node's server has it, which a handler may look at too. */
+  /** The same request in Node's server, which a handler may read too. */
   readonly #node: NodeIncoming | undefined;
-  /** What a host's immutable headers should be. */
+  /** The headers for the handler, where the host's own are immutable. */
   #changed: Headers | undefined;
 
   constructor(request: Request, host: NodeHost | undefined) {
@@ -83,19 +108,22 @@ export class FetchIncoming implements IncomingRequest {
       change(this.#changed);
       Object.defineProperty(request, "headers", { value: this.#changed, configurable: true });
     }
-    // A host's own kind of request may keep a real one, of which copies are made.
+    // A host's own request class may keep a platform Request in a property, from which it makes its clones.
     for (const key of Reflect.ownKeys(request)) {
       const kept: unknown = (request as unknown as Record<PropertyKey, unknown>)[key];
       if (kept instanceof Request) change(kept.headers);
     }
   }
 
-  /** The request for the handler: where its headers could not be changed, another with the same body, as all copies of the first have them still. */
-  handlersRequest(): Request {
+  /**
+   * The request for the handler. Where the headers are immutable it is a new Request with the same body: clones of the
+   * original would still have the old headers.
+   */
+  requestForHandler(): Request {
     const request = this.#request;
     if (this.#changed === undefined) return request;
     const { bodyUsed } = request;
-    // One that has been read can only be replaced with another body, which is then read too.
+    // A Request whose body was read cannot be copied without a new body, which is then read as well.
     const replacement = new Request(request, {
       headers: this.#changed,
       ...(bodyUsed ? { body: new Uint8Array() } : {}),

@@ -7,10 +7,11 @@ import { answerError } from "./answer-error.ts";
 import type { FetchHandler } from "./request-context.ts";
 
 /**
- * Has a guard decide on each request: the handler runs in the context that it gives. A guard that throws `Unauthenticated` or `Forbidden` has that
- * answered. Goes inside of `requestContext`.
+ * Wraps a fetch handler with a guard, inside of `requestContext`. The handler runs in the context that the guard
+ * returns. If the guard throws `Unauthenticated` or `Forbidden`, the request is answered with that error, and the
+ * handler does not run.
  *
- * @throws TypeError if it is no guard
+ * @throws TypeError if `guard` or `handler` is not a function
  */
 export function guard<Rest extends unknown[] = []>(guard: Guard, handler: FetchHandler<Rest>): FetchHandler<Rest> {
   callable("guard", guard, "make a guard");

@@ -1,4 +1,7 @@
-/** Headers as undici takes them: names and values in turn, an object, or pairs. */
+/** Header names, in lower case, with their values. */
+export type HeaderPairs = readonly (readonly [name: string, value: string])[];
+
+/** Headers in the forms that undici accepts: alternating names and values, an object, or pairs. */
 export type HeaderList =
   | readonly string[]
   | Readonly<Record<string, string | string[] | undefined>>
@@ -6,22 +9,19 @@ export type HeaderList =
   | null
   | undefined;
 
-/** Those headers, with others in the place of any of the same name. */
-export function withHeaders(
-  headers: HeaderList,
-  ours: readonly (readonly [string, string])[],
-): Record<string, string | string[]> {
-  const names = new Set(ours.map(([name]) => name));
+/** A copy of the headers in which `replacements` replace the headers of the same names. */
+export function withHeaders(headers: HeaderList, replacements: HeaderPairs): Record<string, string | string[]> {
+  const names = new Set(replacements.map(([name]) => name));
   const result: Record<string, string | string[]> = {};
   for (const [name, value] of pairs(headers)) {
     if (value === undefined || names.has(name.toLowerCase())) continue;
     const known = result[name];
     result[name] = known === undefined ? value : [known, value].flat();
   }
-  return Object.assign(result, Object.fromEntries(ours));
+  return Object.assign(result, Object.fromEntries(replacements));
 }
 
-/** What a header says, as one line. */
+/** The value of a header, several values joined by commas; `undefined` if it is absent. `wanted` is in lower case. */
 export function headerIn(headers: HeaderList, wanted: string): string | undefined {
   const values: (string | string[])[] = [];
   for (const [name, value] of pairs(headers)) {

@@ -10,7 +10,7 @@ import { requestContext } from "./request-context.ts";
 
 const URL_ = "http://shop.example/items";
 
-it("hands the handler all that the host passes", async () => {
+it("passes all arguments of the host to the handler", async () => {
   const handler = requestContext((_request: Request, env: { name: string }) => new Response(env.name));
   expect(await (await handler(new Request(URL_), { name: "env" })).text()).toBe("env");
 });
@@ -28,7 +28,7 @@ it("ends the context when the body has been read, not when the handler returns",
   expect(ctx.cause()).toBeInstanceOf(ResponseSent);
 });
 
-it("ends the context when the reader gives the body up", async () => {
+it("ends the context when the reader cancels the body", async () => {
   let ctx: Context = background;
   const handler = requestContext(() => {
     ctx = current();
@@ -39,7 +39,7 @@ it("ends the context when the reader gives the body up", async () => {
   expect(ctx.cause()).toBeInstanceOf(ClientDisconnected);
 });
 
-it("ends the context when the request's signal aborts, or had aborted before", async () => {
+it("ends the context when the request's signal aborts or has already aborted", async () => {
   const contexts: Context[] = [];
   const handler = requestContext(() => {
     contexts.push(current());
@@ -53,14 +53,14 @@ it("ends the context when the request's signal aborts, or had aborted before", a
   expect(contexts.map((ctx) => ctx.cause())).toEqual([expect.any(ClientDisconnected), expect.any(ClientDisconnected)]);
 });
 
-it("keeps status, headers and a response without a body", async () => {
+it("keeps the status and the headers of a response without a body", async () => {
   const handler = requestContext(() => new Response(null, { status: 204, headers: { "x-a": "1" } }));
   const response = await handler(new Request(URL_));
 
   expect([response.status, response.headers.get("x-a"), response.body]).toEqual([204, "1", null]);
 });
 
-it("is what a createFetch of the same process calls, without a socket", async () => {
+it("can be called by a createFetch of the same process without a socket", async () => {
   const handler = requestContext(() => new Response(String(current().remaining() <= 900)));
   const fetch = createFetch({
     margin: 100,
@@ -70,7 +70,7 @@ it("is what a createFetch of the same process calls, without a socket", async ()
   expect(await (await run(withTimeout(background, "1s")[0], () => fetch(URL_))).text()).toBe("true");
 });
 
-it("used again for the same request makes the deadline earlier, never later", async () => {
+it("nested for the same request can shorten the deadline but not extend it", async () => {
   const left: number[] = [];
   const inner = (maxTimeout: "1s" | "9s"): typeof handler =>
     requestContext(() => new Response(String(left.push(current().remaining()))), { maxTimeout });
@@ -84,7 +84,7 @@ it("used again for the same request makes the deadline earlier, never later", as
   expect(left[1]).toBeLessThanOrEqual(2000);
 });
 
-it("gives frameworks that catch errors themselves the answer to one of ours", async () => {
+it("answerError returns the response to an error of this library", async () => {
   const response = answerError(new Error("the query failed", { cause: new DeadlineExceeded() }))!;
   expect([response.status, ((await response.json()) as { title: string }).title]).toEqual([504, "Deadline exceeded"]);
   expect(answerError(new Error("a bug"))).toBeUndefined();
@@ -97,7 +97,7 @@ describe("the body", () => {
     return (await requestContext(() => new Response(new ReadableStream(source)))(new Request(URL_))).text();
   }
 
-  it("may have empty chunks, chunks of a Buffer's pool, and the same one again and again", async () => {
+  it("may have empty chunks, chunks of Buffer's pool, and repeated chunks", async () => {
     const same = new TextEncoder().encode("tick ");
     const chunks = [new Uint8Array(0), Buffer.from("pooled "), same, same];
     const text = await bodyOf({
@@ -111,12 +111,12 @@ describe("the body", () => {
     expect(same.byteLength).toBe(5);
   });
 
-  it("that breaks off is broken off for its reader, by the same error", async () => {
+  it("that fails rejects its reader with the same error", async () => {
     const error = new Error("the disk failed");
     await expect(bodyOf({ pull: (controller) => controller.error(error) })).rejects.toBe(error);
   });
 
-  it("is given up at its source when its reader gives it up", async () => {
+  it("is canceled at its source when its reader cancels it", async () => {
     const cancel = vi.fn();
     const response = await requestContext(() => new Response(new ReadableStream({ cancel })))(new Request(URL_));
     await response.body!.cancel("enough");
@@ -127,7 +127,7 @@ describe("the body", () => {
 describe("with an SDK", () => {
   const spans = recordSpans();
 
-  it("a handler that is called in the process has a span of its own, below the call", async () => {
+  it("a handler that is called in the same process has its own span, below that of the call", async () => {
     const inner = requestContext(() => new Response("inner"));
     const fetch = createFetch({ fetch: (input, init) => inner(new Request(input, init)) });
     const outer = requestContext(async () => new Response(await (await fetch("http://inner.example/")).text()));
@@ -142,11 +142,11 @@ describe("with an SDK", () => {
     expect(call!.parentSpanContext?.spanId).toBe(outermost!.spanContext().spanId);
   });
 
-  it("so it has where somebody has passed on no more of the context than the span", async () => {
+  it("a handler that is called in a context with only the span has its own span", async () => {
     const inner = requestContext(() => new Response("inner"));
     const outer = requestContext(() => {
-      const left = trace.setSpan(ROOT_CONTEXT, trace.getSpan(current())!);
-      return context.with(left, () => inner(new Request("http://inner.example/")));
+      const spanOnly = trace.setSpan(ROOT_CONTEXT, trace.getSpan(current())!);
+      return context.with(spanOnly, () => inner(new Request("http://inner.example/")));
     });
     await (await outer(new Request(URL_))).text();
     const addresses = (await spans.take(2)).map(({ attributes }) => attributes["server.address"]);
@@ -164,7 +164,7 @@ describe("with an SDK", () => {
       new DeadlineExceeded(),
       { "throughline.ended_by": "deadline", "error.type": "DEADLINE_EXCEEDED", "http.response.status_code": 200 },
     ],
-  ])("a body that %s breaks off keeps the status that went out", async (_what, error, attributes) => {
+  ])("a body that fails with %s keeps the status that was sent", async (_what, error, attributes) => {
     const handler = requestContext(
       () => new Response(new ReadableStream({ pull: (controller) => controller.error(error) })),
     );
@@ -174,7 +174,7 @@ describe("with an SDK", () => {
     expect(span!.attributes).toMatchObject(attributes);
   });
 
-  it("a handler that throws has no status: whatever the host answers is its own", async () => {
+  it("the span of a handler that throws has no status, as the host answers", async () => {
     const handler = requestContext(() => Promise.reject(new RangeError("a bug")));
     await handler(new Request(URL_)).catch(() => {});
 

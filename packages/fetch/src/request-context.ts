@@ -2,24 +2,24 @@ import { callable, runRequest } from "@throughline/context/internal";
 import { type ServerOptions } from "@throughline/http";
 import { createNodeReceiver, answerAtDeadline, problemResponse, applyStreamLimits } from "@throughline/http/adapter";
 
-import { acceptOf, answerError, goneResponse, responseOf } from "./answer-error.ts";
-import { FetchIncoming } from "./fetch-incoming.ts";
-import { FetchHostResponse } from "./fetch-reply.ts";
-import { nodeHostOf } from "./node-host.ts";
+import { acceptOf, answerError, clientClosedResponse, toResponse } from "./answer-error.ts";
+import { FetchIncoming, nodeHostOf } from "./fetch-incoming.ts";
+import { FetchHostResponse } from "./fetch-response.ts";
 
-/** A handler of the fetch kind. Hosts may pass more arguments, which are passed on. */
+/** A fetch handler. Arguments after the request, which some hosts pass, are passed on. */
 export type FetchHandler<Rest extends unknown[]> = (request: Request, ...rest: Rest) => Response | Promise<Response>;
 
 /**
- * Wraps a fetch handler: each request gets its Context, which is `current()` in the handler. It ends at the caller's deadline or
- * the server's limit, when the client goes away (the request's signal, a body given up), and when the body of the response has been
- * read. A request whose time is up on arrival is answered 504, one with a malformed deadline 400, without calling the handler.
+ * Wraps a fetch handler so that each request has its own Context, which is `current()` in the handler. The context
+ * ends at the caller's deadline or at the server's limit, when the client disconnects (the request's signal aborts,
+ * or the body is canceled), and when the response body has been read. A request that has no time left on arrival is
+ * answered with 504, one with a malformed deadline with 400; the handler does not run.
  *
- * A deadline that passes is answered with 504 and a problem document, whatever the handler does; in the middle of a body it breaks that
- * off. Every other error is thrown on. Used again
- * for the same request further in, it can only make the deadline earlier.
+ * At the deadline the request is answered with 504 and a problem document, even if the handler goes on; a body that
+ * has begun is aborted. Other errors are thrown to the host. A second `requestContext` for the same request can only
+ * shorten the deadline.
  *
- * @throws TypeError, RangeError if an option is wrong: here, not at the first request
+ * @throws TypeError, RangeError if an option is invalid
  */
 export function requestContext<Rest extends unknown[] = []>(
   handler: FetchHandler<Rest>,
@@ -34,15 +34,14 @@ export function requestContext<Rest extends unknown[] = []>(
     const hostResponse = isOutermost ? new FetchHostResponse(serverRequest, request, host) : undefined;
 
     async function answer(): Promise<Response> {
-      // Without a queue the handler is called at once, as without this middleware.
+      // Awaits only a queued request: without a queue the handler starts synchronously, as without this wrapper.
       const settled = decision instanceof Promise ? await decision : decision;
-      // Whatever is returned, there is no client to read it.
-      if (settled === "gone") return goneResponse();
-      if (settled !== "run") return responseOf(problemResponse(settled, !isOutermost, acceptOf(request)), request);
+      if (settled === "gone") return clientClosedResponse();
+      if (settled !== "run") return toResponse(problemResponse(settled, !isOutermost, acceptOf(request)), request);
       applyStreamLimits(serverRequest, settings);
       answerAtDeadline(serverRequest, ctx);
       try {
-        const work = runRequest(ctx, handler, incoming.handlersRequest(), ...rest);
+        const work = runRequest(ctx, handler, incoming.requestForHandler(), ...rest);
         if (work instanceof Promise) serverRequest.track(work);
         return await work;
       } catch (error) {

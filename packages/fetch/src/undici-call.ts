@@ -1,5 +1,3 @@
-import { channel, type Channel } from "node:diagnostics_channel";
-
 import { type Context, current, run } from "@throughline/context";
 import {
   outboundCallIn,
@@ -9,97 +7,113 @@ import {
   removeOutcomeHeader,
 } from "@throughline/http/adapter";
 
-import { isCarried, isTracedBy, locationIn, type Pairs, rewrite } from "./raw-headers.ts";
+import type { HeaderPairs } from "./header-list.ts";
+import { type ChannelListeners, hasOtherSubscribers, observeChannels } from "./undici-channels.ts";
+import {
+  hasForeignTrace,
+  includesHeader,
+  locationIn,
+  replaceHeaders,
+  type UndiciRequest,
+  type UndiciResponse,
+  urlOf,
+} from "./undici-request.ts";
 
-/** A request of undici's, as its diagnostics channels show it. */
-interface UndiciRequest {
-  readonly origin: string | URL;
-  readonly path: string;
-  readonly method: string;
-  /** Names and values in turn. */
-  readonly headers: unknown;
-  addHeader(name: string, value: string): void;
+/** The call that a request of undici belongs to. */
+const CALL: unique symbol = Symbol("throughline.call");
+
+interface ObservedRequest extends UndiciRequest {
   [CALL]?: UndiciCall | undefined;
 }
 
-interface UndiciResponse {
-  readonly statusCode: number;
-  /** Names and values in turn, as bytes. */
-  readonly headers: unknown;
-}
-
-/** The call that a request belongs to. */
-const CALL: unique symbol = Symbol("throughline.call");
-
-/** What the client that makes a call wants to know of it. */
+/** The client that makes the call. */
 export interface CallObserver {
-  /** The head of a response is here, be it one that redirects. */
-  arrived?(): void;
-  /** Whether the caller's own signal has ended it. */
-  readonly isGivenUp?: boolean;
-  /** The call is over, with the error that ended it, if any did. */
-  over(error?: unknown): void;
-  /** The call must not go on: its headers may not go where it is redirected to, or its time is up. */
-  refuse(error: unknown): void;
+  /** A response head has arrived; it may be a redirect. */
+  onResponseHead?(): void;
+  /** Whether the caller's own signal has aborted. */
+  readonly isAborted?: boolean;
+  /** The call has ended, with an error if one ended it. */
+  onEnd(error?: unknown): void;
+  /** The call must stop: its headers may not go to the redirect's target, or no time is left. */
+  abort(error: unknown): void;
 }
+
+/** The call whose `send` is running. */
+let sending: UndiciCall | undefined;
 
 /**
- * A call that is sent by undici, which is what Node's `fetch` is made of, observed through its diagnostics channels: nothing of the request or the
- * response is copied. Redirects that `fetch` follows are requests of their own, and so is what a dispatcher sends again: each has its own span, its own
- * remaining time, and the headers that may go to its own address. A call that is sent by other means is not observed; its headers are in the `init` then.
+ * Calls whose next request undici has yet to create. It may do so when a connection is free, in the context of the
+ * call that freed it.
+ */
+const waiting = new Set<UndiciCall>();
+
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+
+/**
+ * A call that undici sends, as Node's `fetch` does. The call is observed through undici's diagnostics channels,
+ * so the request and the response are not copied. A redirect that `fetch` follows and a retry of a dispatcher are
+ * requests of their own: each has its own span, its own remaining time, and the headers that may go to its address.
+ * Calls that are sent by other means are not observed; their headers are in `init`.
  */
 export class UndiciCall {
-  /** The request that is under way. */
+  /** The current request. */
   outbound: OutboundCall;
-  /** Whether undici has reported it. */
+  /** Whether undici's channels have reported the call. */
   isObserved = false;
-  /** What the last response said of itself (the header `throughline-outcome`, which was removed). */
+  /** The value of the last response's `throughline-outcome` header, which was removed. */
   outcome: string | undefined;
   readonly #request: OutgoingRequest;
   readonly #settings: ClientSettings;
   readonly #observer: CallObserver;
-  /** The headers that its client writes into it: undici makes each request of these, those that redirects lead to as well. */
-  readonly #written: Pairs;
-  /** What undici is sending; not kept when that is over, as undici may keep it for longer. */
-  #sent: UndiciRequest | undefined;
-  /** Whether the client has its response: the call is over with the body of that. */
-  #isResponded = false;
-  #isOver = false;
-  /** Whether it waits to see who traces. */
-  #isDeferred: boolean;
-  /** Whether `fetch` follows the response that has come, and where to. */
-  #isRedirecting = false;
-  #next: URL | undefined;
-  readonly #follows: boolean;
+  readonly #followsRedirects: boolean;
   readonly #mayBeObserved: boolean;
+  /** The headers that the client puts into `init`. undici copies them to each request, those of redirects included. */
+  readonly #initHeaders: HeaderPairs;
+  /** The request in flight. Cleared at its end, as undici may keep the request for longer. */
+  #inFlight: ObservedRequest | undefined;
+  /** Whether the client has its response: then the call ends with the body of that response. */
+  #isReturned = false;
+  #isEnded = false;
+  /** Whether the span waits until it is known if an instrumentation makes one. */
+  #isSpanDeferred: boolean;
+  /** Whether `fetch` follows the response that has arrived, and to which URL. */
+  #isRedirecting = false;
+  #redirectTarget: URL | undefined;
 
   /**
-   * @param follows whether `fetch` follows redirects
-   * @param mayBeObserved false where it is known that it will not be
-   * @throws ContextError that of the context if it has ended; `DeadlineExceeded` if too little time is left to call
+   * @param followsRedirects whether `fetch` follows redirects
+   * @param mayBeObserved false if it is known that the channels will not report the call
+   * @throws ContextError the context's error if it has ended; `DeadlineExceeded` if too little time is left to call
    */
   constructor(
     ctx: Context,
     request: OutgoingRequest,
     settings: ClientSettings,
     observer: CallObserver,
-    follows: boolean,
+    followsRedirects: boolean,
     mayBeObserved: boolean,
   ) {
-    observe();
+    observeChannels(listeners);
     this.#request = request;
     this.#settings = settings;
     this.#observer = observer;
-    this.#follows = follows;
+    this.#followsRedirects = followsRedirects;
     this.#mayBeObserved = mayBeObserved;
-    // Where others listen too, one of them may make the span, and writes its header: that is seen when the request is made.
-    this.#isDeferred = mayBeObserved && othersListen();
-    this.outbound = OutboundCall.begin(ctx, request, settings, this.#isDeferred ? "deferred" : "now");
+    // Another subscriber may make the span and write its header. This is known when undici creates the request.
+    this.#isSpanDeferred = mayBeObserved && hasOtherSubscribers();
+    this.outbound = OutboundCall.begin(ctx, request, settings, this.#isSpanDeferred ? "deferred" : "now");
     this.outbound.owner = this;
-    this.#written = this.outbound.headers;
+    this.#initHeaders = this.outbound.headers;
   }
 
-  /** Sends it, in its own context. A request that undici makes at once belongs to it. */
+  /** Whether `fetch` is following a redirect whose request undici has not created yet. */
+  get isRedirecting(): boolean {
+    return this.#isRedirecting;
+  }
+
+  /**
+   * Runs `fn`, which sends the call, in the call's context. Requests that undici creates meanwhile may belong to it.
+   */
   send<T>(fn: () => T): T {
     const before = sending;
     sending = this;
@@ -107,239 +121,190 @@ export class UndiciCall {
       return run(this.outbound.ctx, fn);
     } finally {
       sending = before;
-      if (!this.isObserved) this.#notYetObserved();
+      if (!this.isObserved) this.#waitForRequest();
     }
   }
 
-  /** It has to wait for a connection, or is sent by other means: a span that was deferred is made now. */
-  #notYetObserved(): void {
+  /** The call waits for a connection, or is sent by other means: a deferred span starts now. */
+  #waitForRequest(): void {
     if (this.#mayBeObserved) waiting.add(this);
-    if (!this.#isDeferred) return;
-    this.#isDeferred = false;
+    if (!this.#isSpanDeferred) return;
+    this.#isSpanDeferred = false;
     this.outbound.startSpan();
   }
 
-  /** Whether a request that undici makes while the call is sent belongs to it: a wrapped fetch may make others first, such as for a token. */
-  sends(request: UndiciRequest): boolean {
-    return this.#written.length === 0 || this.#isCarriedBy(request) || this.#isFor(request);
+  /** Matches a request that undici creates during `send`. A wrapped fetch may send others first, as for a token. */
+  matchesDuringSend(request: UndiciRequest): boolean {
+    return this.#initHeaders.length === 0 || this.#hasAnyInitHeader(request) || this.#hasOwnAddress(request);
   }
 
   /**
-   * Whether a request that is made in its context belongs to it, and is not what a wrapped fetch or a dispatcher sends for a purpose of its own, or what
-   * has waited for the connection that this call has set free (undici 7).
+   * Matches a request that undici creates in the call's context. Other requests may be created there too: those of a
+   * wrapped fetch or a dispatcher, and with undici 7 those that waited for the connection that this call freed.
    */
-  owns(request: UndiciRequest): boolean {
-    if (this.#isOver) return false;
-    if (this.#isCarriedBy(request)) return true;
-    return this.isObserved ? this.#isNext(request) : this.#isFor(request);
+  matchesInContext(request: UndiciRequest): boolean {
+    if (this.#isEnded) return false;
+    if (this.#hasAnyInitHeader(request)) return true;
+    return this.isObserved ? this.#isRedirectTarget(request) : this.#hasOwnAddress(request);
   }
 
-  /** Whether a request that is made in any context is what this call waits for: its first one, or the next one by a redirect. */
-  waitsFor(request: UndiciRequest): boolean {
-    if (!this.isObserved)
-      return this.#isFor(request) && this.#written.every((header) => isCarried(request.headers, header));
-    return this.#isRedirecting && (this.#written.length > 0 ? this.hasWritten(request) : this.#isNext(request));
+  /** Matches the request that a waiting call expects, in any context: its first one, or the next one of a redirect. */
+  matchesExpected(request: UndiciRequest): boolean {
+    if (!this.isObserved) {
+      return this.#hasOwnAddress(request) && this.#initHeaders.every((each) => includesHeader(request.headers, each));
+    }
+    if (!this.#isRedirecting) return false;
+    return this.#initHeaders.length > 0 ? this.hasAllInitHeaders(request) : this.#isRedirectTarget(request);
   }
 
-  /** Whether the request carries all that was written into this call. */
-  hasWritten(request: UndiciRequest): boolean {
-    return this.#written.length > 0 && this.#written.every((header) => isCarried(request.headers, header));
+  hasAllInitHeaders(request: UndiciRequest): boolean {
+    return this.#initHeaders.length > 0 && this.#initHeaders.every((each) => includesHeader(request.headers, each));
   }
 
-  #isCarriedBy(request: UndiciRequest): boolean {
-    return this.#written.some((header) => isCarried(request.headers, header));
+  #hasAnyInitHeader(request: UndiciRequest): boolean {
+    return this.#initHeaders.some((header) => includesHeader(request.headers, header));
   }
 
-  /** Whether it goes to where the last response redirects. */
-  #isNext({ origin, path }: UndiciRequest): boolean {
-    const next = this.#isRedirecting ? this.#next : undefined;
-    return next?.origin === String(origin) && next.pathname + next.search === path;
+  #isRedirectTarget({ origin, path }: UndiciRequest): boolean {
+    const target = this.#isRedirecting ? this.#redirectTarget : undefined;
+    return target?.origin === String(origin) && target.pathname + target.search === path;
   }
 
-  /** By its address without the query, to which a client may add. */
-  #isFor({ origin, path, method }: UndiciRequest): boolean {
+  /** Compares the address without the query, which a client may extend. */
+  #hasOwnAddress({ origin, path, method }: UndiciRequest): boolean {
     const { url } = this.#request;
     return url?.origin === String(origin) && url.pathname === path.split("?", 1)[0] && this.#request.method === method;
   }
 
-  /** undici has made a request: the first of the call, or one that a redirect or a dispatcher adds. */
-  created(request: UndiciRequest): void {
+  /** undici created a request: the first one of the call, or one that a redirect or a dispatcher adds. */
+  created(request: ObservedRequest): void {
     waiting.delete(this);
     this.#release();
-    if (this.isObserved) this.#another(request);
-    else this.#first(request);
+    if (this.isObserved) this.#nextRequest(request);
+    else this.#firstRequest(request);
     this.isObserved = true;
-    this.#sent = request;
+    this.#inFlight = request;
     request[CALL] = this;
   }
 
-  #first(request: UndiciRequest): void {
+  #firstRequest(request: UndiciRequest): void {
     const { outbound } = this;
-    if (isTracedBy(request.headers, this.#written)) outbound.leaveTrace();
-    else if (this.#isDeferred) outbound.startSpan();
-    this.#isDeferred = false;
-    // A wrapped fetch or a dispatcher may send it elsewhere, as a cache does which knows a redirect.
+    if (hasForeignTrace(request.headers, this.#initHeaders)) outbound.leaveTrace();
+    else if (this.#isSpanDeferred) outbound.startSpan();
+    this.#isSpanDeferred = false;
+    // A wrapped fetch or a dispatcher may send it to another origin, as a cache does that has stored a redirect.
     if (this.#settings.isSelective && this.#request.url?.origin !== String(request.origin)) {
       try {
         outbound.headers = outbound.headersFor(urlOf(request));
       } catch (error) {
-        // The time is up. What is in the middle of being sent cannot be aborted yet, and must not be sent without a deadline.
+        // No time is left. undici cannot abort a request while it creates it: a microtask does, and until then the
+        // request keeps its deadline header.
         const { header } = this.#settings.dialect;
-        outbound.headers = this.#written.filter(([name]) => name === header);
-        queueMicrotask(() => this.#observer.refuse(error));
+        outbound.headers = this.#initHeaders.filter(([name]) => name === header);
+        queueMicrotask(() => this.#observer.abort(error));
       }
     }
-    this.#rewrite(request, outbound.headers);
+    this.#replaceHeaders(request, outbound.headers);
   }
 
-  #another(request: UndiciRequest): void {
+  #nextRequest(request: UndiciRequest): void {
     this.#isRedirecting = false;
     const before = this.outbound;
     before.end();
     try {
       this.outbound = before.redirected(request.method, urlOf(request));
     } catch (error) {
-      // The next service must not be called without a deadline because the time is up.
-      this.#rewrite(request, []);
-      return this.#observer.refuse(error);
+      // No time is left: the request is aborted rather than sent without a deadline.
+      this.#replaceHeaders(request, []);
+      return this.#observer.abort(error);
     }
-    if (isTracedBy(request.headers, this.#written)) this.outbound.leaveTrace();
-    this.#rewrite(request, this.outbound.headers);
+    if (hasForeignTrace(request.headers, this.#initHeaders)) this.outbound.leaveTrace();
+    this.#replaceHeaders(request, this.outbound.headers);
   }
 
-  /** Has a request carry these headers in the place of those that were written into the call. */
-  #rewrite(request: UndiciRequest, headers: Pairs): void {
-    if (headers === this.#written || rewrite(request, this.#written, headers)) return;
-    const error = new Error("Cannot send a request on: its headers cannot be changed for where it leads");
-    queueMicrotask(() => this.#observer.refuse(error));
+  #replaceHeaders(request: UndiciRequest, headers: HeaderPairs): void {
+    if (headers === this.#initHeaders || replaceHeaders(request, this.#initHeaders, headers)) return;
+    const error = new Error(
+      "Cannot send a request on: undici does not allow its headers to be changed for the new URL",
+    );
+    queueMicrotask(() => this.#observer.abort(error));
   }
 
-  /** Whether a request that was made in its context is the one that a redirect leads to. */
-  get isRedirecting(): boolean {
-    return this.#isRedirecting;
-  }
-
-  headed({ statusCode, headers }: UndiciResponse): void {
+  headReceived({ statusCode, headers }: UndiciResponse): void {
     if (statusCode < 200) return;
     this.outbound.response(statusCode);
     this.outcome = removeOutcomeHeader(headers);
-    this.#isRedirecting = this.#follows && REDIRECTS.has(statusCode);
+    this.#isRedirecting = this.#followsRedirects && REDIRECTS.has(statusCode);
     if (this.#isRedirecting) {
-      this.#next = locationIn(headers, urlOf(this.#sent!));
+      this.#redirectTarget = locationIn(headers, urlOf(this.#inFlight!));
       waiting.add(this);
     }
-    this.#observer.arrived?.();
+    this.#observer.onResponseHead?.();
   }
 
-  /** The whole body has arrived. */
   completed(): void {
-    this.#sentOver(undefined);
+    this.#requestEnded(undefined);
   }
 
   failed(error: unknown): void {
-    // A client in between may have made an error of its own of the context's.
-    this.#sentOver(isDropped(error) ? undefined : (this.outbound.ctx.err() ?? error));
+    // A client between undici and this one may have wrapped the context's error: report the original.
+    this.#requestEnded(isCollected(error) ? undefined : (this.outbound.ctx.err() ?? error));
   }
 
-  /** The request is over, and with it the call, unless another may follow: of a redirect, or of a dispatcher that tries again. */
-  #sentOver(error: unknown): void {
+  /** The request has ended. The call ends too, unless another request may follow: of a redirect, or of a retry. */
+  #requestEnded(error: unknown): void {
     this.#release();
-    if (this.#isResponded) this.over(error, this.#observer.isGivenUp);
-    else this.outbound.end(error, this.#observer.isGivenUp);
+    if (this.#isReturned) this.end(error, this.#observer.isAborted);
+    else this.outbound.end(error, this.#observer.isAborted);
   }
 
-  /** The client has its response, which is that of the last request. */
-  responded(): void {
-    this.#isResponded = true;
-    // Its body has arrived before, or it would redirect and does not say where.
-    if (this.#sent === undefined || this.#isRedirecting) this.over();
+  /** The client has its response: that of the last request. */
+  responseReturned(): void {
+    this.#isReturned = true;
+    // The body has already arrived, or the response is a redirect without a location.
+    if (this.#inFlight === undefined || this.#isRedirecting) this.end();
   }
 
   #release(): void {
-    if (this.#sent !== undefined) this.#sent[CALL] = undefined;
-    this.#sent = undefined;
+    if (this.#inFlight !== undefined) this.#inFlight[CALL] = undefined;
+    this.#inFlight = undefined;
   }
 
-  over(error?: unknown, isGivenUp?: boolean): void {
-    this.leave(error, isGivenUp);
-    this.#observer.over(error);
+  /** @param isAborted whether the caller's own signal ended the call: then the error counts as a cancellation */
+  end(error?: unknown, isAborted?: boolean): void {
+    this.detach(error, isAborted);
+    this.#observer.onEnd(error);
   }
 
-  /** It is over, but not what its client does: that is sent anew. */
-  leave(error?: unknown, isGivenUp?: boolean): void {
-    this.#isOver = true;
+  /** Ends this call without notifying the observer, which sends the same call again. */
+  detach(error?: unknown, isAborted?: boolean): void {
+    this.#isEnded = true;
     waiting.delete(this);
     this.#release();
-    this.outbound.end(error, isGivenUp);
+    this.outbound.end(error, isAborted);
   }
 }
 
-/** Where it goes. A path is no more than that, even if it begins as a host does; only a proxy is given a whole address. */
-function urlOf({ origin, path }: UndiciRequest): URL {
-  return new URL(path.startsWith("/") ? `${new URL(origin).origin}${path}` : path, origin);
-}
+const listeners: ChannelListeners<ObservedRequest> = {
+  created: ({ request }) => {
+    if (sending !== undefined && !sending.isObserved && sending.matchesDuringSend(request)) {
+      return sending.created(request);
+    }
+    // Waiting calls come before the current context, which may be that of the call that freed the connection: a wrong
+    // match would send the headers of one call with another.
+    for (const call of waiting) if (call.matchesExpected(request)) return call.created(request);
+    const owner = outboundCallIn(current())?.owner;
+    if (owner instanceof UndiciCall && owner.matchesInContext(request)) return owner.created(request);
+    for (const call of waiting) if (call.hasAllInitHeaders(request)) return call.created(request);
+  },
+  connecting: () => outboundCallIn(current())?.connecting(),
+  sent: ({ request }) => request[CALL]?.outbound.sent(),
+  headReceived: ({ request, response }) => request[CALL]?.headReceived(response),
+  completed: ({ request }) => request[CALL]?.completed(),
+  failed: ({ request, error }) => request[CALL]?.failed(error),
+};
 
-function isDropped(error: unknown): boolean {
+/** Whether the error only reports that an unread response was garbage collected. */
+function isCollected(error: unknown): boolean {
   return error instanceof Error && error.message === "Response object has been garbage collected";
-}
-
-const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-
-/** The call that is being sent at this moment. */
-let sending: UndiciCall | undefined;
-
-/** Calls whose next request undici may make when a connection is free, in the context of whatever has freed it. */
-const waiting = new Set<UndiciCall>();
-
-const created = channel("undici:request:create");
-let isObserving = false;
-
-function observe(): void {
-  if (isObserving) {
-    // Whoever comes later writes headers later: we must see them.
-    if (lastSubscriber(created) === onCreate || lastSubscriber(created) === undefined) return;
-    created.unsubscribe(onCreate);
-    created.subscribe(onCreate);
-    return;
-  }
-  isObserving = true;
-  created.subscribe(onCreate);
-  channel("undici:client:beforeConnect").subscribe(() => outboundCallIn(current())?.connecting());
-  channel("undici:client:sendHeaders").subscribe((message) => callOf(message)?.outbound.sent());
-  channel("undici:request:headers").subscribe((message) =>
-    callOf(message)?.headed((message as { response: UndiciResponse }).response),
-  );
-  channel("undici:request:trailers").subscribe((message) => callOf(message)?.completed());
-  channel("undici:request:error").subscribe((message) =>
-    callOf(message)?.failed((message as { error: unknown }).error),
-  );
-}
-
-function onCreate(message: unknown): void {
-  const { request } = message as { request: UndiciRequest };
-  if (sending !== undefined && !sending.isObserved && sending.sends(request)) return sending.created(request);
-  // The context is not asked first: it may be that of a call which has set a connection free, and to rewrite for one call what is of another would send
-  // what is of the one as the other's.
-  for (const call of waiting) if (call.waitsFor(request)) return call.created(request);
-  const owner = outboundCallIn(current())?.owner;
-  if (owner instanceof UndiciCall && owner.owns(request)) return owner.created(request);
-  for (const call of waiting) if (call.hasWritten(request)) return call.created(request);
-}
-
-function callOf(message: unknown): UndiciCall | undefined {
-  return (message as { request: UndiciRequest }).request[CALL];
-}
-
-/** A channel's subscribers, which Node keeps in an array of this name; `undefined` where it does not. */
-function subscribersOf(of: Channel): readonly unknown[] | undefined {
-  return (of as { _subscribers?: readonly unknown[] })._subscribers;
-}
-
-function lastSubscriber(of: Channel): unknown {
-  return subscribersOf(of)?.at(-1);
-}
-
-/** Whether anybody else listens to requests being made: an instrumentation, or one that only logs. */
-function othersListen(): boolean {
-  return (subscribersOf(created)?.length ?? 2) > 1;
 }

@@ -9,11 +9,11 @@ import {
   OUTCOME_HEADER,
 } from "@throughline/http/adapter";
 
+import { withOptionalTimeout } from "./call-context.ts";
 import { headerIn, type HeaderList, withHeaders } from "./header-list.ts";
 import { type CallObserver, UndiciCall } from "./undici-call.ts";
-import { withOptionalTimeout } from "./with-optional-timeout.ts";
 
-/** What a dispatcher of undici 7 and 8 is asked for, as far as we look at it. */
+/** The options of a dispatch in undici 7 and 8, as far as the interceptor reads them. */
 interface DispatchOptions {
   readonly origin?: string | URL | null;
   readonly path: string;
@@ -25,7 +25,7 @@ interface Controller {
   abort(reason: unknown): void;
 }
 
-/** Whom it tells of the request and its response. */
+/** undici's handler, whose methods it calls at each step of the request. */
 interface Handler {
   onRequestStart?(controller: Controller, context: unknown): void;
   onRequestUpgrade?(controller: Controller, status: number, headers: unknown, socket: unknown): void;
@@ -38,14 +38,15 @@ interface Handler {
 type Dispatch = (options: DispatchOptions, handler: Handler) => boolean;
 
 /**
- * Carries the current Context to the next service for those who call undici itself, by `request`, `stream` or a `fetch` with this dispatcher, in
- * undici 7 and 8. A request under a context that ends, also while it waits for a connection, fails with that context's own error object
- * (which undici's `fetch` gives as the cause of its own).
+ * An interceptor for dispatchers of undici 7 and 8 that sends the current Context to the next service: for `request`,
+ * `stream`, or a `fetch` with this dispatcher. When the context ends, also while the request waits for a connection,
+ * the request fails with the context's own error object. undici's `fetch` makes it the `cause` of its own error.
  *
- * Compose it first: `new Agent().compose(contextInterceptor(), interceptors.redirect(), interceptors.retry())`. The last is the outermost: whoever
- * redirects or retries then has each of its requests told what may go where, and what is left by then.
+ * Compose it first: `new Agent().compose(contextInterceptor(), interceptors.redirect(), interceptors.retry())`. The
+ * last interceptor is the outermost, so each redirect and each retry passes this one and gets its own headers and its
+ * own remaining time.
  *
- * @throws TypeError, RangeError if an option is wrong
+ * @throws TypeError, RangeError if an option is invalid
  */
 export function contextInterceptor(
   options: ClientOptions = {},
@@ -54,25 +55,28 @@ export function contextInterceptor(
   return <D extends (options: never, handler: never) => boolean>(dispatch: D, origin?: string | null): D => {
     const send = dispatch as unknown as Dispatch;
     const intercepted: Dispatch = (request, handler) => {
-      const ctx = callerOf(current());
+      const ctx = originalContext(current());
       return isTracingSuppressed(ctx)
         ? send(request, handler)
-        : sendUnder(ctx, send, request, handler, settings, origin);
+        : dispatchUnder(ctx, send, request, handler, settings, origin);
     };
     return intercepted as unknown as D;
   };
 }
 
-/** The contexts in which requests were asked for. */
-const callers = new WeakMap<OutboundCall, Context>();
+/** The context in which each request was dispatched. */
+const contexts = new WeakMap<OutboundCall, Context>();
 
-/** What redirects or retries asks for the next request in the context of the last one, of which the time is its own. */
-function callerOf(ctx: Context): Context {
+/**
+ * A redirect or retry interceptor dispatches the next request in the context of the last one, which has that request's
+ * timeout: this returns the context of the original dispatch.
+ */
+function originalContext(ctx: Context): Context {
   const before = outboundCallIn(ctx);
-  return (before && callers.get(before)) ?? ctx;
+  return (before && contexts.get(before)) ?? ctx;
 }
 
-function sendUnder(
+function dispatchUnder(
   ctx: Context,
   send: Dispatch,
   request: DispatchOptions,
@@ -80,7 +84,7 @@ function sendUnder(
   settings: ClientSettings,
   origin: string | null | undefined,
 ): boolean {
-  const [whole, cancel] = withOptionalTimeout(ctx, settings.timeout);
+  const [callCtx, cancel] = withOptionalTimeout(ctx, settings.timeout);
   const outgoing = {
     method: request.method,
     url: urlOf(request, origin),
@@ -88,29 +92,31 @@ function sendUnder(
     isTracedElsewhere: false,
     baggage: headerIn(request.headers, "baggage"),
   };
-  let followed: Followed | undefined;
+  let observing: ObservingHandler | undefined;
   try {
-    const call = new UndiciCall(whole, outgoing, settings, NO_OBSERVER, false, true);
-    callers.set(call.outbound, ctx);
-    const made = (followed = new Followed(whole, cancel, call, handler));
+    const call = new UndiciCall(callCtx, outgoing, settings, NO_OBSERVER, false, true);
+    contexts.set(call.outbound, ctx);
+    const made = (observing = new ObservingHandler(callCtx, cancel, call, handler));
     const headers = withHeaders(request.headers, call.outbound.headers);
     return call.send(() => send({ ...request, headers }, made));
   } catch (error) {
-    // Told as everything else is: whoever has made this request out of another's callback could not hear it otherwise.
-    if (followed === undefined) {
+    // Reported to the handler: an interceptor that dispatches in a callback cannot catch a thrown error.
+    if (observing === undefined) {
       cancel();
       handler.onResponseError?.(undefined, error);
     } else {
-      followed.onResponseError(undefined, error);
+      observing.onResponseError(undefined, error);
     }
     return true;
   }
 }
 
-/** The handler hears of all that its call is told. */
-const NO_OBSERVER: CallObserver = { over() {}, refuse() {} };
+/** The handler observes the call already. */
+const NO_OBSERVER: CallObserver = { onEnd() {}, abort() {} };
 
-/** Where it goes: to the one server of a pool, whatever is asked for. A path is no more than that, even if it looks as an address. */
+/**
+ * The request's URL. A pool has one origin, whatever the request names. A path that looks like a URL is still a path.
+ */
 function urlOf({ origin, path }: DispatchOptions, pooled: string | null | undefined): URL | undefined {
   if (pooled === null) return undefined;
   const base = URL.parse(String(pooled ?? origin));
@@ -118,16 +124,16 @@ function urlOf({ origin, path }: DispatchOptions, pooled: string | null | undefi
   return URL.parse(`${base.origin}${path.startsWith("/") ? "" : "/"}${path}`) ?? undefined;
 }
 
-/** Follows a request to its end, which may come before it is even started. */
-class Followed implements Handler {
+/** Forwards to the request's handler, and ends the call with the request, which may fail before it starts. */
+class ObservingHandler implements Handler {
   readonly #ctx: Context;
   readonly #cancel: () => void;
   readonly #call: UndiciCall;
   readonly #handler: Handler;
   readonly #stop: () => boolean;
   #controller: Controller | undefined;
-  /** Whether we are done with it; and whether its handler has been told that it failed. */
-  #isOver = false;
+  #isEnded = false;
+  /** Whether the handler's `onResponseError` has been called. */
   #hasFailed = false;
 
   constructor(ctx: Context, cancel: () => void, call: UndiciCall, handler: Handler) {
@@ -135,11 +141,11 @@ class Followed implements Handler {
     this.#cancel = cancel;
     this.#call = call;
     this.#handler = handler;
-    this.#stop = afterFunc(ctx, () => this.#breakOff());
+    this.#stop = afterFunc(ctx, () => this.#abort());
   }
 
   onRequestStart(controller: Controller, context: unknown): void {
-    if (this.#isOver) return controller.abort(this.#ctx.err());
+    if (this.#isEnded) return controller.abort(this.#ctx.err());
     this.#controller = controller;
     this.#call.outbound.sent();
     this.#handler.onRequestStart?.(controller, context);
@@ -165,7 +171,7 @@ class Followed implements Handler {
     this.#handler.onResponseEnd?.(controller, trailers);
   }
 
-  /** May come after the end: a handler that does not like what has come says so there. */
+  /** May be called after the end: undici reports an error that the handler's `onResponseEnd` throws. */
   onResponseError(controller: Controller | undefined, error: unknown): void {
     if (this.#hasFailed) return;
     this.#hasFailed = true;
@@ -173,22 +179,25 @@ class Followed implements Handler {
     this.#handler.onResponseError?.(controller, error);
   }
 
-  #breakOff(): void {
+  #abort(): void {
     const error = this.#ctx.err();
     if (this.#controller === undefined) this.onResponseError(undefined, error);
     else this.#controller.abort(error);
   }
 
   #end(error?: unknown): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+    if (this.#isEnded) return;
+    this.#isEnded = true;
     this.#stop();
-    this.#call.over(error);
+    this.#call.end(error);
     this.#cancel();
   }
 }
 
-/** A gateway that passes the response on would report the upstream's outcome as its own. A response of a mock has not gone through undici's channels. */
+/**
+ * Removes the outcome header: a gateway that forwards the response would report the upstream's outcome as its own.
+ * undici's channels, which remove it elsewhere, do not report responses of a mock.
+ */
 function removeOutcome(headers: unknown): void {
   if (typeof headers === "object" && headers !== null) delete (headers as Record<string, unknown>)[OUTCOME_HEADER];
 }

@@ -1,41 +1,49 @@
 import { Client, InterceptingCall, type Interceptor, type InterceptorOptions } from "@grpc/grpc-js";
-import { type CancelFunc, type Context, current, withDeadline } from "@throughline/context";
+import { type Context, current, withDeadline } from "@throughline/context";
 import { isTracingSuppressed } from "@throughline/context/internal";
 import { type ClientOptions, grpcTimeout } from "@throughline/http";
 import { clientSettings, remainingDownstream } from "@throughline/http/adapter";
 
-import { MadeCall } from "./made-call.ts";
-import { misplaced } from "./options.ts";
-import { addressesOf } from "./target.ts";
+import { ClientCall } from "./client-call.ts";
+import { misplaced, withCallLimit } from "./interceptor-options.ts";
+import { addressResolver } from "./target.ts";
 
 export interface GrpcClientOptions extends Omit<ClientOptions, "dialect"> {
-  /** Whether the channel has TLS: `origins` are then to be written with https. @default false */
+  /**
+   * Whether the channel uses TLS. It decides the scheme of the target that `origins` are matched with: `https` or
+   * `http`.
+   *
+   * @default false
+   */
   tls?: boolean;
 }
 
 /**
- * An interceptor for clients of grpc-js: each call carries the current Context to the next service: the time that is left, the trace, the end, and
- * what may go there. When the context ends, so does the call, at once: its error has the context's own error object as its `cause`, and code
- * 4 or 1. With less than a millisecond to give it is not sent.
+ * Creates an interceptor for clients of grpc-js. Each call sends the current Context to the next service: the remaining
+ * time, the trace, and the values that may go there. When the context ends, the call ends at once with code 4 or 1, and
+ * the context's own error is the `cause` of its error. A call with less than a millisecond left is not sent.
  *
- * What may go there is decided by the target of the channel, behind a proxy too. The call option `host` only sets the `:authority` that the server
- * reads.
+ * The target of the channel decides which values are sent; behind an HTTP proxy, the service that the proxy connects
+ * to. The call option `host` does not: it only sets the `:authority` that the server reads.
  *
- * A call's own `deadline` holds if it is earlier. grpc-js has one clock for what it sends and for itself: with a large `margin` the call ends that much
- * earlier here too. Under suppressed tracing, as in exports of telemetry, it does nothing.
+ * A call's own `deadline` applies if it is earlier. grpc-js uses one deadline for the header and for its own timer, so
+ * a large `margin` ends the call earlier on this side too. Under suppressed tracing (exports of telemetry) the
+ * interceptor does nothing.
  *
- * @throws TypeError, RangeError if an option is wrong: here, not at the first call
+ * @throws TypeError, RangeError if an option is wrong, when the interceptor is created
  */
 export function clientInterceptor({ tls = false, ...options }: GrpcClientOptions = {}): Interceptor {
-  const settings = { ...clientSettings(options, "create a client interceptor"), dialect: UNWRITTEN };
-  const addressOf = addressesOf(tls);
+  const settings = { ...clientSettings(options, "create a client interceptor"), dialect: UNUSED_DIALECT };
+  const addressOf = addressResolver(tls);
   return (callOptions, nextCall) => {
     if (callOptions?.method_definition === undefined || typeof nextCall !== "function") {
       throw misplaced("client", "@grpc/grpc-js");
     }
     const active = current();
     if (isTracingSuppressed(active)) return new InterceptingCall(nextCall(callOptions));
-    const [ctx, cancel] = limited(active, callOptions, settings.timeout);
+    const { timeout } = settings;
+    const until = timeout === undefined ? undefined : Date.now() + timeout;
+    const [ctx, cancel] = withCallLimit(active, withDeadline, ownDeadline(callOptions), "deadline", until);
     const call = nextCall(withDeadlineOf(ctx, settings.margin, callOptions));
     const { path } = callOptions.method_definition;
     const request = {
@@ -45,33 +53,28 @@ export function clientInterceptor({ tls = false, ...options }: GrpcClientOptions
       isTracedElsewhere: isClientTraced(),
       rpc: { system: "grpc", method: path.slice(1), isTracedElsewhere: false, code: undefined },
     } as const;
-    return new MadeCall(ctx, cancel, request, settings, call);
+    return new ClientCall(ctx, cancel, request, settings, call);
   };
 }
 
-/** grpc-js writes the deadline itself: what would be written here is not used. */
-const UNWRITTEN: typeof grpcTimeout = { ...grpcTimeout, format: () => "" };
+/** grpc-js writes the `grpc-timeout` header itself, so no value is formatted for it. */
+const UNUSED_DIALECT: typeof grpcTimeout = { ...grpcTimeout, format: () => "" };
 
-/** Under the limits that the call and the client have of their own, if they have any. */
-function limited(
-  ctx: Context,
-  { deadline }: InterceptorOptions,
-  timeout: number | undefined,
-): [Context, CancelFunc | undefined] {
-  const own = deadline === undefined || deadline === Infinity ? undefined : Number(deadline);
-  const ours = timeout === undefined ? undefined : Date.now() + timeout;
-  if (own === undefined && ours === undefined) return [ctx, undefined];
-  const isOwn = own !== undefined && own <= (ours ?? Infinity);
-  return withDeadline(ctx, isOwn ? own : ours!, { source: isOwn ? "deadline" : "timeout" });
+/** The call option `deadline`, in milliseconds since the epoch. */
+function ownDeadline({ deadline }: InterceptorOptions): number | undefined {
+  return deadline === undefined || deadline === Infinity ? undefined : Number(deadline);
 }
 
-/** With the deadline that grpc-js keeps, and writes for the next service when the call leaves: what is only passed on must be its too. */
+/**
+ * Sets the deadline that grpc-js enforces and sends. It includes a deadline that is only passed on (mode `propagate`,
+ * or a server that drains).
+ */
 function withDeadlineOf(ctx: Context, margin: number, callOptions: InterceptorOptions): InterceptorOptions {
   const left = Math.min(ctx.remaining(), remainingDownstream(ctx)) - margin;
   return left === Infinity ? callOptions : { ...callOptions, deadline: Date.now() + Math.max(1, left) };
 }
 
-/** Whether OpenTelemetry's instrumentation makes the CLIENT spans, and writes the trace. */
+/** Whether OpenTelemetry's instrumentation creates the CLIENT spans and writes the trace headers. */
 function isClientTraced(): boolean {
   return (Client.prototype.makeUnaryRequest as { __wrapped?: boolean }).__wrapped === true;
 }

@@ -3,10 +3,10 @@ import { describe, expect, it } from "vitest";
 
 import { drain } from "./drain.ts";
 import { clientOf, serveEcho } from "./echo.fixture.ts";
-import { telling } from "./telling.fixture.ts";
+import { recordingHandlers } from "./recording-handlers.fixture.ts";
 
-describe("a server that is drained", () => {
-  it("lets what runs come to its end, and takes nothing new", async () => {
+describe("drain", () => {
+  it("waits for active calls and accepts no new ones", async () => {
     const running = Promise.withResolvers<void>();
     const go = Promise.withResolvers<void>();
     await using served = await serveEcho({
@@ -27,8 +27,8 @@ describe("a server that is drained", () => {
     await drained;
   });
 
-  it("tells what is left why it ends, and answers for what does not", async () => {
-    const { handlers, seen } = telling(true);
+  it("cancels the remaining calls with ServerDraining, and answers those that do not answer", async () => {
+    const { handlers, seen } = recordingHandlers(true);
     await using served = await serveEcho(handlers);
     using client = clientOf(served.address);
     const failed = client.unary("question").catch((error: unknown) => error);
@@ -39,8 +39,8 @@ describe("a server that is drained", () => {
     await drained;
   });
 
-  it("must be one, for a time that is one", async () => {
-    expect(() => drain({} as never, { shutdownTimeout: "1s" })).toThrow(/it must be one of @grpc\/grpc-js/);
+  it("rejects an argument that is not a server, and a timeout that is not a duration", async () => {
+    expect(() => drain({} as never, { shutdownTimeout: "1s" })).toThrow(/'server' must be a Server of @grpc\/grpc-js/);
     await using served = await serveEcho({});
     expect(() => drain(served.server, { shutdownTimeout: "soon" as never })).toThrow(/'shutdownTimeout' must be/);
   });

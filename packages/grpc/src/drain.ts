@@ -11,25 +11,28 @@ import {
   waitAndCancel,
 } from "@throughline/http/adapter";
 
-import { serversOf } from "./internals.ts";
+import { serversOf } from "./grpc-js-internals.ts";
 
 const ACTION = "drain a server";
 
 const draining = new WeakMap<Server, Promise<void>>();
 
 /**
- * Ends a server without losing a call: clients are told to go elsewhere (GOAWAY), and what runs goes on until it is done, or for as long as `shutdownTimeout`
- * says; what it calls is told that there is no more time than that. Contexts of what is then left are cancelled, with `ServerDraining` as the cause; it
- * has a moment to answer that, is answered for if it does not (UNAVAILABLE), and cut off.
+ * Shuts a server of grpc-js down without losing calls. Clients get GOAWAY and connect elsewhere. Active calls go on for
+ * up to `shutdownTimeout`; calls that they make to other services get no later deadline than that. Then the contexts of
+ * the remaining calls are canceled with `ServerDraining` as the cause. Handlers have 500 ms to answer; calls that are
+ * still open then end with UNAVAILABLE, and their connections are closed.
  *
- * @returns a promise that resolves when the last connection is closed; a second call gives the first one's
+ * @returns a promise that resolves when the last connection is closed; a second call returns the same promise
  * @throws TypeError, RangeError if an argument is wrong
  */
 export function drain(server: Server, { shutdownTimeout, ...others }: DrainOptions): Promise<void> {
   refuseUnknown(others, ACTION);
   const ms = milliseconds(shutdownTimeout, ACTION, "shutdownTimeout");
   if (!(server instanceof Server)) {
-    throw new TypeError(`Cannot ${ACTION}: it must be one of @grpc/grpc-js; received ${describeValue(server)}`);
+    throw new TypeError(
+      `Cannot ${ACTION}: 'server' must be a Server of @grpc/grpc-js; received ${describeValue(server)}`,
+    );
   }
   let known = draining.get(server);
   if (known === undefined) draining.set(server, (known = drainWithin(server, ms)));

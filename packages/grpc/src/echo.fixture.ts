@@ -16,7 +16,7 @@ import {
 import { clientInterceptor, type GrpcClientOptions } from "./client-interceptor.ts";
 import { type GrpcServerOptions, serverInterceptor } from "./server-interceptor.ts";
 
-/** What goes to and fro: anything that is JSON. */
+/** A message: any JSON value. */
 type Message = unknown;
 
 const serialize = (message: Message): Buffer => Buffer.from(JSON.stringify(message ?? null));
@@ -34,7 +34,7 @@ function method(name: string, requestStream: boolean, responseStream: boolean): 
   };
 }
 
-/** A service of the four kinds of call. */
+/** A service with the four kinds of call. */
 export const ECHO: ServiceDefinition = {
   Unary: method("Unary", false, false),
   ServerStream: method("ServerStream", false, true),
@@ -86,7 +86,7 @@ export function clientOf(
 
 type Raw = Client & Record<string, (...args: never[]) => never>;
 
-/** The four kinds of call, each as a promise of all that came. */
+/** The four kinds of call. Each returns a promise of all messages received. */
 export class EchoCalls implements Disposable {
   readonly client: Client;
 

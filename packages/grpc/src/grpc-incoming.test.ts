@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 
 import { GrpcIncoming } from "./grpc-incoming.ts";
 
-it("a call is described by what every version of grpc-js that we take has", () => {
+it("a call is described with what every supported version of grpc-js provides", () => {
   const session = { encrypted: true, socket: { remoteAddress: "10.0.0.7" } };
   const call = { getHost: () => "inventory.internal", stream: { session } };
   const incoming = new GrpcIncoming("/shop.Inventory/Stock", new Metadata(), call as never);

@@ -1,17 +1,16 @@
 import type { Metadata, ServerInterceptingCallInterface } from "@grpc/grpc-js";
-import { type IncomingRequest, type Peer, peerOf, type Rpc } from "@throughline/http/adapter";
+import { type IncomingRequest, type Peer, peerOf, type RequestHeaders, type Rpc } from "@throughline/http/adapter";
 
-import { sessionOf } from "./internals.ts";
-import { MetadataHeaders } from "./metadata-headers.ts";
+import { sessionOf } from "./grpc-js-internals.ts";
+import { isServerTraced } from "./handler-observer.ts";
 import { receivedTimeout } from "./received-timeout.ts";
-import { isServerTraced } from "./watched-handlers.ts";
 
-/** A call as it reached a server of grpc-js. */
+/** A call that a server of grpc-js received. */
 export class GrpcIncoming implements IncomingRequest {
   readonly method = "POST";
   readonly target: string;
   readonly protocolVersion = "2";
-  readonly headers: MetadataHeaders;
+  readonly headers: RequestHeaders;
   readonly rpc: Rpc;
   readonly #metadata: Metadata;
   readonly #call: ServerInterceptingCallInterface;
@@ -33,7 +32,7 @@ export class GrpcIncoming implements IncomingRequest {
   }
 
   get clientAddress(): string | undefined {
-    // Not `getConnectionInfo`, which grpc-js has from 1.14 on.
+    // `getConnectionInfo` exists in grpc-js 1.14 and later only.
     return sessionOf(this.#call)?.socket?.remoteAddress;
   }
 
@@ -48,5 +47,29 @@ export class GrpcIncoming implements IncomingRequest {
 
   replace(name: string, value: string): void {
     this.#metadata.set(name, value);
+  }
+}
+
+/** The text entries of metadata, as headers. Binary entries (`-bin`) belong to the application. */
+class MetadataHeaders implements RequestHeaders {
+  readonly #metadata: Metadata;
+  readonly #timeout: string | undefined;
+
+  /** @param timeout the call's `grpc-timeout`, which grpc-js has removed from the metadata */
+  constructor(metadata: Metadata, timeout: string | undefined) {
+    this.#metadata = metadata;
+    this.#timeout = timeout;
+  }
+
+  get(name: string): string | readonly string[] | undefined {
+    if (name === "grpc-timeout") return this.#timeout;
+    if (name.endsWith("-bin")) return undefined;
+    const values = this.#metadata.get(name) as string[];
+    return values.length === 0 ? undefined : values.length === 1 ? values[0] : values;
+  }
+
+  names(): readonly string[] {
+    const names = Object.keys(this.#metadata.getMap()).filter((name) => !name.endsWith("-bin"));
+    return this.#timeout === undefined ? names : [...names, "grpc-timeout"];
   }
 }

@@ -30,7 +30,7 @@ import { propagateIdentity } from "@throughline/http/adapter";
 import { describe, expect, it, vi } from "vitest";
 
 import { clientOf, type EchoCalls, type Handlers, serveEcho } from "./echo.fixture.ts";
-import { telling } from "./telling.fixture.ts";
+import { recordingHandlers } from "./recording-handlers.fixture.ts";
 
 const KINDS: readonly [string, (client: EchoCalls) => Promise<unknown>][] = [
   ["a unary call", (client) => client.unary("question")],
@@ -40,8 +40,8 @@ const KINDS: readonly [string, (client: EchoCalls) => Promise<unknown>][] = [
 ];
 
 describe.each(KINDS)("%s", (_kind, call) => {
-  it("has what is left of the caller's deadline, less a millisecond and the way", async () => {
-    const { handlers, seen } = telling();
+  it("has the remaining time of the caller, less the margin and the network time", async () => {
+    const { handlers, seen } = recordingHandlers();
     await using served = await serveEcho(handlers);
     using client = clientOf(served.address);
     const [ctx, cancel] = withTimeout(background, 2000);
@@ -52,8 +52,8 @@ describe.each(KINDS)("%s", (_kind, call) => {
     expect(remaining).toBeGreaterThan(1700);
   });
 
-  it("has no deadline where the caller has none, and can be cancelled all the same", async () => {
-    const { handlers, seen } = telling();
+  it("has no deadline if the caller has none, and still ends", async () => {
+    const { handlers, seen } = recordingHandlers();
     await using served = await serveEcho(handlers);
     using client = clientOf(served.address);
     await call(client);
@@ -62,8 +62,8 @@ describe.each(KINDS)("%s", (_kind, call) => {
     expect(await ended).toMatchObject({ name: "ResponseSent" });
   });
 
-  it("ends with its caller's context, here with the context's own error and there at once", async () => {
-    const { handlers, seen } = telling(true);
+  it("ends at once on both sides when the caller cancels, with the context's own error on the client", async () => {
+    const { handlers, seen } = recordingHandlers(true);
     await using served = await serveEcho(handlers);
     using client = clientOf(served.address);
     const [ctx, cancel] = withCancel(background);
@@ -75,7 +75,7 @@ describe.each(KINDS)("%s", (_kind, call) => {
   });
 
   it("ends at the deadline on both sides, with code 4 and the context's own error", async () => {
-    const { handlers, seen } = telling(true);
+    const { handlers, seen } = recordingHandlers(true);
     await using served = await serveEcho(handlers);
     using client = clientOf(served.address);
     const [ctx, cancel] = withTimeout(background, 150);
@@ -89,7 +89,7 @@ describe.each(KINDS)("%s", (_kind, call) => {
     expect(seenThere.ctx.err()).toBeDefined();
   });
 
-  it("is not sent when its context has ended, or has less than a millisecond to give", async () => {
+  it("is not sent if its context has ended or less than a millisecond is left", async () => {
     const handler = vi.fn();
     const handlers = { Unary: handler, ServerStream: handler, ClientStream: handler, Bidi: handler };
     await using served = await serveEcho(handlers);
@@ -103,14 +103,14 @@ describe.each(KINDS)("%s", (_kind, call) => {
     expect(handler).not.toHaveBeenCalled();
   });
 
-  it("leaves no listener and no timer behind", async () => {
-    const { handlers } = telling();
+  it("leaves no listener on the context", async () => {
+    const { handlers } = recordingHandlers();
     await using served = await serveEcho(handlers);
     using client = clientOf(served.address);
     const [ctx, cancel] = withTimeout(background, "1h");
     using _ = cancel;
     for (let times = 0; times < 20; times++) await run(ctx, () => call(client));
-    expect((ctx as unknown as { scope: { watch: unknown } }).scope.watch).toBeUndefined();
+    expect((ctx as unknown as { scope: { listeners: unknown } }).scope.listeners).toBeUndefined();
   });
 });
 
@@ -119,7 +119,7 @@ const bug = (): never => {
 };
 
 describe("a server", () => {
-  it("answers at its own limit, whatever the handler does, and says whose it was", async () => {
+  it("answers at its own limit, whatever the handler does, and names the option", async () => {
     const late = vi.fn();
     await using served = await serveEcho(
       {
@@ -138,7 +138,7 @@ describe("a server", () => {
     await vi.waitUntil(() => late.mock.calls.length > 0);
   });
 
-  it("maps the end of its context to its code, though the handler gives any error for it", async () => {
+  it("passes an error of the application on while the context of the call goes on", async () => {
     await using served = await serveEcho({
       Unary: (_call, callback) => {
         const [ctx] = withTimeout(current(), 20);
@@ -148,11 +148,11 @@ describe("a server", () => {
       },
     });
     using client = clientOf(served.address);
-    // Its own context goes on: that error is the application's.
+    // Only a derived context has ended: without `statusOf`, an error that wraps its error is the application's.
     await expect(client.unary("question")).rejects.toMatchObject({ code: 2, details: "the database said no" });
   });
 
-  it("has its Context in what each of its messages starts", async () => {
+  it("has its Context in the listeners of each message", async () => {
     const seen: unknown[] = [];
     await using served = await serveEcho({
       Bidi(call) {
@@ -173,7 +173,7 @@ describe("a server", () => {
     expect(seen).toEqual([true, true, true]);
   });
 
-  it("runs guards before any handler, in the context that they give", async () => {
+  it("runs guards before the handler, and the handler in the context that they return", async () => {
     const userKey = createKey<string>("user");
     const seen: unknown[] = [];
     await using served = await serveEcho(
@@ -195,7 +195,7 @@ describe("a server", () => {
     expect(seen).toEqual(["ada"]);
   });
 
-  it("runs no handler for a call that was answered, or whose client left, while a guard took its time", async () => {
+  it("runs no handler for a call that was answered, or whose client left, while a guard was pending", async () => {
     const handler = vi.fn();
     const passing = Promise.withResolvers<void>();
     const refusing = Promise.withResolvers<void>();
@@ -230,7 +230,7 @@ describe("a server", () => {
   const spokenKey = createKey<string>("spoken");
   propagateValue(spokenKey, { name: "spoken-tenant", codec: textCodec, maxBytes: 100, as: "header" });
 
-  it("answers a call for which a deadline dialect throws as one whose header cannot be read, and goes on", async () => {
+  it("answers a call for which a deadline dialect throws like a malformed header, and goes on", async () => {
     const handler = vi.fn((_call: unknown, callback: sendUnaryData<unknown>) => callback(null, "answer"));
     await using served = await serveEcho(
       { Unary: handler, ServerStream: handler as never },
@@ -245,7 +245,7 @@ describe("a server", () => {
     expect(await client.unary("question")).toBe("answer");
   });
 
-  it("drops the values of a caller for whom the check of who is trusted throws, says so, and goes on", async () => {
+  it("ignores the values of a caller when the trust option throws, emits a warning, and serves the call", async () => {
     const seen: unknown[] = [];
     const warned = once(process, "warning");
     await using served = await serveEcho(
@@ -260,8 +260,8 @@ describe("a server", () => {
     expect(seen).toEqual([undefined]);
   });
 
-  it("in mode observe holds nobody to a deadline but as grpc-js does by itself", async () => {
-    const { handlers, seen } = telling();
+  it("sets no deadline on the context in mode observe", async () => {
+    const { handlers, seen } = recordingHandlers();
     await using served = await serveEcho(handlers, { mode: "observe" });
     using client = clientOf(served.address);
     await run(withTimeout(background, "1h")[0], () => client.unary("question"));
@@ -270,7 +270,7 @@ describe("a server", () => {
 });
 
 describe("a client", () => {
-  it("writes nothing into the caller's own metadata, which the next call may use in another context", async () => {
+  it("does not change the caller's metadata, which the next call may use in another context", async () => {
     const seen: unknown[] = [];
     await using served = await serveEcho({
       Unary(call, callback) {
@@ -287,7 +287,7 @@ describe("a client", () => {
     expect(shared.getMap()).toEqual({ own: "kept" });
   });
 
-  it("that refuses a call leaves no clock of grpc-js running", async () => {
+  it("leaves no timer of grpc-js running after a call that was not sent", async () => {
     await using served = await serveEcho({});
     using client = clientOf(served.address);
     const [ctx, cancel] = withTimeout(background, "1h");
@@ -298,7 +298,7 @@ describe("a client", () => {
     expect(timers() - before).toBeLessThan(5);
   });
 
-  it("calls back in the async context that the call was made in, whoever ends its context", async () => {
+  it("calls back in the async context that the call was made in, wherever the context is canceled", async () => {
     await using served = await serveEcho({ Unary: () => {} });
     using client = clientOf(served.address);
     const storage = new AsyncLocalStorage<string>();
@@ -314,7 +314,7 @@ describe("a client", () => {
     expect(await seen.promise).toEqual(["the caller's", ctx]);
   });
 
-  it("that is misused leaves no clock of grpc-js running either", async () => {
+  it("leaves no timer of grpc-js running when a propagated value cannot be written", async () => {
     const key = createKey<string>("unwritable");
     propagateValue(key, {
       name: "unwritable",
@@ -332,7 +332,7 @@ describe("a client", () => {
     expect(timers() - before).toBeLessThan(5);
   });
 
-  it("with a large margin has that much time left when its call ends", async () => {
+  it("ends its call by the margin before the deadline", async () => {
     await using served = await serveEcho({ Unary: () => {} });
     using client = clientOf(served.address, { margin: 300 });
     const [ctx, cancel] = withTimeout(background, 500);
@@ -344,16 +344,16 @@ describe("a client", () => {
     expect(ctx.remaining()).toBeGreaterThan(150);
   });
 
-  it("keeps to a call's own deadline if that is earlier", async () => {
-    const { handlers, seen } = telling();
+  it("applies a call's own deadline if it is earlier", async () => {
+    const { handlers, seen } = recordingHandlers();
     await using served = await serveEcho(handlers);
     using client = clientOf(served.address);
     await run(withTimeout(background, "1h")[0], () => client.unary("question", { deadline: Date.now() + 500 }));
     expect((await seen).remaining).toBeLessThanOrEqual(500);
   });
 
-  it("sends on the deadline that its server only passes on", async () => {
-    const { handlers, seen } = telling();
+  it("sends the deadline that its server only propagates", async () => {
+    const { handlers, seen } = recordingHandlers();
     await using behind = await serveEcho(handlers);
     using inner = clientOf(behind.address);
     const kept: number[] = [];
@@ -372,14 +372,14 @@ describe("a client", () => {
     expect(remaining).toBeGreaterThan(1700);
   });
 
-  it("gives the other side's end as an error of ours too", async () => {
+  it("adds a context error as the cause of a status 4 that the server sent", async () => {
     const error = Object.assign(new Error("not in time"), { code: 4 });
     await using served = await serveEcho({ Unary: (_call, callback) => callback(error) }, null);
     using client = clientOf(served.address);
     await expect(client.unary("question")).rejects.toMatchObject({ code: 4, cause: expect.any(DeadlineExceeded) });
   });
 
-  it("passes every other status as it is", async () => {
+  it("passes any other status on unchanged", async () => {
     const error = Object.assign(new Error("no such thing"), { code: 5 });
     await using served = await serveEcho({ Unary: (_call, callback) => callback(error) });
     using client = clientOf(served.address);
@@ -388,7 +388,7 @@ describe("a client", () => {
     expect(failed.cause).toBeUndefined();
   });
 
-  it("sends values and identity where its channel goes, whatever the call option host says", async () => {
+  it("matches origins with the target of its channel, whatever the call option host is", async () => {
     const tenantKey = createKey<string>("routed");
     const tokenKey = createKey<string>("token");
     propagateValue(tenantKey, { name: "routed-tenant", codec: textCodec, maxBytes: 100, as: "header" });
@@ -414,7 +414,7 @@ describe("a client", () => {
     ]);
   });
 
-  it("behind a proxy sends values to the services that it calls, not to those that the proxy stands for", async () => {
+  it("matches origins with the service behind a proxy, not with the proxy", async () => {
     const tenantKey = createKey<string>("proxied");
     propagateValue(tenantKey, { name: "proxied-tenant", codec: textCodec, maxBytes: 100, as: "header" });
     const seen: unknown[] = [];
@@ -449,7 +449,7 @@ describe("a client", () => {
     expect(seen).toEqual([[], ["acme"]]);
   });
 
-  it("sends declared values to its own origins only, and a server takes them from whom it trusts", async () => {
+  it("sends propagated values to its origins only, and a server accepts them from trusted peers only", async () => {
     const tenantKey = createKey<string>("tenant");
     propagateValue(tenantKey, { name: "grpc-tenant", codec: textCodec, maxBytes: 100, as: "header" });
     const seen: unknown[] = [];

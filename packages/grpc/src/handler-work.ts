@@ -1,4 +1,4 @@
-/** What a handler still does, which may go on long after its call is over. */
+/** Counts the work of a handler that is not done. It may go on long after its call is over. */
 export class HandlerWork {
   #open = 0;
   #settled: PromiseWithResolvers<void> | undefined;
@@ -12,7 +12,7 @@ export class HandlerWork {
     if (this.#open === 0) this.#settled?.resolve();
   }
 
-  /** Resolves when all that has begun has ended; `undefined` where nothing goes on. */
+  /** Resolves when everything that began has ended; `undefined` if nothing is open. */
   settled(): Promise<void> | undefined {
     return this.#open === 0 ? undefined : (this.#settled ??= Promise.withResolvers<void>()).promise;
   }

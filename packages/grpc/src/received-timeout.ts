@@ -1,17 +1,18 @@
 import { Metadata } from "@grpc/grpc-js";
 
 /**
- * Where a `grpc-timeout` is kept with its metadata, as it was sent: grpc-js takes the header away before an interceptor can see it, having read some of
- * it wrong. Not in a WeakMap: for keys that live as short as a call that costs the garbage collector more than all the rest of it.
+ * Property of metadata that holds the `grpc-timeout` as it was sent. grpc-js removes the header before an interceptor
+ * sees it. This is not a WeakMap: with keys as short-lived as a call, it would cost the garbage collector more than all
+ * the rest of the call.
  */
 const TIMEOUT: unique symbol = Symbol("throughline.grpc-timeout");
 
 let isRemembering = false;
 
 /**
- * Has the `grpc-timeout` of calls remembered from now on. grpc-js reads it without an anchor, so that `123456789m` passes for 23456789 ms, and cuts
- * it down to 32 bits, so that `597H` has passed at once: what we hold a call to must be read from what was sent. Nothing is changed for servers
- * without our interceptor.
+ * Records the `grpc-timeout` of calls from now on, since grpc-js parses it incorrectly: without an anchor, so that
+ * `123456789m` is read as 23456789 ms, and truncated to 32 bits, so that `597H` has passed at once. Servers without our
+ * interceptor behave as before.
  */
 export function rememberTimeouts(): void {
   if (isRemembering) return;

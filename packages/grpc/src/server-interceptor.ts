@@ -1,35 +1,33 @@
 import type { ServerInterceptor } from "@grpc/grpc-js";
-import { type Guard, type ServerOptions } from "@throughline/http";
+import { type ServerOptions } from "@throughline/http";
 import { createReceiver } from "@throughline/http/adapter";
 
-import { checkedGuards, misplaced } from "./options.ts";
+import { observeHandlers } from "./handler-observer.ts";
+import { checkedGuards, type GuardsOption, misplaced } from "./interceptor-options.ts";
 import { rememberTimeouts } from "./received-timeout.ts";
-import { servedBy, ServedCall } from "./served-call.ts";
-import { watchHandlers } from "./watched-handlers.ts";
+import { ServerCall, serverCallOf } from "./server-call.ts";
 
-export interface GrpcServerOptions extends ServerOptions {
-  /** Each decides on a call before its handler, in their order, as `bearer` of `@throughline/identity` does. @default none */
-  guards?: readonly Guard[];
-}
+export interface GrpcServerOptions extends ServerOptions, GuardsOption {}
 
 /**
- * An interceptor for servers of grpc-js: each call gets its Context, which is `current()` in the handler and in what its messages start. It
- * ends at the caller's deadline or the server's limit (DEADLINE_EXCEEDED), when the client cancels or is gone, and when the status is out. A
- * call whose time is up on arrival gets DEADLINE_EXCEEDED, one with a malformed `grpc-timeout` INTERNAL, and no handler runs.
+ * Creates an interceptor for servers of grpc-js. Each call gets its Context, which is `current()` in the handler and in
+ * the listeners of its stream. The context ends at the caller's deadline or the server's limit (DEADLINE_EXCEEDED),
+ * when the client cancels or disconnects, and when the status is sent. A call whose deadline has passed on arrival gets
+ * DEADLINE_EXCEEDED, a call with a malformed `grpc-timeout` gets INTERNAL; no handler runs.
  *
- * Goes first in `interceptors`: it is then the nearest to the wire.
+ * It must be the first of `interceptors`, which is the nearest to the wire.
  *
- * @throws TypeError, RangeError if an option is wrong: here, not at the first call
+ * @throws TypeError, RangeError if an option is wrong, when the interceptor is created
  */
 export function serverInterceptor({ guards = [], ...options }: GrpcServerOptions = {}): ServerInterceptor {
   const receive = createReceiver(options);
   const checked = checkedGuards(guards);
   rememberTimeouts();
-  watchHandlers(servedBy);
+  observeHandlers(serverCallOf);
   return (method, call) => {
     if (typeof method?.path !== "string" || typeof call?.start !== "function") {
       throw misplaced("server", "@grpc/grpc-js");
     }
-    return new ServedCall(receive, checked, method, call);
+    return new ServerCall(receive, checked, method, call);
   };
 }

@@ -29,7 +29,7 @@ describe("the spans of a call", () => {
     };
   }
 
-  it("tell its procedure, its budget and its code, in one trace", async () => {
+  it("record its procedure, budget and code in one trace", async () => {
     await using served = await serveEcho({ Unary: (_call, callback) => callback(null, "answer") });
     using calls = clientOf(served.address);
     await run(withTimeout(background, 2000)[0], () => calls.unary("question"));
@@ -50,8 +50,9 @@ describe("the spans of a call", () => {
     }
   });
 
-  it("tell that the deadline has ended it, which is an error on both sides", async () => {
-    // The server's own: of two clocks for the same deadline, the caller's may be the first, and then it is the client that has left.
+  it("record a deadline as an error on both sides", async () => {
+    // The server's own limit. With a deadline of the caller, the caller's timer may fire first, and the server then
+    // sees a disconnect.
     await using served = await serveEcho({ Unary: () => {} }, { maxTimeout: 60 });
     using calls = clientOf(served.address);
     await calls.unary("question").catch(() => {});
@@ -61,7 +62,7 @@ describe("the spans of a call", () => {
     }
   });
 
-  it("tell of what is the caller's own fault as no error of the server's", async () => {
+  it("record an error that the caller caused as an error of the client only", async () => {
     const error = Object.assign(new Error("no such thing"), { code: 5 });
     await using served = await serveEcho({ Unary: (_call, callback) => callback(error) });
     using calls = clientOf(served.address);

@@ -3,20 +3,21 @@ import { describe, expect, it } from "vitest";
 
 import { clientOf, type EchoCalls, type Handlers, serveEcho } from "./echo.fixture.ts";
 
-/** What a status tells its caller, who may be a stranger. */
-interface Told extends Error {
+/** The error of a call, with what the server sent. */
+interface CallError extends Error {
   readonly code: number;
   readonly details: string;
 }
 
-const toldOf = async (call: Promise<unknown>): Promise<Told> => (await call.catch((error: unknown) => error)) as Told;
+const errorOf = async (call: Promise<unknown>): Promise<CallError> =>
+  (await call.catch((error: unknown) => error)) as CallError;
 
-describe("a stranger is not told who has set a deadline", () => {
+describe("a status does not disclose the internal source of a deadline", () => {
   const within = (ctx = current()): Context => withTimeout(ctx, 20, { source: "INTERNAL fraud rule 7" })[0];
 
   const WAYS: readonly [string, Handlers, (client: EchoCalls) => Promise<unknown>][] = [
     [
-      "a handler that calls back with its error",
+      "a handler that calls back with the error of its context",
       {
         Unary: (_call, callback) => {
           const ctx = within();
@@ -26,7 +27,7 @@ describe("a stranger is not told who has set a deadline", () => {
       (client) => client.unary("question"),
     ],
     [
-      "a handler that ends its stream with its error",
+      "a handler that ends its stream with the error of its context",
       {
         ServerStream: (call) => {
           const ctx = within();
@@ -37,13 +38,13 @@ describe("a stranger is not told who has set a deadline", () => {
     ],
   ];
 
-  it.each(WAYS)("by %s", async (_way, handlers, call) => {
+  it.each(WAYS)("that ended %s", async (_way, handlers, call) => {
     await using served = await serveEcho(handlers);
     using client = clientOf(served.address);
-    expect(await toldOf(call(client))).toMatchObject({ code: 4, details: "Deadline exceeded: budget 20 ms" });
+    expect(await errorOf(call(client))).toMatchObject({ code: 4, details: "Deadline exceeded: budget 20 ms" });
   });
 
-  it("by a guard", async () => {
+  it("that a guard has set", async () => {
     const handlers: Handlers = {
       Unary: (_call, callback) => {
         current().signal.addEventListener("abort", () => callback(new Error("the database said no")));
@@ -51,14 +52,14 @@ describe("a stranger is not told who has set a deadline", () => {
     };
     await using served = await serveEcho(handlers, { guards: [({ ctx }) => within(ctx)] });
     using client = clientOf(served.address);
-    expect(await toldOf(client.unary("question"))).toMatchObject({
+    expect(await errorOf(client.unary("question"))).toMatchObject({
       code: 4,
       details: "Deadline exceeded: budget 20 ms",
     });
   });
 });
 
-it("a stranger is not told why a call further in was cancelled, by a handler that passes its client's error on", async () => {
+it("a status does not disclose why a downstream call was canceled, if a handler returns its error", async () => {
   const running = Promise.withResolvers<void>();
   await using behind = await serveEcho({ Unary: () => running.resolve() });
   using inner = clientOf(behind.address);
@@ -70,9 +71,9 @@ it("a stranger is not told why a call further in was cancelled, by a handler tha
     },
   });
   using client = clientOf(served.address);
-  const told = toldOf(client.unary("question"));
+  const failed = errorOf(client.unary("question"));
   await running.promise;
   cancel(new Error("INTERNAL fraud rule 7"));
-  expect(await told).toMatchObject({ code: 1, details: "context canceled" });
+  expect(await failed).toMatchObject({ code: 1, details: "context canceled" });
   expect(causes).toEqual([ctx.err()]);
 });

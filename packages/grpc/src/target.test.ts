@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 
-import { addressesOf, addressOf } from "./target.ts";
+import { addressResolver, addressOf } from "./target.ts";
 
 const PATH = "/shop.Inventory/Stock";
 
@@ -14,7 +14,7 @@ it.each([
   ["ipv6:[::1]:50051", "[::1]:50051"],
   ["[::1]:50051", "[::1]:50051"],
   ["inventory.internal", "inventory.internal"],
-])("the address of %s is %s, by the scheme of the channel", (target, host) => {
+])("the address of %s is %s", (target, host) => {
   expect(addressOf(target, PATH, false)?.href).toBe(`http://${host}${PATH}`);
   expect(addressOf(target, PATH, true)?.protocol).toBe("https:");
 });
@@ -27,30 +27,30 @@ it.each([
   "",
   "a b",
   "user@host:1",
-])("%s has no address of one host", (target) => {
+])("%s has no address", (target) => {
   expect(addressOf(target, PATH, false)).toBeUndefined();
 });
 
-/** A call as grpc-js makes it, before it is started. */
+/** A call of grpc-js that has not been started. */
 function callTo(target: string, options: object = {}): { getPeer(): string; call: { channel: { options: object } } } {
   return { getPeer: () => target, call: { channel: { options } } };
 }
 
-it("an address is parsed once for each channel", () => {
-  const addressesTo = addressesOf(false);
+it("an address is parsed once for each channel and procedure", () => {
+  const resolve = addressResolver(false);
   const call = callTo("localhost:1");
-  const address = addressesTo(call, PATH);
+  const address = resolve(call, PATH);
   expect(address?.host).toBe("localhost:1");
-  expect(addressesTo({ ...call }, PATH)).toBe(address);
-  expect(addressesTo(call, "/shop.Inventory/Reserve")?.pathname).toBe("/shop.Inventory/Reserve");
-  expect(addressesTo(callTo("localhost:2"), PATH)?.host).toBe("localhost:2");
+  expect(resolve({ ...call }, PATH)).toBe(address);
+  expect(resolve(call, "/shop.Inventory/Reserve")?.pathname).toBe("/shop.Inventory/Reserve");
+  expect(resolve(callTo("localhost:2"), PATH)?.host).toBe("localhost:2");
 });
 
-it("the address behind a proxy is that of the service", () => {
+it("behind a proxy the address is that of the service", () => {
   const call = callTo("dns:127.0.0.1:3128", { "grpc.http_connect_target": "dns:inventory.internal:50051" });
-  expect(addressesOf(false)(call, PATH)?.host).toBe("inventory.internal:50051");
+  expect(addressResolver(false)(call, PATH)?.host).toBe("inventory.internal:50051");
 });
 
-it("a channel that cannot be seen is known by what the call says of it", () => {
-  expect(addressesOf(false)({ getPeer: () => "localhost:1" }, PATH)?.host).toBe("localhost:1");
+it("without access to the channel the address is parsed from the peer of the call", () => {
+  expect(addressResolver(false)({ getPeer: () => "localhost:1" }, PATH)?.host).toBe("localhost:1");
 });

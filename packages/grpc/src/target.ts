@@ -1,24 +1,27 @@
-import { type ClientChannel, channelOf } from "./internals.ts";
+import { type ClientChannel, channelOf } from "./grpc-js-internals.ts";
 
-/** How many procedures of a channel are kept: far more than a service has. */
-const MOST = 1000;
+/** How many addresses are kept for one channel, one for each procedure. Services have far fewer procedures. */
+const MAX_ADDRESSES = 1000;
 
 /** A call that has not been started. */
 interface NewCall {
-  /** The target of its channel: the peer is not known before. */
+  /** Returns the target of the channel until the call is started, then the peer. */
   getPeer(): string;
 }
 
-/** Gives the addresses that calls go to, which are decided by their channel. Each is parsed once, as grpc-js writes its target anew for each call. */
-export function addressesOf(isSecure: boolean): (call: NewCall, path: string) => URL | undefined {
+/**
+ * Returns a function that gives the address which a call goes to. The channel decides it, so each address is parsed
+ * once: grpc-js formats its target anew for each call.
+ */
+export function addressResolver(isSecure: boolean): (call: NewCall, path: string) => URL | undefined {
   const known = new WeakMap<ClientChannel, Map<string, URL | undefined>>();
   return (call, path) => {
     const channel = channelOf(call);
     if (channel === undefined) return addressOf(call.getPeer(), path, isSecure);
     let addresses = known.get(channel);
     if (addresses?.has(path)) return addresses.get(path);
-    if (addresses === undefined || addresses.size >= MOST) known.set(channel, (addresses = new Map()));
-    // Behind a proxy the target of the channel is the proxy, for whichever service.
+    if (addresses === undefined || addresses.size >= MAX_ADDRESSES) known.set(channel, (addresses = new Map()));
+    // Behind a proxy the target of the channel is the proxy, whichever service is called.
     const address = addressOf(channel.options["grpc.http_connect_target"] ?? call.getPeer(), path, isSecure);
     addresses.set(path, address);
     return address;
@@ -26,8 +29,8 @@ export function addressesOf(isSecure: boolean): (call: NewCall, path: string) =>
 }
 
 /**
- * The address of a procedure, by the target of its channel: `dns:///inventory.internal:50051`, `ipv4:10.0.0.7:50051`, `localhost:50051`. `undefined`
- * for what is no host, such as a unix socket, or for several.
+ * The address of a procedure, from the target of its channel: `dns:///inventory.internal:50051`, `ipv4:10.0.0.7:50051`,
+ * `localhost:50051`. It is `undefined` for a target that is not one host, such as a unix socket or a list of addresses.
  *
  * @see https://github.com/grpc/grpc/blob/master/doc/naming.md
  */

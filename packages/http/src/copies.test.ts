@@ -9,7 +9,7 @@ import * as ours from "./index.ts";
 
 cleanUpAfterEach();
 
-// npm leaves two copies of a package behind when two others ask for different versions of it.
+// npm installs two copies of a package if two dependents require different versions.
 describe("a second copy of this package in the process", () => {
   let theirs: typeof ours;
   let propagateTheirIdentity: typeof propagateIdentity;
@@ -19,26 +19,29 @@ describe("a second copy of this package in the process", () => {
     propagateTheirIdentity = (await import("./adapter.ts")).propagateIdentity;
   });
 
-  it("is one", () => {
+  it("is a different module instance", () => {
     expect(theirs.requestContext).not.toBe(ours.requestContext);
   });
 
   it.each([
     ["ours", "theirs"],
     ["theirs", "ours"],
-  ])("has headers and baggage that %s declares removed by the middleware that is %s", async (declaring, receiving) => {
-    const copies: Record<string, typeof ours> = { ours, theirs };
-    const [header, entry] = [`copies-header-of-${declaring}`, `copies-entry-of-${declaring}`];
-    const { propagateValue, textCodec } = copies[declaring]!;
-    propagateValue(createKey<string>("header"), { name: header, codec: textCodec, maxBytes: 64, as: "header" });
-    propagateValue(createKey<string>("entry"), { name: entry, codec: textCodec, maxBytes: 64 });
-    let headers: IncomingHttpHeaders = {};
-    const listener = (req: IncomingMessage, res: ServerResponse): void => void ((headers = req.headers), res.end());
-    const { url } = await serve(copies[receiving]!.requestContext(listener, { acceptBaggage: "any" }));
-    await fetch(url, { headers: { [header]: "evil", baggage: `note=kept,${entry}=evil` } });
+  ])(
+    "headers and baggage that the copy %s propagates are removed by the middleware of the copy %s",
+    async (propagating, receiving) => {
+      const copies: Record<string, typeof ours> = { ours, theirs };
+      const [header, entry] = [`copies-header-of-${propagating}`, `copies-entry-of-${propagating}`];
+      const { propagateValue, textCodec } = copies[propagating]!;
+      propagateValue(createKey<string>("header"), { name: header, codec: textCodec, maxBytes: 64, as: "header" });
+      propagateValue(createKey<string>("entry"), { name: entry, codec: textCodec, maxBytes: 64 });
+      let headers: IncomingHttpHeaders = {};
+      const listener = (req: IncomingMessage, res: ServerResponse): void => void ((headers = req.headers), res.end());
+      const { url } = await serve(copies[receiving]!.requestContext(listener, { acceptBaggage: "any" }));
+      await fetch(url, { headers: { [header]: "evil", baggage: `note=kept,${entry}=evil` } });
 
-    expect([headers[header], headers["baggage"]]).toEqual([undefined, "note=kept"]);
-  });
+      expect([headers[header], headers["baggage"]]).toEqual([undefined, "note=kept"]);
+    },
+  );
 
   it.each<[status: number, make: (copy: typeof ours) => Error]>([
     [504, () => new DeadlineExceeded()],
@@ -48,7 +51,7 @@ describe("a second copy of this package in the process", () => {
     [403, (copy) => new copy.Forbidden()],
     [400, (copy) => new copy.InvalidHeader("x-a")],
     [400, (copy) => new copy.InvalidDeadline("grpc-timeout", "a number", "soon")],
-  ])("answers %i for an error of the other", async (status, make) => {
+  ])("answers %i for an error of the other copy", async (status, make) => {
     for (const [throwing, receiving] of [
       [ours, theirs],
       [theirs, ours],
@@ -62,7 +65,7 @@ describe("a second copy of this package in the process", () => {
     }
   });
 
-  it("further in is for the same request: it can only make the deadline earlier", async () => {
+  it("as inner middleware of the same request can only shorten the deadline", async () => {
     let left = 0;
     const inner = theirs.requestContext((_req, res) => void ((left = current().remaining()), res.end()), {
       maxTimeout: "9s",
@@ -74,10 +77,10 @@ describe("a second copy of this package in the process", () => {
     expect(left).toBeLessThanOrEqual(2000);
   });
 
-  it("may declare the same header for an identity, as each copy of a package that carries one does", async () => {
-    const declaration = { name: "copies-identity", codec: ours.textCodec, maxBytes: 64 };
-    propagateIdentity(createKey<string>("identity"), declaration);
-    propagateTheirIdentity(createKey<string>("identity"), declaration);
+  it("may propagate the same identity header, as each copy of an identity package does", async () => {
+    const options = { name: "copies-identity", codec: ours.textCodec, maxBytes: 64 };
+    propagateIdentity(createKey<string>("identity"), options);
+    propagateTheirIdentity(createKey<string>("identity"), options);
     let headers: IncomingHttpHeaders = {};
     const { url } = await serve(ours.requestContext((req, res) => void ((headers = req.headers), res.end())));
     await fetch(url, { headers: { "copies-identity": "evil" } });
@@ -85,19 +88,19 @@ describe("a second copy of this package in the process", () => {
     expect(headers["copies-identity"]).toBeUndefined();
   });
 
-  it("refuses a name that cannot be told from one that the other has declared", () => {
-    const declaration = { codec: ours.textCodec, maxBytes: 64 };
-    ours.propagateValue(createKey<string>("one"), { ...declaration, name: "copies-folded" });
-    propagateIdentity(createKey<string>("identity"), { ...declaration, name: "copies-token" });
+  it("rejects a name that gateways may confuse with a name of the other copy", () => {
+    const options = { codec: ours.textCodec, maxBytes: 64 };
+    ours.propagateValue(createKey<string>("one"), { ...options, name: "copies-folded" });
+    propagateIdentity(createKey<string>("identity"), { ...options, name: "copies-token" });
 
-    expect(() => theirs.propagateValue(createKey<string>("one"), { ...declaration, name: "copies-folded" })).toThrow(
-      /the name 'copies-folded' has been declared before/,
+    expect(() => theirs.propagateValue(createKey<string>("one"), { ...options, name: "copies-folded" })).toThrow(
+      /'name' must be unique; 'copies-folded' is already in use/,
     );
-    expect(() => theirs.propagateValue(createKey<string>("other"), { ...declaration, name: "copiesfolded" })).toThrow(
-      /the name 'copiesfolded' cannot be told from 'copies-folded'.*gateways fold them to one/,
+    expect(() => theirs.propagateValue(createKey<string>("other"), { ...options, name: "copiesfolded" })).toThrow(
+      /'name' must differ from 'copies-folded'.*which gateways may drop; received string "copiesfolded"/,
     );
-    expect(() => propagateTheirIdentity(createKey<string>("other"), { ...declaration, name: "copies-to-ken" })).toThrow(
-      /cannot be told from 'copies-token'/,
+    expect(() => propagateTheirIdentity(createKey<string>("other"), { ...options, name: "copies-to-ken" })).toThrow(
+      /'name' must differ from 'copies-token'/,
     );
   });
 });

@@ -1,9 +1,9 @@
-export { type CallDetails, callsOf } from "./client/call-details.ts";
+export { type CallDetails, callsOf } from "./client/call-end.ts";
 export { type ClientOptions } from "./client/client-options.ts";
 export { DeadlinePropagator, type DeadlinePropagatorOptions } from "./client/deadline-propagator.ts";
 export { outboundHeaders } from "./client/outbound-headers.ts";
-export { type Reach, type SendOptions } from "./client/outbound-policy.ts";
-export { outcomeOf, type ServiceOutcome } from "./client/outcome.ts";
+export { type Destination, type SendOptions } from "./client/outbound-policy.ts";
+export { outcomeOf } from "./client/outcome.ts";
 export { drain, type DrainableServer } from "./node/drain.ts";
 export { requestContext, streamContext } from "./node/request-context.ts";
 export { type CallPhase } from "./observe/client-call.ts";
@@ -38,5 +38,6 @@ export {
   Unauthenticated,
 } from "./wire/errors.ts";
 export { type PropagationOptions, propagateValue } from "./wire/propagated-values.ts";
+export { type ServiceOutcome } from "./wire/outcome-header.ts";
 export { requestId } from "./wire/request-id.ts";
 export { traceId } from "@throughline/context";

@@ -6,27 +6,29 @@ import { principal, rawToken } from "./principal.ts";
 import { secureUrl } from "./secure-url.ts";
 import { bindTxnToken, type TxnTokenOptions, txnTokenVerifier } from "./txn-token.ts";
 
-/** How a token is exchanged, and what the Txn-Token that comes of it must be. */
+/** Options of the token exchange, and the rules that the received Txn-Token must satisfy. */
 export interface TokenExchangeOptions extends TxnTokenOptions {
-  /** The token endpoint of the trust domain's Txn-Token service. It must be reached in a way that proves who it is: `https`, or loopback. */
+  /**
+   * The token endpoint of the trust domain's Txn-Token service: an `https` URL, or an `http` URL of a loopback host.
+   */
   endpoint: string | URL;
-  /** What the transaction may do: no more than the token that is exchanged. */
+  /** The scope of the transaction, at most that of the exchanged token. */
   scope: string | ((ctx: Context) => string);
-  /** Headers that prove which workload asks, made for each request. */
+  /** Returns headers that authenticate this workload. Called for each request. */
   authenticate?: () => Record<string, string> | Promise<Record<string, string>>;
-  /** What the service is told of where the request came from. */
+  /** Returns the parameter `request_context`: where the request came from. */
   requestContext?: (ctx: Context) => Record<string, unknown>;
-  /** What the service is told of what is asked for. */
+  /** Returns the parameter `request_details`: what the request asks for. */
   requestDetails?: (ctx: Context) => Record<string, unknown>;
-  /** @default "urn:ietf:params:oauth:token-type:access_token" */
+  /** The type of the exchanged token. @default "urn:ietf:params:oauth:token-type:access_token" */
   subjectTokenType?: string;
 }
 
-/** The Txn-Token service has refused, or cannot be understood. It says nothing of the token. */
+/** The Txn-Token service rejected the request, or its response is not valid (500). The message contains no token. */
 export class TokenExchangeFailed extends Error {
   override readonly name = "TokenExchangeFailed";
   readonly code = "TOKEN_EXCHANGE_FAILED";
-  /** The error of OAuth (RFC 6749, 5.2), if it named one. */
+  /** The OAuth error code of the response (RFC 6749, 5.2), if any. */
   readonly error: string | undefined;
 
   constructor(message: string, error?: string) {
@@ -38,26 +40,29 @@ export class TokenExchangeFailed extends Error {
 const TXN_TOKEN = "urn:ietf:params:oauth:token-type:txn_token";
 
 /**
- * A guard for the edge of a trust domain: it exchanges the token that has proved the principal for a Txn-Token (RFC 8693), which goes along with all calls
- * from here on in its place. Goes after `bearer`.
+ * Creates a guard for the edge of a trust domain. It exchanges the token of the principal for a Txn-Token (RFC 8693),
+ * which calls to other services send instead. It must run after `bearer`.
  *
- * @throws TypeError if an option is wrong
+ * The guard throws `Unauthenticated` if there is no token or the service rejects it, and {@link TokenExchangeFailed}
+ * for any other failure of the service.
+ *
+ * @throws TypeError, RangeError if an option is wrong
  */
 export function exchangeToken(options: TokenExchangeOptions): Guard {
   const settings = settingsOf(options);
-  const verify = txnTokenVerifier(settings.token, "make a guard");
+  const verify = txnTokenVerifier(settings.token, "create a guard");
   return async function exchangeToken({ ctx }) {
-    const who = principal(ctx);
-    const token = who === undefined ? undefined : rawToken(who);
+    const bound = principal(ctx);
+    const token = bound === undefined ? undefined : rawToken(bound);
     if (token === undefined) throw new Unauthenticated("there is no token to exchange");
     const txnToken = await exchange(ctx, token, settings);
-    const proved = await verify(txnToken, ctx).catch((error: unknown) => {
-      // It is not the caller's token that does not hold.
+    const verified = await verify(txnToken, ctx).catch((error: unknown) => {
+      // The received token is not valid. That is a failure of the service, not of the caller.
       throw error instanceof Unauthenticated
-        ? new TokenExchangeFailed(`Cannot exchange a token: what came is not one: ${error.message}`)
+        ? new TokenExchangeFailed(`Cannot exchange a token: the response is not a valid Txn-Token: ${error.message}`)
         : error;
     });
-    return bindTxnToken(ctx, txnToken, proved);
+    return bindTxnToken(ctx, txnToken, verified);
   };
 }
 
@@ -71,7 +76,7 @@ interface Settings extends Pick<
 }
 
 function settingsOf(options: TokenExchangeOptions): Settings {
-  const action = "make a guard";
+  const action = "create a guard";
   const { endpoint, scope, authenticate, requestContext, requestDetails, subjectTokenType, ...token } = options;
   const url = secureUrl(endpoint, "endpoint", action);
   if (subjectTokenType !== undefined && typeof subjectTokenType !== "string") {
@@ -81,7 +86,7 @@ function settingsOf(options: TokenExchangeOptions): Settings {
   }
   if (typeof scope !== "function" && (typeof scope !== "string" || scope === "")) {
     throw new TypeError(
-      `Cannot ${action}: 'scope' must be a string, or a function that gives one; received ${describeValue(scope)}`,
+      `Cannot ${action}: 'scope' must be a string or a function that returns one; received ${describeValue(scope)}`,
     );
   }
   for (const [name, value] of Object.entries({ authenticate, requestContext, requestDetails, fetch: token.fetch })) {
@@ -116,7 +121,7 @@ async function exchange(ctx: Context, subjectToken: string, settings: Settings):
     method: "POST",
     body,
     headers: { accept: "application/json", ...(await settings.authenticate?.()) },
-    // Another address would be told the token.
+    // A redirect would disclose the token to another address.
     redirect: "error",
     signal: ctx.signal,
   });
@@ -134,19 +139,17 @@ function tokenIn(status: number, answer: unknown): string {
   } = (answer ?? {}) as Record<string, unknown>;
   if (status !== 200) {
     const named = typeof error === "string" && /^[\x20-\x7e]{1,64}$/.test(error) ? error : undefined;
-    // What is wrong with the caller's own token is the caller's to mend.
+    // The caller's own token was rejected.
     if (named === "invalid_grant" || named === "invalid_token") {
       throw new Unauthenticated("the token cannot be exchanged", { challenge: 'Bearer error="invalid_token"' });
     }
     throw new TokenExchangeFailed(
-      `Cannot exchange a token: the service answered ${status}${named === undefined ? "" : ` ${named}`}`,
+      `Cannot exchange a token: the service responded with ${status}${named === undefined ? "" : ` ${named}`}`,
       named,
     );
   }
   if (typeof token !== "string" || type !== TXN_TOKEN || String(use).toUpperCase() !== "N_A") {
-    throw new TokenExchangeFailed(
-      "Cannot exchange a token: the service answered with something other than a Txn-Token",
-    );
+    throw new TokenExchangeFailed("Cannot exchange a token: the response is not a Txn-Token");
   }
   return token;
 }

@@ -26,29 +26,29 @@ const rules = (changes: Partial<JwtVerifierOptions> = {}): JwtVerifierOptions =>
   ...changes,
 });
 
-interface Made {
+interface TokenChanges {
   readonly claims?: Record<string, unknown>;
   readonly header?: Record<string, unknown>;
   readonly key?: KeyPair["privateKey"] | Uint8Array;
 }
 
-/** A token that holds, but for what is changed. */
-function token({ claims = {}, header = {}, key = pair.privateKey }: Made = {}): Promise<string> {
+/** A valid token, except for the changes. */
+function token({ claims = {}, header = {}, key = pair.privateKey }: TokenChanges = {}): Promise<string> {
   const now = Math.floor(Date.now() / 1000);
   const all = { iss: "https://issuer.example", aud: "shop", sub: "ada", iat: now, exp: now + 60, ...claims };
   return new SignJWT(all).setProtectedHeader({ alg: "ES256", ...header }).sign(key);
 }
 
 describe("jwtVerifier", () => {
-  it("says who a token is for", async () => {
+  it("returns the principal of a token", async () => {
     const claims = {
       scope: "search inventory:read",
       tenant: "acme",
       auth_time: 1_700_000_000,
       act: { sub: "robot", act: { sub: "operator" } },
     };
-    const made = await token({ claims });
-    const principal = await jwtVerifier(rules())(made);
+    const jwt = await token({ claims });
+    const principal = await jwtVerifier(rules())(jwt);
 
     expect(principal).toMatchObject({
       subject: "ada",
@@ -58,11 +58,11 @@ describe("jwtVerifier", () => {
       authTime: new Date(1_700_000_000_000),
       actor: { subject: "robot", actor: { subject: "operator" } },
     });
-    expect(rawToken(principal)).toBe(made);
-    expect(inspect(principal, { showHidden: true, depth: 9 }) + JSON.stringify(principal)).not.toContain(made);
+    expect(rawToken(principal)).toBe(jwt);
+    expect(inspect(principal, { showHidden: true, depth: 9 }) + JSON.stringify(principal)).not.toContain(jwt);
   });
 
-  it("takes scopes as a list, too", async () => {
+  it("accepts scopes as a list", async () => {
     expect((await jwtVerifier(rules())(await token({ claims: { scp: ["a", 7, "b"] } }))).scopes).toEqual(["a", "b"]);
   });
 
@@ -74,32 +74,32 @@ describe("jwtVerifier", () => {
     ["is for another audience", () => token({ claims: { aud: "bank" } })],
     ["is for no audience", () => token({ claims: { aud: undefined } })],
     ["is from another issuer", () => token({ claims: { iss: "https://evil.example" } })],
-    ["is for nobody", () => token({ claims: { sub: undefined } })],
+    ["has no subject", () => token({ claims: { sub: undefined } })],
     ["is signed by another key", () => token({ key: other.privateKey })],
-    ["is signed in no way", () => Promise.resolve(new UnsecuredJWT({ sub: "ada" }).encode())],
+    ["is not signed", () => Promise.resolve(new UnsecuredJWT({ sub: "ada" }).encode())],
     ["is signed with a secret", () => token({ header: { alg: "HS256" }, key: SECRET })],
     ["is too old", () => token({ claims: { iat: 1 } }), { maxTokenAge: "1h" }],
-    ["does not say how old it is", () => token({ claims: { iat: undefined } }), { maxTokenAge: "1h" }],
+    ["has no time of issue", () => token({ claims: { iat: undefined } }), { maxTokenAge: "1h" }],
     ["is of another type", () => token({ header: { typ: "JWT" } }), { typ: "at+jwt" }],
     ["lacks a claim that is required", () => token(), { requiredClaims: ["jti"] }],
-    ["names something critical that nobody knows", () => token({ header: { crit: ["x"], x: 1 } }).catch(() => "a.b.c")],
+    ["has an unknown critical header", () => token({ header: { crit: ["x"], x: 1 } }).catch(() => "a.b.c")],
     [
       "was changed",
       async () => (await token()).replace(/\.(.)/, (_all, first: string) => `.${first === "e" ? "f" : "e"}`),
     ],
-    ["is none", () => Promise.resolve("not a token")],
-    ["is nothing", () => Promise.resolve("")],
+    ["is not a JWT", () => Promise.resolve("not a token")],
+    ["is empty", () => Promise.resolve("")],
     ["is too long", () => token({ claims: { long: "x".repeat(9000) } })],
-  ])("refuses a token that %s", async (_what, make, changes) => {
-    const made = await make();
-    const error: unknown = await jwtVerifier(rules(changes))(made).catch((e: unknown) => e);
+  ])("rejects a token that %s", async (_what, make, changes) => {
+    const jwt = await make();
+    const error: unknown = await jwtVerifier(rules(changes))(jwt).catch((e: unknown) => e);
 
     expect(error).toBeInstanceOf(Unauthenticated);
     expect((error as Unauthenticated).challenge).toBe('Bearer error="invalid_token"');
-    if (made !== "") expect(inspect(error, { depth: 9 })).not.toContain(made);
+    if (jwt !== "") expect(inspect(error, { depth: 9 })).not.toContain(jwt);
   });
 
-  it("does not take a public key for a secret, as whoever mixes algorithms up would", async () => {
+  it("does not use a public key as an HMAC secret (algorithm confusion)", async () => {
     const { publicKey, privateKey } = await generateKeyPair("RS256", { extractable: true });
     const forged = await token({
       header: { alg: "HS256" },
@@ -114,13 +114,13 @@ describe("jwtVerifier", () => {
     });
   });
 
-  it("allows clocks to differ by a little", async () => {
+  it("accepts a small clock difference", async () => {
     const late = await token({ claims: { exp: Math.floor(Date.now() / 1000) - 3 } });
     await expect(jwtVerifier(rules())(late)).resolves.toBeDefined();
     await expect(jwtVerifier(rules({ clockTolerance: 0 }))(late)).rejects.toBeInstanceOf(Unauthenticated);
   });
 
-  it("does nothing under a context that has ended", async () => {
+  it("rejects with the context's error if the context has ended", async () => {
     const [ctx, cancel] = withCancel(background);
     cancel();
     await expect(jwtVerifier(rules())(await token(), ctx)).rejects.toBe(ctx.err());
@@ -137,6 +137,6 @@ it.each<[object, RegExp]>([
   [{ keys: "https://issuer.example/keys" }, /'keys' must be the URL of a JWK set/],
   [{ maxTokenAge: "old" }, /'maxTokenAge' must be zero or more/],
   [{ audiences: "shop" }, /there is no option 'audiences'/],
-])("refuses %o when the verifier is made", (changes, message) => {
+])("rejects the option %o when the verifier is created", (changes, message) => {
   expect(() => jwtVerifier(rules(changes as object))).toThrow(message);
 });

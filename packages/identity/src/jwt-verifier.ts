@@ -1,48 +1,52 @@
 import { type Context, current, type Duration } from "@throughline/context";
 import { describeValue } from "@throughline/context/internal";
 
-import { dateOf, scopesOf } from "./claims.ts";
 import type { KeyOptions, Keys } from "./keys.ts";
-import { type Actor, type Principal, provenBy } from "./principal.ts";
-import { tokenVerifier, type Verified } from "./verify-token.ts";
+import { type Actor, type Principal, rememberToken } from "./principal.ts";
+import { dateOf, scopesOf, tokenVerifier, type VerifiedToken } from "./verify-token.ts";
 
-/** What a token must be. All that is not said here is refused. */
+/** The rules that a token must satisfy. */
 export interface JwtVerifierOptions extends KeyOptions {
+  /** The accepted values of `iss`. */
   issuer: string | readonly string[];
+  /** The accepted values of `aud`. */
   audience: string | readonly string[];
-  /** The algorithms that a signature may have: `["ES256"]`. */
+  /** The accepted signature algorithms, such as `["ES256"]`. They are never read from the token. */
   algorithms: readonly string[];
   /** The URL of a JWK set, a JWK set, or a key. */
   keys: Keys;
-  /** The type that the header must name, such as `"at+jwt"` (RFC 9068). @default any */
+  /** The required `typ` of the header, such as `"at+jwt"` (RFC 9068). @default any */
   typ?: string;
-  /** Claims that there must be besides `sub` and `exp`. @default none */
+  /** Required claims besides `sub` and `exp`. @default [] */
   requiredClaims?: readonly string[];
-  /** How long ago it may have been issued. @default as long as it has not expired */
+  /** The maximum time since `iat`. @default no limit besides `exp` */
   maxTokenAge?: Duration;
-  /** By how much clocks may differ. @default "5s" */
+  /** The accepted clock difference. @default "5s" */
   clockTolerance?: Duration;
-  /** The claim that names the tenant. @default "tenant" */
+  /** The claim that contains the tenant. @default "tenant" */
   tenantClaim?: string;
 }
 
-/** Verifies a token and says who it is for. */
+/** Verifies a token and returns its principal. The context defaults to `current()`. */
 export type JwtVerifier = (token: string, ctx?: Context) => Promise<Principal>;
 
 /**
- * Makes a verifier of signed tokens (RFC 7519), on `jose`. A remote JWK set is fetched once for all tokens, kept, and fetched again
- * in the background when it is due, or when a token names a key that is not in it. A token waits for it no longer than its own context allows.
+ * Creates a verifier of signed JSON Web Tokens (RFC 7519), based on `jose`. A remote JWK set is fetched once for all
+ * tokens and cached. It is fetched again in the background when it is due, and when a token names a key that it does
+ * not contain. A token waits for it until its own context ends.
  *
- * The verifier rejects with `Unauthenticated` for a token that does not hold, with the context's error if that ends, and with an Error if no keys
- * are to be had.
+ * The verifier rejects with `Unauthenticated` for a token that is not valid, with the context's error if the context
+ * ends, and with an Error if the JWK set is not available.
  *
  * @throws TypeError, RangeError if an option is wrong
  */
 export function jwtVerifier(options: JwtVerifierOptions): JwtVerifier {
-  const action = "make a verifier";
+  const action = "create a verifier";
   const { requiredClaims = [], tenantClaim = "tenant", ...rules } = options;
   if (rules.issuer === undefined) {
-    throw new TypeError(`Cannot ${action}: 'issuer' must be a string, or a list of some: it is missing`);
+    throw new TypeError(
+      `Cannot ${action}: 'issuer' must be a string or a list of strings; received ${describeValue(undefined)}`,
+    );
   }
   if (!Array.isArray(requiredClaims) || !requiredClaims.every((each) => typeof each === "string")) {
     throw new TypeError(
@@ -53,10 +57,10 @@ export function jwtVerifier(options: JwtVerifierOptions): JwtVerifier {
     throw new TypeError(`Cannot ${action}: 'tenantClaim' must be a string; received ${describeValue(tenantClaim)}`);
   }
   const verify = tokenVerifier({ ...rules, requiredClaims: ["sub", "exp", ...requiredClaims] }, action);
-  return async (token, ctx = current()) => provenBy(principalOf(await verify(token, ctx), tenantClaim), token);
+  return async (token, ctx = current()) => rememberToken(principalOf(await verify(token, ctx), tenantClaim), token);
 }
 
-function principalOf({ claims, expiresAt }: Verified, tenantClaim: string): Principal {
+function principalOf({ claims, expiresAt }: VerifiedToken, tenantClaim: string): Principal {
   const { sub, iss, scope, act } = claims;
   const tenant = claims[tenantClaim];
   return {
@@ -70,11 +74,11 @@ function principalOf({ claims, expiresAt }: Verified, tenantClaim: string): Prin
   };
 }
 
-/** How far a chain is followed that somebody else has made. */
-const MOST_ACTORS = 8;
+/** Limits the nesting of `act`, which comes from the token. */
+const MAX_ACTORS = 8;
 
 function actorOf(act: unknown, depth: number): Actor | undefined {
-  if (typeof act !== "object" || act === null || depth === MOST_ACTORS) return undefined;
+  if (typeof act !== "object" || act === null || depth === MAX_ACTORS) return undefined;
   const { sub, act: next } = act as { sub?: unknown; act?: unknown };
   return typeof sub === "string" ? { subject: sub, actor: actorOf(next, depth + 1) } : undefined;
 }

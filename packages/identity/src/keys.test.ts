@@ -28,7 +28,7 @@ async function signer(kid: string): Promise<Signer> {
   return { privateKey, jwk: { ...(await exportJWK(publicKey)), kid, alg: "ES256" } };
 }
 
-/** A token that is signed with the key, and names it unless the test says otherwise. */
+/** A token that is signed with the key and names it, unless another `kid` is given. */
 function token(by: Signer = a, kid: string | undefined = by.jwk.kid): Promise<string> {
   return new SignJWT({})
     .setProtectedHeader({ alg: "ES256", ...(kid !== undefined && { kid }) })
@@ -62,35 +62,35 @@ const fail = (res: ServerResponse): void => void res.writeHead(500).end();
 /** Never answers; the connection closes with the server. */
 const hang = (): void => undefined;
 
-/** Fakes the clock that measures the age of keys. Tokens expire by the wall clock, which goes on. */
+/** Fakes the clock that measures the age of keys. Tokens expire on the wall clock, which is not faked. */
 function fakeClock(): void {
   vi.useFakeTimers({ toFake: ["performance"] });
 }
 
 describe("keys from a JWK set", () => {
-  it("are fetched once for all tokens that need them", async () => {
+  it("are fetched once for all tokens", async () => {
     const { url, asked } = await keyServer(answerWith(a.jwk));
     const verify = verifier(url);
-    const made = await token();
-    await Promise.all(Array.from({ length: 5 }, () => verify(made)));
-    await verify(made);
+    const jwt = await token();
+    await Promise.all(Array.from({ length: 5 }, () => verify(jwt)));
+    await verify(jwt);
     expect(asked).toHaveBeenCalledOnce();
   });
 
-  it("are waited for no longer than the context allows, and arrive for the others all the same", async () => {
+  it("reject a token when its context ends, while other tokens go on waiting", async () => {
     const { url, asked } = await keyServer((res) => void setTimeout(answerWith(a.jwk), 150, res));
     const verify = verifier(url);
-    const made = await token();
+    const jwt = await token();
     const [short] = withTimeout(background, 30);
-    const first = run(short, () => verify(made)).catch((error: unknown) => error);
-    const second = verify(made);
+    const first = run(short, () => verify(jwt)).catch((error: unknown) => error);
+    const second = verify(jwt);
 
     expect(await first).toBe(short.err());
     await expect(second).resolves.toMatchObject({ subject: "ada" });
     expect(asked).toHaveBeenCalledOnce();
   });
 
-  it("replaced under the same name do not verify what the old one has signed", async () => {
+  it("that were replaced under the same name do not verify tokens of the old key", async () => {
     const { url } = await keyServer(answerWith({ ...b.jwk, kid: "a" }));
     await expect(verifier(url)(await token())).rejects.toBeInstanceOf(Unauthenticated);
   });
@@ -99,35 +99,38 @@ describe("keys from a JWK set", () => {
 describe("a JWK set that cannot be fetched", () => {
   it.each<[string, (res: ServerResponse) => void]>([
     ["an error", fail],
-    ["no JSON", (res) => void res.setHeader("content-type", "text/html").end("<html>")],
+    ["a body that is not JSON", (res) => void res.setHeader("content-type", "text/html").end("<html>")],
     ["other JSON", (res) => void res.end('{"keys":{}}')],
-    ["keys that are no objects", (res) => void res.end('{"keys":[null]}')],
+    ["keys that are not objects", (res) => void res.end('{"keys":[null]}')],
     ["a redirect", (res) => void res.writeHead(302, { location: "/elsewhere" }).end()],
     ["no response", (res) => void res.destroy()],
-  ])("is not the token's fault, and is fetched again after a short pause: %s", async (_what, answer) => {
-    fakeClock();
-    let answering = answer;
-    const { url, asked } = await keyServer((res) => answering(res));
-    const verify = verifier(url);
-    const made = await token();
-    const error: unknown = await verify(made).catch((e: unknown) => e);
-    expect(error).not.toBeInstanceOf(Unauthenticated);
-    expect((error as Error).message).toBe("Cannot verify a token: no keys are to be had");
-    answering = answerWith(a.jwk);
-    await expect(verify(made)).rejects.toThrow("no keys are to be had");
-    expect(asked).toHaveBeenCalledOnce();
+  ])(
+    "causes an Error other than Unauthenticated, and is fetched again after a short pause: %s",
+    async (_what, answer) => {
+      fakeClock();
+      let answering = answer;
+      const { url, asked } = await keyServer((res) => answering(res));
+      const verify = verifier(url);
+      const jwt = await token();
+      const error: unknown = await verify(jwt).catch((e: unknown) => e);
+      expect(error).not.toBeInstanceOf(Unauthenticated);
+      expect((error as Error).message).toBe("Cannot verify a token: the JWK set is not available");
+      answering = answerWith(a.jwk);
+      await expect(verify(jwt)).rejects.toThrow("the JWK set is not available");
+      expect(asked).toHaveBeenCalledOnce();
 
-    vi.advanceTimersByTime(100);
-    await expect(verify(made)).resolves.toMatchObject({ subject: "ada" });
-    expect(asked).toHaveBeenCalledTimes(2);
-  });
+      vi.advanceTimersByTime(100);
+      await expect(verify(jwt)).resolves.toMatchObject({ subject: "ada" });
+      expect(asked).toHaveBeenCalledTimes(2);
+    },
+  );
 
-  it("is fetched again after pauses that grow to five seconds", async () => {
+  it("is fetched again after pauses that grow to 5 seconds", async () => {
     fakeClock();
     const { url, asked } = await keyServer(fail);
     const verify = verifier(url);
-    const made = await token();
-    const attempt = () => verify(made).catch(() => undefined);
+    const jwt = await token();
+    const attempt = () => verify(jwt).catch(() => undefined);
     await attempt();
     for (const [index, pause] of [100, 200, 400, 800, 1600, 3200, 5000, 5000].entries()) {
       vi.advanceTimersByTime(pause / 2 - 1);
@@ -142,31 +145,31 @@ describe("a JWK set that cannot be fetched", () => {
   it("is fetched once for all tokens of a burst", async () => {
     const { url, asked } = await keyServer(fail);
     const verify = verifier(url);
-    const made = await token();
-    const results = await Promise.allSettled(Array.from({ length: 20 }, () => verify(made)));
+    const jwt = await token();
+    const results = await Promise.allSettled(Array.from({ length: 20 }, () => verify(jwt)));
     expect(results.map(({ status }) => status)).not.toContain("fulfilled");
     expect(asked).toHaveBeenCalledOnce();
   });
 
-  it("is given up after five seconds, and fetched again", async () => {
+  it("is abandoned after 5 seconds, and fetched again", async () => {
     vi.useFakeTimers({ toFake: ["performance", "setTimeout", "clearTimeout"] });
     const neverSettles = vi.fn<typeof fetch>(() => new Promise(() => undefined));
     const verify = verifier(new URL("https://issuer.example/keys"), { fetch: neverSettles });
-    const made = await token();
-    const first = verify(made).catch((error: unknown) => error);
+    const jwt = await token();
+    const first = verify(jwt).catch((error: unknown) => error);
     await vi.advanceTimersByTimeAsync(5000);
     const error = await first;
     expect(error).toMatchObject({ cause: { message: "there was no response within 5000 ms" } });
 
     await vi.advanceTimersByTimeAsync(100);
-    void verify(made).catch(() => undefined);
+    void verify(jwt).catch(() => undefined);
     await vi.advanceTimersByTimeAsync(0);
     expect(neverSettles).toHaveBeenCalledTimes(2);
   });
 });
 
 describe("keys that are known", () => {
-  it("are used at once when they are due for a refresh, which goes on in the background", async () => {
+  it("are used at once when a refresh is due, which runs in the background", async () => {
     fakeClock();
     let answer: (res: ServerResponse) => void = answerWith(a.jwk);
     const { url, asked } = await keyServer((res) => answer(res));
@@ -176,7 +179,7 @@ describe("keys that are known", () => {
     vi.advanceTimersByTime(10 * MINUTE);
 
     await expect(verify(await token())).resolves.toMatchObject({ subject: "ada" });
-    // Its key is not known, so this one waits for that request.
+    // This token has an unknown key and waits for the request.
     await expect(verify(await token(b))).resolves.toMatchObject({ subject: "ada" });
     await expect(verify(await token(a))).rejects.toBeInstanceOf(Unauthenticated);
     expect(asked).toHaveBeenCalledTimes(2);
@@ -185,56 +188,59 @@ describe("keys that are known", () => {
   it.each<[string, (res: ServerResponse) => void]>([
     ["does not answer", hang],
     ["fails", fail],
-  ])("do not wait for a server that %s, neither for a refresh nor for an unknown key", async (_how, broken) => {
-    fakeClock();
-    let answer: (res: ServerResponse) => void = answerWith(a.jwk);
-    const { url, asked } = await keyServer((res) => answer(res));
-    const verify = verifier(url);
-    const made = await token();
-    await verify(made);
-    answer = broken;
-    vi.advanceTimersByTime(MINUTE);
-    const unknown = verify(await token(b)).catch(() => undefined);
-    await vi.waitFor(() => expect(asked).toHaveBeenCalledTimes(2));
-    await expect(verify(made)).resolves.toMatchObject({ subject: "ada" });
+  ])(
+    "verify tokens at once while the key server %s, both at a refresh and for an unknown key",
+    async (_how, broken) => {
+      fakeClock();
+      let answer: (res: ServerResponse) => void = answerWith(a.jwk);
+      const { url, asked } = await keyServer((res) => answer(res));
+      const verify = verifier(url);
+      const jwt = await token();
+      await verify(jwt);
+      answer = broken;
+      vi.advanceTimersByTime(MINUTE);
+      const unknown = verify(await token(b)).catch(() => undefined);
+      await vi.waitFor(() => expect(asked).toHaveBeenCalledTimes(2));
+      await expect(verify(jwt)).resolves.toMatchObject({ subject: "ada" });
 
-    vi.advanceTimersByTime(10 * MINUTE);
-    await expect(verify(made)).resolves.toMatchObject({ subject: "ada" });
-    if (broken === fail) await unknown;
-  });
+      vi.advanceTimersByTime(10 * MINUTE);
+      await expect(verify(jwt)).resolves.toMatchObject({ subject: "ada" });
+      if (broken === fail) await unknown;
+    },
+  );
 
   it.each<[KeyOptions, number]>([
     [{}, 70 * MINUTE],
     [{ keysMaxAge: "1m", keysMaxStale: "5m" }, 6 * MINUTE],
     [{ keysMaxStale: 0 }, 10 * MINUTE],
-  ])("stay in use while they cannot be refreshed, with %j for %d ms", async (options, last) => {
+  ])("stay in use while the JWK set cannot be fetched, with %j for %d ms", async (options, last) => {
     fakeClock();
     let answer: (res: ServerResponse) => void = answerWith(a.jwk);
     const { url } = await keyServer((res) => answer(res));
     const verify = verifier(url, options);
-    const made = await token();
-    await verify(made);
+    const jwt = await token();
+    await verify(jwt);
     answer = fail;
     vi.advanceTimersByTime(last - 1);
-    await expect(verify(made)).resolves.toMatchObject({ subject: "ada" });
+    await expect(verify(jwt)).resolves.toMatchObject({ subject: "ada" });
     vi.advanceTimersByTime(1);
-    await expect(verify(made)).rejects.toThrow("no keys are to be had");
+    await expect(verify(jwt)).rejects.toThrow("the JWK set is not available");
     answer = answerWith(a.jwk);
     vi.advanceTimersByTime(MINUTE);
-    await expect(verify(made)).resolves.toMatchObject({ subject: "ada" });
+    await expect(verify(jwt)).resolves.toMatchObject({ subject: "ada" });
   });
 
-  it("may be fetched again for every token", async () => {
+  it("are fetched for every token with a maximum age of 0", async () => {
     const { url, asked } = await keyServer(answerWith(a.jwk));
     const verify = verifier(url, { keysMaxAge: 0, keysMaxStale: 0 });
-    const made = await token();
-    await verify(made);
-    await expect(verify(made)).resolves.toMatchObject({ subject: "ada" });
+    const jwt = await token();
+    await verify(jwt);
+    await expect(verify(jwt)).resolves.toMatchObject({ subject: "ada" });
     expect(asked).toHaveBeenCalledTimes(2);
   });
 });
 
-describe("a token that names a key which is not known", () => {
+describe("a token that names an unknown key", () => {
   it("is valid after a rotation", async () => {
     let answer = answerWith(a.jwk);
     const { url } = await keyServer((res) => answer(res));
@@ -245,7 +251,7 @@ describe("a token that names a key which is not known", () => {
     await expect(verify(await token(a))).rejects.toBeInstanceOf(Unauthenticated);
   });
 
-  it("causes one request in each cooldown, and cannot delay a rotation any longer", async () => {
+  it("causes one request in each cooldown, and delays a rotation by one cooldown at most", async () => {
     fakeClock();
     let answer = answerWith(a.jwk);
     const { url, asked } = await keyServer((res) => answer(res));
@@ -269,7 +275,7 @@ describe("a token that names a key which is not known", () => {
     await expect(verify(rotated)).resolves.toMatchObject({ subject: "ada" });
   });
 
-  it("is valid soon after a rotation even if the first request for the new key fails", async () => {
+  it("is valid soon after a rotation if the first request for the new key fails", async () => {
     fakeClock();
     let answer: (res: ServerResponse) => void = answerWith(a.jwk);
     const { url, asked } = await keyServer((res) => answer(res));
@@ -300,7 +306,7 @@ describe("a key of the set that cannot be used", () => {
   it.each<[string, () => string | Promise<string>]>([
     ["cannot be imported", () => token(a, "broken")],
     ["is too weak", weakToken],
-  ])("makes the token that names it invalid, and no other token: it %s", async (_why, make) => {
+  ])("invalidates tokens that name it, and no others: it %s", async (_why, make) => {
     const algorithms = ["ES256", "RS256"];
     const { url } = await keyServer(answerWith(brokenJwk(), weakJwk, a.jwk));
     for (const keys of [url, { keys: [brokenJwk(), weakJwk, a.jwk] }]) {
@@ -308,13 +314,13 @@ describe("a key of the set that cannot be used", () => {
       const error: unknown = await verify(await make()).catch((e: unknown) => e);
       expect(error).toBeInstanceOf(Unauthenticated);
       expect(error).toMatchObject({ message: "the token is not valid: its key cannot be used" });
-      // The operator must see why: no token of this key will ever be valid.
+      // The cause is for the operator: no token of this key will ever be valid.
       expect((error as Error).cause).toBeInstanceOf(Error);
       await expect(verify(await token())).resolves.toMatchObject({ subject: "ada" });
     }
   });
 
-  it("does not delay a rotation, however often tokens name it", async () => {
+  it("does not delay a rotation, however many tokens name it", async () => {
     fakeClock();
     let answer = answerWith(brokenJwk(), a.jwk);
     const { url, asked } = await keyServer((res) => answer(res));
@@ -332,23 +338,23 @@ describe("a key of the set that cannot be used", () => {
 });
 
 describe("a large JWK set", () => {
-  /** The least milliseconds that verifying the token takes: a longer time may be due to the machine. */
+  /** The minimum time of verifying the token, in milliseconds: longer times may be due to the machine. */
   async function cost(size: number, kid: string | undefined): Promise<number> {
-    // Without a `kid` the algorithm must say which key it is.
+    // Without a `kid` the key is found by its algorithm.
     const others = Array.from({ length: size - 1 }, (_, index) => ({ ...b.jwk, kid: `b${index}`, alg: "ES512" }));
     const verify = verifier((await keyServer(answerWith(...others, a.jwk))).url);
-    const made = await token(a, kid);
+    const jwt = await token(a, kid);
     let least = Infinity;
     for (let round = 0; round < 10; round++) {
       const began = performance.now();
-      for (let index = 0; index < 10; index++) await verify(made);
+      for (let index = 0; index < 10; index++) await verify(jwt);
       least = Math.min(least, (performance.now() - began) / 10);
     }
     return least;
   }
 
   it.each([["names its key", "a"] as const, ["names no key", undefined] as const])(
-    "costs a token that %s no more than a small one does",
+    "costs a token that %s no more than a small JWK set",
     async (_how, kid) => {
       const small = await cost(1, kid);
       expect(await cost(10_000, kid)).toBeLessThan(3 * small);
@@ -356,8 +362,8 @@ describe("a large JWK set", () => {
   );
 });
 
-describe("a JWK set that is at hand", () => {
-  it("cannot be changed from outside once the verifier is made", async () => {
+describe("a JWK set that is passed in", () => {
+  it("is copied when the verifier is created", async () => {
     const set = { keys: [{ ...a.jwk }] };
     const verify = verifier(set);
     set.keys[0]!.kid = "c";
@@ -365,7 +371,7 @@ describe("a JWK set that is at hand", () => {
     await expect(verify(await token())).resolves.toMatchObject({ subject: "ada" });
   });
 
-  it.each([{ keys: [null] }, { keys: ["a"] }, { keys: {} }])("is refused if it is %j", (keys) => {
+  it.each([{ keys: [null] }, { keys: ["a"] }, { keys: {} }])("is rejected if it is %j", (keys) => {
     expect(() => verifier(keys as never)).toThrow(/'keys' must be the URL of a JWK set, a JWK set or a key/);
   });
 });

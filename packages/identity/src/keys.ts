@@ -18,30 +18,43 @@ import {
 
 import { secureUrl } from "./secure-url.ts";
 
-/** Where the keys are that tokens are signed with: the address of a JWK set, such a set, or one key. */
+/** The keys that verify signatures: the URL of a JWK set, a JWK set, or one key. */
 export type Keys = URL | JSONWebKeySet | CryptoKey | KeyObject | Uint8Array;
 
 export interface KeyOptions {
   /** Sends the request for a JWK set. @default the global `fetch` */
   fetch?: typeof globalThis.fetch | undefined;
-  /** How long a JWK set is fresh. After that it is fetched again in the background, while its keys stay in use. @default "10m" */
+  /**
+   * How long a fetched JWK set is fresh. After that it is fetched again in the background while its keys stay in use.
+   *
+   * @default "10m"
+   */
   keysMaxAge?: Duration | undefined;
   /**
-   * How long keys stay in use beyond `keysMaxAge` when the JWK set has not been fetched again; after that every token waits for a new set. A longer
-   * time survives a longer outage of the keys' server, and accepts a key that was removed from the set for as long. @default "1h"
+   * How long keys stay in use beyond `keysMaxAge` while the JWK set cannot be fetched. After that every token waits for
+   * a new set. A longer time bridges a longer outage of the key server, but also accepts a key that was removed from
+   * the set for longer.
+   *
+   * @default "1h"
    */
   keysMaxStale?: Duration | undefined;
   /**
-   * How soon after a request for the JWK set a token that names a key which is not in it, as after a rotation, causes the next one. A request that
-   * failed is repeated sooner: for the next token after a pause, which grows from 100 milliseconds to 5 seconds. @default "30s"
+   * The minimum time between a request for the JWK set and the next one that is caused by a token with an unknown key,
+   * as after a rotation. A failed request is repeated sooner: with the next token after a pause that grows from 100
+   * milliseconds to 5 seconds.
+   *
+   * @default "30s"
    */
   keysCooldown?: Duration | undefined;
 }
 
-/** The JWK set cannot be fetched, so that the token cannot be verified. */
+/** The JWK set cannot be fetched, so the token cannot be verified. */
 export class KeysUnavailable extends Error {}
 
-/** Returns the key, or a function that finds a token's key. It rejects with {@link KeysUnavailable}; any other error concerns the token or its key. */
+/**
+ * Returns the key, or a function that finds the key of a token. It rejects with {@link KeysUnavailable}; any other
+ * error concerns the token or its key.
+ */
 export function keyFinder(
   keys: Keys,
   options: KeyOptions,
@@ -59,11 +72,11 @@ export function keyFinder(
   );
 }
 
-/** A JWK set with an index, so that the cost of a token does not grow with the number of keys. */
+/** A JWK set with an index: the cost of a token does not depend on the number of keys. */
 class KeySet {
   readonly #keys: JWK[];
   readonly #byKid = new Map<string, JWK[]>();
-  /** By `kid`, for those that tokens have named. Each imports its key once. */
+  /** By the `kid` of tokens seen so far. Each finder imports its key once. */
   readonly #finders = new Map<string, LocalJWKSet>();
   /** By algorithm: the keys of tokens without a `kid`. */
   readonly #unnamed = new Map<string, Promise<CryptoKey>>();
@@ -103,16 +116,17 @@ class KeySet {
   }
 }
 
-/** Milliseconds that a request for a JWK set may take. Many tokens share it, so no token's deadline ends it. */
-const TIMEOUT = 5000;
+/** Limit of a request for a JWK set. Many tokens share the request, so no token's deadline ends it. */
+const TIMEOUT_MS = 5000;
 
-/** Milliseconds before a failed request is repeated; the pause doubles with each further failure. */
-const PAUSE = 100;
-const LONGEST_PAUSE = 5000;
+/** The pause before a failed request is repeated. It doubles with each failure. */
+const PAUSE_MS = 100;
+const MAX_PAUSE_MS = 5000;
 
 /**
- * The JWK set at a URL. A token whose key is known never waits: a set that is due for a refresh is fetched in the background (stale-while-revalidate).
- * A token whose key is not known waits for the request under way, of which there is one at a time.
+ * The JWK set at a URL. A token with a known key never waits: a set that is due is fetched in the background
+ * (stale-while-revalidate). A token with an unknown key waits for the pending request. There is at most one request at
+ * a time.
  */
 class RemoteKeys {
   readonly #url: URL;
@@ -121,13 +135,13 @@ class RemoteKeys {
   readonly #maxStale: number;
   readonly #cooldown: number;
   #known: { readonly set: KeySet; readonly at: number } | undefined;
-  /** The request under way, and the set that it fetches. It never rejects: its error is in `#error`. */
+  /** The pending request. It never rejects: its error is in `#error`. */
   #request: Promise<KeySet | undefined> | undefined;
   #error: unknown;
   #failures = 0;
   /** When the next token causes a request, on the monotonic clock. */
   #dueAt = -Infinity;
-  /** When the next token that names an unknown key causes a request. */
+  /** When the next token with an unknown key causes a request, on the monotonic clock. */
   #lookupAt = -Infinity;
 
   constructor(url: URL, options: KeyOptions, action: string) {
@@ -153,7 +167,7 @@ class RemoteKeys {
     }
     const set = (await this.#request) ?? this.#usable();
     if (set === undefined) {
-      throw new KeysUnavailable("Cannot verify a token: no keys are to be had", { cause: this.#error });
+      throw new KeysUnavailable("Cannot verify a token: the JWK set is not available", { cause: this.#error });
     }
     return set.find(header, token);
   }
@@ -187,12 +201,12 @@ class RemoteKeys {
     this.#error = error;
     // Jitter: processes that failed together must not repeat the request together.
     const jitter = 0.5 + Math.random() / 2;
-    this.#dueAt = performance.now() + jitter * Math.min(LONGEST_PAUSE, PAUSE * 2 ** this.#failures);
+    this.#dueAt = performance.now() + jitter * Math.min(MAX_PAUSE_MS, PAUSE_MS * 2 ** this.#failures);
     this.#failures += 1;
   }
 
   async #fetchSet(): Promise<KeySet> {
-    const [ctx, cancel] = withTimeout(background, TIMEOUT);
+    const [ctx, cancel] = withTimeout(background, TIMEOUT_MS);
     try {
       // Not in the context of the token that causes the request: others wait for it too.
       return await untilEnd(
@@ -201,7 +215,7 @@ class RemoteKeys {
       );
     } catch (error) {
       // DeadlineExceeded as a cause would be answered 504, as if it were the token's own deadline.
-      throw ctx.err() === undefined ? error : new Error(`there was no response within ${TIMEOUT} ms`);
+      throw ctx.err() === undefined ? error : new Error(`there was no response within ${TIMEOUT_MS} ms`);
     } finally {
       cancel();
     }

@@ -7,12 +7,12 @@ import { principal, rawToken, withPrincipal } from "./principal.ts";
 
 const ada = { subject: "ada", scopes: ["search"] };
 
-it("is who the current request is for", () => {
+it("is read from the current context", () => {
   expect(run(withPrincipal(background, ada), () => principal())).toEqual(ada);
   expect(principal()).toBeUndefined();
 });
 
-it("cannot be changed by those who read it, nor through what was handed in", () => {
+it("is frozen, and a copy of the given object", () => {
   const scopes = ["search"];
   const bound = principal(withPrincipal(background, { subject: "ada", scopes }))!;
   scopes.push("admin");
@@ -21,13 +21,13 @@ it("cannot be changed by those who read it, nor through what was handed in", () 
   expect(() => (bound.scopes as string[]).push("admin")).toThrow(TypeError);
 });
 
-it("does not show in the context's lineage", () => {
+it("is not shown by the context's toString", () => {
   expect(String(withPrincipal(background, ada))).toBe("background.withValue(principal: Object)");
 });
 
-it.each([undefined, {}, { subject: "", scopes: [] }, { subject: "ada", scopes: "search" }])("refuses %j", (value) => {
+it.each([undefined, {}, { subject: "", scopes: [] }, { subject: "ada", scopes: "search" }])("rejects %j", (value) => {
   expect(() => withPrincipal(background, value as never)).toThrow(
-    /must have a 'subject' that is not empty and a list of 'scopes'/,
+    /must have a non-empty 'subject' and a list of 'scopes'/,
   );
 });
 
@@ -35,7 +35,7 @@ describe("a principal that expires", () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
-  it("is nobody from then on, also in work that goes on", () => {
+  it("is undefined from then on, also in detached work", () => {
     const ctx = withPrincipal(background, { ...ada, expiresAt: new Date(Date.now() + 1000) });
     const detached = withoutCancel(withCancel(ctx)[0]);
     expect(principal(detached)?.subject).toBe("ada");
@@ -43,7 +43,7 @@ describe("a principal that expires", () => {
     expect([principal(ctx), principal(detached)]).toEqual([undefined, undefined]);
   });
 
-  it("cannot be made to live longer by whoever is given it", () => {
+  it("does not live longer if its Date is changed", () => {
     const ctx = withPrincipal(background, { ...ada, expiresAt: new Date(Date.now() + 1000) });
     principal(ctx)!.expiresAt!.setFullYear(2999);
     vi.advanceTimersByTime(1000);
@@ -51,7 +51,7 @@ describe("a principal that expires", () => {
   });
 });
 
-it("does not show the token that has proved it, however it is looked at", () => {
+it("does not show its token in inspect, JSON or toString", () => {
   const ctx = withPrincipal(background, ada, "the token");
   const seen = principal(ctx)!;
   const shown = [inspect(seen, { showHidden: true, getters: true }), JSON.stringify(seen), String(ctx), inspect(ctx)];

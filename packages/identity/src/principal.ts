@@ -1,81 +1,91 @@
 import { type Context, createKey, current, withValue } from "@throughline/context";
 
-import { withoutToken } from "./carried-token.ts";
+import { withoutTxnToken } from "./txn-token-propagation.ts";
 
-/** Who acts for somebody else, and for whom that one acts in turn (RFC 8693, 4.1). */
+/**
+ * A party that acts on behalf of the subject. A nested `actor` is the previous one of a delegation chain (RFC 8693,
+ * 4.1).
+ */
 export interface Actor {
   readonly subject: string;
   readonly actor?: Actor | undefined;
 }
 
-/** What one transaction is, from the edge to its last service (draft-ietf-oauth-transaction-tokens). */
+/** One transaction, from the edge of the trust domain to the last service (draft-ietf-oauth-transaction-tokens). */
 export interface Transaction {
+  /** The claim `txn`. */
   readonly id: string;
-  /** The workload that asked for the token. */
+  /** The workload that requested the token: the claim `req_wl`. */
   readonly requestedBy: string;
-  /** What does not change on the way: `tctx`. */
+  /** The claim `tctx`, which stays the same on all hops. */
   readonly details?: Readonly<Record<string, unknown>> | undefined;
-  /** Where it came from: `rctx`. May be personal. */
+  /** The claim `rctx`: where the request came from. It may contain personal data. */
   readonly origin?: Readonly<Record<string, unknown>> | undefined;
 }
 
-/** Who a request is for, once that has been verified. */
+/** The verified subject of a request. */
 export interface Principal {
   readonly subject: string;
   readonly scopes: readonly string[];
   readonly tenant?: string | undefined;
   readonly issuer?: string | undefined;
-  /** Who acts for the subject, if not the subject itself. */
+  /** The party that acts on behalf of the subject, if any. */
   readonly actor?: Actor | undefined;
-  /** When the subject has proved who it is. */
+  /** When the subject authenticated. */
   readonly authTime?: Date | undefined;
-  /** From then on it is nobody's request: `principal()` gives `undefined`. By how much clocks may differ is added to what a token says. */
+  /** `principal()` returns `undefined` from then on. For a token it is `exp` plus the accepted clock difference. */
   readonly expiresAt?: Date | undefined;
   readonly transaction?: Transaction | undefined;
 }
 
 const principalKey = createKey<Principal>("principal");
 
-/** Kept beside the principals, so that no log, no JSON and no inspection can show them. */
+/** Tokens are not properties of principals, so that logs, JSON and `inspect` cannot show them. */
 const tokens = new WeakMap<Principal, string>();
 
-/** When they expire, in milliseconds since the epoch: a Date can be changed by whoever is given it, be it frozen. */
-const ends = new WeakMap<Principal, number>();
+/** Expiry in milliseconds since the epoch. The Date of a principal is mutable even when it is frozen. */
+const expiries = new WeakMap<Principal, number>();
 
-/** Who the request is for; `undefined` if nobody was verified, or what was verified has expired, as it may have in work that goes on. */
+/**
+ * Returns the principal of the request; `undefined` if none was verified, or if it has expired, as may happen in
+ * detached work.
+ */
 export function principal(ctx: Context = current()): Principal | undefined {
   const bound = ctx.value(principalKey);
-  return bound === undefined || (ends.get(bound) ?? Infinity) <= Date.now() ? undefined : bound;
+  return bound === undefined || (expiries.get(bound) ?? Infinity) <= Date.now() ? undefined : bound;
 }
 
 /**
- * A context for a request of this principal, who was verified by the caller of this function. It is copied and frozen, and stays in this process; a
- * Txn-Token that has proved another is not sent on any more.
+ * Returns a context with this principal, which the caller has verified. The principal is copied and frozen, and never
+ * leaves the process. A Txn-Token of another principal is not sent to other services any more.
  *
- * @param token what has proved it, for {@link rawToken}
- * @throws TypeError if it is none
+ * @param token the token that proved the principal, for {@link rawToken}
+ * @throws TypeError if the principal is not valid
  */
 export function withPrincipal(ctx: Context, principal: Principal, token?: string): Context {
   if (typeof principal?.subject !== "string" || principal.subject === "" || !Array.isArray(principal.scopes)) {
-    throw new TypeError("Cannot bind a principal: it must have a 'subject' that is not empty and a list of 'scopes'");
+    throw new TypeError("Cannot bind a principal: it must have a non-empty 'subject' and a list of 'scopes'");
   }
   if (principal.expiresAt !== undefined && Number.isNaN(principal.expiresAt.getTime())) {
     throw new TypeError("Cannot bind a principal: 'expiresAt' must be a valid Date");
   }
   const frozen = deepFreeze(structuredClone({ ...principal }));
-  if (frozen.expiresAt !== undefined) ends.set(frozen, frozen.expiresAt.getTime());
+  if (frozen.expiresAt !== undefined) expiries.set(frozen, frozen.expiresAt.getTime());
   const kept = token ?? tokens.get(principal);
   if (kept !== undefined) tokens.set(frozen, kept);
-  return withValue(withoutToken(ctx), principalKey, frozen);
+  return withValue(withoutTxnToken(ctx), principalKey, frozen);
 }
 
-/** The token that has proved who a principal is, to be exchanged for another. Not to be logged, nor sent on as it is. */
+/**
+ * Returns the token that proved the principal, for a token exchange. Do not log it, and do not send it to other
+ * services.
+ */
 export function rawToken(principal: Principal): string | undefined {
   return tokens.get(principal);
 }
 
-/** Has a principal remember what has proved it. */
-export function provenBy(principal: Principal, token: string): Principal {
+/** Keeps the token that proved a principal, for {@link rawToken}. */
+export function rememberToken(principal: Principal, token: string): Principal {
   tokens.set(principal, token);
   return principal;
 }

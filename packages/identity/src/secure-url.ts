@@ -1,10 +1,10 @@
 import { describeValue } from "@throughline/context/internal";
 
 /**
- * A URL of which what comes can be believed, and what goes is not overheard: `https`, or loopback. Without credentials, which a `fetch` refuses
- * in words that tell them.
+ * Checks a URL whose server must be authentic and whose traffic must be private: `https`, or `http` to a loopback host.
+ * It must contain no credentials: `fetch` rejects them with a message that discloses them.
  *
- * @throws TypeError if it is none
+ * @throws TypeError if it is not such a URL
  */
 export function secureUrl(value: unknown, name: string, action: string): URL {
   const url = URL.parse(String(value));

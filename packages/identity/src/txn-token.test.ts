@@ -40,7 +40,7 @@ function issue(claims: Record<string, unknown> = {}, header: Record<string, unkn
   return new SignJWT(all).setProtectedHeader({ alg: "ES256", typ: "txntoken+jwt", ...header }).sign(pair.privateKey);
 }
 
-/** A request with this header, as a guard is told of it. */
+/** A request with these headers, as a guard receives it. */
 function requestWith(headers: Record<string, string>, ctx: Context = background): GuardedRequest {
   return { ctx, headers: webHeaders(new Headers(headers)) };
 }
@@ -50,7 +50,7 @@ async function bound(token: string): Promise<Context> {
 }
 
 describe("a Txn-Token", () => {
-  it("says who a transaction is for, and what it is", async () => {
+  it("contains the principal and the transaction", async () => {
     expect(principal(await bound(await issue()))).toMatchObject({
       subject: "ada",
       scopes: ["inventory:read", "search"],
@@ -63,7 +63,7 @@ describe("a Txn-Token", () => {
     });
   });
 
-  it("goes on byte for byte to origins that are allowed, and to no other", async () => {
+  it("is sent unchanged to allowed origins, and to no others", async () => {
     const token = await issue();
     const ctx = await bound(token);
     const to = (origins: string[]) => headersSentBy(createFetch({ origins }), ctx);
@@ -73,7 +73,7 @@ describe("a Txn-Token", () => {
     expect(await to(["http://localhost:*"])).not.toHaveProperty("txn-token");
   });
 
-  it("no longer goes on once it has expired, also not from work that goes on", async () => {
+  it("is not sent after it has expired, also from detached work", async () => {
     const ctx = withoutCancel(await bound(await issue()));
     const fetch = createFetch({ origins: ["http://127.0.0.1:*"] });
     expect(await headersSentBy(fetch, ctx)).toHaveProperty("txn-token");
@@ -82,7 +82,7 @@ describe("a Txn-Token", () => {
     expect(principal(ctx)).toBeUndefined();
   });
 
-  it("is taken away from the request, so that nobody believes it unverified, and is seen by who verifies it", async () => {
+  it("is removed from the request on arrival, and read by the guard that verifies it", async () => {
     const token = await issue();
     const guard = txnToken(rules());
     const seen: unknown[] = [];
@@ -104,7 +104,7 @@ describe("a Txn-Token", () => {
     ["of another type", () => issue({}, { typ: "JWT" })],
     ["without a transaction", () => issue({ txn: undefined })],
     ["without a scope", () => issue({ scope: undefined })],
-    ["without the workload that asked for it", () => issue({ req_wl: undefined })],
+    ["without a requesting workload", () => issue({ req_wl: undefined })],
     ["for two trust domains", () => issue({ aud: ["shop.example", "bank.example"] })],
     ["with an empty transaction", () => issue({ txn: "" })],
     ["with an empty workload", () => issue({ req_wl: "" })],
@@ -112,40 +112,40 @@ describe("a Txn-Token", () => {
     ["with a number for a scope", () => issue({ scope: 7 })],
     ["with null for a scope", () => issue({ scope: null })],
     ["that was issued in the future", () => issue({ iat: NOW + 30, exp: NOW + 60 })],
-    ["that does not say when it was issued", () => issue({ iat: undefined })],
-    ["that says in words when it was issued", () => issue({ iat: "now" })],
-    ["that lives longer than an hour", () => issue({ iat: NOW - 1800, exp: NOW + 1801 })],
-    ["that is none", () => Promise.resolve("a.b.c")],
-  ])("%s is refused, and not told of", async (_what, make) => {
+    ["without a time of issue", () => issue({ iat: undefined })],
+    ["with a time of issue that is not a number", () => issue({ iat: "now" })],
+    ["with a lifetime of more than an hour", () => issue({ iat: NOW - 1800, exp: NOW + 1801 })],
+    ["that is not a JWT", () => Promise.resolve("a.b.c")],
+  ])("%s is rejected with an error that does not contain it", async (_what, make) => {
     const token = await make();
     const error: unknown = await bound(token).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(Unauthenticated);
     expect(inspect(error, { depth: 9 })).not.toContain(token);
   });
 
-  it("may name its trust domain in a list, be issued by a clock that is a little ahead, and live for an hour", async () => {
+  it("may have a list of one trust domain, an iat slightly in the future, and a lifetime of an hour", async () => {
     const claims = { aud: ["shop.example"], iat: NOW + 3, exp: NOW + 3603 };
     expect(principal(await bound(await issue(claims)))?.subject).toBe("ada");
   });
 
-  it("lives no longer than the guard allows", async () => {
+  it("is rejected if its lifetime exceeds maxLifetime", async () => {
     const guard = txnToken({ ...rules(), maxLifetime: "5m" });
     const verified = async (exp: number) => guard(requestWith({ "txn-token": await issue({ iat: NOW, exp }) }));
     await expect(verified(NOW + 300)).resolves.toBeDefined();
-    await expect(verified(NOW + 301)).rejects.toThrow("the token is not valid: it lives longer than 'maxLifetime'");
+    await expect(verified(NOW + 301)).rejects.toThrow("the token is not valid: its lifetime exceeds 'maxLifetime'");
     expect(() => txnToken({ ...rules(), maxLifetime: "soon" as never })).toThrow("'maxLifetime' must be zero or more");
   });
 
-  it("must be there", async () => {
-    await expect(txnToken(rules())(requestWith({}))).rejects.toThrow("there is no Txn-Token");
+  it("is required", async () => {
+    await expect(txnToken(rules())(requestWith({}))).rejects.toThrow("the Txn-Token header is missing");
   });
 });
 
-describe("at the edge", () => {
+describe("exchangeToken", () => {
   const ada = { subject: "ada", scopes: ["search"] };
   const withAda = () => withPrincipal(background, ada, "the access token");
 
-  /** A Txn-Token service that answers so, and what it was asked. */
+  /** Starts a Txn-Token service, and records its requests. */
   async function serving(
     answer: (res: http.ServerResponse) => void | Promise<void>,
     options: Partial<TokenExchangeOptions> = {},
@@ -179,7 +179,7 @@ describe("at the edge", () => {
         }),
       );
 
-  it("a token that was verified is exchanged for a Txn-Token, which goes on in its place", async () => {
+  it("exchanges the verified token for a Txn-Token, which is sent instead", async () => {
     const token = await issue();
     const { asked, pass } = await serving(granted(token), { requestDetails: () => ({ action: "search" }) });
     const ctx = await pass();
@@ -201,24 +201,24 @@ describe("at the edge", () => {
 
   it.each<[string, (res: http.ServerResponse) => void | Promise<void>, string]>([
     [
-      "refuses the workload",
+      "rejects the workload",
       (res) => void res.writeHead(401).end('{"error":"invalid_client"}'),
-      "the service answered 401 invalid_client",
+      "the service responded with 401 invalid_client",
     ],
-    ["fails", (res) => void res.writeHead(500).end("oops"), "the service answered 500"],
+    ["fails", (res) => void res.writeHead(500).end("oops"), "the service responded with 500"],
     ["redirects", (res) => void res.writeHead(302, { location: "http://127.0.0.1:1/" }).end(), "fetch failed"],
-    ["answers with no JSON", (res) => void res.end("token"), "something other than a Txn-Token"],
+    ["responds with a body that is not JSON", (res) => void res.end("token"), "the response is not a Txn-Token"],
     [
-      "answers with another kind of token",
+      "responds with another type of token",
       async (res) => granted(await issue(), { issued_token_type: "x" })(res),
-      "something other than a Txn-Token",
+      "the response is not a Txn-Token",
     ],
     [
-      "answers with a token that does not hold",
+      "responds with a token that is not valid",
       async (res) => granted(await issue({ aud: "bank.example" }))(res),
-      "what came is not one",
+      "the response is not a valid Txn-Token",
     ],
-  ])("where the service %s the request fails, and no token is told of", async (_how, answer, message) => {
+  ])("fails with an error that contains no token if the service %s", async (_how, answer, message) => {
     const { pass } = await serving(answer);
     const error: unknown = await pass().catch((e: unknown) => e);
     expect(error).not.toBeInstanceOf(Unauthenticated);
@@ -226,12 +226,12 @@ describe("at the edge", () => {
     expect(inspect(error, { depth: 9 })).not.toMatch(/the access token|eyJ/);
   });
 
-  it("a caller's token that is refused is the caller's to mend", async () => {
+  it("throws Unauthenticated if the service rejects the caller's token", async () => {
     const { pass } = await serving((res) => void res.writeHead(400).end('{"error":"invalid_grant"}'));
     await expect(pass()).rejects.toBeInstanceOf(Unauthenticated);
   });
 
-  it("there must be a token to exchange", async () => {
+  it("throws Unauthenticated if there is no token to exchange", async () => {
     const { asked, pass } = await serving(granted(await issue()));
     await expect(pass(background)).rejects.toThrow("there is no token to exchange");
     expect(asked).toEqual([]);
@@ -241,16 +241,16 @@ describe("at the edge", () => {
     [{ endpoint: "http://sts.example/token" }, /'endpoint' must be an https URL/],
     [{ endpoint: "sts" }, /'endpoint' must be an https URL/],
     [{ scope: "" }, /'scope' must be a string/],
-    [{ trustDomain: "" }, /'trustDomain' must be a string/],
+    [{ trustDomain: "" }, /'trustDomain' must be a non-empty string/],
     [{ authenticate: "secret" }, /'authenticate' must be a function/],
     [{ scopes: "a" }, /there is no option 'scopes'/],
-  ])("refuses %o when the guard is made", (changes, message) => {
+  ])("rejects the option %o when the guard is created", (changes, message) => {
     expect(() => exchangeToken({ ...rules(), endpoint: "https://sts.example/token", scope: "a", ...changes })).toThrow(
       message,
     );
   });
 
-  it("says by a code that an exchange failed", () => {
+  it("fails with an error that has a code", () => {
     expect(new TokenExchangeFailed("no")).toMatchObject({ name: "TokenExchangeFailed", code: "TOKEN_EXCHANGE_FAILED" });
   });
 });

@@ -3,53 +3,55 @@ import { describeValue, milliseconds } from "@throughline/context/internal";
 import { type Guard, Unauthenticated } from "@throughline/http";
 import { single } from "@throughline/http/adapter";
 
-import { carryToken } from "./carried-token.ts";
-import { scopesOf } from "./claims.ts";
 import type { KeyOptions, Keys } from "./keys.ts";
 import { type Principal, withPrincipal } from "./principal.ts";
-import { invalidToken, tokenVerifier, type Verified } from "./verify-token.ts";
+import { withTxnToken } from "./txn-token-propagation.ts";
+import { invalidToken, scopesOf, tokenVerifier, type VerifiedToken } from "./verify-token.ts";
 
-/** What a Txn-Token of the trust domain must be. */
+/** The rules that a Txn-Token of the trust domain must satisfy. */
 export interface TxnTokenOptions extends KeyOptions {
-  /** What `aud` must name. */
+  /** The required `aud`. */
   trustDomain: string;
-  /** The algorithms that a signature may have: `["ES256"]`. */
+  /** The accepted signature algorithms, such as `["ES256"]`. They are never read from the token. */
   algorithms: readonly string[];
   /** The keys of the domain's Txn-Token service: the URL of a JWK set, a JWK set, or a key. */
   keys: Keys;
-  /** @default not looked at: the audience says which domain it is */
+  /** The required `iss`. @default not checked, since the audience identifies the trust domain */
   issuer?: string;
-  /** The longest time from `iat` to `exp`: whoever gets hold of a Txn-Token can use it until it expires. @default "1h" */
+  /** The maximum time from `iat` to `exp`: a stolen Txn-Token is usable until it expires. @default "1h" */
   maxLifetime?: Duration;
-  /** How long ago it may have been issued. @default as long as it has not expired */
+  /** The maximum time since `iat`. @default no limit besides `exp` */
   maxTokenAge?: Duration;
-  /** By how much clocks may differ. @default "5s" */
+  /** The accepted clock difference. @default "5s" */
   clockTolerance?: Duration;
 }
 
 /**
- * A guard for services inside a trust domain: it verifies the request's `Txn-Token`, binds who the transaction is for, and has the token sent on, byte
- * for byte, to the origins that a client allows (draft-ietf-oauth-transaction-tokens). A request without one is answered 401.
+ * Creates a guard for services inside a trust domain (draft-ietf-oauth-transaction-tokens). It verifies the request's
+ * `Txn-Token` and binds the principal of the transaction. Calls to other services send the token unchanged to the
+ * `origins` of their client. A request without a valid token gets 401.
  *
  * @throws TypeError, RangeError if an option is wrong
  */
 export function txnToken(options: TxnTokenOptions): Guard {
-  const verify = txnTokenVerifier(options, "make a guard");
+  const verify = txnTokenVerifier(options, "create a guard");
   return async function txnToken({ ctx, headers }) {
     const token = single(headers, "txn-token");
-    if (token === undefined) throw new Unauthenticated("there is no Txn-Token");
+    if (token === undefined) throw new Unauthenticated("the Txn-Token header is missing");
     return bindTxnToken(ctx, token, await verify(token, ctx));
   };
 }
 
-/** Says who a transaction is for, by a token that holds. */
+/** Returns a function that verifies a Txn-Token and returns its principal. */
 export function txnTokenVerifier(
   options: TxnTokenOptions,
   action: string,
 ): (token: string, ctx: Context) => Promise<Principal> {
   const { trustDomain, maxLifetime = "1h", ...rules } = options;
   if (typeof trustDomain !== "string" || trustDomain === "") {
-    throw new TypeError(`Cannot ${action}: 'trustDomain' must be a string; received ${describeValue(trustDomain)}`);
+    throw new TypeError(
+      `Cannot ${action}: 'trustDomain' must be a non-empty string; received ${describeValue(trustDomain)}`,
+    );
   }
   const longest = milliseconds(maxLifetime, action, "maxLifetime");
   const verify = tokenVerifier(
@@ -58,7 +60,7 @@ export function txnTokenVerifier(
       audience: trustDomain,
       typ: "txntoken+jwt",
       requiredClaims: ["iat", "exp", "txn", "sub", "scope", "req_wl"],
-      // With a limit on the age, `iat` must not be in the future. This limit is never reached before `exp`.
+      // With a maximum age, jose rejects an `iat` in the future. This maximum is never reached before `exp`.
       maxTokenAge: rules.maxTokenAge ?? maxLifetime,
     },
     action,
@@ -70,21 +72,23 @@ export function txnTokenVerifier(
   };
 }
 
-/** What a Txn-Token must say besides what any token must (draft-ietf-oauth-transaction-tokens, "JWT Body Claims"). */
-function checkClaims({ claims: { aud, scope, txn, req_wl: requestedBy, iat, exp } }: Verified, longest: number): void {
-  if (Array.isArray(aud) && aud.length !== 1) throw invalidToken("'aud' is more than one trust domain");
-  if (typeof scope !== "string") throw invalidToken("'scope' is no string");
-  if (txn === "" || requestedBy === "") throw invalidToken("'txn' or 'req_wl' is empty");
-  if ((exp! - iat!) * 1000 > longest) throw invalidToken("it lives longer than 'maxLifetime'");
+/** Checks the rules that apply to Txn-Tokens only (draft-ietf-oauth-transaction-tokens, "JWT Body Claims"). */
+function checkClaims(
+  { claims: { aud, scope, txn, req_wl: requestedBy, iat, exp } }: VerifiedToken,
+  longest: number,
+): void {
+  if (Array.isArray(aud) && aud.length !== 1) throw invalidToken("'aud' contains more than one trust domain");
+  if (typeof scope !== "string") throw invalidToken("'scope' must be a string");
+  if (txn === "" || requestedBy === "") throw invalidToken("'txn' and 'req_wl' must not be empty");
+  if ((exp! - iat!) * 1000 > longest) throw invalidToken("its lifetime exceeds 'maxLifetime'");
 }
 
-/** A context whose calls take the token along, for a principal that it proves. */
+/** A context with the principal, whose calls send the token. */
 export function bindTxnToken(ctx: Context, token: string, principal: Principal): Context {
-  return carryToken(withPrincipal(ctx, principal, token), token, principal.expiresAt!);
+  return withTxnToken(withPrincipal(ctx, principal, token), token, principal.expiresAt!);
 }
 
-/** Who a transaction is for, by the claims of its token. */
-function principalOf({ claims, expiresAt }: Verified): Principal {
+function principalOf({ claims, expiresAt }: VerifiedToken): Principal {
   const { sub, iss, scope, txn, req_wl: requestedBy, tctx: details, rctx: origin } = claims;
   return {
     subject: sub!,

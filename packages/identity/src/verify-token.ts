@@ -4,67 +4,67 @@ import { Unauthenticated } from "@throughline/http";
 import { untilEnd } from "@throughline/resilience/internal";
 import { errors, type JWTPayload, jwtVerify, type JWTVerifyGetKey, type JWTVerifyOptions } from "jose";
 
-import { dateOf } from "./claims.ts";
 import { keyFinder, type KeyOptions, type Keys, KeysUnavailable } from "./keys.ts";
 
-/** What a token must be, whatever it says of itself. */
+/** The rules that a token must satisfy. */
 export interface TokenRules extends KeyOptions {
   readonly keys: Keys;
-  /** The algorithms that a signature may have. Never taken from the token. */
+  /** The accepted signature algorithms. They are never read from the token. */
   readonly algorithms: readonly string[];
   readonly audience: string | readonly string[];
   readonly issuer?: string | readonly string[] | undefined;
-  /** The type that its header must name. */
+  /** The required `typ` of the header. */
   readonly typ?: string | undefined;
   readonly requiredClaims: readonly string[];
-  /** How long ago it may have been issued. */
+  /** The maximum time since `iat`. */
   readonly maxTokenAge?: Duration | undefined;
-  /** By how much clocks may differ. @default "5s" */
+  /** The accepted clock difference. @default "5s" */
   readonly clockTolerance?: Duration | undefined;
 }
 
-/** What a token that holds says. */
-export interface Verified {
+/** A token that satisfies the rules. */
+export interface VerifiedToken {
   readonly claims: JWTPayload;
-  /** Until when it is taken: `exp`, and by how much clocks may differ. */
+  /** `exp` plus the accepted clock difference. */
   readonly expiresAt: Date | undefined;
 }
 
-/** Verifies a token, by the context's deadline. */
-export type TokenVerifier = (token: string, ctx: Context) => Promise<Verified>;
+/** Verifies a token. It rejects with the context's error if the context ends first. */
+export type TokenVerifier = (token: string, ctx: Context) => Promise<VerifiedToken>;
 
-/** A token is a header: servers take no more. */
-const LONGEST = 8192;
+/** A token is sent in a header, whose size servers limit. */
+const MAX_LENGTH = 8192;
 
 /** @throws TypeError, RangeError if a rule is wrong */
 export function tokenVerifier(rules: TokenRules, action: string): TokenVerifier {
   const options = optionsOf(rules, action);
   const key = keyFinder(rules.keys, rules, action);
   return async function verify(token, ctx) {
-    if (token.length > LONGEST) throw invalidToken("too long");
-    // More than base64url may be written in would decode too, and be sent on (RFC 7515, 2).
-    if (!/^[\w-]*\.[\w-]*\.[\w-]*$/.test(token)) throw invalidToken("no signed token");
+    if (token.length > MAX_LENGTH) throw invalidToken(`it is longer than ${MAX_LENGTH} characters`);
+    // Decoders also accept characters outside of base64url, which would then be sent on (RFC 7515, 2).
+    if (!/^[\w-]*\.[\w-]*\.[\w-]*$/.test(token)) throw invalidToken("it is not a signed JWT");
     try {
-      // What finds the key may wait for the network: for everybody, so in nobody's context.
+      // Finding the key may wait for a request that all tokens share, so it runs outside of the caller's context.
       const verifying = run(background, () => jwtVerify(token, key as JWTVerifyGetKey, options));
-      return verifiedBy((await untilEnd(ctx, verifying)).payload, Number(options.clockTolerance));
+      return checkClaims((await untilEnd(ctx, verifying)).payload, Number(options.clockTolerance));
     } catch (error) {
       ctx.throwIfAborted();
       if (error instanceof Unauthenticated || error instanceof KeysUnavailable) throw error;
-      // The keys are there, so it is the token that is not valid, even if it names a key of the set that cannot be used.
+      // The JWK set is available, so the token is not valid, also if it names a key of the set that cannot be used.
       throw invalidToken(error instanceof errors.JOSEError ? error.code : "its key cannot be used", error);
     }
   };
 }
 
-/** Claims are signed, but whoever signs may be wrong. */
-function verifiedBy(claims: JWTPayload, tolerance: number): Verified {
+/** Checks the types of claims, which jose does not. */
+function checkClaims(claims: JWTPayload, tolerance: number): VerifiedToken {
   for (const name of ["iss", "txn", "req_wl"]) {
-    if (claims[name] !== undefined && typeof claims[name] !== "string") throw invalidToken(`'${name}' is no string`);
+    if (claims[name] !== undefined && typeof claims[name] !== "string")
+      throw invalidToken(`'${name}' must be a string`);
   }
-  if (typeof claims.sub !== "string" || claims.sub === "") throw invalidToken("'sub' is no string");
+  if (typeof claims.sub !== "string" || claims.sub === "") throw invalidToken("'sub' must be a non-empty string");
   const expiresAt = claims.exp === undefined ? undefined : dateOf(claims.exp + tolerance);
-  if (claims.exp !== undefined && expiresAt === undefined) throw invalidToken("'exp' is no time");
+  if (claims.exp !== undefined && expiresAt === undefined) throw invalidToken("'exp' must be a valid time");
   return { claims, expiresAt };
 }
 
@@ -100,7 +100,7 @@ function optionsOf(rules: TokenRules, action: string): JWTVerifyOptions {
   }
   if (keys instanceof URL && algorithms.some((each: string) => each.startsWith("HS"))) {
     throw new TypeError(
-      `Cannot ${action}: 'algorithms' must be asymmetric where keys are public; received ${describeValue(algorithms.join())}`,
+      `Cannot ${action}: 'algorithms' must be asymmetric for a JWK set at a URL, whose keys are public; received ${describeValue(algorithms.join())}`,
     );
   }
   for (const [name, value] of Object.entries({ audience, issuer })) {
@@ -108,7 +108,7 @@ function optionsOf(rules: TokenRules, action: string): JWTVerifyOptions {
     const all = [value].flat();
     if (all.length === 0 || !all.every((each) => typeof each === "string" && each !== "")) {
       throw new TypeError(
-        `Cannot ${action}: '${name}' must be a string, or a list of some; received ${describeValue(value)}`,
+        `Cannot ${action}: '${name}' must be a string or a list of strings; received ${describeValue(value)}`,
       );
     }
   }
@@ -123,12 +123,23 @@ function optionsOf(rules: TokenRules, action: string): JWTVerifyOptions {
   };
 }
 
-/** The error for a token that is not valid (401). @param error the error that verifying it ended with, if it did */
+/** The error for a token that is not valid (401). @param error the error of jose or of the key, if any */
 export function invalidToken(reason: string, error?: unknown): Unauthenticated {
   return new Unauthenticated(`the token is not valid: ${reason}`, {
     challenge: 'Bearer error="invalid_token"',
-    ...(error instanceof errors.JWTExpired && { cause: new Error("it has expired") }),
-    // Errors of jose may quote the token's claims. Other errors concern the key.
+    ...(error instanceof errors.JWTExpired && { cause: new Error("the token has expired") }),
+    // An error of jose may contain claims of the token, so it is not added as the cause. Other errors concern the key.
     ...(error !== undefined && !(error instanceof errors.JOSEError) && { cause: error }),
   });
+}
+
+/** The scopes of a claim: a list, or a string with spaces between them (RFC 6749, 3.3). */
+export function scopesOf(scope: unknown): readonly string[] {
+  if (Array.isArray(scope)) return scope.filter((each) => typeof each === "string");
+  return typeof scope === "string" ? scope.split(" ").filter((each) => each !== "") : [];
+}
+
+/** @param seconds since the epoch (RFC 7519, NumericDate) */
+export function dateOf(seconds: unknown): Date | undefined {
+  return typeof seconds === "number" && Math.abs(seconds) <= 8.64e12 ? new Date(seconds * 1000) : undefined;
 }

@@ -6,10 +6,11 @@ import { nodeHeaders, applyGuard } from "@throughline/http/adapter";
 import type { Middleware } from "./request-context.ts";
 
 /**
- * Has a guard decide on each request: what follows runs in the context that it gives. What it throws is answered by `requestContext`, which goes
- * before it.
+ * Koa middleware that calls a guard for each request. Later middlewares run in the context that the guard returns.
+ * `requestContext`, which must come before, answers an `Unauthenticated` of the guard with 401 and a `Forbidden` with
+ * 403.
  *
- * @throws TypeError if it is no guard
+ * @throws TypeError if `guard` is not a function
  */
 export function guard(guard: Guard): Middleware {
   callable("guard", guard, "make a guard");

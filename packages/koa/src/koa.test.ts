@@ -12,7 +12,7 @@ import { describe, expect, it } from "vitest";
 import { requestContext } from "./index.ts";
 
 describe("requestContext", () => {
-  it("is the current context before and after the middlewares below", async () => {
+  it("is the current context before and after the next middleware", async () => {
     const app = new Koa();
     app.use(requestContext({ maxTimeout: "2s" }));
     app.use(async (koa, next) => {
@@ -27,7 +27,7 @@ describe("requestContext", () => {
     expect((await request(app.callback()).get("/")).text).toBe("true");
   });
 
-  it("answers a deadline that was wrapped in another error, and drops the body that was set", async () => {
+  it("answers a deadline that is the cause of another error, and removes the body of the handler", async () => {
     const app = new Koa();
     app.use(requestContext());
     app.use((koa) => {
@@ -44,7 +44,7 @@ describe("requestContext", () => {
     expect(response.headers["x-kept"]).toBe("yes");
   });
 
-  it("throws a cancellation of the application's own on to the application", async () => {
+  it("rethrows a cancellation of the application", async () => {
     const app = new Koa();
     app.use(async (koa, next) => {
       try {
@@ -61,7 +61,7 @@ describe("requestContext", () => {
     expect((await request(app.callback()).get("/")).text).toBe("the application's own");
   });
 
-  it("fails where a bad option is written, not at the first request", () => {
+  it("throws for an invalid option when it is called, not at the first request", () => {
     expect(() => requestContext({ maxTimeout: "later" as "1s" })).toThrow(
       "Cannot make a request context: 'maxTimeout'",
     );
@@ -83,7 +83,7 @@ describe("with an SDK", () => {
     expect(span!.name).toBe("GET /items/:id");
   });
 
-  it("the route is that of Koa's router also behind a requestContext of node:http, for the span and the metric", async () => {
+  it("the span and the metric have the route of Koa's router, also inside a requestContext of node:http", async () => {
     const app = new Koa();
     const router = new Router({ prefix: "/items" });
     router.get("/:id", (koa) => void (koa.body = "ok"));

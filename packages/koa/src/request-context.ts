@@ -17,7 +17,7 @@ import {
   hostResponseOf,
 } from "@throughline/http/adapter";
 
-/** As much of a Koa context as is needed, so that this fits Koa 2 and 3. */
+/** The part of a Koa context that this package uses, which is the same in Koa 2 and 3. */
 export interface KoaContext {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
@@ -27,19 +27,22 @@ export interface KoaContext {
   onerror?(error: unknown): void;
 }
 
+/** Middleware for Koa 2 and 3. */
 export type Middleware = (koa: KoaContext, next: () => Promise<unknown>) => void | Promise<void>;
 
 /**
- * Gives each request its Context, which is `current()` in all that follows. It ends at the caller's deadline or the server's
- * limit, when the client goes away, and when the response is out. A request whose time is up on arrival is answered 504, one
- * with a malformed deadline 400, and no later middleware runs.
+ * Koa middleware that creates a Context for each request. It is `current()` in all later middlewares. The Context ends
+ * at the caller's deadline or the limit of the server, when the client leaves, and when the response is sent. A request
+ * whose deadline has passed on arrival is answered 504, and one with a malformed deadline 400; no later middleware
+ * runs.
  *
- * It is the error handler too: a deadline that passed is answered with 504 and a problem document; a cancellation whose client
- * is gone ends here; every other error is thrown on, untouched.
+ * It also answers the errors of this library with a problem document: a deadline that passed with 504, overload with
+ * 503, `Unauthenticated` with 401, `Forbidden` with 403. A cancellation is ignored if the client has left. All other
+ * errors are rethrown.
  *
- * Used again further in, on a router or a route, it can only make the deadline earlier.
+ * Used again on a router or a route, it can only shorten the deadline.
  *
- * @throws TypeError, RangeError if an option is wrong: here, not at the first request
+ * @throws TypeError, RangeError at this call, not at the first request, if an option is invalid
  */
 export function requestContext(options?: ServerOptions): Middleware {
   const receive = createNodeReceiver(options);
@@ -49,19 +52,19 @@ export function requestContext(options?: ServerOptions): Middleware {
         "Cannot receive a request: this is Koa middleware, called as (ctx, next); for Express it is in @throughline/express, for node:http in @throughline/http",
       );
     }
-    Object.assign(koa, { onerror: reportError });
+    Object.assign(koa, { onerror });
     return receiveNode(receive, koa.req, koa.res, new KoaHandler(koa, next));
   };
 }
 
-/** Koa reports the end of each connection that is lost as an error of the application. */
-function reportError(this: KoaContext, error: unknown): void {
+/** Koa's `onerror` without errors that only report that the client has left: Koa would log each of them. */
+function onerror(this: KoaContext, error: unknown): void {
   const { req, res } = this;
   if (error != null && classifyErrorOn(error, hostResponseOf(req, res)) === "gone") return;
   (Object.getPrototypeOf(this) as KoaContext).onerror?.call(this, error);
 }
 
-/** A request in Koa's hands. A class, as functions made for each request weigh more than all else that is. */
+/** Continues a request in Koa. It is a class because closures for each request would cost more. */
 class KoaHandler implements HostHandler<Promise<void>> {
   readonly #koa: KoaContext;
   readonly #next: () => Promise<unknown>;
@@ -74,7 +77,7 @@ class KoaHandler implements HostHandler<Promise<void>> {
   async run(ctx: Context): Promise<void> {
     try {
       await runRequest(ctx, this.#next);
-      // Koa begins to read it when all middlewares are done, outside of them.
+      // Koa reads the body after all middlewares have returned, outside of the context.
       readInContext(serverRequestOf(this.#koa.req)?.entered ?? ctx, this.#koa.body);
     } catch (error) {
       const { req, res } = this.#koa;
@@ -97,7 +100,7 @@ class KoaHandler implements HostHandler<Promise<void>> {
 
 function answer(koa: KoaContext, problem: Problem, started: boolean): void {
   const { status, headers, body } = problemResponse(problem, started, koa.req.headers.accept);
-  // As with an answer of ours by other ways: what is left of the request must not keep the next one waiting.
+  // The unread rest of the request must not block the next one.
   hostResponseOf(koa.req, koa.res).leaveUnread();
   for (const name of koa.res.getHeaderNames()) if (isRepresentationHeader(name)) koa.res.removeHeader(name);
   koa.status = status;
@@ -105,7 +108,7 @@ function answer(koa: KoaContext, problem: Problem, started: boolean): void {
   koa.set(headers);
 }
 
-/** Where @koa/router leaves the route that matched. */
+/** The matched route, which `@koa/router` sets on the Koa context. */
 function routeOf(koa: KoaContext): string | undefined {
   const matched = (koa as { _matchedRoute?: unknown })._matchedRoute;
   return typeof matched === "string" ? matched : undefined;

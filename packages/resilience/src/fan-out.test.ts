@@ -8,26 +8,26 @@ describe("fanOut", () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
-  /** Takes as many milliseconds as the item says; a negative one fails after that time. */
+  /** Takes the item's absolute value in milliseconds, and fails if it is negative. */
   async function work(ctx: Context, item: number): Promise<number> {
     await sleep(ctx, Math.abs(item));
     if (item < 0) throw new Error(`${item} failed`);
     return item;
   }
 
-  /** The settled promise, while time goes on. */
+  /** Settles the promise while the fake clock runs. */
   async function settled<T>(promise: Promise<T>): Promise<PromiseSettledResult<T>> {
     const [[result]] = await Promise.all([Promise.allSettled([promise]), vi.runAllTimersAsync()]);
     return result!;
   }
 
-  it("gives the results in the order of the items, whichever came first", async () => {
+  it("returns the results in the order of the items", async () => {
     const result = await settled(fanOut(background, [30, 10, 20], work));
 
     expect(result).toMatchObject({ value: { values: [30, 10, 20], complete: true } });
   });
 
-  it("runs each item under a context of the call, which is also the current one", async () => {
+  it("runs each item in a derived context, which is the current one", async () => {
     const [ctx] = withTimeout(background, "1s");
     const seen: Context[] = [];
     await fanOut(ctx, ["a", "b"], async (each) => {
@@ -42,7 +42,7 @@ describe("fanOut", () => {
     expect(ctx.err()).toBeUndefined();
   });
 
-  it("runs no more at a time than the limit", async () => {
+  it("does not exceed the limit", async () => {
     let running = 0;
     let most = 0;
     const call = fanOut(
@@ -61,7 +61,7 @@ describe("fanOut", () => {
   });
 
   describe('until "first-error"', () => {
-    it("rejects with the first error, having cancelled the rest with it as the cause", async () => {
+    it("rejects with the first error and cancels the other items with it as the cause", async () => {
       const contexts: Context[] = [];
       const result = await settled(
         fanOut(background, [-5, 1000], (ctx, item) => {
@@ -75,7 +75,7 @@ describe("fanOut", () => {
       expect(performance.now()).toBeLessThan(1000);
     });
 
-    it("does not start what had not been started", async () => {
+    it("does not start items after the first error", async () => {
       const started: number[] = [];
       const call = fanOut(
         background,
@@ -92,7 +92,7 @@ describe("fanOut", () => {
     });
   });
 
-  it('until "all" gives errors their place among the results', async () => {
+  it('until "all" includes errors in the results', async () => {
     const result = await settled(fanOut(background, [10, -5], work, { until: "all" }));
 
     expect(result).toMatchObject({
@@ -108,7 +108,7 @@ describe("fanOut", () => {
   });
 
   describe('until "deadline"', () => {
-    it("gives what has come a margin before the deadline, and cancels what has not", async () => {
+    it("returns the results a margin before the deadline and cancels the other items", async () => {
       const [ctx] = withTimeout(background, 100);
       const from = performance.now();
       let stopped: unknown;
@@ -127,7 +127,7 @@ describe("fanOut", () => {
       expect(stopped).toBeInstanceOf(DeadlineExceeded);
     });
 
-    it("does not wait for work that does not listen", async () => {
+    it("does not wait for items that ignore their context", async () => {
       const [ctx] = withTimeout(background, 100);
       const result = await settled(
         fanOut(ctx, [1, 2], (_ctx, item) => (item === 2 ? new Promise(() => {}) : item), { until: "deadline" }),
@@ -136,7 +136,7 @@ describe("fanOut", () => {
       expect(result).toMatchObject({ value: { values: [1], complete: false } });
     });
 
-    it("waits for all under a context without a deadline", async () => {
+    it("waits for all items without a deadline", async () => {
       const result = await settled(fanOut(background, [10, 5000], work, { until: "deadline" }));
 
       expect(result).toMatchObject({ value: { values: [10, 5000], complete: true } });
@@ -144,7 +144,7 @@ describe("fanOut", () => {
   });
 
   it.each(["all", "first-error", "deadline"] as const)(
-    "until %j rejects with the context's own error when that is cancelled",
+    "until %j rejects with the context's error when it is canceled",
     async (until) => {
       const [ctx, cancel] = withCancel(background);
       const call = settled(fanOut(ctx, [1000, 1000], work, { until }));
@@ -156,9 +156,9 @@ describe("fanOut", () => {
     },
   );
 
-  describe("until enough have come", () => {
-    it("gives those, and cancels the rest", async () => {
-      const cancelled: number[] = [];
+  describe("until a quorum", () => {
+    it("returns the results of the quorum and cancels the other items", async () => {
+      const canceled: number[] = [];
       const call = fanOut(
         background,
         [30, -5, 10, 1000, 20],
@@ -166,7 +166,7 @@ describe("fanOut", () => {
           try {
             return await work(ctx, item);
           } catch (error) {
-            if (error === ctx.err()) cancelled.push(item);
+            if (error === ctx.err()) canceled.push(item);
             throw error;
           }
         },
@@ -175,16 +175,16 @@ describe("fanOut", () => {
       const result = await settled(call);
 
       expect(result).toMatchObject({ status: "fulfilled", value: { values: [10, 20], complete: false } });
-      expect(new Set(cancelled)).toEqual(new Set([30, 1000]));
+      expect(new Set(canceled)).toEqual(new Set([30, 1000]));
     });
 
-    it("the first success is a quorum of one", async () => {
+    it("treats the first success as a quorum of one", async () => {
       expect(await settled(fanOut(background, [-1, 50, 20], work, { until: "first-success" }))).toMatchObject({
         value: { values: [20] },
       });
     });
 
-    it("rejects with what went wrong as soon as enough can no longer come", async () => {
+    it("rejects with all errors as soon as the quorum cannot be reached", async () => {
       const from = performance.now();
       let over = 0;
       const call = fanOut(background, [-5, 1000, -10], work, { until: { quorum: 2 } }).finally(() => {
@@ -194,14 +194,18 @@ describe("fanOut", () => {
 
       const { reason } = result as PromiseRejectedResult;
       expect(reason).toBeInstanceOf(AggregateError);
-      expect((reason as AggregateError).message).toBe("only 0 of 3 results came, of 2 that were wanted");
+      expect((reason as AggregateError).message).toBe(
+        "Cannot fan out: 0 of 3 items succeeded, too few for a quorum of 2",
+      );
       expect((reason as AggregateError).errors.map((error: Error) => error.message)).toContain("-5 failed");
       expect(over).toBeLessThan(50);
     });
 
-    it("starts nothing where there are too few items", async () => {
+    it("starts no item if there are too few", async () => {
       const fn = vi.fn();
-      await expect(fanOut(background, [1], fn, { until: { quorum: 2 } })).rejects.toThrow(/too few for the 2 results/);
+      await expect(fanOut(background, [1], fn, { until: { quorum: 2 } })).rejects.toThrow(
+        /a quorum of 2 needs as many items; received 1/,
+      );
       expect(fn).not.toHaveBeenCalled();
     });
   });
@@ -215,13 +219,13 @@ describe("fanOut", () => {
     [{ until: { quorum: 0 } }, /'quorum' must be a whole number, 1 or more/],
     [{ untill: "all" } as object, /there is no option 'untill'/],
     [{ margin: -1 }, /'margin' must be zero or more/],
-  ])("refuses %j before it starts anything", async (options, message) => {
+  ])("rejects the options %j before it starts any item", async (options, message) => {
     const fn = vi.fn();
     await expect(fanOut(background, [1], fn, options)).rejects.toThrow(message);
     expect(fn).not.toHaveBeenCalled();
   });
 
-  it("of nothing is complete", async () => {
+  it("is complete without items", async () => {
     expect(await fanOut(background, [], work)).toEqual({ results: [], values: [], complete: true });
   });
 });

@@ -12,39 +12,46 @@ import {
 import { untilEnd } from "./until-end.ts";
 
 /**
- * When a fan-out is over. `"all"`: every item has its result, be it an error. `"first-error"`: likewise, but the first error cancels
- * the rest and is what the call rejects with. `"first-success"`, or so many: as many have a value, and the rest is cancelled; where that
- * can no longer be, the call rejects with an AggregateError of what went wrong. `"deadline"`: every item has its result, but a margin
- * before the context's deadline what has not come by then is cancelled, and the rest is the result.
+ * When a fan-out is complete.
+ *
+ * `"all"`: every item has a result or an error. `"first-error"`: the same, but the first error cancels the other items
+ * and rejects the call. `"first-success"`, or `quorum` items: that many items have a result, and the others are
+ * canceled; if that is no longer possible, the call rejects with an AggregateError of the errors. `"deadline"`: like
+ * `"all"`, but a margin before the context's deadline the remaining items are canceled, and the call returns the
+ * results so far.
  */
 export type Until = "all" | "first-error" | "first-success" | "deadline" | { readonly quorum: number };
 
 export interface FanOutOptions {
-  /** How many run at a time. @default all */
+  /** The number of items that run at a time. @default Infinity */
   limit?: number;
-  /** When it is over. @default "first-error" */
+  /** When the call is complete. @default "first-error" */
   until?: Until;
-  /** With `until: "deadline"`: time kept to make an answer of what has come. @default 10 (milliseconds) */
+  /**
+   * With `until: "deadline"`: the time to reserve before the deadline for using the results.
+   * @default 10 (milliseconds)
+   */
   margin?: Duration;
 }
 
-/** What came of all items, in their order. */
+/** The results of a fan-out, in the order of the items. */
 export interface FanOut<T> {
+  /** The result or error of each item. */
   readonly results: readonly PromiseSettledResult<T>[];
-  /** The results that came, without the errors. */
+  /** The results without the errors. */
   readonly values: readonly T[];
-  /** Whether every item has a value. */
+  /** Whether every item has a result. */
   readonly complete: boolean;
 }
 
 /**
- * Calls `fn` for every item, of which there must be an end, concurrently, each under a context derived from `ctx`, which is also `current()` in it. When the call
- * is over that context ends: nothing that listens to it outlives the call, not the body of a response either.
+ * Calls `fn` concurrently for every item of a finite iterable. All calls run in one context derived from `ctx`, which
+ * is also `current()`. That context ends when the fan-out is complete: consume resources such as a response body inside
+ * `fn`.
  *
- * Rejects at once with `ctx.err()` when `ctx` ends, whatever `until` says. An error of an item that comes too late for anyone is
- * dropped.
+ * Rejects with `ctx.err()` as soon as `ctx` ends, for every `until`. Errors of items after the completion are ignored.
  *
- * @throws TypeError, RangeError if an argument is wrong
+ * @throws TypeError, RangeError if an argument is invalid
  */
 export async function fanOut<Item, T>(
   ctx: Context,
@@ -54,47 +61,47 @@ export async function fanOut<Item, T>(
 ): Promise<FanOut<T>> {
   parentOf(ctx, ACTION);
   callable("fn", fn, ACTION);
-  const settings = settingsOf(options);
+  const settings = readOptions(options);
   ctx.throwIfAborted();
   const work = [...items];
-  const [scope, cancel] = scopeOf(ctx, settings);
+  const [scope, cancel] = deriveScope(ctx, settings);
   using _ = cancel;
 
   const results: PromiseSettledResult<T>[] = [];
-  const verdict = verdictOf(settings.until, work.length, cancel);
+  const completion = completionOf(settings.until, work.length, cancel);
   const next = work.entries();
   async function worker(): Promise<void> {
     for (const [index, item] of next) {
       const result = await settle(scope, () => fn(scope, item, index));
       results[index] = result;
-      verdict.take(result);
+      completion.record(result);
     }
   }
   await untilEnd(ctx, Promise.all(Array.from({ length: Math.min(settings.limit, work.length) }, worker)));
   ctx.throwIfAborted();
 
-  verdict.throwIfFailed(results);
+  completion.throwIfFailed(results);
   const values = results.filter((result) => result.status === "fulfilled").map((result) => result.value);
   return { results, values, complete: values.length === results.length };
 }
 
 const ACTION = "fan out";
 
-/** Looks at the results as they come, and ends it all when that is due. */
-interface ErrorDisposition {
-  take(result: PromiseSettledResult<unknown>): void;
+/** Records results, and cancels the remaining items when the fan-out is complete. */
+interface Completion {
+  record(result: PromiseSettledResult<unknown>): void;
   throwIfFailed(results: readonly PromiseSettledResult<unknown>[]): void;
 }
 
-function verdictOf(until: "all" | "first-error" | number, count: number, cancel: CancelFunc): ErrorDisposition {
-  if (until === "all") return { take() {}, throwIfFailed() {} };
+function completionOf(until: "all" | "first-error" | number, count: number, cancel: CancelFunc): Completion {
+  if (until === "all") return { record() {}, throwIfFailed() {} };
   return until === "first-error" ? firstError(cancel) : quorum(until, count, cancel);
 }
 
-function firstError(cancel: CancelFunc): ErrorDisposition {
+function firstError(cancel: CancelFunc): Completion {
   let failed: PromiseRejectedResult | undefined;
   return {
-    take(result) {
+    record(result) {
       if (result.status === "fulfilled" || failed !== undefined) return;
       failed = result;
       cancel(result.reason);
@@ -105,29 +112,32 @@ function firstError(cancel: CancelFunc): ErrorDisposition {
   };
 }
 
-function quorum(wanted: number, count: number, cancel: CancelFunc): ErrorDisposition {
+function quorum(wanted: number, count: number, cancel: CancelFunc): Completion {
   let values = 0;
   let errors = 0;
   if (wanted > count)
-    throw new AggregateError([], `there are ${count} items, too few for the ${wanted} results that are wanted`);
+    throw new AggregateError([], `Cannot ${ACTION}: a quorum of ${wanted} needs as many items; received ${count}`);
   return {
-    take({ status }) {
+    record({ status }) {
       if (status === "fulfilled") values += 1;
       else errors += 1;
-      if (values === wanted) cancel(new Error("enough results have come"));
-      else if (errors === count - wanted + 1) cancel(new Error("too few results can still come"));
+      if (values === wanted) cancel(new Error("quorum reached"));
+      else if (errors === count - wanted + 1) cancel(new Error("quorum no longer reachable"));
     },
     throwIfFailed(results) {
       if (values >= wanted) return;
       const reasons = results
         .filter((result) => result.status === "rejected")
         .map((result) => result.reason as unknown);
-      throw new AggregateError(reasons, `only ${values} of ${count} results came, of ${wanted} that were wanted`);
+      throw new AggregateError(
+        reasons,
+        `Cannot ${ACTION}: ${values} of ${count} items succeeded, too few for a quorum of ${wanted}`,
+      );
     },
   };
 }
 
-/** One item's result. An item whose context has ended, or ends while it runs, has that context's error. */
+/** Settles one item. If the context ends before or during the call, the result is the context's error. */
 async function settle<T>(scope: Context, call: () => T | PromiseLike<T>): Promise<PromiseSettledResult<T>> {
   try {
     scope.throwIfAborted();
@@ -143,7 +153,7 @@ async function settle<T>(scope: Context, call: () => T | PromiseLike<T>): Promis
   }
 }
 
-function scopeOf(ctx: Context, { margin }: Settings): ReturnType<typeof withCancel> {
+function deriveScope(ctx: Context, { margin }: Settings): ReturnType<typeof withCancel> {
   const remaining = ctx.remaining();
   if (margin === undefined || remaining === Infinity) return withCancel(ctx);
   return withTimeout(ctx, Math.max(0, remaining - margin), { source: "fanOut" });
@@ -152,22 +162,22 @@ function scopeOf(ctx: Context, { margin }: Settings): ReturnType<typeof withCanc
 interface Settings {
   readonly limit: number;
   readonly until: "all" | "first-error" | number;
-  /** Set where it is over at the deadline. */
+  /** Milliseconds; only set for `until: "deadline"`. */
   readonly margin: number | undefined;
 }
 
-function settingsOf({ limit = Infinity, until = "first-error", margin = 10, ...others }: FanOutOptions): Settings {
+function readOptions({ limit = Infinity, until = "first-error", margin = 10, ...others }: FanOutOptions): Settings {
   refuseUnknown(others, ACTION);
   wholeNumber("limit", limit, 1, ACTION);
-  const kept = milliseconds(margin, ACTION, "margin");
+  const marginMs = milliseconds(margin, ACTION, "margin");
   if (typeof until === "object" && until !== null) {
     const { quorum, ...others } = until;
     refuseUnknown(others, ACTION);
     return { limit, until: wholeNumber("quorum", quorum, 1, ACTION), margin: undefined };
   }
-  const known = oneOf("until", until, ["all", "first-error", "first-success", "deadline"], ACTION);
-  if (known === undefined)
-    throw new TypeError(`Cannot ${ACTION}: 'until' is missing; received ${describeValue(until)}`);
-  if (known === "first-success") return { limit, until: 1, margin: undefined };
-  return known === "deadline" ? { limit, until: "all", margin: kept } : { limit, until: known, margin: undefined };
+  const mode = oneOf("until", until, ["all", "first-error", "first-success", "deadline"], ACTION);
+  if (mode === undefined)
+    throw new TypeError(`Cannot ${ACTION}: 'until' must be a mode or { quorum }; received ${describeValue(until)}`);
+  if (mode === "first-success") return { limit, until: 1, margin: undefined };
+  return mode === "deadline" ? { limit, until: "all", margin: marginMs } : { limit, until: mode, margin: undefined };
 }

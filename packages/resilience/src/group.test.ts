@@ -13,7 +13,7 @@ async function settled<T>(promise: Promise<T>): Promise<PromiseSettledResult<T>>
 }
 
 describe("group", () => {
-  it("runs work under its context, gives its results, and waits for all of it", async () => {
+  it("runs functions in its context, returns their results and waits for all of them", async () => {
     const work = group(background);
     const results = [30, 10].map((ms) =>
       work.go(async (ctx) => {
@@ -27,13 +27,13 @@ describe("group", () => {
   });
 
   // Go: TestWithContext, TestCancelCause
-  it("ends with the first error, which cancels the rest and is its cause, once all is over", async () => {
+  it("rejects with the first error, which cancels the other functions, after all have completed", async () => {
     const error = new Error("the first");
     const work = group(background);
     let isOver = false;
     void work.go(async (ctx) => {
       await sleep(ctx, "1h").catch(() => {});
-      // Whoever is cancelled may have something to put away.
+      // A canceled function may have to clean up.
       await sleep(background, 100);
       isOver = true;
       throw new Error("a later one");
@@ -45,14 +45,14 @@ describe("group", () => {
     await expect(work.wait()).rejects.toBe(error);
   });
 
-  it("ends its context when all went well, too", async () => {
+  it("ends its context after all functions have succeeded", async () => {
     const work = group(background);
     await work.go(() => 1);
     await work.wait();
     expect(work.ctx.err()?.name).toBe("AbortError");
   });
 
-  it("takes a throw for an error, and leaves no rejection unhandled", async () => {
+  it("handles a synchronous throw, and causes no unhandled rejection", async () => {
     const work = group(background);
     void work.go(() => {
       throw new RangeError("thrown");
@@ -61,7 +61,7 @@ describe("group", () => {
   });
 
   // Go: TestGoLimit
-  it("runs no more at a time than its limit, the rest in their turn", async () => {
+  it("does not exceed the limit, and starts waiting functions in order", async () => {
     const work = group(background, { limit: 2 });
     const started: number[] = [];
     let most = 0;
@@ -78,7 +78,7 @@ describe("group", () => {
     expect([most, started]).toEqual([2, [0, 1, 2, 3, 4, 5]]);
   });
 
-  it("does not start what waits when it has ended", async () => {
+  it("does not start waiting functions after an error", async () => {
     const work = group(background, { limit: 1 });
     const fn = vi.fn();
     void work.go(() => Promise.reject(new Error("failed")));
@@ -90,7 +90,7 @@ describe("group", () => {
     expect(fn).not.toHaveBeenCalled();
   });
 
-  it("may start more work from inside, and waits for that too", async () => {
+  it("waits for functions that were started inside others", async () => {
     const work = group(background);
     const seen: string[] = [];
     void work.go(async (ctx) => {
@@ -105,7 +105,7 @@ describe("group", () => {
     expect(seen).toEqual(["outer", "inner"]);
   });
 
-  it("ends with the context that it is under, by that context's own error", async () => {
+  it("rejects with the error of its parent context", async () => {
     const [ctx, cancel] = withCancel(background);
     const work = group(ctx);
     const waiting = work.go((each) => sleep(each, "1h"));
@@ -114,7 +114,7 @@ describe("group", () => {
     await expect(work.wait()).rejects.toBe(ctx.err());
   });
 
-  it("leaves nothing running at the end of a block", async () => {
+  it("cancels and waits for running functions at the end of a block", async () => {
     let isOver = false;
     async function block(): Promise<void> {
       await using work = group(background);
@@ -129,7 +129,7 @@ describe("group", () => {
     expect(isOver).toBe(true);
   });
 
-  it("refuses what is wrong", () => {
+  it("rejects invalid arguments", () => {
     expect(() => group(background, { limit: 0 })).toThrow(/'limit' must be a whole number, 1 or more/);
     expect(() => group(background, { max: 1 } as object)).toThrow(/there is no option 'max'/);
     expect(() => group(background).go(1 as never)).toThrow(/'fn' must be a function/);

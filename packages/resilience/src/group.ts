@@ -4,35 +4,35 @@ import { callable, parentOf, refuseUnknown, wholeNumber } from "@throughline/con
 import { Semaphore } from "./semaphore.ts";
 
 export interface GroupOptions {
-  /** How many run at a time; others wait for their turn. @default all run */
+  /** The number of functions that run at a time. Others wait in order. @default Infinity */
   limit?: number;
 }
 
 /**
- * Work that belongs together (Go: `x/sync/errgroup`). The first that fails cancels the rest, and is what it all fails with; nothing of it
- * outlives `wait`, not the body of a response either. After `wait` nothing more can be started. Under a limit a piece of work must not wait for another
- * that it has started itself: there may be no place for it.
+ * A group of concurrent functions (Go: `x/sync/errgroup`). The first error cancels the other functions, and `wait`
+ * rejects with it. The group's context ends with `wait`: consume resources such as a response body inside the
+ * functions. With a limit, a function must not wait for another that it has started itself: the two could deadlock.
  */
 export interface Group extends AsyncDisposable {
-  /** What the work runs under. Ends with the first error, which is then its cause, and when `wait` is over. */
+  /** The context of the functions. It ends with the first error, which becomes its cause, or when `wait` completes. */
   readonly ctx: Context;
   /**
-   * Starts a piece of work, at once or in its turn, with the group's context as `current()`. One whose turn comes after that has ended is not
-   * started.
+   * Runs a function, immediately or when the limit permits, with the group's context as `current()`. If that context
+   * ends first, the function is not called.
    *
-   * @returns its result. It need not be awaited: `wait` rejects with its error
-   * @throws TypeError once `wait` has gone well: nothing would look at what is started then
+   * @returns the function's result. The promise need not be awaited: `wait` rejects with its error
+   * @throws TypeError after `wait` has succeeded: nothing would handle the error of a later function
    */
   go<T>(fn: (ctx: Context) => T | PromiseLike<T>): Promise<T>;
-  /** Waits until all that was started is over, then rejects with the first error, if there was one. May be called again: the error stays. */
+  /** Waits for all functions, then rejects with the first error, if any. A second call has the same outcome. */
   wait(): Promise<void>;
 }
 
 /**
- * Makes a group under a context. `await using work = group(ctx)` cancels what still runs at the end of the block, and waits for it; only `wait` tells
- * of errors.
+ * Creates a group. `await using work = group(ctx)` cancels the functions that still run at the end of the block and
+ * waits for them. Only `wait` reports errors.
  *
- * @throws TypeError, RangeError if an option is wrong
+ * @throws TypeError, RangeError if an option is invalid
  */
 export function group(ctx: Context, { limit = Infinity, ...others }: GroupOptions = {}): Group {
   parentOf(ctx, "make a group");
@@ -62,14 +62,14 @@ export function group(ctx: Context, { limit = Infinity, ...others }: GroupOption
   return {
     ctx: scope,
     go(fn) {
-      callable("fn", fn, "start in a group");
+      callable("fn", fn, "run in a group");
       if (isOver && failed === undefined)
-        throw new TypeError("Cannot start in a group: its wait is over; make another group");
-      const work = start(fn);
-      running.add(work);
-      // Whoever does not look at it has not overlooked it.
-      work.catch(() => {}).finally(() => running.delete(work));
-      return work;
+        throw new TypeError("Cannot run in a group: its wait() has completed; create another group");
+      const result = start(fn);
+      running.add(result);
+      // `wait` reports the error, so a promise that is not awaited is not an unhandled rejection.
+      result.catch(() => {}).finally(() => running.delete(result));
+      return result;
     },
     async wait() {
       await settle();

@@ -9,7 +9,9 @@ import { sleep } from "./sleep.ts";
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** What came of a call whose attempts take so many milliseconds, and fail where that is negative; and when each was made. */
+/**
+ * Runs a call whose attempts take the given milliseconds, and fail if negative. Returns the outcome and the start times.
+ */
 async function hedged(durations: readonly number[], policy: HedgePolicy, ctx: Context = background) {
   const from = performance.now();
   const at: number[] = [];
@@ -34,61 +36,61 @@ async function hedged(durations: readonly number[], policy: HedgePolicy, ctx: Co
 }
 
 describe("hedge", () => {
-  it("makes no second attempt where the first is quick", async () => {
+  it("makes no second attempt if the first is fast", async () => {
     expect(await hedged([20, 20], { delay: 50 })).toMatchObject({ value: 1, at: [0] });
   });
 
-  it("makes a second attempt beside one that takes long, and gives what comes first", async () => {
+  it("makes a second attempt after the delay, and returns the first result", async () => {
     expect(await hedged([1000, 20], { delay: 50 })).toMatchObject({ value: 2, at: [0, 50], took: 70 });
     expect(await hedged([60, 20], { delay: 50 })).toMatchObject({ value: 1, at: [0, 50], took: 60 });
   });
 
-  it("cancels the losers", async () => {
+  it("cancels the other attempts", async () => {
     const { contexts } = await hedged([1000, 20], { delay: 50 });
     expect(contexts.map((ctx) => ctx.err()?.name)).toEqual(["AbortError", "AbortError"]);
   });
 
-  it("makes the next attempt at once where one fails", async () => {
+  it("makes the next attempt immediately after a failure", async () => {
     expect(await hedged([-10, 20], { delay: 50 })).toMatchObject({ value: 2, at: [0, 10] });
   });
 
-  it("makes as many as it may, each after the delay", async () => {
+  it("makes the configured number of attempts, each after the delay", async () => {
     expect(await hedged([1000, 1000, 1000, 5], { delay: 50, attempts: 4 })).toMatchObject({
       value: 4,
       at: [0, 50, 100, 150],
     });
   });
 
-  it("fails with the last error when all have failed", async () => {
+  it("rejects with the last error if all attempts fail", async () => {
     expect((await hedged([-10, -10, -10], { delay: 50, attempts: 3 })).value).toMatchObject({
       message: "attempt 3 failed",
     });
   });
 
-  it("fails at once with an error that is fatal, though others run", async () => {
+  it("rejects immediately with a fatal error", async () => {
     const { value, at } = await hedged([1000, -5, 5], { delay: 50, attempts: 3, isFatal: () => true });
     expect([value, at]).toMatchObject([{ message: "attempt 2 failed" }, [0, 50]]);
   });
 
-  it("makes no further attempt where it is asked to stop, and waits for what runs", async () => {
+  it("makes no further attempt after a pushback, and waits for running attempts", async () => {
     const policy = { delay: 50, attempts: 3, isPushback: () => true };
     expect(await hedged([200, -5, 5], policy)).toMatchObject({ value: 1, at: [0, 50], took: 200 });
     expect((await hedged([-5, 5], policy)).value).toMatchObject({ message: "attempt 1 failed" });
   });
 
-  it("makes no further attempt where one ended with an error of a context", async () => {
+  it("makes no further attempt after a context error", async () => {
     const fn = vi.fn(() => Promise.reject(new DeadlineExceeded()));
     await expect(hedge(background, fn, { delay: 50 })).rejects.toBeInstanceOf(DeadlineExceeded);
     expect(fn).toHaveBeenCalledOnce();
   });
 
-  it("makes no further attempt where the budget is used up, and lets run what runs", async () => {
+  it("makes no further attempt if the budget is used up", async () => {
     const budget = new RetryBudget({ ratio: 0, minPerSecond: 0.1, window: "10s" });
     expect((await hedged([1000, 20], { delay: 50, budget })).at).toEqual([0, 50]);
     expect(await hedged([1000, 20], { delay: 50, budget })).toMatchObject({ value: 1, at: [0], took: 1000 });
   });
 
-  it("after a percentile, hedges the calls that are slower than most", async () => {
+  it("hedges the slowest calls with a percentile as the delay", async () => {
     const delay = new Percentile(0.9);
     for (let index = 0; index < 16; index++) {
       expect((await hedged([40 + index, 5], { delay })).at).toEqual([0]);
@@ -99,7 +101,7 @@ describe("hedge", () => {
     expect(at[1]).toBeLessThan(70);
   });
 
-  it("ends with its context, by that context's own error", async () => {
+  it("rejects with the context's error when it ends", async () => {
     const [ctx] = withTimeout(background, 80);
     const { value, contexts } = await hedged([1000, 1000], { delay: 50 }, ctx);
     expect(value).toBe(ctx.err());
@@ -111,7 +113,7 @@ describe("hedge", () => {
     [{ delay: 1, attempts: 0 }, /'attempts' must be a whole number, 1 or more/],
     [{ delay: 1, isFatal: 1 }, /'isFatal' must be a function/],
     [{ delay: 1, max: 1 }, /there is no option 'max'/],
-  ])("refuses %j", async (policy, message) => {
+  ])("rejects the policy %j", async (policy, message) => {
     await expect(hedge(background, () => 1, policy as HedgePolicy)).rejects.toThrow(message);
   });
 });

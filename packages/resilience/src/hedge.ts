@@ -15,30 +15,38 @@ import { untilEnd } from "./until-end.ts";
 
 export interface HedgePolicy {
   /**
-   * How long to wait for an attempt before another is made beside it. A `Percentile` is told how long calls take: kept, and given to all
-   * calls of a kind, it has those hedged that are slower than most. While it knows too little there is no hedge.
+   * The time after which the next attempt starts if no result has arrived. A `Percentile` that is shared by all calls
+   * of a kind records their durations and hedges the slowest of them. It does not hedge until it has 16 durations.
    */
   delay: Duration | Percentile;
-  /** How often it is tried in all. @default 2 */
+  /** The number of attempts, including the first. @default 2 */
   attempts?: number;
-  /** Bounds the extra attempts of all calls that share it: `new RetryBudget({ ratio: 0.05, minPerSecond: 1 })`. @default none */
+  /**
+   * Limits the additional attempts of all calls that share it: `new RetryBudget({ ratio: 0.05, minPerSecond: 1 })`.
+   * @default none
+   */
   budget?: RetryBudget;
-  /** Whether an error ends it all. Others have the next attempt made at once. @default none does */
+  /**
+   * Whether an error rejects the call immediately. After other errors the next attempt starts immediately.
+   * @default never
+   */
   isFatal?: (error: unknown) => boolean;
   /**
-   * Whether whoever failed asks not to be tried again for now: then there is no further attempt, and those that run decide. So it is with
-   * errors of a context. @default none does
+   * Whether an error is a request to send no further attempts. The running attempts then decide the outcome. Context
+   * errors are always treated so.
+   * @default never
    */
   isPushback?: (error: unknown) => boolean;
 }
 
 /**
- * Makes an attempt, and another beside it where the first takes too long, and gives the first result; the losers are cancelled (gRFC
- * A6). Only for what may be done twice. Each attempt runs under a context of its own, which is `current()` in it and ends with it: read what it
- * opens inside, as the body of a response.
+ * Calls `fn`, and calls it again in parallel if there is no result after a delay. Returns the first result and cancels
+ * the other attempts (gRFC A6). Use it for idempotent operations only. Each attempt runs in a context of its own, which
+ * is `current()` during the attempt and ends with it: consume resources such as a response body inside `fn`.
  *
- * @returns a promise that rejects with `ctx.err()`, at once, when the context ends; with the last error when all attempts fail
- * @throws TypeError, RangeError if an argument is wrong
+ * @returns a promise that rejects with `ctx.err()` as soon as the context ends, and with the last error if all attempts
+ * fail
+ * @throws TypeError, RangeError if an argument is invalid
  */
 export async function hedge<T>(
   ctx: Context,
@@ -47,12 +55,12 @@ export async function hedge<T>(
 ): Promise<T> {
   parentOf(ctx, ACTION);
   callable("fn", fn, ACTION);
-  const settings = settingsOf(policy);
+  const settings = readPolicy(policy);
   ctx.throwIfAborted();
   settings.budget?.deposit();
   const [scope, cancel] = withCancel(ctx);
   using _ = cancel;
-  return await untilEnd(ctx, new Hedged(scope, fn, settings).start());
+  return await untilEnd(ctx, new HedgedCall(scope, fn, settings).start());
 }
 
 const ACTION = "hedge";
@@ -62,7 +70,7 @@ interface Settings extends Pick<HedgePolicy, "budget" | "isFatal" | "isPushback"
   readonly attempts: number;
 }
 
-function settingsOf({ delay, attempts = 2, budget, isFatal, isPushback, ...others }: HedgePolicy): Settings {
+function readPolicy({ delay, attempts = 2, budget, isFatal, isPushback, ...others }: HedgePolicy): Settings {
   refuseUnknown(others, ACTION);
   if (budget !== undefined && typeof budget?.withdraw !== "function") {
     throw new TypeError(`Cannot ${ACTION}: 'budget' must be a RetryBudget; received ${describeValue(budget)}`);
@@ -79,17 +87,17 @@ function settingsOf({ delay, attempts = 2, budget, isFatal, isPushback, ...other
   };
 }
 
-/** One call, while its attempts are under way. */
-class Hedged<T> {
+/** The state of one call. */
+class HedgedCall<T> {
   readonly #ctx: Context;
   readonly #fn: (ctx: Context, attempt: number) => T | PromiseLike<T>;
   readonly #settings: Settings;
   readonly #result = Promise.withResolvers<T>();
-  readonly #from = performance.now();
-  #made = 0;
+  readonly #startedAt = performance.now();
+  #started = 0;
   #running = 0;
   #isPushedBack = false;
-  /** Ends the wait for the next attempt. */
+  /** Cancels the wait for the next attempt. */
   #stopWaiting: CancelFunc | undefined;
 
   constructor(ctx: Context, fn: (ctx: Context, attempt: number) => T | PromiseLike<T>, settings: Settings) {
@@ -104,7 +112,7 @@ class Hedged<T> {
   }
 
   async #attempt(): Promise<void> {
-    const attempt = ++this.#made;
+    const attempt = ++this.#started;
     this.#running += 1;
     void this.#scheduleNext();
     const [scope, cancel] = withCancel(this.#ctx);
@@ -112,33 +120,34 @@ class Hedged<T> {
     try {
       const result = await run(scope, async () => this.#fn(scope, attempt));
       const { delay } = this.#settings;
-      // How long the call took, not its quickest attempt: else each hedge that is won would have more calls hedged.
-      if (delay instanceof Percentile) delay.add(performance.now() - this.#from);
+      // Record the duration of the call, not of the fastest attempt: otherwise each successful hedge would cause more
+      // hedges.
+      if (delay instanceof Percentile) delay.add(performance.now() - this.#startedAt);
       this.#result.resolve(result);
     } catch (error) {
       this.#running -= 1;
       try {
-        this.#failed(error);
+        this.#handleError(error);
       } catch (inner) {
         this.#result.reject(inner);
       }
     }
   }
 
-  #failed(error: unknown): void {
+  #handleError(error: unknown): void {
     const { isFatal, isPushback } = this.#settings;
     if (isFatal?.(error) === true) return this.#result.reject(error);
     this.#isPushedBack ||= error instanceof ContextError || isPushback?.(error) === true;
-    if (this.#mayGoOn()) void this.#attempt();
+    if (this.#mayStartAnother()) void this.#attempt();
     else if (this.#running === 0) this.#result.reject(error);
   }
 
-  /** Has the next attempt made in a while, if nothing has come by then. */
+  /** Starts the next attempt after the delay, unless the call has completed. */
   async #scheduleNext(): Promise<void> {
     this.#stopWaiting?.();
     const { delay, attempts } = this.#settings;
     const wait = delay instanceof Percentile ? delay.value : delay;
-    if (wait === undefined || this.#made >= attempts) return;
+    if (wait === undefined || this.#started >= attempts) return;
     const [waiting, stop] = withCancel(this.#ctx);
     this.#stopWaiting = stop;
     try {
@@ -146,12 +155,12 @@ class Hedged<T> {
     } catch {
       return;
     }
-    if (this.#mayGoOn()) void this.#attempt();
+    if (this.#mayStartAnother()) void this.#attempt();
   }
 
-  #mayGoOn(): boolean {
+  #mayStartAnother(): boolean {
     const { attempts, budget } = this.#settings;
-    if (this.#isPushedBack || this.#made >= attempts || this.#ctx.err() !== undefined) return false;
+    if (this.#isPushedBack || this.#started >= attempts || this.#ctx.err() !== undefined) return false;
     return budget?.withdraw() !== false;
   }
 }

@@ -1,6 +1,6 @@
-// For the packages beside this one. Outside semantic versioning: all packages have one version.
+// For sibling packages only, and not covered by semantic versioning. All packages have the same version.
 
-export { checkRetryPolicy } from "./retry.ts";
 export { LruMap } from "./lru-map.ts";
+export { checkRetryPolicy } from "./retry.ts";
 export { SlidingCount } from "./sliding-count.ts";
 export { untilEnd } from "./until-end.ts";

@@ -2,16 +2,16 @@ import { expect, it } from "vitest";
 
 import { LruMap } from "./lru-map.ts";
 
-it("makes one value for each key", () => {
-  let made = 0;
-  const values = new LruMap<string, number>(2, () => (made += 1));
+it("creates one value for each key", () => {
+  let created = 0;
+  const values = new LruMap<string, number>(2, () => (created += 1));
 
   expect([values.get("a"), values.get("b"), values.get("a"), values.get("b")]).toEqual([1, 2, 1, 2]);
 });
 
-it("forgets the key that was not used for longest, and no other", () => {
-  let made = 0;
-  const values = new LruMap<string, number>(2, () => (made += 1));
+it("evicts the least recently used key", () => {
+  let created = 0;
+  const values = new LruMap<string, number>(2, () => (created += 1));
   values.get("a");
   values.get("b");
   values.get("a");
@@ -20,11 +20,11 @@ it("forgets the key that was not used for longest, and no other", () => {
   expect([values.get("a"), values.get("c"), values.get("b")]).toEqual([1, 3, 4]);
 });
 
-it("keeps a value that is undefined", () => {
-  let made = 0;
-  const values = new LruMap<string, undefined>(2, () => void (made += 1));
+it("caches a value that is undefined", () => {
+  let created = 0;
+  const values = new LruMap<string, undefined>(2, () => void (created += 1));
   values.get("a");
   values.get("a");
 
-  expect(made).toBe(1);
+  expect(created).toBe(1);
 });

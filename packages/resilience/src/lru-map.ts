@@ -1,20 +1,20 @@
-/** Values by key, each made when it is first asked for. Of more than `most` keys the least recently used is forgotten. */
+/** A map that creates values on demand and evicts the least recently used key above a capacity. */
 export class LruMap<K, V> {
-  readonly #most: number;
-  readonly #make: () => V;
-  /** In the order of the latest use. */
+  readonly #capacity: number;
+  readonly #create: () => V;
+  /** The least recently used key first. */
   readonly #values = new Map<K, V>();
 
-  constructor(most: number, make: () => V) {
-    this.#most = most;
-    this.#make = make;
+  constructor(capacity: number, create: () => V) {
+    this.#capacity = capacity;
+    this.#create = create;
   }
 
   get(key: K): V {
-    const value = this.#values.has(key) ? this.#values.get(key)! : this.#make();
+    const value = this.#values.has(key) ? this.#values.get(key)! : this.#create();
     this.#values.delete(key);
     this.#values.set(key, value);
-    if (this.#values.size > this.#most) this.#values.delete(this.#values.keys().next().value!);
+    if (this.#values.size > this.#capacity) this.#values.delete(this.#values.keys().next().value!);
     return value;
   }
 }

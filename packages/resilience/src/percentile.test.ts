@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 
 import { Percentile } from "./percentile.ts";
 
-it("says nothing while it knows too little", () => {
+it("is undefined with fewer than 16 values", () => {
   const percentile = new Percentile(0.5);
   for (let value = 1; value < 16; value++) percentile.add(value);
   expect(percentile.value).toBeUndefined();
@@ -11,7 +11,7 @@ it("says nothing while it knows too little", () => {
   expect(percentile.value).toBe(9);
 });
 
-it("has as many of the latest values below it as it is said to", () => {
+it("has the given share of the latest values below it", () => {
   fc.assert(
     fc.property(
       fc.double({ min: 0.01, max: 0.99, noNaN: true }),
@@ -29,6 +29,6 @@ it("has as many of the latest values below it as it is said to", () => {
   );
 });
 
-it.each([0, 1, 95, Number.NaN])("refuses %d for a share", (share) => {
+it.each([0, 1, 95, Number.NaN])("rejects %d as a share", (share) => {
   expect(() => new Percentile(share)).toThrow(/'share' must be between 0 and 1/);
 });

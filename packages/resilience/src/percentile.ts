@@ -1,8 +1,12 @@
-/** How many of the latest values are kept, and with how few nothing is said. */
-const KEPT = 128;
-const ENOUGH = 16;
+import { describeValue } from "@throughline/context/internal";
 
-/** A percentile of the latest values of something, such as how long calls take. */
+/** The number of latest values that are kept. */
+const CAPACITY = 128;
+
+/** With fewer values the percentile is undefined. */
+const MIN_VALUES = 16;
+
+/** A percentile of the latest 128 values, such as durations of calls. */
 export class Percentile {
   readonly #share: number;
   readonly #latest: number[] = [];
@@ -10,25 +14,28 @@ export class Percentile {
   #value: number | undefined;
 
   /**
-   * @param share 0.5 for the median, 0.95 for what all but a twentieth stay below
-   * @throws RangeError if it is not between 0 and 1
+   * @param share the fraction of values below: 0.5 is the median
+   * @throws RangeError if it is not between 0 and 1, exclusive
    */
   constructor(share: number) {
     if (typeof share !== "number" || !(share > 0 && share < 1)) {
-      throw new RangeError(`Cannot take a percentile: 'share' must be between 0 and 1; received ${share}`);
+      throw new RangeError(
+        `Cannot create a percentile: 'share' must be between 0 and 1; received ${describeValue(share)}`,
+      );
     }
     this.#share = share;
   }
 
+  /** Records a value. */
   add(value: number): void {
     this.#latest[this.#next] = value;
-    this.#next = (this.#next + 1) % KEPT;
+    this.#next = (this.#next + 1) % CAPACITY;
     this.#value = undefined;
   }
 
-  /** `undefined` while there are too few values to tell. */
+  /** The percentile; `undefined` until there are 16 values. */
   get value(): number | undefined {
-    if (this.#latest.length < ENOUGH) return undefined;
+    if (this.#latest.length < MIN_VALUES) return undefined;
     return (this.#value ??= this.#latest.toSorted((a, b) => a - b)[Math.floor(this.#latest.length * this.#share)]);
   }
 }

@@ -15,13 +15,13 @@ import { withPolicy } from "./policy.ts";
 import { sleep } from "./sleep.ts";
 
 describe("withPolicy", () => {
-  it("runs under the policy, in a context that is current", async () => {
+  it("runs in a derived context, which is the current one", async () => {
     const [ctx] = withTimeout(background, "1s");
     const seen = await withPolicy(ctx, bulkhead(1), async (each) => [current() === each, each.remaining() <= 1000]);
     expect(seen).toEqual([true, true]);
   });
 
-  it("has a breaker open by errors, and lets its own through", async () => {
+  it("opens a circuit breaker after errors, and rejects with its error", async () => {
     const policy = wrap(
       circuitBreaker(handleAll, { halfOpenAfter: 60_000, breaker: new ConsecutiveBreaker(2) }),
       bulkhead(5),
@@ -32,14 +32,14 @@ describe("withPolicy", () => {
     await expect(failing()).rejects.toThrow(/breaker is open/);
   });
 
-  it("ends with its context by that context's own error, whatever the policy makes of it", async () => {
+  it("rejects with the context's error when it ends, for any policy", async () => {
     const [ctx, cancel] = withCancel(background);
     const call = withPolicy(ctx, timeout(10_000, TimeoutStrategy.Aggressive), (each) => sleep(each, "1h"));
     cancel(new Error("the caller left"));
     await expect(call).rejects.toBe(ctx.err());
   });
 
-  it("ends what it runs with a timeout of the policy's", async () => {
+  it("ends the derived context at a timeout of the policy", async () => {
     let seen: unknown;
     const call = withPolicy(background, timeout(20, TimeoutStrategy.Aggressive), async (each) => {
       await sleep(each, "1h").catch(() => (seen = each.err()?.name));
@@ -49,7 +49,7 @@ describe("withPolicy", () => {
     expect(seen).toBe("AbortError");
   });
 
-  it("is refused by a bulkhead that is full", async () => {
+  it("is rejected by a full bulkhead", async () => {
     const policy = bulkhead(1);
     const [ctx, cancel] = withCancel(background);
     const first = withPolicy(ctx, policy, (each) => sleep(each, "1h"));
@@ -58,7 +58,9 @@ describe("withPolicy", () => {
     await expect(first).rejects.toBe(ctx.err());
   });
 
-  it("refuses what is no policy", async () => {
-    await expect(withPolicy(background, {} as never, () => 1)).rejects.toThrow(/'policy' must be one of cockatiel's/);
+  it("rejects an invalid policy", async () => {
+    await expect(withPolicy(background, {} as never, () => 1)).rejects.toThrow(
+      /'policy' must be a policy of cockatiel/,
+    );
   });
 });

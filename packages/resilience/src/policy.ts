@@ -1,34 +1,38 @@
 import { type Context, run, withSignal } from "@throughline/context";
 import { callable, describeValue, parentOf } from "@throughline/context/internal";
 
-/** A policy of `cockatiel`, or what is made of several by its `wrap`: a circuit breaker, a bulkhead. */
+/** A policy of `cockatiel`, such as a circuit breaker, a bulkhead, or several combined by `wrap`. */
 export interface ExecutionPolicy {
   execute<T>(fn: (context: { readonly signal: AbortSignal }) => PromiseLike<T>, signal?: AbortSignal): Promise<T>;
 }
 
 /**
- * Runs `fn` under a policy of `cockatiel`. It is given the context's signal, and `fn` a context that ends with the policy's as well.
- * Where the context has ended, its own error is what this rejects with, whatever the policy has made of it. To the policy such an execution counts as
- * one that went well, never as a failure: a caller that leaves, or that brings too short a deadline, says nothing of the service, and must not open its
- * breaker. A limit that does is the policy's own, or `withTimeout` inside of `fn`.
+ * Executes `fn` with a policy of `cockatiel`. The policy receives the context's signal. `fn` receives a context that
+ * ends when the context or the policy's signal does, and that is `current()`.
  *
- * For retries and timeouts use this package's own, which know of the deadline.
+ * If the context has ended, this rejects with the context's error. The policy counts such an execution as a success: a
+ * caller that disconnects, or whose deadline is too short, does not indicate a failure of the service and must not open
+ * its circuit breaker. To count slow calls as failures, use a timeout policy, or `withTimeout` inside `fn`.
+ *
+ * For retries and timeouts prefer this package's functions, which use the deadline.
+ *
+ * @throws TypeError if an argument is invalid
  */
 export async function withPolicy<T>(
   ctx: Context,
   policy: ExecutionPolicy,
   fn: (ctx: Context) => T | PromiseLike<T>,
 ): Promise<T> {
-  parentOf(ctx, "run under a policy");
-  callable("fn", fn, "run under a policy");
+  parentOf(ctx, "execute with a policy");
+  callable("fn", fn, "execute with a policy");
   if (typeof policy?.execute !== "function") {
     throw new TypeError(
-      `Cannot run under a policy: 'policy' must be one of cockatiel's; received ${describeValue(policy)}`,
+      `Cannot execute with a policy: 'policy' must be a policy of cockatiel; received ${describeValue(policy)}`,
     );
   }
   ctx.throwIfAborted();
   try {
-    const outcome = await policy.execute<T | typeof ENDED>(async ({ signal }) => {
+    const result = await policy.execute<T | typeof ENDED>(async ({ signal }) => {
       const [scope, cancel] = withSignal(ctx, signal);
       using _ = cancel;
       try {
@@ -38,7 +42,7 @@ export async function withPolicy<T>(
         throw error;
       }
     }, ctx.signal);
-    if (outcome !== ENDED) return outcome;
+    if (result !== ENDED) return result;
   } catch (error) {
     ctx.throwIfAborted();
     throw error;
@@ -46,5 +50,5 @@ export async function withPolicy<T>(
   throw ctx.err()!;
 }
 
-/** What an execution gives whose caller has gone. */
+/** The result of an execution whose context has ended. */
 const ENDED = Symbol("ended");

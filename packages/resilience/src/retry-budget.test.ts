@@ -6,14 +6,14 @@ import { RetryBudget } from "./retry-budget.ts";
 beforeEach(() => void vi.useFakeTimers({ toFake: ["performance"] }));
 afterEach(() => void vi.useRealTimers());
 
-/** How many retries it lets through, of a great many. */
+/** The number of retries that the budget permits. */
 function retries(budget: RetryBudget): number {
   let count = 0;
   while (count < 10_000 && budget.withdraw()) count += 1;
   return count;
 }
 
-it("lets through a fifth of all calls, and ten a second besides", () => {
+it("permits a fifth of all calls, and ten a second in addition", () => {
   const budget = new RetryBudget();
   expect(retries(budget)).toBe(100);
   for (let index = 0; index < 1000; index++) budget.deposit();
@@ -21,14 +21,14 @@ it("lets through a fifth of all calls, and ten a second besides", () => {
   expect(retries(budget)).toBe(0);
 });
 
-it("lets through more once time has passed", () => {
+it("permits more after time has passed", () => {
   const budget = new RetryBudget({ ratio: 0, minPerSecond: 1, window: "10s" });
   expect(retries(budget)).toBe(10);
   vi.advanceTimersByTime(11_000);
   expect(retries(budget)).toBe(10);
 });
 
-it("never lets through more than its share of the window, whatever comes in what order", () => {
+it("never exceeds its share within the window", () => {
   const step = fc.record({ wait: fc.integer({ min: 0, max: 700 }), calls: fc.nat(20), retries: fc.nat(20) });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
@@ -58,6 +58,6 @@ it.each([
   [{ minPerSecond: Infinity }, /'minPerSecond' must be zero or more/],
   [{ window: 0 }, /'window' must be more than zero/],
   [{ rate: 1 }, /there is no option 'rate'/],
-])("refuses %j", (options, message) => {
+])("rejects the options %j", (options, message) => {
   expect(() => new RetryBudget(options as object)).toThrow(message);
 });

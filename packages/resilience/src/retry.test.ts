@@ -9,13 +9,13 @@ import { sleep } from "./sleep.ts";
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void (vi.useRealTimers(), vi.restoreAllMocks()));
 
-/** The settled promise, while time goes on. */
+/** Settles the promise while the fake clock runs. */
 async function settled<T>(promise: Promise<T>): Promise<PromiseSettledResult<T>> {
   const [[result]] = await Promise.all([Promise.allSettled([promise]), vi.runAllTimersAsync()]);
   return result!;
 }
 
-/** Fails so many times, and says when it was called. */
+/** A function that fails a number of times, and the times of its calls. */
 function failing(times: number): { fn: () => string; at: number[] } {
   const [at, from] = [[] as number[], performance.now()];
   return {
@@ -29,7 +29,7 @@ function failing(times: number): { fn: () => string; at: number[] } {
 }
 
 describe("retry", () => {
-  it("tries until it goes well, and tells each attempt its number", async () => {
+  it("retries until success, and passes the number of the attempt", async () => {
     const attempts: number[] = [];
     const call = retry(background, (_ctx, attempt) => {
       attempts.push(attempt);
@@ -41,7 +41,7 @@ describe("retry", () => {
     expect(attempts).toEqual([1, 2, 3]);
   });
 
-  it("gives up after so many attempts, with the last error as it is", async () => {
+  it("rejects with the last error after the given number of attempts", async () => {
     const { fn, at } = failing(9);
     expect(await settled(retry(background, fn, { attempts: 4 }))).toMatchObject({
       reason: { message: "attempt 4 failed" },
@@ -49,7 +49,7 @@ describe("retry", () => {
     expect(at.length).toBe(4);
   });
 
-  it("runs each attempt under a context of its own, which ends with it", async () => {
+  it("runs each attempt in a context of its own, which ends with it", async () => {
     const seen: Context[] = [];
     await settled(
       retry(background, async (ctx, attempt) => {
@@ -64,20 +64,20 @@ describe("retry", () => {
     expect(seen.every((ctx) => ctx.err() !== undefined)).toBe(true);
   });
 
-  it("does not try what is not worth another attempt", async () => {
+  it("does not retry if retryIf returns false", async () => {
     const { fn, at } = failing(9);
     await settled(retry(background, fn, { retryIf: (error) => !/failed/.test(String(error)) }));
     expect(at.length).toBe(1);
   });
 
-  it("never retries an error of a context", async () => {
+  it("never retries a context error", async () => {
     const error = new DeadlineExceeded();
     const fn = vi.fn(() => Promise.reject(error));
     expect(await settled(retry(background, fn))).toEqual({ status: "rejected", reason: error });
     expect(fn).toHaveBeenCalledOnce();
   });
 
-  it("cuts off an attempt that takes too long, and tries again", async () => {
+  it("retries an attempt that exceeds attemptTimeout", async () => {
     const call = retry(
       background,
       async (ctx, attempt) => {
@@ -89,7 +89,7 @@ describe("retry", () => {
     expect(await settled(call)).toEqual({ status: "fulfilled", value: 2 });
   });
 
-  it("cuts off an attempt that does not listen, too", async () => {
+  it("retries an attempt that ignores its context", async () => {
     const call = retry(
       background,
       (_ctx, attempt) => (attempt === 1 ? new Promise<number>(() => {}) : Promise.resolve(attempt)),
@@ -98,12 +98,12 @@ describe("retry", () => {
     expect(await settled(call)).toEqual({ status: "fulfilled", value: 2 });
   });
 
-  it("fails with the timeout of its last attempt, which says so", async () => {
+  it("rejects with the attempt timeout of the last attempt", async () => {
     const call = retry(background, (ctx) => sleep(ctx, "1h"), { attemptTimeout: "50ms", attempts: 2 });
     expect(await settled(call)).toMatchObject({ reason: { source: "attemptTimeout", budget: 50 } });
   });
 
-  it("ends while it waits when its context does, with that context's own error", async () => {
+  it("rejects with the context's error when it ends during a wait", async () => {
     const [ctx, cancel] = withCancel(background);
     const call = retry(ctx, failing(9).fn, { backoff: { base: "1h", max: "1h" } });
     setTimeout(cancel, 10);
@@ -111,7 +111,7 @@ describe("retry", () => {
     expect((result as PromiseRejectedResult).reason).toBe(ctx.err());
   });
 
-  it("does not start under a context that has ended", async () => {
+  it("does not start in a context that has ended", async () => {
     const [ctx, cancel] = withCancel(background);
     cancel();
     const fn = vi.fn();
@@ -119,13 +119,13 @@ describe("retry", () => {
     expect(fn).not.toHaveBeenCalled();
   });
 
-  it("waits for as long as it is told to", async () => {
+  it("waits at least as long as retryAfter returns", async () => {
     const { fn, at } = failing(1);
     await settled(retry(background, fn, { retryAfter: () => 700 }));
     expect(at[1]).toBeGreaterThanOrEqual(700);
   });
 
-  it("gives up at once where it would have to wait past the deadline", async () => {
+  it("rejects immediately if the wait would exceed the deadline", async () => {
     const [ctx] = withTimeout(background, "500ms");
     const { fn, at } = failing(9);
     const call = retry(ctx, fn, { retryAfter: () => 3600_000 });
@@ -135,7 +135,7 @@ describe("retry", () => {
     expect(ctx.err()).toBeDefined();
   });
 
-  it("gives up when the budget is used up, which all calls share", async () => {
+  it("rejects when the shared budget is used up", async () => {
     const budget = new RetryBudget({ ratio: 0, minPerSecond: 1, window: "10s" });
     let attempts = 0;
     const calls = Array.from({ length: 30 }, () =>
@@ -145,7 +145,7 @@ describe("retry", () => {
     expect(attempts).toBe(30 + 10);
   });
 
-  it("tells of each retry before it waits", async () => {
+  it("calls onRetry before each wait", async () => {
     const onRetry = vi.fn();
     vi.spyOn(Math, "random").mockReturnValue(0.5);
     await settled(retry(background, failing(2).fn, { backoff: { base: 100 }, onRetry }));
@@ -155,7 +155,7 @@ describe("retry", () => {
     ]);
   });
 
-  it("waits within its bounds, and is over by its deadline, whatever it is told", async () => {
+  it("waits within its bounds and completes by its deadline", async () => {
     const policies = fc.record({
       attempts: fc.integer({ min: 1, max: 8 }),
       base: fc.integer({ min: 0, max: 500 }),
@@ -190,7 +190,7 @@ describe("retry", () => {
           if (index === 0) continue;
           const [waited, asked] = [time - at[index - 1]!, after[index - 1] ?? 0];
           expect(waited).toBeGreaterThanOrEqual(asked);
-          // The faked clock of timers has whole milliseconds.
+          // The fake clock has whole milliseconds.
           expect(waited).toBeLessThanOrEqual(asked + Math.min(max, base * 2 ** (index - 1)) + 1);
         }
         expect(result.status === "fulfilled").toBe(at.length === works);
@@ -205,7 +205,7 @@ describe("retry", () => {
     [{ backoff: { factor: 2 } }, /there is no option 'factor'/],
     [{ retryIf: true }, /'retryIf' must be a function/],
     [{ tries: 3 }, /there is no option 'tries'/],
-  ])("refuses %j before it tries", async (policy, message) => {
+  ])("rejects the policy %j before the first attempt", async (policy, message) => {
     const fn = vi.fn();
     await expect(retry(background, fn, policy)).rejects.toThrow(message);
     expect(fn).not.toHaveBeenCalled();

@@ -8,47 +8,60 @@ import {
   wholeNumber,
 } from "@throughline/context/internal";
 
-import { type Backoff, backoffOf, type BackoffOptions } from "./backoff.ts";
 import type { RetryBudget } from "./retry-budget.ts";
 import { sleep } from "./sleep.ts";
 import { untilEnd } from "./until-end.ts";
 
+/** The wait before the next attempt. */
+export interface BackoffOptions {
+  /** The longest wait before the second attempt. It doubles with each further attempt. @default "50ms" */
+  base?: Duration;
+  /** The longest wait before any attempt. @default "2s" */
+  max?: Duration;
+}
+
 export interface RetryPolicy {
-  /** How often it is tried in all. @default 3 */
+  /** The number of attempts, including the first. @default 3 */
   attempts?: number;
-  /** How long to wait between attempts: full jitter within doubling bounds. */
+  /** The wait between attempts: exponential backoff with full jitter. */
   backoff?: BackoffOptions;
-  /** How long one attempt may take; the context's deadline holds for all of them, and the waits between. @default no limit */
+  /** The timeout of each attempt. The context's deadline applies to all attempts and waits together. @default none */
   attemptTimeout?: Duration;
-  /** Bounds the retries of all calls that share it. @default none */
+  /** Limits the retries of all calls that share it. @default none */
   budget?: RetryBudget;
-  /** Whether an error is worth another attempt. Of errors of a context it is only asked for the `attemptTimeout`'s. @default all are */
+  /**
+   * Whether to retry after an error. Of context errors it is only called for those of `attemptTimeout`.
+   * @default always
+   */
   retryIf?: (error: unknown, attempt: number) => boolean;
-  /** Milliseconds that whoever failed wants us to wait: never less than that is waited. `undefined` where it does not say. */
+  /**
+   * Returns the shortest wait that the server requests, in milliseconds, or `undefined`. The backoff is added to it.
+   */
   retryAfter?: (error: unknown) => number | undefined;
-  /** Told before each wait. */
+  /** Called before each wait. */
   onRetry?: (retry: Retry) => void;
 }
 
-/** One retry that is about to be made. */
+/** A retry that is about to be made. */
 export interface Retry {
   readonly error: unknown;
-  /** How many attempts there have been. */
+  /** The number of attempts so far. */
   readonly attempts: number;
-  /** Milliseconds until the next. */
+  /** Milliseconds until the next attempt. */
   readonly wait: number;
 }
 
 /**
- * Tries until it goes well, under one deadline for all: that of the context. Each attempt runs under a context of its own, which is
- * `current()` in it and ends with it: read what it opens inside, as the body of a response.
+ * Calls `fn` until it succeeds. The deadline of `ctx` applies to all attempts together. Each attempt runs in a context
+ * of its own, which is `current()` during the attempt and ends with it: consume resources such as a response body
+ * inside `fn`.
  *
- * It gives up, with the last error as it is, when the attempts or the budget are used up, when the error is not worth another, and
- * at once when the next attempt could only come after the deadline. A `Canceled` or `DeadlineExceeded` is never retried,
- * unless it is that of the attempt's own `attemptTimeout`.
+ * It rejects with the last error, unchanged, when the attempts or the budget are used up, when `retryIf` returns false,
+ * and when the next attempt could only start after the deadline. It does not retry a `Canceled` or `DeadlineExceeded`,
+ * except that of `attemptTimeout`.
  *
- * @returns a promise that rejects with `ctx.err()`, at once, when the context ends
- * @throws TypeError, RangeError if an argument is wrong
+ * @returns a promise that rejects with `ctx.err()` as soon as the context ends
+ * @throws TypeError, RangeError if an argument is invalid
  */
 export async function retry<T>(
   ctx: Context,
@@ -57,7 +70,7 @@ export async function retry<T>(
 ): Promise<T> {
   parentOf(ctx, ACTION);
   callable("fn", fn, ACTION);
-  const settings = settingsOf(policy);
+  const settings = readPolicy(policy);
   settings.budget?.deposit();
   for (let attempt = 1; ; attempt++) {
     ctx.throwIfAborted();
@@ -70,9 +83,9 @@ export async function retry<T>(
       );
     } catch (error) {
       ctx.throwIfAborted();
-      if (!isWorthAnother(error, scope, attempt, settings)) throw error;
-      // Added to what the server asks for, so that clients which were told the same time do not return together.
-      const wait = askedWait(settings.retryAfter?.(error)) + settings.backoff(attempt);
+      if (!isRetryable(error, scope, attempt, settings)) throw error;
+      // The backoff is added to the server's wait, so that clients with the same wait do not retry together.
+      const wait = requestedWait(settings.retryAfter?.(error)) + settings.backoff(attempt);
       if (wait >= ctx.remaining() || settings.budget?.withdraw() === false) throw error;
       settings.onRetry?.({ error, attempts: attempt, wait });
       await sleep(ctx, wait);
@@ -81,12 +94,12 @@ export async function retry<T>(
 }
 
 /**
- * Checks a policy that is kept for later, as by whoever makes a client.
+ * Checks a policy for later use, such as an option of a client.
  *
- * @throws TypeError, RangeError if it is wrong
+ * @throws TypeError, RangeError if it is invalid
  */
 export function checkRetryPolicy(policy: RetryPolicy, action: string): void {
-  settingsOf(policy, action);
+  readPolicy(policy, action);
 }
 
 const ACTION = "retry";
@@ -97,7 +110,7 @@ interface Settings extends Pick<RetryPolicy, "budget" | "retryIf" | "retryAfter"
   readonly attemptTimeout: number | undefined;
 }
 
-function settingsOf(policy: RetryPolicy, action = ACTION): Settings {
+function readPolicy(policy: RetryPolicy, action = ACTION): Settings {
   const { attempts = 3, backoff = {}, attemptTimeout, budget, retryIf, retryAfter, onRetry, ...others } = policy;
   refuseUnknown(others, action);
   if (budget !== undefined && typeof budget?.withdraw !== "function") {
@@ -117,8 +130,8 @@ function settingsOf(policy: RetryPolicy, action = ACTION): Settings {
   };
 }
 
-/** A callback of the user's may have read a header that is no number. */
-function askedWait(ms: number | undefined): number {
+/** `retryAfter` may return NaN for a malformed header. */
+function requestedWait(ms: number | undefined): number {
   return ms !== undefined && ms > 0 ? ms : 0;
 }
 
@@ -126,9 +139,31 @@ function attemptContext(ctx: Context, timeout: number | undefined): ReturnType<t
   return timeout === undefined ? withCancel(ctx) : withTimeout(ctx, timeout, { source: "attemptTimeout" });
 }
 
-function isWorthAnother(error: unknown, scope: Context, attempt: number, { attempts, retryIf }: Settings): boolean {
+function isRetryable(error: unknown, scope: Context, attempt: number, { attempts, retryIf }: Settings): boolean {
   if (attempt >= attempts) return false;
-  // The context lives: that its attempt has ended can only be by the attempt's own timeout.
+  // `ctx` has not ended, so the attempt's context can only have ended by its own timeout.
   if (error instanceof ContextError && error !== scope.err()) return false;
   return retryIf === undefined || retryIf(error, attempt);
+}
+
+const MAX_DOUBLINGS = 64;
+
+/** Returns the milliseconds to wait after the given number of attempts. */
+type Backoff = (attempts: number) => number;
+
+/**
+ * Exponential backoff with full jitter: a random wait between zero and a bound that doubles with each attempt, so that
+ * clients that failed together do not retry together.
+ *
+ * @throws TypeError, RangeError if an option is invalid
+ */
+function backoffOf(options: BackoffOptions, action: string): Backoff {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(`Cannot ${action}: 'backoff' must be an object; received ${describeValue(options)}`);
+  }
+  const { base = 50, max = 2000, ...others } = options;
+  refuseUnknown(others, action);
+  const [baseMs, maxMs] = [milliseconds(base, action, "base"), milliseconds(max, action, "max")];
+  // With more doublings the factor is infinite, and a `base` of 0 times infinity is NaN.
+  return (attempts) => Math.random() * Math.min(maxMs, baseMs * 2 ** Math.min(attempts - 1, MAX_DOUBLINGS));
 }

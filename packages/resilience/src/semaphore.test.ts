@@ -6,21 +6,21 @@ import { type Release, Semaphore } from "./semaphore.ts";
 
 const settle = (): Promise<void> => new Promise(setImmediate);
 
-/** Whether an acquisition has been served, and how to give it back. */
-function watch(acquiring: Promise<Release>): { release?: Release; error?: unknown } {
-  const seen: { release?: Release; error?: unknown } = {};
+/** The outcome of an acquisition, once it has settled. */
+function outcomeOf(acquiring: Promise<Release>): { release?: Release; error?: unknown } {
+  const outcome: { release?: Release; error?: unknown } = {};
   acquiring.then(
-    (release) => (seen.release = release),
-    (error: unknown) => (seen.error = error),
+    (release) => (outcome.release = release),
+    (error: unknown) => (outcome.error = error),
   );
-  return seen;
+  return outcome;
 }
 
 describe("Semaphore", () => {
-  it("lets through as much as it has, and the rest once that is given back", async () => {
+  it("serves up to its size, and others after a release", async () => {
     const semaphore = new Semaphore(2);
     const [first] = [await semaphore.acquire(background), await semaphore.acquire(background)];
-    const third = watch(semaphore.acquire(background));
+    const third = outcomeOf(semaphore.acquire(background));
     await settle();
     expect(third.release).toBeUndefined();
     first();
@@ -29,7 +29,7 @@ describe("Semaphore", () => {
   });
 
   // Go: TestWeightedTryAcquire
-  it("gives at once, or not at all, to those who only try", () => {
+  it("tryAcquire returns immediately, with or without a release", () => {
     const semaphore = new Semaphore(2);
     const first = semaphore.tryAcquire();
     expect([first, semaphore.tryAcquire(2)]).toEqual([expect.any(Function), undefined]);
@@ -37,7 +37,7 @@ describe("Semaphore", () => {
     expect([semaphore.tryAcquire(2), semaphore.tryAcquire()]).toEqual([expect.any(Function), undefined]);
   });
 
-  it("gives back once, however often it is told to, and by `using`", async () => {
+  it("releases once, also with using", async () => {
     const semaphore = new Semaphore(2);
     const first = await semaphore.acquire(background);
     {
@@ -51,11 +51,11 @@ describe("Semaphore", () => {
   });
 
   // Go: TestLargeAcquireDoesntStarve
-  it("has nobody overtake one that needs much", async () => {
+  it("does not let a small weight overtake a large one", async () => {
     const semaphore = new Semaphore(3);
     const held = await semaphore.acquire(background, 2);
-    const large = watch(semaphore.acquire(background, 3));
-    const small = watch(semaphore.acquire(background, 1));
+    const large = outcomeOf(semaphore.acquire(background, 3));
+    const small = outcomeOf(semaphore.acquire(background, 1));
     await settle();
     expect([large.release, small.release, semaphore.tryAcquire()]).toEqual([undefined, undefined, undefined]);
     held();
@@ -67,7 +67,7 @@ describe("Semaphore", () => {
   });
 
   // Go: TestWeightedAcquireCanceled
-  it("gives nothing to a context that has ended, though it be free", async () => {
+  it("rejects in a context that has ended, even if it is free", async () => {
     const semaphore = new Semaphore(1);
     const [ctx, cancel] = withCancel(background);
     cancel();
@@ -76,22 +76,22 @@ describe("Semaphore", () => {
   });
 
   // Go: TestAllocCancelDoesntStarve
-  it("serves those behind one that gives up", async () => {
+  it("serves waiters behind one that is canceled", async () => {
     const semaphore = new Semaphore(2);
     await semaphore.acquire(background);
     const [ctx, cancel] = withCancel(background);
-    const large = watch(semaphore.acquire(ctx, 2));
-    const small = watch(semaphore.acquire(background, 1));
+    const large = outcomeOf(semaphore.acquire(ctx, 2));
+    const small = outcomeOf(semaphore.acquire(background, 1));
     cancel();
     await settle();
     expect([large.error, small.release]).toEqual([ctx.err(), expect.any(Function)]);
   });
 
-  it("keeps what is given back in the moment that a waiting context ends", async () => {
+  it("does not lose a weight that is released while a waiter's context ends", async () => {
     const semaphore = new Semaphore(1);
     const held = await semaphore.acquire(background);
     const [ctx, cancel] = withCancel(background);
-    const waiting = watch(semaphore.acquire(ctx));
+    const waiting = outcomeOf(semaphore.acquire(ctx));
     cancel();
     held();
     await settle();
@@ -99,17 +99,17 @@ describe("Semaphore", () => {
   });
 
   // Go: TestWeightedDoesntBlockIfTooBig
-  it("holds up nobody for one that needs more than there is", async () => {
+  it("does not block others for a weight above its size", async () => {
     const semaphore = new Semaphore(2);
     const [ctx, cancel] = withCancel(background);
-    const tooBig = watch(semaphore.acquire(ctx, 3));
+    const tooBig = outcomeOf(semaphore.acquire(ctx, 3));
     expect(await semaphore.acquire(background, 2)).toBeDefined();
     cancel();
     await settle();
     expect(tooBig.error).toBe(ctx.err());
   });
 
-  it("never lets through more than it has, serves in order, and strands nobody", async () => {
+  it("never exceeds its size, serves in order, and serves every waiter", async () => {
     const weight = fc.integer({ min: 0, max: 5 });
     const step = fc.oneof(
       fc.record({ do: fc.constant("acquire" as const), weight }),
@@ -121,14 +121,14 @@ describe("Semaphore", () => {
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
         const size = 4;
         const semaphore = new Semaphore(size);
-        // The same in plain words: who holds what, and who waits, in order.
+        // A model of the semaphore: the holders, and the waiters in order.
         const held: { weight: number; release: Release }[] = [];
-        let waiting: { weight: number; cancel: () => void; seen: ReturnType<typeof watch> }[] = [];
+        let waiting: { weight: number; cancel: () => void; outcome: ReturnType<typeof outcomeOf> }[] = [];
         const used = (): number => held.reduce((sum, { weight }) => sum + weight, 0);
         for (const each of steps) {
           if (each.do === "acquire") {
             const [ctx, cancel] = withCancel(background);
-            waiting.push({ weight: each.weight, cancel, seen: watch(semaphore.acquire(ctx, each.weight)) });
+            waiting.push({ weight: each.weight, cancel, outcome: outcomeOf(semaphore.acquire(ctx, each.weight)) });
           } else if (each.do === "try") {
             const isFree = waiting.every(({ weight }) => weight > size) && used() + each.weight <= size;
             const release = semaphore.tryAcquire(each.weight);
@@ -143,18 +143,18 @@ describe("Semaphore", () => {
           const blocked = waiting.filter(({ weight }) => weight <= size);
           while (blocked.length > 0 && used() + blocked[0]!.weight <= size) {
             const served = blocked.shift()!;
-            expect(served.seen.release).toBeDefined();
-            held.push({ weight: served.weight, release: served.seen.release! });
+            expect(served.outcome.release).toBeDefined();
+            held.push({ weight: served.weight, release: served.outcome.release! });
             waiting = waiting.filter((other) => other !== served);
           }
           expect(used()).toBeLessThanOrEqual(size);
-          expect(waiting.every(({ seen }) => seen.release === undefined)).toBe(true);
+          expect(waiting.every(({ outcome }) => outcome.release === undefined)).toBe(true);
         }
       }),
     );
   });
 
-  it("refuses sizes and weights that are none", async () => {
+  it("rejects invalid sizes and weights", async () => {
     expect(() => new Semaphore(0)).toThrow(/'size' must be a whole number, 1 or more/);
     await expect(new Semaphore(1).acquire(background, -1)).rejects.toThrow(
       /'weight' must be a whole number, 0 or more/,

@@ -1,65 +1,71 @@
 import { afterFunc, type Context } from "@throughline/context";
 import { parentOf, wholeNumber } from "@throughline/context/internal";
 
-/** Gives back what was acquired. A second call does nothing. `using _ = await semaphore.acquire(ctx)` does it at the end of the block. */
+/**
+ * Releases an acquired weight. A second call does nothing. `using _ = await semaphore.acquire(ctx)` releases it at the
+ * end of the block.
+ */
 export type Release = (() => void) & Disposable;
 
-interface Waiting {
+interface Waiter {
   readonly weight: number;
   grant(): void;
 }
 
 /**
- * Lets so much through at a time (Go: `x/sync/semaphore.Weighted`). First come, first served: one that needs much is not
- * overtaken by those who need little.
+ * A weighted semaphore (Go: `x/sync/semaphore.Weighted`). It serves waiters in order: a small weight does not overtake
+ * a large one.
  */
 export class Semaphore {
   readonly #size: number;
   #held = 0;
-  readonly #waiting = new Set<Waiting>();
+  readonly #waiters = new Set<Waiter>();
 
-  /** @throws RangeError if the size is not a whole number of at least 1 */
+  /**
+   * @param size the total weight that can be held at a time
+   * @throws RangeError if it is neither a whole number of at least 1 nor `Infinity`
+   */
   constructor(size: number) {
-    this.#size = wholeNumber("size", size, 1, "make a semaphore");
+    this.#size = wholeNumber("size", size, 1, "create a semaphore");
   }
 
   /**
-   * Waits for so much to be free, and takes it. More than there is at all is never free: it waits for the context to end, and keeps nobody
-   * from being served.
+   * Waits until the weight is free, and holds it. A weight above the semaphore's size waits until the context ends,
+   * without blocking other waiters.
    *
-   * @returns a promise that rejects with `ctx.err()`, at once, when the context ends first or has ended; nothing is held then
-   * @throws RangeError if the weight is not a whole number of at least 0
+   * @returns a promise that rejects with `ctx.err()` as soon as the context ends; nothing is held then
+   * @throws RangeError if the weight is neither a whole number of at least 0 nor `Infinity`
    */
   async acquire(ctx: Context, weight = 1): Promise<Release> {
     parentOf(ctx, "acquire a semaphore");
     wholeNumber("weight", weight, 0, "acquire a semaphore");
     ctx.throwIfAborted();
-    const free = this.#take(weight);
-    if (free !== undefined) return free;
+    const release = this.#tryHold(weight);
+    if (release !== undefined) return release;
     return new Promise((resolve, reject) => {
-      const waiting: Waiting = {
+      const waiter: Waiter = {
         weight,
         grant: () => {
-          // One that was told of the end, even if it has not been called yet, gets nothing.
+          // False if the context has ended, even if its callback has not run yet.
           if (stop()) resolve(this.#hold(weight));
         },
       };
       const stop = afterFunc(ctx, () => {
-        this.#waiting.delete(waiting);
+        this.#waiters.delete(waiter);
         reject(ctx.err());
         this.#grant();
       });
-      if (weight <= this.#size) this.#waiting.add(waiting);
+      if (weight <= this.#size) this.#waiters.add(waiter);
     });
   }
 
-  /** Takes so much if it is free at once and nobody waits for it; else `undefined`. */
+  /** Holds the weight if it is free and nothing waits; otherwise returns `undefined`. */
   tryAcquire(weight = 1): Release | undefined {
-    return this.#take(wholeNumber("weight", weight, 0, "acquire a semaphore"));
+    return this.#tryHold(wholeNumber("weight", weight, 0, "acquire a semaphore"));
   }
 
-  #take(weight: number): Release | undefined {
-    return this.#waiting.size === 0 && this.#held + weight <= this.#size ? this.#hold(weight) : undefined;
+  #tryHold(weight: number): Release | undefined {
+    return this.#waiters.size === 0 && this.#held + weight <= this.#size ? this.#hold(weight) : undefined;
   }
 
   #hold(weight: number): Release {
@@ -75,12 +81,12 @@ export class Semaphore {
     return release;
   }
 
-  /** Serves from the front as many as there is room for. */
+  /** Serves waiters in order while their weight is free. */
   #grant(): void {
-    for (const waiting of this.#waiting) {
-      if (this.#held + waiting.weight > this.#size) return;
-      this.#waiting.delete(waiting);
-      waiting.grant();
+    for (const waiter of this.#waiters) {
+      if (this.#held + waiter.weight > this.#size) return;
+      this.#waiters.delete(waiter);
+      waiter.grant();
     }
   }
 }

@@ -7,7 +7,7 @@ describe("sleep", () => {
   beforeEach(() => void vi.useFakeTimers());
   afterEach(() => void vi.useRealTimers());
 
-  it("resolves once the time has passed, and not before", async () => {
+  it("resolves after the duration, not before", async () => {
     const slept = vi.fn();
     void sleep(background, "1s").then(slept);
 
@@ -17,7 +17,7 @@ describe("sleep", () => {
     expect(slept).toHaveBeenCalledOnce();
   });
 
-  it("rejects with the context's own error when that is cancelled, and leaves no timer", async () => {
+  it("rejects with the context's error when it is canceled, and clears its timer", async () => {
     const [ctx, cancel] = withCancel(background);
     const slept = sleep(ctx, "1h");
     cancel(new Error("enough"));
@@ -36,7 +36,7 @@ describe("sleep", () => {
     expect(ctx.err()).toBeInstanceOf(DeadlineExceeded);
   });
 
-  it("rejects without waiting under a context that has ended", async () => {
+  it("rejects immediately in a context that has ended", async () => {
     const [ctx, cancel] = withCancel(background);
     cancel();
 
@@ -44,7 +44,7 @@ describe("sleep", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it("is no shorter for a fraction of a millisecond", async () => {
+  it("does not round down fractions of a millisecond", async () => {
     const slept = vi.fn();
     void sleep(background, 1.9).then(slept);
     await vi.advanceTimersByTimeAsync(1);
@@ -53,7 +53,7 @@ describe("sleep", () => {
     expect(slept).toHaveBeenCalledOnce();
   });
 
-  it("sleeps a hundred days, longer than one timer can", async () => {
+  it("sleeps for a hundred days, longer than a Node timer", async () => {
     const slept = vi.fn();
     void sleep(background, "100d").then(slept);
 
@@ -63,7 +63,7 @@ describe("sleep", () => {
     expect(slept).toHaveBeenCalledOnce();
   });
 
-  it("refuses a duration that is none", async () => {
+  it("rejects an invalid duration", async () => {
     await expect(sleep(background, Number.NaN)).rejects.toThrow(RangeError);
   });
 });

@@ -2,22 +2,22 @@ import { afterFunc, type Context, type Duration } from "@throughline/context";
 import { callAfter, parentOf, remainingTime } from "@throughline/context/internal";
 
 /**
- * Resolves once the time has passed, and not before. A negative number is no time: it resolves at once (Go: `time.Sleep`).
+ * Waits for a duration on the monotonic clock, never less. A negative number is 0 (Go: `time.Sleep`).
  *
- * @returns a promise that rejects with `ctx.err()`, at once, when the context ends first or has ended already
- * @throws RangeError if the duration is none
+ * @returns a promise that rejects with `ctx.err()` as soon as the context ends
+ * @throws TypeError, RangeError if the duration is invalid
  */
 export async function sleep(ctx: Context, duration: Duration): Promise<void> {
   parentOf(ctx, "sleep");
   const ms = remainingTime(duration, "sleep", "duration");
   ctx.throwIfAborted();
   return new Promise((resolve, reject) => {
-    const stopWaiting = afterFunc(ctx, () => {
-      stopAlarm();
+    const stopCallback = afterFunc(ctx, () => {
+      stopTimer();
       reject(ctx.err());
     });
-    const stopAlarm = callAfter(ms, () => {
-      stopWaiting();
+    const stopTimer = callAfter(ms, () => {
+      stopCallback();
       resolve();
     });
   });

@@ -6,7 +6,7 @@ import { SlidingCount } from "./sliding-count.ts";
 beforeEach(() => void vi.useFakeTimers({ toFake: ["performance"] }));
 afterEach(() => void vi.useRealTimers());
 
-it("counts what happened lately, and forgets the rest", () => {
+it("counts events within the window", () => {
   const count = new SlidingCount(1000);
   count.add();
   count.add(2);
@@ -17,7 +17,7 @@ it("counts what happened lately, and forgets the rest", () => {
   expect(count.total).toBe(0);
 });
 
-it("agrees with a list of all that happened, to a tenth of the window", () => {
+it("agrees with a list of all events, to a tenth of the window", () => {
   const steps = fc.array(fc.record({ wait: fc.integer({ min: 0, max: 1500 }), add: fc.integer({ min: 0, max: 3 }) }));
   fc.assert(
     fc.property(steps, (steps) => {

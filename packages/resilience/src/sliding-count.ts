@@ -1,6 +1,6 @@
 const BUCKETS = 10;
 
-/** How often something has happened lately: a count over a window that moves on by a tenth of itself. */
+/** Counts events in a sliding window, which moves in steps of a tenth of its length. */
 export class SlidingCount {
   readonly #width: number;
   readonly #counts = new Float64Array(BUCKETS);
@@ -12,18 +12,18 @@ export class SlidingCount {
   }
 
   add(count = 1): void {
-    this.#counts[this.#now()]! += count;
+    this.#counts[this.#currentBucket()]! += count;
   }
 
   get total(): number {
-    this.#now();
+    this.#currentBucket();
     let total = 0;
     for (const count of this.#counts) total += count;
     return total;
   }
 
-  /** The bucket of this moment; those of times that are too long ago are emptied. */
-  #now(): number {
+  /** Returns the current bucket, and empties the expired ones. */
+  #currentBucket(): number {
     const now = Math.floor(performance.now() / this.#width);
     for (let each = Math.max(this.#latest + 1, now - BUCKETS + 1); each <= now; each++)
       this.#counts[each % BUCKETS] = 0;

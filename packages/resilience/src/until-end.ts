@@ -1,6 +1,9 @@
 import { afterFunc, type Context } from "@throughline/context";
 
-/** The promise's result, or the context's error if that ends before. What comes of the promise after that is dropped. */
+/**
+ * Returns the promise's result, or rejects with the context's error if the context ends first. A later outcome of the
+ * promise is ignored.
+ */
 export async function untilEnd<T>(ctx: Context, promise: PromiseLike<T>): Promise<T> {
   const ended = Promise.withResolvers<never>();
   const stop = afterFunc(ctx, () => ended.reject(ctx.err()));

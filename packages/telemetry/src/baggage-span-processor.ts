@@ -1,11 +1,11 @@
 import { type Context as OtelContext, context, propagation, type Span } from "@opentelemetry/api";
 
-/** What SDKs' spans have besides what the API says. */
+/** A span of an SDK. Its attributes are not part of the API. */
 type RecordedSpan = Span & { readonly attributes?: Readonly<Record<string, unknown>> };
 
 /**
- * Copies the listed entries of OpenTelemetry's baggage onto each span that starts under it, as attributes of the same name. Baggage comes from
- * callers, so that nothing is copied which is not listed, and an attribute that a span was started with stays.
+ * Copies the listed entries of OpenTelemetry's baggage onto spans when they start, as attributes of the same name.
+ * Baggage comes from callers, so it never replaces an attribute that a span was started with.
  */
 export class BaggageSpanProcessor {
   readonly #names: readonly string[];

@@ -10,7 +10,7 @@ import { ProcessingTracerProvider } from "./processing-tracer.ts";
 const exporter = new InMemorySpanExporter();
 const simple = new SimpleSpanProcessor({ exporter });
 
-/** Its own name counts, not its class: who ends requests is in another package. */
+/** The processor compares names of errors, since their classes are in another package. */
 function named(name: string): Error {
   return Object.assign(new Error(name), { name });
 }
@@ -18,7 +18,7 @@ function named(name: string): Error {
 describe.each([
   ["as a processor of the SDK", () => new TracerProvider({ spanProcessors: [new DeadlineSpanProcessor(), simple] })],
   [
-    "around a provider",
+    "in a ProcessingTracerProvider",
     () => new ProcessingTracerProvider(new TracerProvider({ spanProcessors: [simple] }), [new DeadlineSpanProcessor()]),
   ],
 ])("a span under a Context, %s,", (_name, provider) => {
@@ -35,22 +35,22 @@ describe.each([
   });
 
   const start = (attributes = {}): Span => trace.getTracer("test").startSpan("work", { attributes });
-  const told = (): object => exporter.getFinishedSpans()[0]!.attributes;
+  const recorded = (): object => exporter.getFinishedSpans()[0]!.attributes;
 
-  it("tells what was left of the deadline at its start and its end", () => {
+  it("records the time left at its start and its end", () => {
     const [ctx] = withTimeout(background, 1000);
     vi.advanceTimersByTime(100);
     const span = run(ctx, start);
     vi.advanceTimersByTime(250);
     span.end();
-    expect(told()).toEqual({ "throughline.deadline.budget_ms": 900, "throughline.deadline.remaining_ms": 650 });
+    expect(recorded()).toEqual({ "throughline.deadline.budget_ms": 900, "throughline.deadline.remaining_ms": 650 });
   });
 
-  it("tells that the deadline passed before it ended", () => {
+  it("records that the deadline passed before it ended", () => {
     const span = run(withTimeout(background, 100)[0], start);
     vi.advanceTimersByTime(150);
     span.end();
-    expect(told()).toMatchObject({ "throughline.deadline.remaining_ms": 0, "throughline.ended_by": "deadline" });
+    expect(recorded()).toMatchObject({ "throughline.deadline.remaining_ms": 0, "throughline.ended_by": "deadline" });
   });
 
   it.each([
@@ -58,30 +58,30 @@ describe.each([
     ["response", named("ResponseSent")],
     ["cancel", named("Anything")],
     ["cancel", undefined],
-  ])("tells that it was ended by the %s", (who, cause) => {
+  ])("records that its context was ended by: %s", (who, cause) => {
     const [ctx, cancel] = withCancel(background);
     const span = run(ctx, start);
     cancel(cause);
     span.end();
-    expect(told()).toEqual({ "throughline.ended_by": who });
+    expect(recorded()).toEqual({ "throughline.ended_by": who });
   });
 
-  it("keeps what it says of itself", () => {
+  it("keeps attributes that it has already", () => {
     const [ctx, cancel] = withTimeout(background, 1000);
     const span = run(ctx, () => start({ "throughline.deadline.budget_ms": 7 }));
     span.setAttribute("throughline.ended_by", "refusal");
     cancel();
     span.end();
-    expect(told()).toMatchObject({ "throughline.deadline.budget_ms": 7, "throughline.ended_by": "refusal" });
+    expect(recorded()).toMatchObject({ "throughline.deadline.budget_ms": 7, "throughline.ended_by": "refusal" });
   });
 
-  it("says nothing where there is nothing to say", () => {
+  it("has no attributes without a deadline or an end", () => {
     start().end();
     run(withCancel(background)[0], start).end();
     expect(exporter.getFinishedSpans().map(({ attributes }) => attributes)).toEqual([{}, {}]);
   });
 
-  it("is active in what it was started for, and its children tell too", () => {
+  it("is active in the callback of startActiveSpan, and its children record their deadlines", () => {
     const [ctx] = withTimeout(background, 1000);
     const tracer = trace.getTracer("test");
     const result = run(ctx, () =>

@@ -6,33 +6,35 @@ const BUDGET = "throughline.deadline.budget_ms";
 const REMAINING = "throughline.deadline.remaining_ms";
 const ENDED_BY = "throughline.ended_by";
 
-/** What SDKs' spans have besides what the API says. */
+/** A span of an SDK. Its attributes are not part of the API. */
 type RecordedSpan = Span & { readonly attributes?: Readonly<Record<string, unknown>> };
 
-/** The contexts of spans that are open. */
+/** The contexts of open spans. */
 const contexts = new WeakMap<Span, Context>();
 
 /**
- * Tells, of every span under a Context, what was left of the deadline when it started and when it ended, and who ended the context if
- * that was before the span: `deadline`, `client`, `response`, `cancel`. `startTelemetry` has it already; it is for an SDK that you set up yourself,
- * 3.x or 2.x: `spanProcessors: [new DeadlineSpanProcessor(), ...]`.
+ * Records the deadline of each span that is started under a Context: `throughline.deadline.budget_ms` is the time left
+ * at the start of the span, `throughline.deadline.remaining_ms` the time left at its end, both in milliseconds. If the
+ * context ended before the span, `throughline.ended_by` is the reason: `deadline`, `client`, `response` or `cancel`.
+ * Attributes that the span has already are kept.
  *
- * What a span says of itself stays as it is. Needs an SDK that calls `onEnding`: 2.x from 2.2, 3.x.
+ * `startTelemetry` adds it. Use it with an SDK that you configure yourself: `spanProcessors: [new
+ * DeadlineSpanProcessor(), ...]`. The SDK must call `onEnding`: version 2.2 or later of 2.x, or 3.x.
  */
 export class DeadlineSpanProcessor {
   onStart(span: Span, parent: OtelContext = context.active()): void {
     if (!isContext(parent) || !span.isRecording()) return;
     contexts.set(span, parent);
-    if (hasDeadline(parent)) tell(span, BUDGET, Math.floor(parent.remaining()));
+    if (hasDeadline(parent)) setIfAbsent(span, BUDGET, Math.floor(parent.remaining()));
   }
 
   onEnding(span: Span): void {
     const ctx = contexts.get(span);
     if (ctx === undefined) return;
     contexts.delete(span);
-    if (hasDeadline(ctx)) tell(span, REMAINING, Math.floor(ctx.remaining()));
+    if (hasDeadline(ctx)) setIfAbsent(span, REMAINING, Math.floor(ctx.remaining()));
     const error = ctx.err();
-    if (error !== undefined) tell(span, ENDED_BY, enderOf(error));
+    if (error !== undefined) setIfAbsent(span, ENDED_BY, reasonOf(error));
   }
 
   onEnd(): void {}
@@ -46,12 +48,12 @@ export class DeadlineSpanProcessor {
   }
 }
 
-function tell(span: RecordedSpan, name: string, value: string | number): void {
+function setIfAbsent(span: RecordedSpan, name: string, value: string | number): void {
   if (span.attributes?.[name] === undefined) span.setAttribute(name, value);
 }
 
-/** By the names of the causes: what ends requests is not among the packages that this one stands on. */
-function enderOf(error: ContextError): string {
+/** It compares names of errors, since this package does not depend on the package that defines them. */
+function reasonOf(error: ContextError): string {
   if (error instanceof DeadlineExceeded) return "deadline";
   const { cause } = error;
   if (cause instanceof DeadlineExceeded) return "deadline";

@@ -22,7 +22,7 @@ afterEach(async () => {
   vi.unstubAllGlobals();
 });
 
-/** The address of a collector that is down. */
+/** The URL of a collector that is down. */
 async function down(): Promise<string> {
   const server = http.createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -31,7 +31,7 @@ async function down(): Promise<string> {
   return `http://127.0.0.1:${port}`;
 }
 
-it("writes one line for a collector that is down, whatever could not be sent, and gives it up after a second", async () => {
+it("writes one line for a collector that is down, for all signals, and stops retrying after a second", async () => {
   telemetry = startTelemetry({ endpoint: await down() });
   for (let flushes = 0; flushes < 2; flushes++) {
     trace.getTracer("test").startSpan("one").end();
@@ -43,7 +43,7 @@ it("writes one line for a collector that is down, whatever could not be sent, an
   expect(written.mock.calls).toEqual([[expect.stringMatching(/^OpenTelemetry: .*ECONNREFUSED 127\.0\.0\.1:\d+\)?$/)]]);
 });
 
-it("writes a line for each kind of failure, and again after a minute", () => {
+it("writes one line a minute for each kind of failure", () => {
   vi.useFakeTimers({ toFake: ["performance"] });
   telemetry = startTelemetry({ exporter: "none" });
   const fail = (...args: [string, ...unknown[]]): void => diag.error(...args);
@@ -73,14 +73,14 @@ it.each([
   ],
   [{ name: "Error", code: "EPIPE" }, "Error (EPIPE)"],
   [{ not: "an error" }, '{"not":"an error"}'],
-])("writes %j in words", (error, line) => {
+])("writes %j as text", (error, line) => {
   telemetry = startTelemetry({ exporter: "none" });
   diag.error(JSON.stringify(error));
   diag.error("{ no JSON");
   expect(written.mock.calls.flat()).toEqual([`OpenTelemetry: ${line}`, "OpenTelemetry: { no JSON"]);
 });
 
-it("leaves warnings out where the operator asks for errors only", () => {
+it("writes no warnings with OTEL_LOG_LEVEL=error", () => {
   vi.stubEnv("OTEL_LOG_LEVEL", "error");
   telemetry = startTelemetry({ exporter: "none" });
   diag.warn("a warning");
@@ -89,7 +89,7 @@ it("leaves warnings out where the operator asks for errors only", () => {
   expect(process.env["OTEL_LOG_LEVEL"]).toBe("error");
 });
 
-it("leaves everything to OpenTelemetry's own logger where the operator asks for more", () => {
+it("uses OpenTelemetry's own logger with OTEL_LOG_LEVEL=info", () => {
   vi.stubEnv("OTEL_LOG_LEVEL", "info");
   telemetry = startTelemetry({ exporter: "none" });
   diag.error("written by OpenTelemetry's logger, on the console that it found when it was loaded");

@@ -19,7 +19,7 @@ const ctx = [
   (below: Context) => withValue(below, secretKey, "hush"),
 ].reduce((below, derive) => derive(below), background as Context);
 
-/** What a logger writes when this is done with it. */
+/** Returns the entries that a logger writes. */
 type Written = (options: LogFieldsOptions, log: (info: (entry: object, message: string) => void) => void) => object[];
 
 function lines(): { stream: Writable; read(): object[] } {
@@ -62,7 +62,7 @@ describe.each([
   ["pino", withPino],
   ["winston", withWinston],
 ])("an entry of %s", (_name, written) => {
-  it("has the trace of its request, what is left of its deadline, and what is listed of its values", () => {
+  it("contains the trace, the remaining time and the listed values", () => {
     const [entry] = written(
       { values: { tenant: tenantKey, user: () => undefined, length: (of) => of.value(secretKey)?.length } },
       (info) => run(ctx, () => info({ item: 7 }, "found")),
@@ -80,12 +80,12 @@ describe.each([
     expect(JSON.stringify(entry)).not.toMatch(/hush|user/);
   });
 
-  it("has nothing of this outside of a request", () => {
+  it("contains none of these fields outside of a request", () => {
     const [entry] = written({ values: { tenant: tenantKey } }, (info) => info({}, "started"));
     expect(Object.keys(entry!).toSorted()).toEqual(["level", expect.stringMatching(/^(msg|message)$/)]);
   });
 
-  it("keeps what it says itself", () => {
+  it("keeps fields that it has already", () => {
     const [entry] = written({ values: { tenant: tenantKey } }, (info) => run(ctx, () => info({ tenant: "own" }, "x")));
     expect(entry).toMatchObject({ tenant: "own" });
   });
@@ -94,6 +94,6 @@ describe.each([
 it.each([
   [{ values: { tenant: "tenant" } }, /'values.tenant' must be a function; received string "tenant"/],
   [{ fields: {} }, /there is no option 'fields'/],
-])("refuses %j", (options, message) => {
+])("rejects %j", (options, message) => {
   expect(() => logFields(options as never)).toThrow(message);
 });

@@ -2,25 +2,26 @@ import { isSpanContextValid, trace } from "@opentelemetry/api";
 import { type Context, current, type Key, traceId } from "@throughline/context";
 import { callable, hasDeadline, refuseUnknown } from "@throughline/context/internal";
 
-/** A key for values of whatever type. */
+/** A key for values of any type. */
 // oxlint-disable-next-line typescript/no-explicit-any
 type AnyKey = Key<any>;
 
 export interface LogFieldsOptions {
   /**
-   * What of a context goes into the log besides its trace and deadline, by the name of the field: a key, or a function such as `(ctx) =>
-   * principal(ctx)?.subject`. Nothing that is not listed here goes there.
+   * Values of the context that are logged, by the name of the field: a key, or a function such as `(ctx) =>
+   * principal(ctx)?.subject`. No other values are logged.
    *
    * @default {}
    */
   values?: Readonly<Record<string, AnyKey | ((ctx: Context) => unknown)>>;
 }
 
-const ACTION = "make log fields";
+const ACTION = "create log fields";
 
 /**
- * A function that tells what the context of the moment has for a log entry: `trace_id`, `span_id` and `trace_flags` (OpenTelemetry's names for
- * logs that are not its own; the first of a request without a span too), `deadline_remaining_ms`, and the listed values. For pino: `pino({ mixin: logFields() })`.
+ * Creates a function that returns fields of the current context for a log entry: `trace_id`, `span_id` and
+ * `trace_flags` (OpenTelemetry's names for other log formats), `deadline_remaining_ms` (whole milliseconds), and the
+ * listed values. `trace_id` is also present in a request without a span. For pino: `pino({ mixin: logFields() })`.
  *
  * @throws TypeError if an option is wrong
  */
@@ -51,13 +52,14 @@ export function logFields(options: LogFieldsOptions = {}): () => Record<string, 
   };
 }
 
-/** A format of winston, by its shape. */
+/** A format of winston (structural type). */
 export interface LogFormat {
   transform<Info extends object>(info: Info): Info;
 }
 
 /**
- * The same for winston: `format.combine(logFormat(), format.json())`. A field that an entry has itself stays as it is.
+ * Creates a format for winston that adds the same fields: `format.combine(logFormat(), format.json())`. Fields that an
+ * entry has already are kept.
  *
  * @throws TypeError if an option is wrong
  */

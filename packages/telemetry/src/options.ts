@@ -10,48 +10,62 @@ import type { SpanProcessor } from "./processing-tracer.ts";
 export type Exporter = "otlp" | "console" | "none";
 
 export interface TelemetryOptions {
-  /** Name of this service. @default OTEL_SERVICE_NAME */
+  /** The name of this service. @default OTEL_SERVICE_NAME */
   serviceName?: string;
-  /** Where traces, metrics and logs go. @default "otlp" */
+  /** The exporter of traces, metrics and logs. @default "otlp" */
   exporter?: Exporter;
-  /** Where metrics go, if elsewhere: `prometheus` serves them on port 9464. @default `exporter` */
+  /** The exporter of metrics, if it differs. `prometheus` serves them on port 9464. @default `exporter` */
   metrics?: Exporter | "prometheus";
-  /** How OTLP is sent. @default "http/protobuf" */
+  /** The OTLP protocol. @default "http/protobuf" */
   protocol?: "http/protobuf" | "http/json" | "grpc";
-  /** Base address of the collector, such as `http://localhost:4318`. @default the exporter's */
+  /** The base URL of the collector. @default that of the exporter, `http://localhost:4318` */
   endpoint?: string;
-  /** Attributes of this process, over those of the detectors; those of OTEL_RESOURCE_ATTRIBUTES count more. */
+  /**
+   * Resource attributes. They replace those of detectors, and are replaced by those of OTEL_RESOURCE_ATTRIBUTES.
+   *
+   * @default {}
+   */
   resourceAttributes?: Readonly<Record<string, string>>;
-  /** @default OTEL_NODE_RESOURCE_DETECTORS, else all of OpenTelemetry's */
+  /** Detectors of further resource attributes. @default OTEL_NODE_RESOURCE_DETECTORS, else all of OpenTelemetry */
   resourceDetectors?: NonNullable<NodeSDKConfiguration["resourceDetectors"]>;
-  /** Which traces are recorded. @default OTEL_TRACES_SAMPLER, else all whose callers recorded theirs */
+  /**
+   * Decides which traces are recorded.
+   *
+   * @default OTEL_TRACES_SAMPLER, else the decision of the caller, and all traces without a caller
+   */
   sampler?: NonNullable<NodeSDKConfiguration["sampler"]>;
-  /** Processors besides the one that OTEL_TRACES_EXPORTER makes, which are given the same spans. @default [] */
+  /** Span processors in addition to the one that exports. @default [] */
   spanProcessors?: readonly SpanProcessor[];
   /**
-   * Entries of OpenTelemetry's baggage that are copied onto spans when they start, as attributes of the same name: an allow-list, since baggage comes
-   * from callers. An attribute that a span was started with stays. @default []
+   * Names of OpenTelemetry's baggage entries that are copied onto spans when they start, as attributes of the same
+   * name. It is an allow-list, since baggage comes from callers. Attributes that a span was started with are kept.
+   * @default []
    */
   baggageAttributes?: readonly string[];
-  /** How instruments are aggregated: their buckets, attributes, names. @default OpenTelemetry's */
+  /** Views, which set the names, buckets and attributes of metrics. @default those of OpenTelemetry */
   views?: NonNullable<NodeSDKConfiguration["views"]>;
-  /** Instrumentations to switch on. None is needed for what this library does. @default [] */
+  /** Instrumentations to enable. This library needs none. @default [] */
   instrumentations?: NonNullable<NodeSDKConfiguration["instrumentations"]>;
-  /** Propagators besides those of OTEL_PROPAGATORS. @default [] */
+  /** Propagators in addition to those of OTEL_PROPAGATORS. @default [] */
   propagators?: readonly TextMapPropagator[];
-  /** How long `shutdown` waits for the last export; what it waits for before that is not counted. No export takes longer,
-   * or a second if that is more. @default "2s": a collector that refuses connections is tried twice, and given up after a second */
+  /**
+   * The limit of the last export during `shutdown`, and of `flush`; at most a minute. The wait for the promise that
+   * `shutdown` is given does not count. Every other export has the same limit, but at least a second. With the default,
+   * a collector that refuses connections is tried twice, and given up after about a second.
+   *
+   * @default "2s"
+   */
   shutdownTimeout?: Duration;
 }
 
-/** What the options come to. */
+/** The checked options. */
 export interface TelemetrySettings {
-  /** Environment variables while the SDK is made. What the operator has set stays. */
+  /** Environment variables for the creation of the SDK. Variables that the operator has set keep their value. */
   readonly environment: Readonly<Record<string, string>>;
-  /** The author's attributes of the resource, the name of the service among them. */
+  /** The resource attributes of the options, with the name of the service. */
   readonly attributes: Readonly<Record<string, string>>;
   readonly sdk: Pick<TelemetryOptions, "instrumentations" | "resourceDetectors" | "sampler" | "views">;
-  /** Ours and the author's, besides those of the SDK. */
+  /** The processors of this package and of the options, without those of the SDK. */
   readonly spanProcessors: readonly SpanProcessor[];
   readonly propagators: readonly TextMapPropagator[];
   readonly shutdownTimeout: number;
@@ -59,13 +73,16 @@ export interface TelemetrySettings {
 
 const ACTION = "start telemetry";
 
-const LONGEST_TIMEOUT = 60_000;
+const MAX_SHUTDOWN_TIMEOUT_MS = 60_000;
 
-/** It holds for every export, not only the last: a service that ends at once must not lose what it sends while it runs. */
-const LEAST_EXPORT_TIMEOUT = 1_000;
+/**
+ * The export timeout applies to every export, not only to the last one: a short `shutdownTimeout` must not lose exports
+ * of a running service.
+ */
+const MIN_EXPORT_TIMEOUT_MS = 1_000;
 
-/** OpenTelemetry's own. */
-const DEFAULT_EXPORT_TIMEOUT = 10_000;
+/** The default of OpenTelemetry. */
+const DEFAULT_EXPORT_TIMEOUT_MS = 10_000;
 
 /** @throws TypeError, RangeError if an option is wrong */
 export function telemetrySettings(options: TelemetryOptions): TelemetrySettings {
@@ -74,48 +91,51 @@ export function telemetrySettings(options: TelemetryOptions): TelemetrySettings 
   const { spanProcessors = [], baggageAttributes = [], views, shutdownTimeout = "2s", ...others } = more;
   refuseUnknown(others, ACTION);
   if (serviceName !== undefined && (typeof serviceName !== "string" || serviceName === "")) {
-    throw wrong("serviceName", "a string that is not empty", serviceName);
+    throw invalid("serviceName", "a non-empty string", serviceName);
   }
   oneOf("exporter", exporter, ["otlp", "console", "none"], ACTION);
   oneOf("metrics", metrics, ["otlp", "console", "prometheus", "none"], ACTION);
   oneOf("protocol", protocol, ["http/protobuf", "http/json", "grpc"], ACTION);
   if (endpoint !== undefined && !/^https?:$/.test(URL.parse(endpoint)?.protocol ?? "")) {
-    throw wrong("endpoint", "an http or https URL", endpoint);
+    throw invalid("endpoint", "an http or https URL", endpoint);
   }
   if (sampler !== undefined && typeof sampler?.shouldSample !== "function") {
-    throw wrong("sampler", "a sampler of OpenTelemetry", sampler);
+    throw invalid("sampler", "a sampler of OpenTelemetry", sampler);
   }
   for (const each of propagators) {
-    if (typeof each?.inject !== "function") throw wrong("propagators", "a list of propagators", each);
+    if (typeof each?.inject !== "function") throw invalid("propagators", "a list of propagators", each);
   }
   for (const [name, value] of Object.entries(resourceAttributes)) {
-    if (typeof value !== "string") throw unlike(`resourceAttributes.${name}`, "a string", value);
+    if (typeof value !== "string") throw invalid(`resourceAttributes.${name}`, "a string", value);
   }
-  listOf("resourceDetectors", resourceDetectors, "resource detectors", (each) => typeof each.detect === "function");
-  listOf("spanProcessors", spanProcessors, "span processors", isSpanProcessor);
-  listOf("baggageAttributes", baggageAttributes, "names of baggage entries", (each) => typeof each === "string");
-  listOf("views", views, "views of metrics", (each) => typeof each === "object");
+  checkList("resourceDetectors", resourceDetectors, "resource detectors", (each) => typeof each.detect === "function");
+  checkList("spanProcessors", spanProcessors, "span processors", isSpanProcessor);
+  checkList("baggageAttributes", baggageAttributes, "names of baggage entries", (each) => typeof each === "string");
+  checkList("views", views, "views of metrics", (each) => typeof each === "object");
   const timeout = milliseconds(shutdownTimeout, ACTION, "shutdownTimeout");
-  if (timeout > LONGEST_TIMEOUT) {
+  if (timeout > MAX_SHUTDOWN_TIMEOUT_MS) {
     throw new RangeError(
       `Cannot ${ACTION}: 'shutdownTimeout' must be a minute at most; received ${describeValue(shutdownTimeout)}`,
     );
   }
   return {
-    environment: withOperators({
+    environment: withOperatorValues({
       OTEL_TRACES_EXPORTER: exporter,
       OTEL_METRICS_EXPORTER: metrics,
       OTEL_LOGS_EXPORTER: exporter,
       OTEL_EXPORTER_OTLP_PROTOCOL: protocol,
       OTEL_EXPORTER_OTLP_ENDPOINT: endpoint,
-      // An export that is under way keeps the process alive: none may last longer than shutdown does.
-      OTEL_EXPORTER_OTLP_TIMEOUT: String(Math.max(LEAST_EXPORT_TIMEOUT, Math.min(timeout, DEFAULT_EXPORT_TIMEOUT))),
-      // Spans that are dropped, and exports that fail, are to be seen and counted.
+      // A pending export keeps the process alive, so it must not last longer than `shutdown`.
+      OTEL_EXPORTER_OTLP_TIMEOUT: String(Math.max(MIN_EXPORT_TIMEOUT_MS, Math.min(timeout, DEFAULT_EXPORT_TIMEOUT_MS))),
+      // Dropped spans and failed exports are logged and counted.
       OTEL_LOG_LEVEL: "warn",
       OTEL_NODE_EXPERIMENTAL_SDK_METRICS: "true",
     }),
-    attributes: given({ ...resourceAttributes, "service.name": serviceName ?? resourceAttributes["service.name"] }),
-    sdk: given({ resourceDetectors, sampler, views, instrumentations }),
+    attributes: definedEntries({
+      ...resourceAttributes,
+      "service.name": serviceName ?? resourceAttributes["service.name"],
+    }),
+    sdk: definedEntries({ resourceDetectors, sampler, views, instrumentations }),
     spanProcessors: [
       new DeadlineSpanProcessor(),
       ...(baggageAttributes.length === 0 ? [] : [new BaggageSpanProcessor(baggageAttributes)]),
@@ -130,29 +150,30 @@ function isSpanProcessor(value: SpanProcessor): boolean {
   return (["onStart", "onEnd", "forceFlush", "shutdown"] as const).every((each) => typeof value[each] === "function");
 }
 
-/** @throws TypeError if the list is given and is none, or if an element is not what it must be */
-function listOf<T>(name: string, list: readonly T[] | undefined, wanted: string, isOne: (element: T) => boolean): void {
+/** @throws TypeError if the value is not a list, or an element is not valid */
+function checkList<T>(
+  name: string,
+  list: readonly T[] | undefined,
+  wanted: string,
+  isValid: (element: T) => boolean,
+): void {
   if (list === undefined) return;
-  if (!Array.isArray(list)) throw unlike(name, `a list of ${wanted}`, list);
+  if (!Array.isArray(list)) throw invalid(name, `a list of ${wanted}`, list);
   for (const each of list as readonly (T | null | undefined)[]) {
-    if (each === undefined || each === null || !isOne(each)) throw unlike(name, `a list of ${wanted}`, each);
+    if (each === undefined || each === null || !isValid(each)) throw invalid(name, `a list of ${wanted}`, each);
   }
 }
 
-function unlike(name: string, wanted: string, value: unknown): TypeError {
+function invalid(name: string, wanted: string, value: unknown): TypeError {
   return new TypeError(`Cannot ${ACTION}: '${name}' must be ${wanted}; received ${describeValue(value)}`);
 }
 
-function wrong(name: string, wanted: string, value: unknown): TypeError {
-  return new TypeError(`Cannot ${ACTION}: '${name}' must be ${wanted}; received ${describeValue(value)}`);
-}
-
-function withOperators(variables: Record<string, string | undefined>): Record<string, string> {
+function withOperatorValues(variables: Record<string, string | undefined>): Record<string, string> {
   const known = Object.entries(variables).map(([name, value]) => [name, process.env[name] || value]);
-  return given(Object.fromEntries(known) as Record<string, string | undefined>);
+  return definedEntries(Object.fromEntries(known) as Record<string, string | undefined>);
 }
 
-/** What there is of an object. */
-function given<T extends object>(values: T): { [Name in keyof T]: Exclude<T[Name], undefined> } {
+/** A copy of the object without undefined values. */
+function definedEntries<T extends object>(values: T): { [Name in keyof T]: Exclude<T[Name], undefined> } {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as never;
 }

@@ -12,18 +12,18 @@ import type { NodeSDKConfiguration } from "@opentelemetry/sdk-node";
 
 export type SpanProcessor = NonNullable<NodeSDKConfiguration["spanProcessors"]>[number];
 
-/** What processors are given: spans of an SDK have more than those of the API. */
+/** A span of an SDK, which span processors receive. */
 type SdkSpan = Parameters<SpanProcessor["onStart"]>[0] & Parameters<SpanProcessor["onEnd"]>[0];
 
-/** As an SDK's providers are. */
+/** A provider of an SDK. */
 interface StoppableProvider extends TracerProvider {
   forceFlush?(): Promise<void>;
   shutdown?(): Promise<void>;
 }
 
 /**
- * A provider of tracers that calls span processors besides those of the provider that it wraps, whatever has set that one up: options, variables,
- * a file. (An SDK is given either all of its processors or none.)
+ * A tracer provider that calls span processors in addition to those of the provider that it wraps, whether that was
+ * configured by options, variables or a file. An SDK cannot do it: it takes either all of its processors or none.
  */
 export class ProcessingTracerProvider implements TracerProvider {
   readonly #inner: StoppableProvider;
@@ -46,15 +46,15 @@ export class ProcessingTracerProvider implements TracerProvider {
     return this.#all("shutdown");
   }
 
-  /** All of them, whichever fails; then the error of the first that did. */
-  async #all(what: "forceFlush" | "shutdown"): Promise<void> {
-    const all: readonly Pick<StoppableProvider, typeof what>[] = [this.#inner, ...this.#processors];
-    const settled = await Promise.allSettled(all.map(async (each) => each[what]?.()));
+  /** Calls all of them, then throws the first error, if any. */
+  async #all(method: "forceFlush" | "shutdown"): Promise<void> {
+    const all: readonly Pick<StoppableProvider, typeof method>[] = [this.#inner, ...this.#processors];
+    const settled = await Promise.allSettled(all.map(async (each) => each[method]?.()));
     for (const each of settled) if (each.status === "rejected") throw each.reason;
   }
 }
 
-type Rest<F> =
+type ActiveSpanArguments<F> =
   | [fn: F]
   | [options: SpanOptions | undefined, fn: F]
   | [options: SpanOptions | undefined, ctx: OtelContext | undefined, fn: F];
@@ -75,7 +75,7 @@ class ProcessingTracer implements Tracer {
     for (const each of processors) each.onStart(span, ctx);
     const end = span.end.bind(span);
     const ending: Span["end"] = (time) => {
-      // A second call ends nothing. The SDK warns of it.
+      // The span has ended: the SDK logs a warning.
       if (!span.isRecording()) return end(time);
       for (const each of processors) each.onEnding?.(span);
       end(time);
@@ -85,7 +85,10 @@ class ProcessingTracer implements Tracer {
     return span;
   }
 
-  startActiveSpan<F extends (span: Span) => ReturnType<F>>(name: string, ...rest: Rest<F>): ReturnType<F> {
+  startActiveSpan<F extends (span: Span) => ReturnType<F>>(
+    name: string,
+    ...rest: ActiveSpanArguments<F>
+  ): ReturnType<F> {
     const fn = rest.at(-1) as F;
     const options = rest.length > 1 ? (rest[0] as SpanOptions | undefined) : undefined;
     const parent = (rest.length > 2 ? (rest[1] as OtelContext | undefined) : undefined) ?? context.active();

@@ -1,4 +1,4 @@
-// An application that knows of OpenTelemetry's API only.
+// An application that uses only the API of OpenTelemetry. The argument selects how it behaves and ends.
 import { readlinkSync } from "node:fs";
 import { isMainThread, parentPort, Worker } from "node:worker_threads";
 
@@ -16,7 +16,7 @@ if (isMainThread) {
       clearInterval(timer);
     });
   }
-  // As most do when they have drained. Here that takes until the other signal.
+  // As most applications do when they have drained. Here the drain ends with the other signal.
   if (what === "exits") process.once("SIGTERM", () => process.once("SIGUSR2", () => process.exit(4)));
   if (what === "throws") setTimeout(fail, 1);
   if (what === "rejects") void Promise.reject(new TypeError("it is broken"));
@@ -39,7 +39,7 @@ if (isMainThread) {
 } else {
   if (what === "has a thread that throws") setTimeout(fail, 1);
   parentPort.on("message", () => {});
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a window has one, a thread has none
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- only windows have a target origin
   parentPort.postMessage("ready");
 }
 

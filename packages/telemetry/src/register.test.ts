@@ -10,33 +10,33 @@ import { describe, expect, it } from "vitest";
 const REGISTER = new URL("../dist/register.js", import.meta.url).href;
 const APPLICATION = fileURLToPath(new URL("register.fixture.mjs", import.meta.url));
 
-/** To be loaded before it: a process that believes to be the first of a container. */
-const FIRST = "data:text/javascript,Object.defineProperty(process, 'pid', { value: 1 })";
+/** A module that makes the process look like the first one of a container. */
+const FIRST_PROCESS = "data:text/javascript,Object.defineProperty(process, 'pid', { value: 1 })";
 
-/** Runs what follows as the first process of a container. */
+/** Runs a command as the first process of a container. */
 const CONTAINER = ["unshare", "--pid", "--fork", "--user", "--map-root-user", "--mount-proc"];
 const hasContainers = spawnSync(CONTAINER[0]!, [...CONTAINER.slice(1), "true"]).status === 0;
 
-interface Played {
+interface Result {
   readonly code: number | null;
   readonly signal: string | null;
   readonly paths: string[];
-  readonly said: string;
+  readonly stderr: string;
   readonly took: number;
 }
 
-interface Playing {
-  /** How the collector answers; "down" for one that is not there. */
+interface RunOptions {
+  /** The status that the collector responds with; "down" if it is not running. */
   readonly collector?: number | "down";
   readonly imports?: readonly string[];
   readonly command?: readonly string[];
 }
 
-/** Runs an application with telemetry registered before it, and returns how it ended and what was sent. */
-async function play(
+/** Runs the application with `--import register`, and returns how it ended and what it exported. */
+async function runApplication(
   what: string,
-  { collector = 200, imports = [REGISTER], command = [] }: Playing = {},
-): Promise<Played> {
+  { collector = 200, imports = [REGISTER], command = [] }: RunOptions = {},
+): Promise<Result> {
   const paths: string[] = [];
   const server = http.createServer((req, res) => {
     paths.push(req.url!);
@@ -60,78 +60,78 @@ async function play(
     stdio: ["ignore", "pipe", "pipe"],
   });
   child.stdout.once("data", () => child.kill("SIGTERM"));
-  const said = text(child.stderr);
+  const stderr = text(child.stderr);
   const [code, signal] = (await once(child, "exit")) as [number | null, string | null];
   const took = performance.now() - from;
   server.close();
-  return { code, signal, paths, said: await said, took };
+  return { code, signal, paths, stderr: await stderr, took };
 }
 
 it.each([
-  ["ends of itself", "ends", { code: 0, signal: null }],
-  ["is told to end, and does not listen for that", "waits", { code: null, signal: "SIGTERM" }],
-  ["is told to end, and drains first", "drains", { code: 3, signal: null }],
-  ["is told to end, drains, and then exits by force", "exits", { code: 4, signal: null }],
-  ["listens for exceptions itself, and exits then", "survives", { code: 5, signal: null }],
-])("sends the last span of an application that %s", async (_name, what, ended) => {
-  expect(await play(what)).toMatchObject({ ...ended, paths: ["/v1/traces"] });
+  ["ends by itself", "ends", { code: 0, signal: null }],
+  ["gets a signal and has no listener for it", "waits", { code: null, signal: "SIGTERM" }],
+  ["gets a signal and drains first", "drains", { code: 3, signal: null }],
+  ["gets a signal, drains, and calls process.exit()", "exits", { code: 4, signal: null }],
+  ["has its own listener for exceptions, and exits", "survives", { code: 5, signal: null }],
+])("exports the last span of an application that %s", async (_name, what, ended) => {
+  expect(await runApplication(what)).toMatchObject({ ...ended, paths: ["/v1/traces"] });
 });
 
-it("says on the console what the collector refuses", async () => {
-  expect((await play("ends", { collector: 400 })).said).toMatch(/400|Bad Request/);
+it("logs an export that the collector rejects", async () => {
+  expect((await runApplication("ends", { collector: 400 })).stderr).toMatch(/400|Bad Request/);
 });
 
 describe("an application that fails", () => {
-  /** Without the mark below the line of the source: it points at `new TypeError`, not at `throw`. */
-  const message = (said: string): string[] => said.split("\n").filter((line) => !/^\s*\^$/.test(line));
+  /** The lines without the mark below the source line, which points at `new TypeError` instead of `throw`. */
+  const message = (stderr: string): string[] => stderr.split("\n").filter((line) => !/^\s*\^$/.test(line));
 
-  it.each(["throws", "rejects"])(
-    "%s: its last span is sent, and it ends as it would without telemetry",
-    async (what) => {
-      const without = await play(what, { imports: ["data:text/javascript,"] });
-      const { code, paths, said } = await play(what);
-      expect(paths).toEqual(["/v1/traces"]);
-      expect(code).toBe(1);
-      expect(without.code).toBe(1);
-      expect(said).toContain("TypeError: it is broken");
-      expect(said).toContain("exit 1");
-      expect(message(said)).toEqual(message(without.said));
-    },
-  );
-
-  it("again while the last span is being sent ends by the first failure", async () => {
-    const { code, paths, said } = await play("throws twice");
-    expect([code, paths]).toEqual([1, ["/v1/traces"]]);
-    expect(said.match(/TypeError: .*/g)).toEqual(["TypeError: it is broken"]);
+  it.each(["throws", "rejects"])("%s: its last span is exported, and it ends as without telemetry", async (what) => {
+    const without = await runApplication(what, { imports: ["data:text/javascript,"] });
+    const { code, paths, stderr } = await runApplication(what);
+    expect(paths).toEqual(["/v1/traces"]);
+    expect(code).toBe(1);
+    expect(without.code).toBe(1);
+    expect(stderr).toContain("TypeError: it is broken");
+    expect(stderr).toContain("exit 1");
+    expect(message(stderr)).toEqual(message(without.stderr));
   });
 
-  it("ends after a second though the collector is down", async () => {
-    const { code, said, took } = await play("throws", { collector: "down" });
-    expect([code, said]).toEqual([1, expect.stringContaining("TypeError: it is broken")]);
+  it("again during the last export ends with the first failure", async () => {
+    const { code, paths, stderr } = await runApplication("throws twice");
+    expect([code, paths]).toEqual([1, ["/v1/traces"]]);
+    expect(stderr.match(/TypeError: .*/g)).toEqual(["TypeError: it is broken"]);
+  });
+
+  it("ends after a second if the collector is down", async () => {
+    const { code, stderr, took } = await runApplication("throws", { collector: "down" });
+    expect([code, stderr]).toEqual([1, expect.stringContaining("TypeError: it is broken")]);
     expect(took).toBeLessThan(4_000);
   });
 });
 
 describe("the first process of a container", () => {
-  it("ends when it is told to, though the kernel does not end it", async () => {
-    expect(await play("waits", { imports: [FIRST, REGISTER] })).toMatchObject({ code: 143, paths: ["/v1/traces"] });
+  it("ends at a signal, which the kernel ignores for it", async () => {
+    expect(await runApplication("waits", { imports: [FIRST_PROCESS, REGISTER] })).toMatchObject({
+      code: 143,
+      paths: ["/v1/traces"],
+    });
   });
 
-  it.skipIf(!hasContainers)("does so in a container", async () => {
-    const ended = await play("ends itself", { command: CONTAINER });
+  it.skipIf(!hasContainers)("ends at a signal in a container", async () => {
+    const ended = await runApplication("ends itself", { command: CONTAINER });
     expect(ended).toMatchObject({ code: 143, paths: ["/v1/traces"] });
   });
 });
 
 describe("a worker thread", () => {
-  it("sends its last span when the main thread is told to end", async () => {
+  it("exports its last span when the main thread gets a signal", async () => {
     const ended = { code: null, signal: "SIGTERM", paths: ["/v1/traces", "/v1/traces"] };
-    expect(await play("has a thread")).toMatchObject(ended);
+    expect(await runApplication("has a thread")).toMatchObject(ended);
   });
 
-  it("that fails sends its last span, and gives its error to the main thread", async () => {
-    const { code, said, paths } = await play("has a thread that throws");
+  it("that fails exports its last span, and reports its error to the main thread", async () => {
+    const { code, stderr, paths } = await runApplication("has a thread that throws");
     expect([code, paths.length]).toEqual([6, 1]);
-    expect(said).toContain("the thread has failed: it is broken");
+    expect(stderr).toContain("the thread has failed: it is broken");
   });
 });

@@ -1,54 +1,56 @@
-// For `node --import @throughline/telemetry/register app.js`: telemetry before the first line of the application, set up by OTEL_* variables.
+// Entry of `node --import @throughline/telemetry/register app.js`: starts telemetry before the application, configured
+// by OTEL_* variables.
 import { constants } from "node:os";
 
 import { startTelemetry } from "./start-telemetry.ts";
-import { workerThreads } from "./threads.ts";
+import { workerThreads } from "./worker-threads.ts";
 
-/** How long a process that fails is kept for its last export. */
+/** The limit of the last export of a process that fails. */
 const LAST_EXPORT_MS = 1_000;
 
 const telemetry = startTelemetry();
 const workers = workerThreads(telemetry);
 
-/** Sends what there is so far, that of worker threads too. */
+/** Exports everything recorded so far, also in worker threads. */
 function flush(): Promise<unknown> {
   return Promise.all([telemetry.flush(), workers.flush()]);
 }
 
-/** Sends what is left, that of worker threads too, within the time that an export may take. */
+/** Exports the rest, also in worker threads, which get a second more than this thread. */
 async function shutDown(): Promise<void> {
   const own = telemetry.shutdown();
   await Promise.race([Promise.all([own, workers.flush()]), own.then(() => timeout(LAST_EXPORT_MS))]);
 }
 
-/** Sends what is left when there is nothing more to do. */
+// The event loop is empty: the process is about to exit.
 process.once("beforeExit", () => void telemetry.shutdown());
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   const end = (): void => {
     process.off(signal, end);
-    // An application that listens itself drains first, and ends of itself. It may do so by `process.exit()`, which waits for nobody: what there
-    // is so far is sent at once, and for the rest it has `runningTelemetry()?.shutdown()`.
+    // An application with its own listener drains first, and then ends the process, perhaps with `process.exit()`,
+    // which does not wait. So everything recorded so far is exported at once; for the rest the application calls
+    // `runningTelemetry()?.shutdown()`.
     if (process.listenerCount(signal) > 0) return void flush();
     void shutDown().then(() => endBy(signal));
   };
   process.on(signal, end);
 }
 
-/** For any other the signal is what it was. */
+/** Ends the process as the signal would have without our listener. */
 function endBy(signal: "SIGTERM" | "SIGINT"): void {
-  // The kernel drops a signal without a listener that is sent to the first process of a container.
+  // The kernel ignores a signal without a handler that is sent to the first process of a container.
   if (process.pid === 1) process.exit(128 + constants.signals[signal]);
   process.kill(process.pid, signal);
 }
 
-/**
- * An exception that nothing handles ends the process. The last export goes first: for its time the exception counts as handled. Then it is thrown
- * again, without that, so that Node itself ends the process: by its own message, 'exit' event and exit code.
- *
- * The monitor is called right before the listeners. Ours is added only where there is none: with one the application, or Sentry, decides what
- * happens, and some look at how many there are. What fails meanwhile comes here as well, and waits for the same export, behind the first.
- */
+// An uncaught exception ends the process, but the last export runs first. During it our listener handles the exception.
+// Then the exception is thrown again without a listener, so that Node ends the process with its own message, 'exit'
+// event and exit code.
+//
+// The monitor is called right before the listeners. It adds our listener only if there is no other: otherwise the
+// application, or a tool such as Sentry, decides what happens, and some of them count the listeners. Further exceptions
+// during the export take the same way, after the first.
 process.on("uncaughtExceptionMonitor", () => {
   if (process.listenerCount("uncaughtException") > 0 || process.hasUncaughtExceptionCaptureCallback()) {
     void flush();
@@ -59,15 +61,16 @@ process.on("uncaughtExceptionMonitor", () => {
   });
 });
 
-/** Ends the process by this exception as Node does. */
+/** Ends the process with this exception, as Node does. */
 function fail(error: unknown): void {
-  // They have been called for it.
+  // These listeners were called for the exception already.
   for (const event of ["uncaughtException", "uncaughtExceptionMonitor", "unhandledRejection"] as const) {
     process.removeAllListeners(event);
   }
-  // Of a rejection Node shows the line that made the error; if thrown from here it would show this one.
+  // For a rejection Node prints the source line that created the error; for an exception it would print the line of the
+  // `throw` below.
   if (error instanceof Error) void Promise.reject(error);
-  // `--unhandled-rejections` may let it pass.
+  // With some values of `--unhandled-rejections` the rejection does not end the process.
   setImmediate(() => {
     throw error;
   });

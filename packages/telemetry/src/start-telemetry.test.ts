@@ -25,7 +25,7 @@ interface Export {
   readonly type: string;
 }
 
-/** A collector that takes what it is sent over HTTP/1, or over HTTP/2 as gRPC does, and answers that all is well. */
+/** Starts a collector for HTTP/1, or for HTTP/2 as gRPC uses it, and records its exports. */
 async function collector(protocol: "http" | "grpc"): Promise<{ url: string; exports: Export[] }> {
   const exports: Export[] = [];
   const server = protocol === "http" ? http.createServer() : http2.createServer();
@@ -46,7 +46,7 @@ async function collector(protocol: "http" | "grpc"): Promise<{ url: string; expo
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, exports };
 }
 
-/** Only traces: a test has no use for the others. */
+/** Disables the export of metrics and logs. */
 function onlyTraces(): void {
   vi.stubEnv("OTEL_METRICS_EXPORTER", "none");
   vi.stubEnv("OTEL_LOGS_EXPORTER", "none");
@@ -71,7 +71,7 @@ describe("startTelemetry", () => {
     expect(exports).toEqual([{ path, type }]);
   });
 
-  it("obeys the operator's variables rather than the author's options", async () => {
+  it("prefers the operator's variables to the author's options", async () => {
     onlyTraces();
     const [operators, authors] = [await collector("http"), await collector("http")];
     vi.stubEnv("OTEL_EXPORTER_OTLP_ENDPOINT", operators.url);
@@ -83,7 +83,7 @@ describe("startTelemetry", () => {
     expect(authors.exports).toEqual([]);
   });
 
-  it("calls the service by the name that the operator gave it among its attributes", async () => {
+  it("uses the service name of OTEL_RESOURCE_ATTRIBUTES", async () => {
     onlyTraces();
     vi.stubEnv("OTEL_RESOURCE_ATTRIBUTES", "team=a,service.name=operators");
     const dir = vi.fn();
@@ -96,12 +96,12 @@ describe("startTelemetry", () => {
     expect(dir.mock.calls[0]![0].resource.attributes["service.name"]).toBe("operators");
   });
 
-  it("sends the rest though one kind cannot be sent", async () => {
+  it("exports the other signals if one cannot be exported", async () => {
     const seen: string[] = [];
     const server = http.createServer((req, res) => {
       req.resume();
       res.statusCode = req.url === "/v1/traces" ? 400 : 200;
-      // What fails fails at once; the other takes its time.
+      // The failing export fails at once; the other takes longer.
       setTimeout(
         () => res.end(() => res.statusCode === 200 && seen.push(req.url!)),
         req.url === "/v1/traces" ? 0 : 100,
@@ -120,13 +120,13 @@ describe("startTelemetry", () => {
     expect(seen).toEqual(["/v1/metrics"]);
   });
 
-  it("leaves the environment as it was", () => {
+  it("does not change the environment", () => {
     const before = { ...process.env };
     telemetry = startTelemetry({ serviceName: "shop", exporter: "none", endpoint: "http://127.0.0.1:1" });
     expect({ ...process.env }).toEqual(before);
   });
 
-  it("writes to the console, under the name of the service", async () => {
+  it("writes to the console, with the name of the service", async () => {
     onlyTraces();
     const dir = vi.fn();
     vi.stubGlobal("console", { ...console, dir });
@@ -144,14 +144,14 @@ describe("startTelemetry", () => {
     );
   });
 
-  it("with exporter none still carries contexts and traces between services", () => {
+  it("propagates contexts and traces with exporter none", () => {
     telemetry = startTelemetry({ serviceName: "shop", exporter: "none" });
 
     expect(propagation.fields()).toContain("traceparent");
     expect(run(background.setValue(Symbol.for("x"), 1), () => context.active().getValue(Symbol.for("x")))).toBe(1);
   });
 
-  it("with OTEL_SDK_DISABLED sets nothing up, and contexts work all the same", () => {
+  it("registers nothing with OTEL_SDK_DISABLED, and contexts work", () => {
     vi.stubEnv("OTEL_SDK_DISABLED", "true");
     telemetry = startTelemetry({ serviceName: "shop" });
 
@@ -160,7 +160,7 @@ describe("startTelemetry", () => {
     expect(run(ctx, current)).toBe(ctx);
   });
 
-  it("refuses to run twice, and can be started again after shutdown", async () => {
+  it("throws if it is running already, and can be started again after shutdown", async () => {
     telemetry = startTelemetry({ serviceName: "shop", exporter: "none" });
     expect(() => startTelemetry()).toThrow("Cannot start telemetry: it is running already");
     expect(runningTelemetry()).toBe(telemetry);
@@ -170,13 +170,13 @@ describe("startTelemetry", () => {
     expect(propagation.fields()).toContain("traceparent");
   });
 
-  it("refuses to run beside another set-up", () => {
+  it("throws if another SDK is registered", () => {
     trace.setGlobalTracerProvider({ getTracer: () => trace.getTracer("other") });
     closing.push(() => trace.disable());
-    expect(() => startTelemetry()).toThrow("something else has set OpenTelemetry up in this process");
+    expect(() => startTelemetry()).toThrow("an OpenTelemetry SDK is registered in this process already");
   });
 
-  it("sends the spans of what it is told to wait for", async () => {
+  it("exports the spans that end before the given promise settles", async () => {
     onlyTraces();
     const { url, exports } = await collector("http");
     telemetry = startTelemetry({ serviceName: "shop", endpoint: url });
@@ -191,7 +191,7 @@ describe("startTelemetry", () => {
     expect(exports).toHaveLength(1);
   });
 
-  it("flushes what there is so far, and goes on", async () => {
+  it("exports everything recorded so far at each flush", async () => {
     onlyTraces();
     const { url, exports } = await collector("http");
     telemetry = startTelemetry({ serviceName: "shop", endpoint: url });
@@ -202,7 +202,7 @@ describe("startTelemetry", () => {
     }
   });
 
-  it("sends under a deadline that has passed, and tells the collector nothing of it", async () => {
+  it("exports under a deadline that has passed, without deadline, trace or baggage headers", async () => {
     onlyTraces();
     const heads: http.IncomingHttpHeaders[] = [];
     const server = http.createServer((req, res) => {
@@ -221,7 +221,7 @@ describe("startTelemetry", () => {
     expect(Object.keys(heads[0]!).filter((name) => /timeout|ttl|traceparent|baggage/.test(name))).toEqual([]);
   });
 
-  it("shuts down within its time when the collector is down, and a second call is the same", async () => {
+  it("shuts down within its timeout if the collector does not respond, once for two calls", async () => {
     onlyTraces();
     const silent = http.createServer(() => {}).listen(0, "127.0.0.1");
     await once(silent, "listening");
@@ -247,7 +247,7 @@ describe("startTelemetry", () => {
     [{ exporter: "jaeger" }, /'exporter' must be one of "otlp", "console", "none"; received string "jaeger"/],
     [{ protocol: "thrift" }, /'protocol' must be one of/],
     [{ endpoint: "localhost:4318" }, /'endpoint' must be an http or https URL; received string "localhost:4318"/],
-    [{ serviceName: "" }, /'serviceName' must be a string that is not empty/],
+    [{ serviceName: "" }, /'serviceName' must be a non-empty string/],
     [{ shutdownTimeout: "30d" }, /'shutdownTimeout' must be a minute at most; received string "30d"/],
     [{ shutdownTimeout: "soon" }, /'shutdownTimeout' must be zero or more/],
     [{ sampler: 1 }, /'sampler' must be a sampler of OpenTelemetry; received number 1/],
@@ -270,7 +270,7 @@ describe("startTelemetry", () => {
     ],
     [{ resourceAttributes: { replicas: 3 } }, /'resourceAttributes.replicas' must be a string; received number 3/],
     [{ sampling: 1 }, /there is no option 'sampling'/],
-  ])("refuses %j, and sets nothing up", (options, message) => {
+  ])("rejects %j, and registers nothing", (options, message) => {
     expect(() => startTelemetry(options as never)).toThrow(message);
     expect(propagation.fields()).toEqual([]);
   });

@@ -33,9 +33,9 @@ import { serverRequestIn } from "@throughline/http/adapter";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
 import { type ConnectClientOptions, clientInterceptor, type ConnectServerOptions, serverInterceptor } from "./index.ts";
-import type { ServedCall } from "./served-call.ts";
+import type { ServerCall } from "./server-call.ts";
 
-/** A service of the four kinds of call, as its generated code would describe it. */
+/** A service with the four kinds of call, as generated code would describe it. */
 const ECHO = createFileRegistry(
   create(FileDescriptorProtoSchema, {
     name: "echo.proto",
@@ -78,7 +78,7 @@ afterEach(() => {
 
 interface Served {
   readonly url: string;
-  /** How many requests are over, as the server has noticed. */
+  /** The number of requests that are over on the server. */
   over(): number;
 }
 
@@ -138,11 +138,11 @@ interface Seen {
   ended: Promise<unknown>;
 }
 
-/** Handlers that tell what they ran in, and answer unless they are to wait for the end. */
-function telling(waits = false): { handlers: object; seen: Promise<Seen> } {
+/** Handlers that record their context. @param waits whether they never answer */
+function recordingHandlers(waits = false): { handlers: object; seen: Promise<Seen> } {
   const { promise, resolve } = Promise.withResolvers<Seen>();
   const never = new Promise<never>(() => {});
-  const tell = (): void => {
+  const record = (): void => {
     const ctx = current();
     const ended = new Promise((end) => ctx.signal.addEventListener("abort", () => end(ctx.cause())));
     resolve({ ctx, remaining: ctx.remaining(), ended });
@@ -151,18 +151,18 @@ function telling(waits = false): { handlers: object; seen: Promise<Seen> } {
     seen: promise,
     handlers: {
       async unary() {
-        tell();
+        record();
         return waits ? never : say("answer");
       },
       async *serverStream() {
         yield say("first");
-        tell();
+        record();
         if (waits) await never;
         yield say("last");
       },
       async clientStream(messages: AsyncIterable<StringValue>) {
         for await (const _ of messages);
-        tell();
+        record();
         return waits ? never : say("answer");
       },
     },
@@ -188,8 +188,8 @@ describe.each(PROTOCOLS)("%s", (_name, isHttp2, transport) => {
   }
 
   describe.each(KINDS)("%s", (_kind, call) => {
-    it("has what is left of the caller's deadline", async () => {
-      const { handlers, seen } = telling();
+    it("has the remaining time of the caller", async () => {
+      const { handlers, seen } = recordingHandlers();
       const client = clientOf(await serve(handlers, {}, isHttp2));
       await run(withTimeout(background, 2000)[0], () => call(client));
       const { remaining } = await seen;
@@ -197,8 +197,8 @@ describe.each(PROTOCOLS)("%s", (_name, isHttp2, transport) => {
       expect(remaining).toBeGreaterThan(1600);
     });
 
-    it("ends when its answer is out", async () => {
-      const { handlers, seen } = telling();
+    it("ends when its response is sent", async () => {
+      const { handlers, seen } = recordingHandlers();
       const client = clientOf(await serve(handlers, {}, isHttp2));
       await call(client);
       const { remaining, ended } = await seen;
@@ -206,8 +206,8 @@ describe.each(PROTOCOLS)("%s", (_name, isHttp2, transport) => {
       expect(await ended).toMatchObject({ name: "ResponseSent" });
     });
 
-    it("ends with its caller's context, here with the context's own error and there at once", async () => {
-      const { handlers, seen } = telling(true);
+    it("ends at once on both sides when the caller cancels, with the context's own error on the client", async () => {
+      const { handlers, seen } = recordingHandlers(true);
       const client = clientOf(await serve(handlers, {}, isHttp2));
       const [ctx, cancel] = withCancel(background);
       const failed = run(ctx, () => call(client)).catch((error: unknown) => error);
@@ -218,7 +218,7 @@ describe.each(PROTOCOLS)("%s", (_name, isHttp2, transport) => {
     });
 
     it("ends at the deadline on both sides", async () => {
-      const { handlers, seen } = telling(true);
+      const { handlers, seen } = recordingHandlers(true);
       const client = clientOf(await serve(handlers, {}, isHttp2));
       const [ctx] = withTimeout(background, 200);
       const failed = (await run(ctx, () => call(client)).catch((error: unknown) => error)) as Error;
@@ -230,7 +230,7 @@ describe.each(PROTOCOLS)("%s", (_name, isHttp2, transport) => {
     });
 
     it("is answered at the server's own limit, whatever the handler does", async () => {
-      const { handlers } = telling(true);
+      const { handlers } = recordingHandlers(true);
       const client = clientOf(await serve(handlers, { maxTimeout: 60 }, isHttp2));
       await expect(call(client)).rejects.toMatchObject({
         code: Code.DeadlineExceeded,
@@ -239,8 +239,8 @@ describe.each(PROTOCOLS)("%s", (_name, isHttp2, transport) => {
       });
     });
 
-    it("is not sent when too little is left", async () => {
-      const { handlers, seen } = telling();
+    it("is not sent if less than a millisecond is left", async () => {
+      const { handlers, seen } = recordingHandlers();
       const client = clientOf(await serve(handlers, {}, isHttp2));
       await expect(run(withTimeout(background, 0)[0], () => call(client))).rejects.toMatchObject({
         code: Code.DeadlineExceeded,
@@ -248,23 +248,23 @@ describe.each(PROTOCOLS)("%s", (_name, isHttp2, transport) => {
       expect(await Promise.race([seen, "nothing came"])).toBe("nothing came");
     });
 
-    it("leaves no listener behind", async () => {
-      const { handlers } = telling();
+    it("leaves no listener on the context", async () => {
+      const { handlers } = recordingHandlers();
       const client = clientOf(await serve(handlers, {}, isHttp2));
       const [ctx] = withTimeout(background, "1h");
       for (let times = 0; times < 5; times++) await run(ctx, () => call(client));
-      expect((ctx as unknown as { scope: { watch: unknown } }).scope.watch).toBeUndefined();
+      expect((ctx as unknown as { scope: { listeners: unknown } }).scope.listeners).toBeUndefined();
     });
   });
 
-  it("keeps to a call's own timeout if that is earlier", async () => {
-    const { handlers, seen } = telling();
+  it("applies a call's own timeout if it is earlier", async () => {
+    const { handlers, seen } = recordingHandlers();
     const client = clientOf(await serve(handlers, {}, isHttp2));
     await run(withTimeout(background, "1h")[0], () => client["unary"]!({ value: "question" }, { timeoutMs: 500 }));
     expect((await seen).remaining).toBeLessThanOrEqual(500);
   });
 
-  it("has a stream let go of what it holds when its client leaves", async () => {
+  it("ends the generator of a stream when its client disconnects", async () => {
     const finished = Promise.withResolvers<void>();
     const handlers = {
       async *serverStream() {
@@ -286,7 +286,7 @@ describe.each(PROTOCOLS)("%s", (_name, isHttp2, transport) => {
     await finished.promise;
   });
 
-  it("runs no handler for a call that ended while a guard took its time", async () => {
+  it("runs no handler for a call that ended while a guard was pending", async () => {
     const ran: string[] = [];
     const passed = Promise.withResolvers<void>();
     const contexts: Context[] = [];
@@ -307,7 +307,7 @@ describe.each(PROTOCOLS)("%s", (_name, isHttp2, transport) => {
     expect(ran).toEqual([]);
   });
 
-  it("runs no handler for a call whose client left while it was queued", async () => {
+  it("runs no handler for a call whose client disconnected in the admission queue", async () => {
     const ran: number[] = [];
     const go = Promise.withResolvers<void>();
     const first = Promise.withResolvers<void>();
@@ -328,14 +328,14 @@ describe.each(PROTOCOLS)("%s", (_name, isHttp2, transport) => {
     setTimeout(() => controller.abort(), 30);
     await expect(left).rejects.toMatchObject({ code: Code.Canceled });
     await vi.waitUntil(() => served.over() === 1);
-    // What comes after it is served after it: then its turn has been.
+    // The queue is first in, first out: when a later call was served, the one that disconnected was passed over.
     const last = client["unary"]!({});
     go.resolve();
     await Promise.all([answer, last]);
     expect(ran).toEqual([0, 1]);
   });
 
-  it("runs guards before any handler, in the context that they give", async () => {
+  it("runs guards before the handler, and the handler in the context that they return", async () => {
     const userKey = createKey<string>("user");
     const seen: unknown[] = [];
     const options: ConnectServerOptions = {
@@ -353,7 +353,7 @@ describe.each(PROTOCOLS)("%s", (_name, isHttp2, transport) => {
     expect(seen).toEqual(["ada"]);
   });
 
-  it("answers a call for which a deadline dialect throws, and runs no handler", async () => {
+  it("answers a call for which a deadline dialect throws, without running a handler", async () => {
     const handler = vi.fn(() => say("answer"));
     const bug = (): never => {
       throw new TypeError("a bug");
@@ -368,14 +368,14 @@ describe.each(PROTOCOLS)("%s", (_name, isHttp2, transport) => {
   });
 
   it.each(KINDS)(
-    "knows whether the handler still works when its call is over, and survives its rejection: %s",
+    "reports when a handler settles after its call, and ignores its rejection: %s",
     async (_kind, call) => {
       const unhandled = vi.fn();
       process.on("unhandledRejection", unhandled);
       const go = Promise.withResolvers<never>();
-      const running = Promise.withResolvers<ServedCall>();
+      const running = Promise.withResolvers<ServerCall>();
       const work = (): Promise<never> => {
-        running.resolve(serverRequestIn(current())!.response as ServedCall);
+        running.resolve(serverRequestIn(current())!.response as ServerCall);
         return go.promise;
       };
       const handlers = {
@@ -391,7 +391,7 @@ describe.each(PROTOCOLS)("%s", (_name, isHttp2, transport) => {
       const served = await running.promise;
       await failed;
       const handled = served.onceHandled();
-      expect(await Promise.race([handled, "still works"])).toBe("still works");
+      expect(await Promise.race([handled, "pending"])).toBe("pending");
       go.reject(new Error("too late"));
       await handled;
       expect(served.onceHandled()).toBeUndefined();
@@ -401,7 +401,7 @@ describe.each(PROTOCOLS)("%s", (_name, isHttp2, transport) => {
     },
   );
 
-  it("counts a handler that works on after its call against the concurrency", async () => {
+  it("counts a handler that goes on after its call against the concurrency", async () => {
     const go = Promise.withResolvers<void>();
     const handlers = {
       async unary() {
@@ -418,7 +418,7 @@ describe.each(PROTOCOLS)("%s", (_name, isHttp2, transport) => {
     expect((await client["unary"]!({})) as object).toMatchObject(say("late"));
   });
 
-  it("starts no stream that comes when its call is over", async () => {
+  it("starts no stream that a handler returns after its call", async () => {
     const started: string[] = [];
     const handlers = {
       async *serverStream() {
@@ -426,10 +426,10 @@ describe.each(PROTOCOLS)("%s", (_name, isHttp2, transport) => {
         yield say("late");
       },
     };
-    const running = Promise.withResolvers<ServedCall>();
+    const running = Promise.withResolvers<ServerCall>();
     const coming = Promise.withResolvers<void>();
     const late: Interceptor = (next) => async (request) => {
-      running.resolve(serverRequestIn(current())!.response as ServedCall);
+      running.resolve(serverRequestIn(current())!.response as ServerCall);
       const response = await next(request);
       await coming.promise;
       return response;
@@ -442,7 +442,7 @@ describe.each(PROTOCOLS)("%s", (_name, isHttp2, transport) => {
     expect(started).toEqual([]);
   });
 
-  it("passes the application's own errors as they are", async () => {
+  it("passes errors of the application on unchanged", async () => {
     const handlers = {
       unary() {
         throw new ConnectError("no such thing", Code.NotFound);
@@ -454,7 +454,7 @@ describe.each(PROTOCOLS)("%s", (_name, isHttp2, transport) => {
   });
 });
 
-it("inside of a middleware of ours there is one context, which is the middleware's", async () => {
+it("inside a requestContext middleware the handler runs in the context of the middleware", async () => {
   const seen: Context[] = [];
   const handlers = { unary: () => (seen.push(current()), say("answer")) };
   const around = (listener: http.RequestListener): http.RequestListener =>
@@ -472,7 +472,7 @@ it("inside of a middleware of ours there is one context, which is the middleware
   expect((seen[0] as unknown as { scope: object }).scope).toBe((seen[1] as unknown as { scope: object }).scope);
 });
 
-it("inside of a middleware of ours a stranger is not told who has set a deadline around the call", async () => {
+it("inside a requestContext middleware a status does not disclose the internal source of a deadline", async () => {
   const handlers = {
     unary: () =>
       new Promise((_resolve, reject) =>

@@ -3,23 +3,24 @@ import { type Context, run } from "@throughline/context";
 import type { HandlerWork } from "../handler-work.ts";
 
 export interface MessagesOptions {
-  /** Told once there are no more: they have all been read, nobody wants them, or one could not be made. */
-  over(error?: unknown): void;
-  /** What is thrown in the place of an error. */
-  explain(error: unknown): unknown;
-  /** What the handler that makes them still does: until there are no more, and while one is made. */
+  /** Called once, when the stream ends: it was read to the end, its reader stopped, or it failed. */
+  onEnd(error?: unknown): void;
+  /** Maps an error of the producer to the error that is thrown. */
+  mapError(error: unknown): unknown;
+  /** Counts the producer's work: until the stream ends, and while a message is produced. */
   readonly work?: HandlerWork;
 }
 
 /**
- * Messages of a stream, each of which is made in the context: the body of an async generator runs in that of whoever asks for the next.
+ * The messages of a stream, each produced in the context. The body of an async generator would else run in the context
+ * of its reader.
  */
 export class Messages<T> implements AsyncIterableIterator<T> {
   readonly #ctx: Context;
   readonly #iterator: AsyncIterator<T>;
   readonly #options: MessagesOptions;
-  /** Fails whoever waits. One may ask again, or stop, before it has been answered. */
-  readonly #waiting = new Set<(error: unknown) => void>();
+  /** Reject the pending reads. A reader may read again, or stop, while a read is pending. */
+  readonly #pending = new Set<(error: unknown) => void>();
   #failure: { readonly error: unknown } | undefined;
   #isOver = false;
 
@@ -30,9 +31,9 @@ export class Messages<T> implements AsyncIterableIterator<T> {
     options.work?.begin();
   }
 
-  /** Has the reader fail, be it waiting or not, and whoever makes the messages told that nobody wants them. */
+  /** Rejects pending and later reads, and stops the producer. */
   fail(error: unknown): void {
-    for (const reject of this.#waiting) reject(error);
+    for (const reject of this.#pending) reject(error);
     if (this.#isOver) return;
     this.#failure = { error };
     void this.return();
@@ -43,12 +44,12 @@ export class Messages<T> implements AsyncIterableIterator<T> {
     if (this.#isOver) return { done: true, value: undefined };
     try {
       const result = await this.#unlessFailed(run(this.#ctx, () => this.#iterator.next()));
-      if (result.done) this.#over();
+      if (result.done) this.#end();
       return result;
     } catch (error) {
-      const explained = this.#options.explain(error);
-      this.#over(explained);
-      throw explained;
+      const mapped = this.#options.mapError(error);
+      this.#end(mapped);
+      throw mapped;
     }
   }
 
@@ -56,42 +57,42 @@ export class Messages<T> implements AsyncIterableIterator<T> {
     const failure = this.#failure;
     const { work } = this.#options;
     work?.begin();
-    this.#over(failure?.error);
-    const told = this.#unlessFailed(run(this.#ctx, async () => this.#iterator.return?.()));
+    this.#end(failure?.error);
+    const stopped = this.#unlessFailed(run(this.#ctx, async () => this.#iterator.return?.()));
     work?.end();
-    // Whoever makes messages may be busy with one for ever.
-    if (failure === undefined) await told;
-    else told.catch(() => {});
+    // After a failure it does not wait: the producer may be busy with one message for ever.
+    if (failure === undefined) await stopped;
+    else stopped.catch(() => {});
     return { done: true, value: undefined };
   }
 
-  /** As Connect has the maker of messages told that the call was aborted: what it holds is to be let go of. */
+  /** Connect calls this when a call is aborted, so that the producer can release what it holds. */
   async throw(error: unknown): Promise<IteratorResult<T>> {
     this.fail(error);
     throw error;
   }
 
-  async #unlessFailed<R>(making: Promise<R>): Promise<R> {
+  async #unlessFailed<R>(result: Promise<R>): Promise<R> {
     const { promise, resolve, reject } = Promise.withResolvers<R>();
     const { work } = this.#options;
     work?.begin();
-    this.#waiting.add(reject);
-    making.then(
+    this.#pending.add(reject);
+    result.then(
       (value) => (work?.end(), resolve(value)),
       (error: unknown) => (work?.end(), reject(error)),
     );
     try {
       return await promise;
     } finally {
-      this.#waiting.delete(reject);
+      this.#pending.delete(reject);
     }
   }
 
-  #over(error?: unknown): void {
+  #end(error?: unknown): void {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#options.work?.end();
-    this.#options.over(error);
+    this.#options.onEnd(error);
   }
 
   [Symbol.asyncIterator](): this {

@@ -1,37 +1,37 @@
 import type { Interceptor } from "@connectrpc/connect";
 import { type Context, current, run } from "@throughline/context";
-import { type Guard, type ServerOptions } from "@throughline/http";
+import { type ServerOptions } from "@throughline/http";
 import {
-  createReceiver,
   answerAtDeadline,
-  serverRequestIn,
-  type IncomingRequest,
   applyGuard,
+  createReceiver,
+  type IncomingRequest,
+  serverRequestIn,
   webHeaders,
 } from "@throughline/http/adapter";
 
 import { HandlerWork } from "../handler-work.ts";
-import { checkedGuards, misplaced } from "../options.ts";
+import { checkedGuards, type GuardsOption, misplaced } from "../interceptor-options.ts";
 import { statusOfProblem } from "../status.ts";
-import { connectErrorOf, outgoing } from "./explained.ts";
-import { type ConnectRequest, type ConnectResponse, rpcOf } from "./rpc-of.ts";
-import { responseOf, ServedCall } from "./served-call.ts";
+import { connectErrorOf, handlerError } from "./connect-errors.ts";
+import { type ConnectRequest, type ConnectResponse, rpcOf } from "./rpc.ts";
+import { responseOf, ServerCall } from "./server-call.ts";
 
-export interface ConnectServerOptions extends Omit<ServerOptions, "firstByteTimeout" | "idleTimeout" | "trust"> {
-  /** Each decides on a call before its handler, in their order. @default none */
-  guards?: readonly Guard[];
-}
+export interface ConnectServerOptions
+  extends Omit<ServerOptions, "firstByteTimeout" | "idleTimeout" | "trust">, GuardsOption {}
 
 /**
- * An interceptor for handlers of Connect, whichever of its protocols a call comes by: each gets its Context, which is `current()` in the handler. It
- * ends at the caller's deadline or the server's limit, when the client is gone, and when the answer is out.
+ * Creates an interceptor for handlers of Connect. Each call gets its Context, which is `current()` in the handler,
+ * whichever protocol it uses (Connect, gRPC or gRPC-Web). The context ends at the caller's deadline or the server's
+ * limit, when the client disconnects, and when the response is sent.
  *
- * Inside of a middleware of this library's, which has given the request its Context already, that is the one: the interceptor then only explains
- * errors. Connections are not seen here, so whom to trust is said there.
+ * Inside a `requestContext` middleware of this library the request has its Context already: the interceptor then
+ * applies its guards and maps errors, and its other options have no effect. An interceptor does not see connections, so
+ * `trust` is an option of that middleware.
  *
- * Goes first in `interceptors`, so that it is the outermost.
+ * It must be the first of `interceptors`, which is the outermost.
  *
- * @throws TypeError, RangeError if an option is wrong: here, not at the first call
+ * @throws TypeError, RangeError if an option is wrong, when the interceptor is created
  */
 export function serverInterceptor({ guards = [], ...options }: ConnectServerOptions = {}): Interceptor {
   const receive = createReceiver(options);
@@ -40,7 +40,7 @@ export function serverInterceptor({ guards = [], ...options }: ConnectServerOpti
     if (typeof next !== "function") throw misplaced("server", "Connect");
     return async (request) => {
       const handle = async (ctx: Context): Promise<ConnectResponse> => {
-        // While it waited for its turn, or a guard took its time, it may have ended: then there is nobody to run for.
+        // The call may have ended in the admission queue or while a guard was pending: no handler runs then.
         ctx.throwIfAborted();
         let within = ctx;
         for (const guard of checked) {
@@ -50,11 +50,11 @@ export function serverInterceptor({ guards = [], ...options }: ConnectServerOpti
         return run(within, next, request);
       };
       const outer = current();
-      if (serverRequestIn(outer) !== undefined) return explaining(outer, () => handle(outer));
+      if (serverRequestIn(outer) !== undefined) return respondNested(outer, () => handle(outer));
       const incoming = incomingOf(request);
       const { serverRequest, ctx, decision } = receive(request, () => incoming);
-      const served = new ServedCall(serverRequest, incoming.rpc, request.signal);
-      return served.respond(ctx, async () => {
+      const call = new ServerCall(serverRequest, incoming.rpc, request.signal);
+      return call.respond(ctx, async () => {
         const settled = await decision;
         if (typeof settled === "object") throw connectErrorOf(statusOfProblem(settled, false));
         answerAtDeadline(serverRequest, ctx);
@@ -64,12 +64,13 @@ export function serverInterceptor({ guards = [], ...options }: ConnectServerOpti
   };
 }
 
-async function explaining(ctx: Context, handle: () => Promise<ConnectResponse>): Promise<ConnectResponse> {
-  const explain = (error: unknown): unknown => outgoing(error, ctx);
+/** Responds to a call whose request a middleware of this library has received: only errors are mapped. */
+async function respondNested(ctx: Context, handle: () => Promise<ConnectResponse>): Promise<ConnectResponse> {
+  const mapError = (error: unknown): unknown => handlerError(error, ctx);
   try {
-    return await responseOf(new HandlerWork(), ctx, handle, { over: () => {}, explain });
+    return await responseOf(new HandlerWork(), ctx, handle, { onEnd: () => {}, mapError });
   } catch (error) {
-    throw explain(error);
+    throw mapError(error);
   }
 }
 

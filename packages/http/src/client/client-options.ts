@@ -4,21 +4,31 @@ import { describeValue, milliseconds, refuseUnknown } from "@throughline/context
 import { type DeadlineDialect, grpcTimeout, isDialect } from "../wire/dialects.ts";
 import { outboundPolicy, type OutboundPolicy, type SendOptions } from "./outbound-policy.ts";
 
-/** How a client sends a context along. */
+/** What a client sends of a context. */
 export interface ClientOptions {
-  /** Kept back from the deadline sent on, so that the next service ends, and says so, before we do. @default 1 (millisecond) */
+  /**
+   * Subtracted from the time that is sent, so that the next service answers before this one times out.
+   *
+   * @default 1 (millisecond)
+   */
   margin?: Duration;
-  /** Header that the remaining time is sent in. @default grpcTimeout */
+  /** The header for the remaining time. @default grpcTimeout */
   dialect?: DeadlineDialect;
-  /** How long a call may take in all: attempts, redirects and the body. A context's deadline that is earlier holds. @default no limit */
+  /**
+   * The limit for a whole call: all attempts, redirects and the body. An earlier deadline of the context applies first.
+   *
+   * @default no limit
+   */
   timeout?: Duration;
   /**
-   * Origins that declared values and identity go to: `"https://api.example.com"`, `"https://*.internal.example.com"`, `"http://localhost:*"`. A
-   * wildcard directly below a public suffix, such as `"https://*.co.uk"` or `"https://*.github.io"`, is refused. Each redirect is looked at anew.
+   * The origins that receive propagated values and identity: `"https://api.example.com"`,
+   * `"https://*.internal.example.com"`, `"http://localhost:*"`. A wildcard directly below a public suffix, such as
+   * `"https://*.co.uk"` or `"https://*.github.io"`, is rejected. Each redirect is checked.
+   *
    * @default none
    */
   origins?: readonly string[];
-  /** What goes where. */
+  /** Which parts of the context are sent to which origins. */
   send?: SendOptions;
 }
 
@@ -26,15 +36,17 @@ export interface ClientSettings {
   readonly margin: number;
   readonly dialect: DeadlineDialect;
   readonly timeout: number | undefined;
-  /** What may go to an address. */
+  /** Returns what may be sent to a URL. */
   readonly policy: OutboundPolicy;
-  /** Whether that depends on the address: where it does not, it need not be known. */
+  /** Whether the policy depends on the URL. If not, the URL need not be known. */
   readonly isSelective: boolean;
 }
 
 /**
- * @throws TypeError if an option is not of its type
- * @throws RangeError if a duration is none
+ * Validates the options of a client.
+ *
+ * @throws TypeError if an option has the wrong type
+ * @throws RangeError if a duration is invalid
  */
 export function clientSettings(options: ClientOptions, action: string): ClientSettings {
   const { margin = 1, dialect = grpcTimeout, timeout, origins = [], send = {}, ...others } = options;

@@ -49,7 +49,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** Sets up the usual propagators and these, as an application does. */
+/** Sets up the default propagators and these. */
 function use(...propagators: DeadlinePropagator[]): void {
   const all = [new W3CTraceContextPropagator(), new W3CBaggagePropagator(), ...propagators];
   propagation.setGlobalPropagator(new CompositePropagator({ propagators: all }));
@@ -70,7 +70,7 @@ function extracted(carrier: object, ctx: OtelContext = ROOT_CONTEXT): Context {
 describe("for requests", () => {
   beforeEach(() => use(new DeadlinePropagator()));
 
-  it("writes the time that is left, beside the trace", () => {
+  it("injects the remaining time beside the trace", () => {
     const [ctx] = withTimeout(trace.setSpanContext(background, spanContext), 1500);
     vi.advanceTimersByTime(20);
     expect(injected(ctx)).toEqual({
@@ -79,7 +79,7 @@ describe("for requests", () => {
     });
   });
 
-  it("writes the least there is once the time is up", () => {
+  it("injects 1 ms after the deadline", () => {
     const [ctx] = withTimeout(background, 10);
     vi.advanceTimersByTime(20);
     expect(injected(ctx)).toEqual({ "grpc-timeout": "1m" });
@@ -88,12 +88,12 @@ describe("for requests", () => {
   it.each([
     ["without a deadline", withCancel(background)[0]],
     ["that is not a Context", ROOT_CONTEXT],
-    ["of telemetry's own active", suppressTracing(withTimeout(background, 3_600_000)[0])],
-  ])("writes nothing of a context %s", (_name, ctx) => {
+    ["under suppressed tracing", suppressTracing(withTimeout(background, 3_600_000)[0])],
+  ])("injects nothing from a context %s", (_name, ctx) => {
     expect(injected(ctx)).toEqual({});
   });
 
-  it("reads it into a Context, beside the trace", () => {
+  it("extracts the deadline into a Context beside the trace", () => {
     const ctx = extracted({
       "grpc-timeout": "1500m",
       traceparent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
@@ -106,11 +106,11 @@ describe("for requests", () => {
     expect(ctx.err()?.name).toBe("TimeoutError");
   });
 
-  it("reads nothing for telemetry's own active", () => {
+  it("extracts nothing under suppressed tracing", () => {
     expect(isContext(extracted({ "grpc-timeout": "1m" }, suppressTracing(ROOT_CONTEXT)))).toBe(false);
   });
 
-  it("names its header", () => {
+  it("returns its header as a field", () => {
     expect(new DeadlinePropagator().fields()).toEqual(["grpc-timeout"]);
     expect(propagation.fields()).toEqual(["traceparent", "tracestate", "baggage", "grpc-timeout"]);
   });
@@ -119,14 +119,14 @@ describe("for requests", () => {
 describe("for messages", () => {
   beforeEach(() => use(new DeadlinePropagator({ carrier: "message" })));
 
-  it("writes a point of time, so that time in the queue counts", () => {
+  it("injects a point in time, so that the time in the queue counts", () => {
     const message = injected(withTimeout(background, 1500)[0]);
     expect(message).toEqual({ "throughline-deadline": String(NOW + 1500) });
     vi.advanceTimersByTime(1000);
     expect(extracted(message).remaining()).toBe(500);
   });
 
-  it("writes one that has passed, and reads it into a context that has ended", () => {
+  it("injects a passed deadline, and extracts it into a context that has ended", () => {
     const [ctx] = withTimeout(background, 10);
     vi.advanceTimersByTime(20);
     const message = injected(ctx);
@@ -134,16 +134,16 @@ describe("for messages", () => {
     expect(extracted(message).err()?.name).toBe("TimeoutError");
   });
 
-  it("never writes one that is later than it is", () => {
+  it("rounds down to the millisecond", () => {
     expect(injected(withDeadline(background, NOW + 1500.9)[0])).toEqual({ "throughline-deadline": String(NOW + 1500) });
   });
 
   it.each([
     ["a string", String(NOW + 1500)],
-    ["bytes, as of kafkajs and amqplib", Buffer.from(String(NOW + 1500))],
-    ["bytes in the middle of others", Buffer.from(`1${NOW + 1500}2`).subarray(1, -1)],
-    ["the only element of a list", [Buffer.from(String(NOW + 1500))]],
-  ])("reads %s", (_name, value) => {
+    ["bytes, as in kafkajs and amqplib", Buffer.from(String(NOW + 1500))],
+    ["a view of a larger buffer", Buffer.from(`1${NOW + 1500}2`).subarray(1, -1)],
+    ["an array of one element", [Buffer.from(String(NOW + 1500))]],
+  ])("extracts %s", (_name, value) => {
     expect(extracted({ "throughline-deadline": value }).remaining()).toBe(1500);
   });
 
@@ -161,14 +161,14 @@ describe("for messages", () => {
     null,
     Buffer.from([0xff]),
   ])("ignores %j", (value) => {
-    // Not by way of a composite, which catches errors.
+    // Calls the propagator directly, because a composite propagator catches errors.
     const propagator = new DeadlinePropagator({ carrier: "message" });
     expect(propagator.extract(ROOT_CONTEXT, { "throughline-deadline": value }, defaultTextMapGetter)).toBe(
       ROOT_CONTEXT,
     );
   });
 
-  it("names its header", () => {
+  it("returns its header as a field", () => {
     expect(propagation.fields()).toContain("throughline-deadline");
     expect(propagation.fields()).not.toContain("grpc-timeout");
   });
@@ -182,18 +182,18 @@ describe.each([
   const extract = (ms: number, ctx: OtelContext): Context =>
     propagator.extract(ctx, headers(ms), defaultTextMapGetter) as Context;
 
-  it("is never later than that of the context", () => {
+  it("is never later than the deadline of the context", () => {
     const [ctx] = withTimeout(background, 300);
     expect(extract(500, ctx).remaining()).toBe(300);
     expect(extract(200, ctx).remaining()).toBe(200);
   });
 
-  it("is never farther away than the limit", () => {
+  it("is limited by maxTimeout", () => {
     expect(extract(999, ROOT_CONTEXT).remaining()).toBe(999);
     expect(extract(5000, ROOT_CONTEXT).remaining()).toBe(1000);
   });
 
-  it("keeps the values and the end of the context that it is read into", () => {
+  it("keeps the values and the cancellation of the parent context", () => {
     const key = Symbol.for("tenant");
     expect(extract(200, ROOT_CONTEXT.setValue(key, "acme")).getValue(key)).toBe("acme");
     const [ctx, cancel] = withCancel(background);
@@ -203,14 +203,14 @@ describe.each([
   });
 });
 
-describe("beside the clients and servers of this library", () => {
+describe("with the clients and servers of this library", () => {
   beforeEach(() => {
     vi.useRealTimers();
     context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
     use(new DeadlinePropagator(), new DeadlinePropagator({ carrier: "message" }));
   });
 
-  it("leaves the deadline of a request to the client", () => {
+  it("does not change the deadline header of the client", () => {
     trace.setGlobalTracerProvider(
       new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter: new InMemorySpanExporter() })] }),
     );
@@ -224,18 +224,18 @@ describe("beside the clients and servers of this library", () => {
       ["grpc-timeout", expect.stringMatching(/^35[34]\d{4}m$/)],
       ["traceparent", expect.anything()],
     ]);
-    // As the instrumentation of whatever sends it does.
+    // As an instrumentation of the HTTP client does.
     const added: Record<string, string> = {};
     new DeadlinePropagator().inject(call.ctx, added, defaultTextMapSetter);
     expect(added).toEqual({});
     call.end();
   });
 
-  /** What a handler sees of a request that has ten seconds left. */
+  /** Sends a request with 10 s left and returns what the handler returns. */
   async function served<T>(options: ServerOptions, handler: () => T): Promise<T | undefined> {
-    let seen: T | undefined;
+    let result: T | undefined;
     const listener = requestContext((_req, res) => {
-      seen = handler();
+      result = handler();
       res.end();
     }, options);
     const server = http.createServer(listener).listen(0, "127.0.0.1");
@@ -243,16 +243,16 @@ describe("beside the clients and servers of this library", () => {
     const { port } = server.address() as AddressInfo;
     await fetch(`http://127.0.0.1:${port}`, { headers: { "grpc-timeout": "10S" } });
     server.close();
-    return seen;
+    return result;
   }
 
-  it.each(["observe", "enforce"] as const)("leaves the deadline of a request to a server in mode %s", async (mode) => {
+  it.each(["observe", "enforce"] as const)("does not change the deadline of a server in mode %s", async (mode) => {
     expect(await served({ mode, deadlineHeaders: [] }, () => current().remaining())).toBe(Infinity);
   });
 
-  it("writes the deadline that a server in mode propagate passes on", async () => {
-    const written = await served({ mode: "propagate" }, () => injected(current()));
-    expect(written).toMatchObject({ "grpc-timeout": expect.stringMatching(/^9\d{3}m$/) });
+  it("injects the downstream deadline of a server in mode propagate", async () => {
+    const headers = await served({ mode: "propagate" }, () => injected(current()));
+    expect(headers).toMatchObject({ "grpc-timeout": expect.stringMatching(/^9\d{3}m$/) });
   });
 });
 
@@ -260,6 +260,6 @@ it.each([
   [{ carrier: "queue" }, `Cannot create a deadline propagator: 'carrier' must be one of "request", "message"`],
   [{ maxTimeout: "soon" }, "Cannot create a deadline propagator: 'maxTimeout' must be"],
   [{ header: "x" }, "Cannot create a deadline propagator: there is no option 'header'"],
-])("refuses %j", (options, message) => {
+])("rejects the options %j", (options, message) => {
   expect(() => new DeadlinePropagator(options as never)).toThrow(message);
 });

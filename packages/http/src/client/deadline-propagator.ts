@@ -2,43 +2,47 @@ import type { Context as OtelContext, TextMapGetter, TextMapPropagator, TextMapS
 import { type Context, type Duration, isContext, withDeadline, withTimeout } from "@throughline/context";
 import { isTracingSuppressed, milliseconds, oneOf, refuseUnknown } from "@throughline/context/internal";
 
-import { grpcTimeout } from "../wire/dialects.ts";
-import { remainingDownstream } from "../wire/downstream-deadline.ts";
-import { formatMessageDeadline, MESSAGE_DEADLINE_HEADER, parseMessageDeadline } from "../wire/message-deadline.ts";
+import { formatMessageDeadline, grpcTimeout, MESSAGE_DEADLINE_HEADER, parseMessageDeadline } from "../wire/dialects.ts";
 import { outboundCallIn } from "./outbound-call.ts";
+import { remainingDownstream } from "./outbound-deadline.ts";
 
 export interface DeadlinePropagatorOptions {
   /**
-   * What carries the deadline: a `request`, which is received as soon as it is sent, or a `message`, which may wait in a queue.
+   * What carries the deadline: a `request`, which is received immediately, or a `message`, which may wait in a queue.
    *
    * @default "request"
    */
   carrier?: "request" | "message";
-  /** The most time that an extracted deadline may leave. A header that the sender has not set is not made up for. @default no limit */
+  /**
+   * The limit for an extracted deadline, from now. It does not apply if the sender set no deadline.
+   *
+   * @default no limit
+   */
   maxTimeout?: Duration;
 }
 
 const ACTION = "create a deadline propagator";
 
 /**
- * A propagator of deadlines for code that calls `propagation.inject` and `propagation.extract` of OpenTelemetry, such as the instrumentations of
- * kafkajs, amqplib, SQS and BullMQ. Add it to those that are set up:
- * `startTelemetry({ propagators: [new DeadlinePropagator({ carrier: "message" })] })`, or to a `CompositePropagator`.
+ * A propagator of deadlines for code that calls OpenTelemetry's `propagation.inject` and `propagation.extract`, such as
+ * the instrumentations of kafkajs, amqplib, SQS and BullMQ. Add it to the other propagators, in a `CompositePropagator`
+ * or in `startTelemetry({ propagators: [new DeadlinePropagator({ carrier: "message" })] })`.
  *
- * For requests it writes `grpc-timeout`, the time that is left. For messages it writes `throughline-deadline`, a point of time in milliseconds since the
- * epoch: the time that a message waits in a queue counts, which a time that is left would leave out. The clocks of both sides must agree.
+ * A request gets `grpc-timeout`, the remaining time. A message gets `throughline-deadline`, a point in time in
+ * milliseconds since the epoch, so that the time in a queue counts; the clocks of both sides must agree.
  *
- * Extraction derives a Context from any OpenTelemetry context; an earlier deadline of that stays in force. Nobody can cancel what it derives: that
- * costs nothing while nothing observes it, and a timer until the deadline once something does, so that a consumer derives with `withCancel` and
- * cancels when a message is done. A malformed value is ignored. Under suppressed tracing, as in exports of telemetry, it does nothing.
+ * Extraction derives a Context from any OpenTelemetry context and keeps an earlier deadline of it. The derived Context
+ * has no cancel function. It costs nothing until something observes it, and then a timer until the deadline; a consumer
+ * can derive with `withCancel` and cancel when the message is done. A malformed value is ignored. Under suppressed
+ * tracing, as in exports of telemetry, the propagator does nothing.
  *
- * The clients and servers of this library go by their own options instead: requests that they send or receive are left as they are.
+ * It does not change requests that the clients of this library send or its servers receive: their own options apply.
  */
 export class DeadlinePropagator implements TextMapPropagator {
   readonly #isMessage: boolean;
   readonly #maxTimeout: number;
 
-  /** @throws TypeError, RangeError if an option is wrong */
+  /** @throws TypeError, RangeError if an option is invalid */
   constructor(options: DeadlinePropagatorOptions = {}) {
     const { carrier, maxTimeout, ...others } = options;
     refuseUnknown(others, ACTION);
@@ -76,9 +80,12 @@ export class DeadlinePropagator implements TextMapPropagator {
   }
 }
 
-/** The time that is left, of a deadline that is only passed on too; the least there is once it is up: without a header there would be no limit. */
+/**
+ * Formats the remaining time, also of a downstream deadline. It is at least 1 ms: without a header the receiver would
+ * have no limit.
+ */
 function requestTimeout(ctx: Context): string | undefined {
-  // An instrumentation of the client that sends a call of ours, which has the header already.
+  // An instrumentation injects into a request of this library's client, which has the header already.
   if (outboundCallIn(ctx) !== undefined) return undefined;
   const left = Math.min(ctx.remaining(), remainingDownstream(ctx));
   return left === Infinity ? undefined : grpcTimeout.format(Math.max(1, left));
@@ -88,7 +95,7 @@ function messageDeadline({ deadline }: Context): string | undefined {
   return deadline && formatMessageDeadline(deadline);
 }
 
-/** A header's value, which kafkajs and amqplib have as bytes; `undefined` where there are several. */
+/** Returns the value of a header, which is bytes in kafkajs and amqplib; `undefined` if there are several. */
 function textOf(value: unknown): string | undefined {
   if (Array.isArray(value)) return value.length === 1 ? textOf(value[0]) : undefined;
   if (value instanceof Uint8Array)

@@ -41,7 +41,7 @@ it.each([
   expect(parsed !== null && originFilter([pattern], "test")(parsed)).toBe(isAllowed);
 });
 
-it("allows nothing by itself", () => {
+it("an empty list allows no origin", () => {
   expect(originFilter([], "test")(new URL("https://api.example.com/"))).toBe(false);
 });
 
@@ -63,9 +63,9 @@ it.each([
   "ftp://api.example.com",
   "https://",
   7,
-])("refuses %s for a pattern", (pattern) => {
+])("rejects the malformed pattern %s", (pattern) => {
   expect(() => originFilter([pattern as string], "create a fetch")).toThrow(
-    /Cannot create a fetch: 'origins' must hold origins/,
+    /Cannot create a fetch: 'origins' must contain only origins/,
   );
 });
 
@@ -79,8 +79,9 @@ it.each([
   "https://*.s3.amazonaws.com",
   "https://*.kawasaki.jp",
   "https://*.xn--p1ai",
-])("refuses the wildcard %s, which is directly below a public suffix", (pattern) => {
+])("rejects the wildcard %s, which is directly below a public suffix", (pattern) => {
   expect(() => originFilter(["https://api.example.com", pattern], "create a fetch")).toThrow(
-    `Cannot create a fetch: 'origins' must hold origins of your own, and strangers can have names directly below a public suffix; received string "${pattern}": list the origins instead`,
+    `Cannot create a fetch: 'origins' must not contain a wildcard directly below a public suffix, where anyone can ` +
+      `register a name; received string "${pattern}". List the exact origins instead`,
   );
 });

@@ -1,53 +1,56 @@
 import { describeValue } from "@throughline/context/internal";
 import { parse as parseDomain } from "tldts";
 
-/** Whether a request may take something along to this URL. */
+/** Whether the origin of a URL is on an allow-list. */
 export type OriginFilter = (url: URL) => boolean;
 
 interface Pattern {
   readonly protocol: string;
-  /** A host, or what must be before it: `.example.com` for its subdomains. */
+  /** A host, or a suffix of hosts: `.example.com` for the subdomains of `example.com`. */
   readonly host: string;
   readonly isSuffix: boolean;
-  /** As URLs have it: empty for that of the protocol; `"*"` for any. */
+  /** As in `URL`: empty for the default port of the protocol; `"*"` for any port. */
   readonly port: string;
 }
 
-/** Scheme, host or `*.` and a domain, and perhaps a port. */
+/** A scheme, a host or `*.` and a domain, and an optional port. */
 const GRAMMAR = /^(https?):\/\/(\*\.)?([a-z0-9.-]+|\[[0-9a-f:.]+\])(?::(\d{1,5}|\*))?$/i;
 
-/** What may follow `*.`: a domain, not an address, so that its last label begins with a letter. */
+/** A domain after `*.`. The last label starts with a letter, so that it is not an address. */
 const DOMAIN = /(?:^|[a-z0-9]\.)[a-z][a-z0-9-]*$/i;
 
 /**
- * Origins by an allow-list: `https://api.example.com`, `https://*.internal.example.com` (its subdomains, not itself), `http://localhost:*`.
- * Scheme, host and port must all be right; nothing else of a URL counts.
+ * Creates an allow-list of origins: `https://api.example.com`, `https://*.internal.example.com` (its subdomains, not
+ * the domain itself), `http://localhost:*`. Compares scheme, host and port of a URL.
  *
- * @throws TypeError if a pattern is none, or a wildcard directly below a public suffix
+ * @throws TypeError if a pattern is malformed, or a wildcard directly below a public suffix
  */
 export function originFilter(patterns: readonly string[], action: string): OriginFilter {
   if (!Array.isArray(patterns)) {
-    throw new TypeError(`Cannot ${action}: 'origins' must be a list; received ${describeValue(patterns)}`);
+    throw new TypeError(`Cannot ${action}: 'origins' must be an array; received ${describeValue(patterns)}`);
   }
-  const known = patterns.map((each) => parse(each, action));
-  return (url) => known.some((pattern) => matches(pattern, url));
+  const parsed = patterns.map((each) => parse(each, action));
+  return (url) => parsed.some((pattern) => matches(pattern, url));
 }
 
 function parse(value: unknown, action: string): Pattern {
   const match = typeof value === "string" ? GRAMMAR.exec(value) : null;
   const [, scheme, star, host, port] = match ?? [];
-  // As a URL it is normalized the way that what it is compared with is: numbers for addresses, lower case, the port of the scheme.
+  // `URL` normalizes the pattern like the URLs that it is compared with: addresses to numbers, names to lower case, a
+  // default port to an empty one.
   const url =
     match === null ? null : URL.parse(`${scheme}://${host}${port === undefined || port === "*" ? "" : `:${port}`}`);
   const isSuffix = star !== undefined;
   if (url === null || (isSuffix && !DOMAIN.test(host!)) || host!.startsWith(".") || url.hostname.endsWith(".")) {
     throw new TypeError(
-      `Cannot ${action}: 'origins' must hold origins, such as "https://api.example.com", "https://*.example.com" or "http://localhost:*"; received ${describeValue(value)}`,
+      `Cannot ${action}: 'origins' must contain only origins, such as "https://api.example.com", ` +
+        `"https://*.example.com" or "http://localhost:*"; received ${describeValue(value)}`,
     );
   }
   if (isSuffix && isPublicSuffix(url.hostname)) {
     throw new TypeError(
-      `Cannot ${action}: 'origins' must hold origins of your own, and strangers can have names directly below a public suffix; received ${describeValue(value)}: list the origins instead`,
+      `Cannot ${action}: 'origins' must not contain a wildcard directly below a public suffix, where anyone can ` +
+        `register a name; received ${describeValue(value)}. List the exact origins instead`,
     );
   }
   return {
@@ -59,12 +62,12 @@ function parse(value: unknown, action: string): Pattern {
 }
 
 /**
- * Whether strangers can have names directly below the domain, by the Public Suffix List: those of registries (`co.uk`), and those of companies that
- * give names to their customers (`github.io`).
+ * Whether the domain is on the Public Suffix List, so that anyone can register a name directly below it: suffixes of
+ * registries (`co.uk`) and of companies that give names to their customers (`github.io`).
  */
 function isPublicSuffix(domain: string): boolean {
   const { publicSuffix, isIcann, isPrivate } = parseDomain(domain, { allowPrivateDomains: true });
-  // Of a name that is not on the list, such as `internal`, the last label counts as a suffix too.
+  // tldts also returns the last label of a name that is not on the list, such as `internal`.
   return publicSuffix === domain && (isIcann === true || isPrivate === true);
 }
 

@@ -6,43 +6,46 @@ import { isMeasured, measureCall } from "../telemetry/client-metrics.ts";
 import { ClientSpan } from "../telemetry/client-span.ts";
 import { injectTrace } from "../telemetry/trace-context.ts";
 import { criticality, CRITICALITY_HEADER } from "../wire/criticality.ts";
-import { grpcTimeout } from "../wire/dialects.ts";
-import { MESSAGE_DEADLINE_HEADER } from "../wire/message-deadline.ts";
+import { grpcTimeout, MESSAGE_DEADLINE_HEADER } from "../wire/dialects.ts";
 import { requestIdHeader } from "../wire/request-id.ts";
-import { noteCall } from "./call-details.ts";
-import { callEnd } from "./call-end.ts";
+import { callEnd, recordCall } from "./call-end.ts";
 import type { ClientSettings } from "./client-options.ts";
 import { outboundDeadline } from "./outbound-deadline.ts";
-import { type Allowed, valueHeaders } from "./outbound-policy.ts";
+import { type SendPermissions, valueHeaders } from "./outbound-policy.ts";
 
-/** How often it was tried before (gRFC A6). */
+/** The number of previous attempts (gRFC A6). */
 const ATTEMPTS_HEADER = "grpc-previous-rpc-attempts";
 
-/** Baggage of Jaeger and of OpenTracing. */
-const BAGGAGE_ELSEWHERE = /^(?:uberctx-|ot-baggage-)/i;
+/** Baggage headers of Jaeger and OpenTracing. */
+const LEGACY_BAGGAGE = /^(?:uberctx-|ot-baggage-)/i;
 
 const callKey = createKey<OutboundCall>("call");
 
-/** When the CLIENT span of a call is made: before it is sent, or when it is known whether an instrumentation makes one. */
+/**
+ * When to start the CLIENT span of a call: before it is sent, or once it is known whether an instrumentation makes one.
+ */
 export type SpanTime = "now" | "deferred";
 
-/** One request to another service, from before it is sent to the end of its response, whatever sends it. */
+/**
+ * One attempt of a request to another service, until the end of its response. Works with any HTTP client: the client
+ * sets `headers` on the request, sends it under `ctx`, and reports each phase.
+ */
 export class OutboundCall {
-  /** What it is sent under. */
+  /** The context to send the request under. */
   readonly ctx: Context;
-  /** To be set on the request, in the place of any of the same name. */
+  /** Headers to set on the request. They replace headers of the same name. */
   headers: Headers;
   phase: CallPhase = "queue";
-  /** The object that stands for the call in the client that sends it. */
+  /** The client's own object for the call. */
   owner: object | undefined = undefined;
-  readonly #base: Context;
+  readonly #parent: Context;
   readonly #request: OutgoingRequest;
   readonly #settings: ClientSettings;
-  readonly #from = performance.now();
+  readonly #startedAt = performance.now();
   #isTracedElsewhere: boolean;
   #span: ClientSpan | undefined;
   #status: number | undefined;
-  #isOver = false;
+  #hasEnded = false;
 
   private constructor(
     ctx: Context,
@@ -52,7 +55,7 @@ export class OutboundCall {
     span: ClientSpan | undefined,
   ) {
     this.ctx = withValue(span?.ctx ?? ctx, callKey, this);
-    this.#base = ctx;
+    this.#parent = ctx;
     this.#request = request;
     this.#settings = settings;
     this.#isTracedElsewhere = request.isTracedElsewhere;
@@ -61,8 +64,9 @@ export class OutboundCall {
   }
 
   /**
-   * @param ctx what it must be over with
-   * @throws ContextError that of the context if it has ended; `DeadlineExceeded` if too little time is left to call
+   * Starts a call. The caller must end it.
+   *
+   * @throws ContextError the context's own error if it has ended; `DeadlineExceeded` if too little time is left
    */
   static begin(
     ctx: Context,
@@ -80,57 +84,60 @@ export class OutboundCall {
     }
   }
 
-  /** Makes the span that was deferred, and renews the headers, which name it. The request is about to leave: time is not checked again. */
+  /**
+   * Starts the deferred span and updates the trace headers. Does not check the remaining time again, because the
+   * request is about to be sent.
+   */
   startSpan(): void {
-    this.#span ??= ClientSpan.start(this.#base, this.#request, this.#from);
+    this.#span ??= ClientSpan.start(this.#parent, this.#request, this.#startedAt);
     const { ctx } = this.#span ?? {};
     if (ctx === undefined) return;
     const trace: [string, string][] = [];
-    propagate(ctx, allowedFor(this.#request, this.#settings), trace);
+    propagate(ctx, permissionsFor(this.#request, this.#settings), trace);
     this.headers = [...this.headers.filter(([name]) => !isTraceHeader(name)), ...trace];
   }
 
-  /** An instrumentation has made the span, and written its headers: we do neither. */
+  /** Leaves the span and the trace headers to another instrumentation. */
   leaveTrace(): void {
     this.#isTracedElsewhere = true;
-    const to = allowedFor(this.#request, this.#settings);
+    const permitted = permissionsFor(this.#request, this.#settings);
     const others = this.headers.filter(([name]) => !isTraceHeader(name) && name !== "baggage");
-    this.headers = [...others, ...valueHeaders(this.#base, to, this.#request.baggage, false)];
+    this.headers = [...others, ...valueHeaders(this.#parent, permitted, this.#request.baggage, false)];
   }
 
-  /** The headers for where it is redirected to, in the place of those that it had. */
+  /** Returns the headers for the target of a redirect. They replace the previous headers. */
   headersFor(url: URL): Headers {
-    return headersFor(this.#span?.ctx ?? this.#base, { ...this.#outgoing(), url }, this.#settings);
+    return headersFor(this.#span?.ctx ?? this.#parent, { ...this.#outgoing(), url }, this.#settings);
   }
 
   /**
-   * The request that a redirect leads to, with a span and headers of its own. This one must have ended.
+   * Starts the call that follows a redirect, with its own span and headers. This call must have ended.
    *
    * @throws ContextError as {@link OutboundCall.begin} does
    */
   redirected(method: string, url: URL): OutboundCall {
-    const next = OutboundCall.begin(this.#base, { ...this.#outgoing(), method, url }, this.#settings);
+    const next = OutboundCall.begin(this.#parent, { ...this.#outgoing(), method, url }, this.#settings);
     next.owner = this.owner;
     return next;
   }
 
-  /** The request as it is now. Its members may be accessors, so that it cannot be spread. */
+  /** The request in its current state. Its properties may be accessors of a class, so it cannot be spread. */
   #outgoing(): OutgoingRequest {
     const { method, url, attempt, rpc, baggage } = this.#request;
     return { method, url, attempt, isTracedElsewhere: this.#isTracedElsewhere, rpc, baggage };
   }
 
-  /** A connection is being made for it. */
+  /** Reports that a connection is being opened for the call. */
   connecting(): void {
     if (this.phase === "queue") this.phase = "connect";
   }
 
-  /** The request is on its way. */
+  /** Reports that the request was sent. */
   sent(): void {
     if (this.phase !== "body") this.phase = "headers";
   }
 
-  /** The head of the response is here. */
+  /** Reports that the response head has arrived. */
   response(status: number): void {
     this.phase = "body";
     this.#status = status;
@@ -138,88 +145,96 @@ export class OutboundCall {
   }
 
   /**
-   * It is over: with an error, unless the body is read or nobody wants it. A second call does nothing.
+   * Ends the call. A second call does nothing.
    *
-   * @param isGivenUp whether the caller's own signal has ended it: that somebody wanted, and is no error
+   * @param error absent if the body was read or discarded
+   * @param isAbortedByCaller whether the caller's own signal aborted the call, which is not an error
    */
-  end(error?: unknown, isGivenUp = false): void {
-    if (this.#isOver) return;
-    this.#isOver = true;
+  end(error?: unknown, isAbortedByCaller = false): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
     const span = this.#span;
     if (error === undefined && span === undefined && !isMeasured()) return;
     const { method, url, rpc, attempt } = this.#request;
     if (url === undefined && rpc === undefined) return;
-    const elapsed = performance.now() - this.#from;
-    const ending = callEnd(error, isGivenUp, this.#status);
+    const elapsed = performance.now() - this.#startedAt;
+    const end = callEnd(error, isAbortedByCaller, this.#status);
     if (error !== undefined) {
-      const called = url === undefined ? rpc!.method : url.origin + url.pathname;
-      noteCall(error, { method, url: called, attempt, phase: this.phase, elapsed });
+      const target = url === undefined ? rpc!.method : url.origin + url.pathname;
+      recordCall(error, { method, url: target, attempt, phase: this.phase, elapsed });
     }
-    span?.end(ending, this.phase);
+    span?.end(end, this.phase);
     if (!this.#isTracedElsewhere) {
-      measureCall({ method, url, rpc, status: this.#status, errorType: ending.errorType, elapsed });
+      measureCall({ method, url, rpc, status: this.#status, errorType: end.errorType, elapsed });
     }
   }
 }
 
 type Headers = readonly (readonly [name: string, value: string])[];
 
-/** Whether a propagator writes this header, baggage apart, which others have a part in. */
+/** Whether a propagator writes this header. Baggage does not count, because it also contains propagated values. */
 function isTraceHeader(name: string): boolean {
   if (name === "traceparent" || name === "tracestate") return true;
   return name !== "baggage" && !isDeadlineHeader(name) && propagation.fields().includes(name);
 }
 
-/** Whether a propagator of deadlines writes this header. On requests of ours the deadline is written by the client's options. */
+/** Whether a `DeadlinePropagator` writes this header. In a call, the client's options determine the deadline header. */
 function isDeadlineHeader(name: string): boolean {
   return name === grpcTimeout.header || name === MESSAGE_DEADLINE_HEADER;
 }
 
-/** What goes along to where the request goes. */
+/**
+ * Returns the headers that propagate the context in a request.
+ *
+ * @throws ContextError the context's own error if it has ended; `DeadlineExceeded` if too little time is left
+ */
 export function headersFor(ctx: Context, request: OutgoingRequest, settings: ClientSettings): Headers {
-  const to = allowedFor(request, settings);
+  const permitted = permissionsFor(request, settings);
   const deadline = outboundDeadline(ctx, settings);
-  const headers: [string, string][] = deadline !== undefined && to.deadline ? [[deadline.header, deadline.value]] : [];
-  const which = criticality(ctx);
-  if (which !== "default" && to.criticality) headers.push([CRITICALITY_HEADER, which]);
-  const id = to.trace ? requestIdHeader(ctx) : undefined;
+  const headers: [string, string][] =
+    deadline !== undefined && permitted.deadline ? [[deadline.header, deadline.value]] : [];
+  const level = criticality(ctx);
+  if (level !== "default" && permitted.criticality) headers.push([CRITICALITY_HEADER, level]);
+  const id = permitted.trace ? requestIdHeader(ctx) : undefined;
   if (id !== undefined) headers.push([...id]);
   if (request.attempt > 1) headers.push([ATTEMPTS_HEADER, String(request.attempt - 1)]);
-  const propagated = request.isTracedElsewhere ? undefined : propagate(ctx, to, headers);
-  headers.push(...valueHeaders(ctx, to, propagated ?? request.baggage, propagated !== undefined));
+  const propagated = request.isTracedElsewhere ? undefined : propagate(ctx, permitted, headers);
+  headers.push(...valueHeaders(ctx, permitted, propagated ?? request.baggage, propagated !== undefined));
   return headers;
 }
 
-function allowedFor(request: OutgoingRequest, settings: ClientSettings): Allowed {
-  // To know the address may take longer than all the rest.
+function permissionsFor(request: OutgoingRequest, settings: ClientSettings): SendPermissions {
+  // Parsing the URL may take longer than everything else here.
   return settings.policy(settings.isSelective ? request.url : undefined);
 }
 
-/** Adds what propagators write, as far as it may go; gives their baggage, which is joined with ours. */
-function propagate(ctx: Context, to: Allowed, headers: [string, string][]): string | undefined {
-  const carrier: Carrier = { headers, to, baggage: undefined };
+/**
+ * Adds the headers of the propagators as far as permitted. Returns their baggage, to be merged with propagated values.
+ */
+function propagate(ctx: Context, permitted: SendPermissions, headers: [string, string][]): string | undefined {
+  const carrier: Carrier = { headers, permitted, baggage: undefined };
   injectTrace(ctx, carrier, setter);
   return carrier.baggage;
 }
 
-/** Where a propagator of OpenTelemetry writes what goes along. */
+/** Collects the headers of OpenTelemetry's propagators. */
 interface Carrier {
   readonly headers: [string, string][];
-  readonly to: Allowed;
+  readonly permitted: SendPermissions;
   baggage: string | undefined;
 }
 
 const setter: TextMapSetter<Carrier> = {
   set(carrier, name, value): void {
-    const { headers, to } = carrier;
+    const { headers, permitted } = carrier;
     if (isDeadlineHeader(name)) return;
     if (name.toLowerCase() === "baggage") {
-      if (to.values) carrier.baggage = value;
-    } else if (BAGGAGE_ELSEWHERE.test(name) ? to.values : to.trace) headers.push([name, value]);
+      if (permitted.values) carrier.baggage = value;
+    } else if (LEGACY_BAGGAGE.test(name) ? permitted.values : permitted.trace) headers.push([name, value]);
   },
 };
 
-/** The attempt that is being sent here. */
+/** Returns the call that is being sent under this context. */
 export function outboundCallIn(ctx: Context): OutboundCall | undefined {
   return ctx.value(callKey);
 }

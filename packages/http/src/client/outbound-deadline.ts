@@ -1,14 +1,32 @@
-import { type Context, DeadlineExceeded } from "@throughline/context";
-import { deadlineDetails } from "@throughline/context/internal";
+import { type Context, DeadlineExceeded, type Key } from "@throughline/context";
+import { deadlineDetails, isAttached, traceOwnerKey } from "@throughline/context/internal";
 
-import { remainingDownstream } from "../wire/downstream-deadline.ts";
 import type { ClientSettings } from "./client-options.ts";
 
+/** A request with a deadline that applies to downstream services only, as in the mode `propagate` or during a drain. */
+interface DownstreamDeadline {
+  readonly ctx: Context;
+  /** On the monotonic clock; `Infinity` without one. */
+  readonly downstreamDeadline: number;
+}
+
+const requestKey = traceOwnerKey as unknown as Key<DownstreamDeadline>;
+
+/** Milliseconds until the deadline that applies to downstream services only; `Infinity` without one. */
+export function remainingDownstream(ctx: Context): number {
+  const request = ctx.value(requestKey);
+  if (request === undefined || request.downstreamDeadline === Infinity || !isAttached(ctx, request.ctx))
+    return Infinity;
+  return request.downstreamDeadline - performance.now();
+}
+
 /**
- * The deadline header for a request that is about to be sent; `undefined` where the context has no deadline.
+ * Returns the deadline header for a request that is about to be sent; `undefined` if the context has no deadline.
  *
- * @throws ContextError the context's own error if it has ended; `DeadlineExceeded` if less than a millisecond would be left to the
- * next service. Zero is never sent, and the header never left out because the time is up: the next service would run without a limit.
+ * It never returns zero, and never omits the header because the time is up: the next service would run without a limit.
+ *
+ * @throws ContextError the context's own error if it has ended; `DeadlineExceeded` if less than a millisecond would be
+ * left for the next service
  */
 export function outboundDeadline(
   ctx: Context,
@@ -16,8 +34,8 @@ export function outboundDeadline(
 ): { header: string; value: string } | undefined {
   ctx.throwIfAborted();
   const remaining = ctx.remaining();
-  const declared = remainingDownstream(ctx);
-  if (remaining === Infinity && declared === Infinity) return undefined;
+  const downstream = remainingDownstream(ctx);
+  if (remaining === Infinity && downstream === Infinity) return undefined;
   const budget = Math.floor(remaining - margin);
   if (budget < 1) {
     const details = deadlineDetails(ctx);
@@ -28,9 +46,9 @@ export function outboundDeadline(
       details,
     );
   }
-  // What is only passed on refuses nothing here: the next service is told that the time is as good as up.
+  // A downstream deadline that has passed does not fail the call: the next service gets the minimum of 1 ms.
   return {
     header: dialect.header,
-    value: dialect.format(Math.min(budget, Math.max(1, Math.floor(declared - margin)))),
+    value: dialect.format(Math.min(budget, Math.max(1, Math.floor(downstream - margin)))),
   };
 }

@@ -10,15 +10,15 @@ import { outboundHeaders } from "./outbound-headers.ts";
 const tenantKey = createKey<string>("tenant");
 propagateValue(tenantKey, { name: "outbound-tenant", codec: textCodec, maxBytes: 64, as: "header" });
 
-describe("the headers of a request that is sent by other means", () => {
+describe("outboundHeaders", () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ["performance", "setTimeout", "clearTimeout"] }));
   afterEach(() => void vi.useRealTimers());
 
-  it("are none where the context has nothing to say", () => {
+  it("returns no headers for a context with nothing to propagate", () => {
     expect(outboundHeaders(background, "http://next.example/")).toEqual({});
   });
 
-  it("have the time that is left when they are made, and how critical the request is", () => {
+  it("returns the remaining time and the criticality", () => {
     const [ctx] = withTimeout(withCriticality(background, "sheddable"), "2s");
     vi.advanceTimersByTime(500);
 
@@ -28,21 +28,21 @@ describe("the headers of a request that is sent by other means", () => {
     });
   });
 
-  it("are written as the options say", () => {
+  it("applies the options", () => {
     const [ctx] = withTimeout(background, "2s");
     const options = { dialect: contextTtl, margin: "100ms" } as const;
     expect(outboundHeaders(ctx, "http://next.example/", options)).toEqual({ "context-ttl-ms": "1900" });
     expect(outboundHeaders(ctx, "http://next.example/", options)).toEqual({ "context-ttl-ms": "1900" });
   });
 
-  it("have declared values only for the origins of the options", () => {
+  it("returns propagated values only for the allowed origins", () => {
     const ctx = withValue(background, tenantKey, "acme");
     const options = { origins: ["https://*.shop.internal"] };
     expect(outboundHeaders(ctx, "https://stock.shop.internal/", options)).toEqual({ "outbound-tenant": "acme" });
-    expect(outboundHeaders(ctx, "https://stranger.example/", options)).toEqual({});
+    expect(outboundHeaders(ctx, "https://foreign.example/", options)).toEqual({});
   });
 
-  it("are refused once the context has ended, or when too little time is left", () => {
+  it("throws if the context has ended or too little time is left", () => {
     const [canceled, cancel] = withCancel(background);
     cancel();
     expect(() => outboundHeaders(canceled, "http://next.example/")).toThrow(canceled.err());
@@ -53,9 +53,9 @@ describe("the headers of a request that is sent by other means", () => {
 
 it.each([
   [[undefined, "http://x/"], /it needs a Context as its first argument/],
-  [[background, "/relative"], /'url' must be an absolute URL; received \/relative/],
+  [[background, "/relative"], /'url' must be an absolute URL; received string "\/relative"/],
   [[background, "http://x/", { margin: "soon" }], /'margin' must be/],
   [[background, "http://x/", { origin: [] }], /there is no option 'origin'/],
-])("refuses what is wrong: %#", (args, message) => {
+])("rejects invalid arguments: %#", (args, message) => {
   expect(() => outboundHeaders(...(args as Parameters<typeof outboundHeaders>))).toThrow(message);
 });

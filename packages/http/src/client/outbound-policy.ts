@@ -5,25 +5,25 @@ import { withEntries, withoutEntries } from "../wire/baggage.ts";
 import { propagatedValues, encode } from "../wire/propagated-values.ts";
 import { originFilter } from "./origins.ts";
 
-/** Where something of a context goes: everywhere, to the client's `origins`, or nowhere. */
-export type Reach = "everywhere" | "origins" | "nowhere";
+/** The origins that receive a part of the context: every origin, those of the option `origins`, or none. */
+export type Destination = "everywhere" | "origins" | "nowhere";
 
-/** What of a context goes where. */
+/** Which parts of a context are sent to which origins. */
 export interface SendOptions {
   /** @default "everywhere" */
-  trace?: Reach;
+  trace?: Destination;
   /** @default "everywhere" */
-  deadline?: Reach;
+  deadline?: Destination;
   /** @default "everywhere" */
-  criticality?: Reach;
-  /** PropagatedValue values, and OpenTelemetry's baggage. @default "origins" */
+  criticality?: Destination;
+  /** Propagated values and OpenTelemetry baggage. @default "origins" */
   values?: "origins" | "nowhere";
-  /** Tokens that say who a request is for. @default "origins" */
+  /** Tokens that prove for whom a request is made. @default "origins" */
   identity?: "origins" | "nowhere";
 }
 
-/** What may go to an address. */
-export interface Allowed {
+/** Whether each part of a context may be sent to a URL. */
+export interface SendPermissions {
   readonly trace: boolean;
   readonly deadline: boolean;
   readonly criticality: boolean;
@@ -31,17 +31,17 @@ export interface Allowed {
   readonly identity: boolean;
 }
 
-/** Decides for each address that is about to be called, each redirect's too. */
-export type OutboundPolicy = (url: URL | undefined) => Allowed;
+/** Returns the permissions for a URL. It is called for each request, and for each redirect. */
+export type OutboundPolicy = (url: URL | undefined) => SendPermissions;
 
-const KINDS = ["trace", "deadline", "criticality", "values", "identity"] as const;
+const PARTS = ["trace", "deadline", "criticality", "values", "identity"] as const;
 
 /**
- * @param origins that a client calls its own: see {@link originFilter}
- * @throws TypeError if an option is wrong
+ * @param origins see {@link originFilter}
+ * @throws TypeError if an option is invalid
  */
 export function outboundPolicy(origins: readonly string[], send: SendOptions, action: string): OutboundPolicy {
-  const isOwn = originFilter(origins, action);
+  const isAllowed = originFilter(origins, action);
   if (typeof send !== "object" || send === null) {
     throw new TypeError(`Cannot ${action}: 'send' must be an object; received ${describeValue(send)}`);
   }
@@ -54,50 +54,54 @@ export function outboundPolicy(origins: readonly string[], send: SendOptions, ac
     ...others
   } = send;
   refuseUnknown(others, action);
-  const reach = { trace, deadline, criticality, values, identity };
-  for (const kind of KINDS) {
-    // What is somebody's does not go to strangers.
-    const known: readonly Reach[] =
-      kind === "values" || kind === "identity" ? ["origins", "nowhere"] : ["everywhere", "origins", "nowhere"];
-    oneOf(`send.${kind}`, reach[kind], known, action);
+  const destinations = { trace, deadline, criticality, values, identity };
+  for (const part of PARTS) {
+    // Values and identity may be confidential, so they cannot be sent everywhere.
+    const choices: readonly Destination[] =
+      part === "values" || part === "identity" ? ["origins", "nowhere"] : ["everywhere", "origins", "nowhere"];
+    oneOf(`send.${part}`, destinations[part], choices, action);
   }
-  const [own, foreign] = [allowed(reach, true), allowed(reach, false)];
-  return (url) => (url !== undefined && isOwn(url) ? own : foreign);
+  const [toAllowed, toOthers] = [permissions(destinations, true), permissions(destinations, false)];
+  return (url) => (url !== undefined && isAllowed(url) ? toAllowed : toOthers);
 }
 
-function allowed(reach: Required<SendOptions>, isOwn: boolean): Allowed {
-  const may = (to: Reach): boolean => to === "everywhere" || (to === "origins" && isOwn);
+function permissions(destinations: Required<SendOptions>, isAllowedOrigin: boolean): SendPermissions {
+  const may = (to: Destination): boolean => to === "everywhere" || (to === "origins" && isAllowedOrigin);
   return {
-    trace: may(reach.trace),
-    deadline: may(reach.deadline),
-    criticality: may(reach.criticality),
-    values: may(reach.values),
-    identity: may(reach.identity),
+    trace: may(destinations.trace),
+    deadline: may(destinations.deadline),
+    criticality: may(destinations.criticality),
+    values: may(destinations.values),
+    identity: may(destinations.identity),
   };
 }
 
-/** The headers that the context's declared values go in, to where these may go. */
+/**
+ * Returns the headers of the context's propagated values, as far as they may be sent.
+ *
+ * @param baggage a `baggage` header to add the values to
+ * @param isPropagated whether a propagator wrote that header; else the caller has set it on the request already
+ */
 export function valueHeaders(
   ctx: Context,
-  to: Allowed,
+  permitted: SendPermissions,
   baggage: string | undefined,
   isPropagated: boolean,
 ): readonly [string, string][] {
-  const known = propagatedValues();
-  if (known.length === 0 && baggage === undefined) return NOTHING;
+  const all = propagatedValues();
+  if (all.length === 0 && baggage === undefined) return NO_HEADERS;
   const headers: [string, string][] = [];
   const entries: [string, string][] = [];
-  for (const declared of known) {
-    if (declared.to === "never" || !to[declared.kind]) continue;
-    const written = encode(declared, ctx.getValue(declared.key));
-    if (written !== undefined) (declared.as === "header" ? headers : entries).push([declared.name, written]);
+  for (const value of all) {
+    if (value.to === "never" || !permitted[value.kind]) continue;
+    const encoded = encode(value, ctx.getValue(value.key));
+    if (encoded !== undefined) (value.as === "header" ? headers : entries).push([value.name, encoded]);
   }
-  // What was declared is said by the context alone.
-  const others =
-    baggage === undefined ? undefined : withoutEntries(baggage, new Set(known.map(({ folded }) => folded)));
+  // Entries with the name of a propagated value come only from the context.
+  const others = baggage === undefined ? undefined : withoutEntries(baggage, new Set(all.map(({ folded }) => folded)));
   if (entries.length > 0) headers.push(["baggage", withEntries(others, entries)]);
   else if (others !== undefined && isPropagated) headers.push(["baggage", others]);
   return headers;
 }
 
-const NOTHING: readonly [string, string][] = [];
+const NO_HEADERS: readonly [string, string][] = [];

@@ -16,7 +16,7 @@ it.each([
   ["soon", undefined],
   ["2026-11-25T12:00:30Z", undefined],
   ["Wed, 99 Nov 2026 12:00:30 GMT", undefined],
-  // Some servers send a time since the epoch: longer than anybody waits.
+  // Some servers send seconds since the epoch.
   ["1795608000", 1_795_608_000_000],
   ["99999999999999999999", 8.64e15],
   ["Wednesday, 25-Nov-26 12:00:30 GMT", 30_000],
@@ -29,6 +29,6 @@ it.each([
   ["Thu, 25 Nov 2026 12:00:30 GMT", undefined],
   ["Wednesday, 31-Feb-27 12:00:30 GMT", undefined],
   [null, undefined],
-])("%j asks to wait %s ms", (value, ms) => {
+])("%j is a wait of %s ms", (value, ms) => {
   expect(parseRetryAfter(value, NOW)).toBe(ms);
 });

@@ -1,42 +1,48 @@
-/** The three forms of a date that recipients must read (RFC 9110, 5.6.7): IMF-fixdate, and the obsolete ones of RFC 850 and of asctime. */
-const FORMS = [
+/**
+ * The three date formats that recipients must accept (RFC 9110, 5.6.7): IMF-fixdate, and the obsolete formats of RFC
+ * 850 and asctime.
+ */
+const FORMATS = [
   /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (?<day>\d{2}) (?<month>[A-Z][a-z]{2}) (?<year>\d{4}) (?<time>\d{2}:\d{2}:\d{2}) GMT$/,
   /^(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, (?<day>\d{2})-(?<month>[A-Z][a-z]{2})-(?<year>\d{2}) (?<time>\d{2}:\d{2}:\d{2}) GMT$/,
   /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (?<month>[A-Z][a-z]{2}) (?<day>[ \d]\d) (?<time>\d{2}:\d{2}:\d{2}) (?<year>\d{4})$/,
 ];
 
-/** Longer than anybody waits, and still a number of milliseconds. */
-const LONGEST = 8.64e15;
+/** The range of `Date` in milliseconds (ECMA-262, 21.4.1.1). */
+const MAX_MS = 8.64e15;
 
 /**
- * How long a `Retry-After` asks to wait, in milliseconds, never less than 0; `undefined` if it is absent or malformed (RFC 9110, 10.2.3). Some servers
- * send a time since the epoch: read as seconds to wait, it is longer than anybody waits.
+ * Parses a `Retry-After` header (RFC 9110, 10.2.3). Returns the milliseconds to wait, at least 0; `undefined` if the
+ * header is absent or malformed. Some servers send seconds since the epoch; they are read as seconds to wait, which
+ * exceeds any reasonable limit.
  *
- * @param now on the wall clock, by which a date is read
+ * @param now on the wall clock, to which dates are compared
  */
 export function parseRetryAfter(value: string | null | undefined, now: number = Date.now()): number | undefined {
   if (value === null || value === undefined) return undefined;
-  if (/^\d{1,20}$/.test(value)) return Math.min(Number(value) * 1000, LONGEST);
+  if (/^\d{1,20}$/.test(value)) return Math.min(Number(value) * 1000, MAX_MS);
   const at = parseDate(value, now);
   return at === undefined ? undefined : Math.max(0, at - now);
 }
 
 function parseDate(value: string, now: number): number | undefined {
-  for (const form of FORMS) {
-    const { day, month, year, time } = form.exec(value)?.groups ?? {};
+  for (const format of FORMATS) {
+    const { day, month, year, time } = format.exec(value)?.groups ?? {};
     if (day === undefined) continue;
-    const date = `${day.replace(" ", "0")} ${month} ${year!.length === 2 ? centuryOf(Number(year), now) : year} ${time} GMT`;
+    const fullYear = year!.length === 2 ? fullYearOf(Number(year), now) : year;
+    const date = `${day.replace(" ", "0")} ${month} ${fullYear} ${time} GMT`;
     const at = Date.parse(date);
     if (Number.isNaN(at)) return undefined;
-    // A day that there is not, such as 31 Feb, is read as another. Of the obsolete forms the name of the day is only half of it: it is not looked at.
-    const read = new Date(at).toUTCString();
-    return read.endsWith(date) && (form !== FORMS[0] || read === value) ? at : undefined;
+    // `Date.parse` maps a day that does not exist, such as 31 Feb, to another; the comparison rejects it. The name of
+    // the day is not compared in the obsolete formats.
+    const formatted = new Date(at).toUTCString();
+    return formatted.endsWith(date) && (format !== FORMATS[0] || formatted === value) ? at : undefined;
   }
   return undefined;
 }
 
-/** A year of two digits that would be more than 50 years ahead is in the past (RFC 9110, 5.6.7). */
-function centuryOf(year: number, now: number): number {
+/** A two-digit year that appears to be more than 50 years in the future is in the past (RFC 9110, 5.6.7). */
+function fullYearOf(year: number, now: number): number {
   const current = new Date(now).getUTCFullYear();
   const full = current - (current % 100) + year;
   return full > current + 50 ? full - 100 : full;

@@ -20,7 +20,7 @@ export class Connections {
     this.#add(this.upgraded, socket);
   }
 
-  /** Resolves when all of them are closed. */
+  /** Resolves when all of these connections are closed. */
   untilClosed(): Promise<void> {
     if (this.#isClosed) return Promise.resolve();
     return new Promise((resolve) => (this.#onClosed = resolve));
@@ -42,19 +42,21 @@ export class Connections {
 
 const byServer = new WeakMap<object, Connections>();
 
+/** The connections of a server. The same object is returned for the same server. */
 export function connectionsOf(server: object): Connections {
   let connections = byServer.get(server);
   if (connections === undefined) byServer.set(server, (connections = new Connections()));
   return connections;
 }
 
-/** Counts a request among the active ones of the server that its connection belongs to, until its response ends. */
+/** Adds a request to the active requests of the server that its connection belongs to, until its response ends. */
 export function addActiveRequest(
   serverRequest: ServerRequest,
   socket: object | null | undefined,
   session?: Http2Session,
 ): void {
-  // A connection that another server has handed over still names that one; its session knows better. HTTP/1 corrects the name itself.
+  // The socket of a connection that another server has handed over still names that server; the HTTP/2 session names
+  // the current one. HTTP/1 updates the socket.
   const server =
     (session as ServerHttp2Session & { server?: object })?.server ?? (socket as { server?: object } | null)?.server;
   if (server === undefined) return;

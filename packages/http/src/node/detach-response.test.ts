@@ -10,13 +10,14 @@ import { describe, expect, it, vi } from "vitest";
 
 import { requestContext, streamContext } from "./request-context.ts";
 
+/** Uses a response after it was answered in place of its handler. */
 type Late = (response: object) => void;
 
-/** All that a client receives of a response that a deadline has answered, and after which a late handler does something. */
+/** All that a client receives. */
 type Transcript = unknown;
 
-/** Does something as soon as the answer to the deadline is given to Node, and again when it is out. */
-function lateIn(response: EventEmitter, late: Late): void {
+/** Calls `late` when the answer is passed to Node, and again when it was sent. */
+function callLate(response: EventEmitter, late: Late): void {
   current().signal.addEventListener("abort", () => {
     late(response);
     response.once("close", () => late(response));
@@ -32,10 +33,13 @@ async function listening(server: http.Server | http2.Http2Server): Promise<numbe
 }
 
 async function overHttp1(late: Late): Promise<Transcript> {
-  const listener = requestContext((_req: http.IncomingMessage, res: http.ServerResponse) => lateIn(res, late), OPTIONS);
+  const listener = requestContext(
+    (_req: http.IncomingMessage, res: http.ServerResponse) => callLate(res, late),
+    OPTIONS,
+  );
   const server = http.createServer((req, res) => (req.url === "/next" ? void res.end("next") : listener(req, res)));
   const socket = connect(await listening(server), "127.0.0.1");
-  // The next response would come behind whatever is written late.
+  // The next response would follow after anything that is written late.
   socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
   await once(socket, "readable");
   await new Promise((resolve) => setTimeout(resolve, 5));
@@ -59,7 +63,7 @@ const overHttp2 =
     }
     const body = text(stream).catch((error: Error) => error.message);
     await once(stream, "close");
-    // Whatever was written before is here when this has come back.
+    // When the ping returns, all data that was written before has arrived.
     await new Promise<void>((resolve) => session.ping(() => resolve()));
     const { rstCode } = stream;
     session.destroy();
@@ -87,7 +91,7 @@ const HEADERS: Calls = {
   destroy: [new Error("late")],
 };
 
-/** The methods of each kind of response that would send something, or cut off what is sent, with arguments for them. */
+/** The methods of each kind of response that send something, or end the sending, with arguments for them. */
 const KINDS: Record<string, { prototype: object; calls: Calls; answered(late: Late): Promise<Transcript> }> = {
   ServerResponse: {
     prototype: http.ServerResponse.prototype,
@@ -105,7 +109,7 @@ const KINDS: Record<string, { prototype: object; calls: Calls; answered(late: La
   Http2ServerResponse: {
     prototype: http2.Http2ServerResponse.prototype,
     answered: overHttp2((server, late) => {
-      server.on("request", requestContext((_req, res) => lateIn(res, late), OPTIONS) as http.RequestListener);
+      server.on("request", requestContext((_req, res) => callLate(res, late), OPTIONS) as http.RequestListener);
     }),
     calls: {
       ...HEADERS,
@@ -121,7 +125,7 @@ const KINDS: Record<string, { prototype: object; calls: Calls; answered(late: La
     answered: overHttp2((server, late) => {
       server.on(
         "stream",
-        streamContext((stream) => lateIn(stream, late), OPTIONS),
+        streamContext((stream) => callLate(stream, late), OPTIONS),
       );
     }),
     calls: {
@@ -139,7 +143,7 @@ const KINDS: Record<string, { prototype: object; calls: Calls; answered(late: La
   },
 };
 
-/** One of the class that Node does not export. */
+/** An instance of the class that Node does not export. */
 async function streamOfHttp2(): Promise<http2.ServerHttp2Stream> {
   const server = http2.createServer((_req, res) => void res.end());
   const session = http2.connect(`http://127.0.0.1:${await listening(server)}`);
@@ -150,17 +154,17 @@ async function streamOfHttp2(): Promise<http2.ServerHttp2Stream> {
   return stream;
 }
 
-/** Methods that change nothing of what is sent. */
+/** Methods that do not affect what is sent. */
 const HARMLESS = new Set(
   [
     "constructor pipe cork uncork setTimeout setDefaultEncoding eventNames priority",
     "getHeader getHeaderNames getRawHeaderNames getHeaders hasHeader",
-    // By which Node's own server ties a response to its connection.
+    // Node's own server assigns a response to its connection with these.
     "assignSocket detachSocket",
   ].flatMap((names) => names.split(" ")),
 );
 
-/** The methods that a kind of response has, its own and those of the classes above, up to what all streams and emitters have. */
+/** The methods of a response class and its base classes, without those of `Duplex` and `EventEmitter`. */
 function methodsOf(prototype: object): string[] {
   const names = new Set<string>();
   for (
@@ -175,30 +179,33 @@ function methodsOf(prototype: object): string[] {
   return [...names];
 }
 
-describe.each(Object.entries(KINDS))("a %s whose deadline was answered", (_kind, { prototype, calls, answered }) => {
-  it("has no method that is not known here", () => {
-    expect(methodsOf(prototype).filter((name) => !HARMLESS.has(name) && !(name in calls))).toEqual([]);
-  });
+describe.each(Object.entries(KINDS))(
+  "a %s that was answered at its deadline",
+  (_kind, { prototype, calls, answered }) => {
+    it("has no method that this test does not list", () => {
+      expect(methodsOf(prototype).filter((name) => !HARMLESS.has(name) && !(name in calls))).toEqual([]);
+    });
 
-  const known = Object.keys(calls).filter((name) => name in prototype);
+    const known = Object.keys(calls).filter((name) => name in prototype);
 
-  it.each(known)("sends nothing by a late %s, which does not throw, and calls back", async (name) => {
-    const nothing = await answered(() => {});
-    const callback = vi.fn();
-    const failed = vi.fn();
-    const late: Late = (response) => {
-      try {
-        (response as Record<string, (...args: unknown[]) => unknown>)[name]!(...calls[name]!, callback);
-      } catch (error) {
-        failed(error);
-      }
-    };
+    it.each(known)("a late call of %s sends nothing, throws nothing, and calls back", async (name) => {
+      const nothing = await answered(() => {});
+      const callback = vi.fn();
+      const failed = vi.fn();
+      const late: Late = (response) => {
+        try {
+          (response as Record<string, (...args: unknown[]) => unknown>)[name]!(...calls[name]!, callback);
+        } catch (error) {
+          failed(error);
+        }
+      };
 
-    expect(await answered(late)).toEqual(nothing);
-    expect(failed.mock.calls).toEqual([]);
-    if (takesCallback(name)) expect(callback.mock.calls.length).toBeGreaterThanOrEqual(1);
-  });
-});
+      expect(await answered(late)).toEqual(nothing);
+      expect(failed.mock.calls).toEqual([]);
+      if (takesCallback(name)) expect(callback.mock.calls.length).toBeGreaterThanOrEqual(1);
+    });
+  },
+);
 
 function takesCallback(name: string): boolean {
   return [
@@ -215,10 +222,10 @@ function takesCallback(name: string): boolean {
 it.each<[string, (session: http2.ClientHttp2Session, stream: http2.ClientHttp2Stream) => void]>([
   ["the connection is lost", (session) => session.destroy()],
   ["the client resets it", (_session, stream) => stream.close(http2.constants.NGHTTP2_CANCEL)],
-])("a stream whose answer cannot leave is closed when %s", async (_how, leave) => {
+])("a stream whose answer cannot be sent is closed when %s", async (_how, leave) => {
   const server = http2.createServer();
   const answered = Promise.withResolvers<http2.ServerHttp2Stream>();
-  const listener = streamContext((stream) => lateIn(stream, () => answered.resolve(stream)), OPTIONS);
+  const listener = streamContext((stream) => callLate(stream, () => answered.resolve(stream)), OPTIONS);
   server.on("stream", (stream: http2.ServerHttp2Stream, headers) => {
     stream.on("error", () => {});
     void listener(stream, headers, 0, []);
@@ -235,7 +242,7 @@ it.each<[string, (session: http2.ClientHttp2Session, stream: http2.ClientHttp2St
   server.close();
 });
 
-it("a stream that answers a HEAD is ended by its head", async () => {
+it("the response to a HEAD on a stream ends with its head", async () => {
   const server = http2.createServer().on(
     "stream",
     streamContext(() => {}, OPTIONS),
@@ -247,6 +254,6 @@ it("a stream that answers a HEAD is ended by its head", async () => {
   session.destroy();
   server.close();
 
-  // A body would be an error of the server's stream, for which nothing listens.
+  // A body would emit an error on the server's stream, which has no listener for it.
   expect([head[":status"], stream.rstCode]).toEqual([504, http2.constants.NGHTTP2_NO_ERROR]);
 });

@@ -8,34 +8,39 @@ import { describeValue, milliseconds, refuseUnknown } from "@throughline/context
 
 import { type ActiveRequests, activeRequestsOf } from "../server/active-requests.ts";
 import { type DrainOptions, GRACE_MS, limitDownstream, waitAndCancel } from "../server/drain.ts";
-import { problemResponse } from "../server/problem-response.ts";
-import { problemOf } from "../server/problem.ts";
+import { problemOf, problemResponse } from "../server/problem.ts";
 import { ServerDraining } from "../wire/errors.ts";
 import { type Connections, connectionsOf } from "./connections.ts";
-import type { NodeRequest, NodeResponse } from "./node-types.ts";
+import type { NodeRequest, NodeResponse } from "./node-incoming.ts";
 import { sendProblem } from "./receive-node.ts";
 import { StreamHostResponse } from "./stream-response.ts";
 
-/** Servers of Node that can be drained. */
+/** The servers that `drain` accepts. */
 export type DrainableServer = Server | Http2Server | Http2SecureServer;
 
 /**
- * How long connections that are idle stay open, in milliseconds. A request may be on its way over one of them; those that are in use learn meanwhile,
- * by `Connection: close` on their next response, that there will be no other.
+ * How long idle connections stay open, in milliseconds. A request may be on its way over one of them. Clients with
+ * active connections learn in this time, from `Connection: close` on the next response, that they must not send another
+ * request.
  */
-const IDLE_GRACE = 500;
+const IDLE_GRACE_MS = 500;
 
-const REFUSAL = problemOf(new ServerDraining())!;
+const DRAINING = problemOf(new ServerDraining())!;
 
 /**
- * Ends a server without losing a request: it accepts no more connections; requests that still come over open ones get 503 with `Retry-After`, and
- * nothing of them is run; those that run go on until they are done, or for as long as `shutdownTimeout` says, and services that they call are given no more
- * time than that. Each response closes its connection, and idle connections are closed a little later. Contexts of requests that are left at the end
- * are cancelled, with `ServerDraining` as the cause; they have a moment to answer that, and are answered for if they do not. Then connections that were
- * upgraded are ended too: close them yourself before, if their protocol has a word for it.
+ * Shuts a server down without losing a request.
  *
- * @returns a promise that resolves when the last connection is closed; a second call gives the first one's
- * @throws TypeError, RangeError if an argument is wrong
+ * - It accepts no further connections. New requests on open connections are answered 503 with `Retry-After`, and no
+ *   handler runs.
+ * - Active requests continue for up to `shutdownTimeout`, which also limits the deadline that they send to other
+ *   services.
+ * - Each response closes its connection, and idle connections are closed after half a second.
+ * - Requests that are active after `shutdownTimeout` are canceled with `ServerDraining` as the cause. They have half a
+ *   second to answer; then `drain` answers in their place.
+ * - Upgraded connections are closed last. If their protocol has a closing message, close them yourself before.
+ *
+ * @returns a promise that resolves when the last connection is closed. A second call returns the promise of the first
+ * @throws TypeError, RangeError if an argument is invalid
  */
 export function drain(server: DrainableServer, { shutdownTimeout, ...others }: DrainOptions): Promise<void> {
   refuseUnknown(others, "drain a server");
@@ -45,18 +50,18 @@ export function drain(server: DrainableServer, { shutdownTimeout, ...others }: D
       `Cannot drain a server: it must be one of node:http or node:http2; received ${describeValue(server)}`,
     );
   }
-  const known = drained.get(server);
+  const known = drains.get(server);
   if (known !== undefined) return known;
   const active = activeRequestsOf(server);
   const connections = connectionsOf(server);
-  // A server that does not listen may still serve connections that another server hands over.
+  // A server that does not listen may still serve connections that another server has handed over.
   if (!server.listening && active.count === 0 && connections.sessions.size === 0) return Promise.resolve();
   const done = drainWithin(server, active, connections, ms);
-  drained.set(server, done);
+  drains.set(server, done);
   return done;
 }
 
-const drained = new WeakMap<object, Promise<void>>();
+const drains = new WeakMap<object, Promise<void>>();
 
 async function drainWithin(
   server: DrainableServer,
@@ -64,23 +69,24 @@ async function drainWithin(
   connections: Connections,
   ms: number,
 ): Promise<void> {
-  refuseAll(server);
+  rejectNewRequests(server);
   limitDownstream(active, ms);
   closeAfterResponses(active);
   const isListening = server.listening;
   const closed = isListening ? once(server, "close") : Promise.resolve();
-  // Not by its own `close`, which closes idle connections at once, and loses the requests that are on their way over them.
+  // The `close` of an HTTP server closes idle connections at once, and loses the requests that are on their way over
+  // them.
   if (isListening) NetServer.prototype.close.call(server);
   for (const session of connections.sessions) session.close();
 
-  // Connections that another server hands over are not among those that `closed` waits for; their active requests are.
+  // `closed` does not wait for connections that another server has handed over; `idle` waits for their active requests.
   const idle = active.untilIdle();
-  const done = Promise.all([idle, isListening ? Promise.race([closed, delay(IDLE_GRACE)]) : delay(IDLE_GRACE)]);
+  const done = Promise.all([idle, isListening ? Promise.race([closed, delay(IDLE_GRACE_MS)]) : delay(IDLE_GRACE_MS)]);
   await waitAndCancel(() => [...active], ms, done);
   await closeAll(server, connections, closed);
 }
 
-/** Of several pipelined responses on one connection, the newest closes it. */
+/** Lets the last response of each connection close it: of pipelined responses, the newest. */
 function closeAfterResponses(active: ActiveRequests): void {
   const closing = new Set<object>();
   for (const serverRequest of active) {
@@ -90,7 +96,7 @@ function closeAfterResponses(active: ActiveRequests): void {
   }
 }
 
-/** Closes all connections, after the time that the last responses need to be sent. */
+/** Closes all connections, after some time for the last responses to be sent. */
 async function closeAll(server: DrainableServer, connections: Connections, closed: Promise<unknown>): Promise<void> {
   server.close();
   for (const socket of connections.upgraded) socket.end();
@@ -98,33 +104,36 @@ async function closeAll(server: DrainableServer, connections: Connections, close
   if ("closeAllConnections" in server) server.closeAllConnections();
   for (const session of connections.sessions) session.destroy();
   for (const socket of connections.upgraded) socket.destroy();
-  // An upgraded connection that we never saw must not keep this from resolving.
+  // An unknown upgraded connection must not keep the promise from resolving.
   await Promise.race([closed, delay(GRACE_MS)]);
 }
 
-/** Takes the place of whatever serves requests, framework or not. What is for special requests falls to those for all. */
-function refuseAll(server: DrainableServer): void {
+/**
+ * Replaces all listeners for requests. Without listeners of its own, a special request, such as an upgrade, is an
+ * ordinary request.
+ */
+function rejectNewRequests(server: DrainableServer): void {
   for (const event of ["request", "checkContinue", "checkExpectation", "upgrade", "connect"])
     server.removeAllListeners(event);
-  server.on("request", refuse);
+  server.on("request", reject);
   if (!isHttp2(server)) return;
-  // The compatibility API is one of the listeners here: `request` is then only emitted for HTTP/1.
+  // The compatibility API is one of these listeners; without it, `request` is only emitted for HTTP/1.
   server.removeAllListeners("stream");
-  server.on("stream", refuseStream);
+  server.on("stream", rejectStream);
 }
 
 function isHttp2(server: DrainableServer): server is Http2Server | Http2SecureServer {
   return "updateSettings" in server;
 }
 
-function refuse(req: NodeRequest, res: NodeResponse): void {
+function reject(req: NodeRequest, res: NodeResponse): void {
   if (!("stream" in res)) res.setHeader("connection", "close");
   req.resume();
-  sendProblem(req, res, REFUSAL, false);
+  sendProblem(req, res, DRAINING, false);
 }
 
-function refuseStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
+function rejectStream(stream: ServerHttp2Stream, headers: IncomingHttpHeaders): void {
   const hostResponse = new StreamHostResponse(stream, headers);
   stream.resume();
-  hostResponse.send(problemResponse(REFUSAL, false, hostResponse.accept));
+  hostResponse.send(problemResponse(DRAINING, false, hostResponse.accept));
 }

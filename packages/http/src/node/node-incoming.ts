@@ -1,14 +1,20 @@
-import type { IncomingMessage } from "node:http";
-import type { Http2ServerRequest, IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Http2ServerRequest, Http2ServerResponse, IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 import type { TLSSocket } from "node:tls";
 
 import type { IncomingRequest, Peer } from "../observe/server-request.ts";
 import { NodeHeaders, removePairs } from "../wire/headers.ts";
-import { removeHeader, removeStreamTrailers, removeTrailers, replaceHeader } from "./edit-headers.ts";
-import type { NodeRequest } from "./node-types.ts";
 import { peerOf } from "./peer.ts";
 
-/** A request of `node:http`, or of the compatibility API of `node:http2`. Most of it is read only where somebody traces. */
+/** A request of `node:http`, or of the compatibility API of `node:http2`. */
+export type NodeRequest = IncomingMessage | Http2ServerRequest;
+/** A response of `node:http`, or of the compatibility API of `node:http2`. */
+export type NodeResponse = ServerResponse | Http2ServerResponse;
+
+/**
+ * Reads a request of `node:http`, or of the compatibility API of `node:http2`. Getters, because most are read only for
+ * a recorded span.
+ */
 export class NodeIncoming implements IncomingRequest {
   readonly #req: NodeRequest;
   readonly headers: NodeHeaders;
@@ -22,7 +28,7 @@ export class NodeIncoming implements IncomingRequest {
     return this.#req.method ?? "GET";
   }
 
-  /** A router may have shortened `url`; Express keeps what was sent. */
+  /** A router may have shortened `url`; Express keeps the original. */
   get target(): string {
     return (this.#req as { originalUrl?: string }).originalUrl ?? this.#req.url ?? "/";
   }
@@ -53,7 +59,7 @@ export class NodeIncoming implements IncomingRequest {
   get peer(): Peer | undefined {
     const { socket } = this.#req;
     if (socket === null) return undefined;
-    // Without its session, a stream's socket is nobody's.
+    // Without its session, a stream does not belong to a socket.
     const connection = "stream" in this.#req ? this.#req.stream?.session : socket;
     return connection === undefined ? undefined : peerOf(socket, connection);
   }
@@ -72,7 +78,7 @@ export class NodeIncoming implements IncomingRequest {
   }
 }
 
-/** A request on a stream of `node:http2`, without its compatibility API. */
+/** Reads a request on a stream of `node:http2`, without its compatibility API. */
 export class StreamIncoming implements IncomingRequest {
   readonly #stream: ServerHttp2Stream;
   readonly #headers: IncomingHttpHeaders;
@@ -126,4 +132,65 @@ export class StreamIncoming implements IncomingRequest {
   removeTrailers(isUnwanted: (name: string) => boolean): void {
     removeStreamTrailers(this.#stream, isUnwanted);
   }
+}
+
+/** Removes a header from all properties of a request that hold it. */
+export function removeHeader(req: NodeRequest, name: string): void {
+  rewrite(req, name, undefined);
+}
+
+/** Replaces all values of a header by one. */
+export function replaceHeader(req: NodeRequest, name: string, value: string): void {
+  rewrite(req, name, value);
+}
+
+/** @param name in lower case */
+function rewrite(req: NodeRequest, name: string, value: string | undefined): void {
+  // Node computes `headers` and `headersDistinct` from `rawHeaders` when they are first read, so they are read before
+  // it is changed.
+  const distinct = (req as { headersDistinct?: NodeJS.Dict<string[]> }).headersDistinct;
+  const { headers, rawHeaders } = req;
+  removePairs(rawHeaders, (each) => each.toLowerCase() === name);
+  delete headers[name];
+  if (distinct !== undefined) delete distinct[name];
+  if (value === undefined) return;
+  rawHeaders.push(name, value);
+  headers[name] = value;
+  if (distinct !== undefined) distinct[name] = [value];
+}
+
+/** Removes trailers of HTTP/1, which Node sets when it has parsed the end of the body. */
+function removeTrailers(req: IncomingMessage, isUnwanted: (name: string) => boolean): void {
+  // Only a chunked body can have trailers.
+  if (req.headers["transfer-encoding"] === undefined) return;
+  let kept: string[] = req.rawTrailers ?? [];
+  const distinct = (): Record<string, string[]> => {
+    const values: Record<string, string[]> = Object.create(null) as Record<string, string[]>;
+    for (let index = 0; index < kept.length; index += 2)
+      (values[kept[index]!.toLowerCase()] ??= []).push(kept[index + 1]!);
+    return values;
+  };
+  const joined = (): Record<string, string> =>
+    Object.fromEntries(Object.entries(distinct()).map(([name, values]) => [name, values.join(", ")]));
+  const rawTrailers = {
+    get: () => kept,
+    set(raw: string[]) {
+      kept = [...raw];
+      removePairs(kept, isUnwanted);
+    },
+  };
+  // Node would compute `trailers` and `trailersDistinct` from all received trailers.
+  const accessors = { rawTrailers, trailers: { get: joined }, trailersDistinct: { get: distinct } };
+  for (const [name, accessor] of Object.entries(accessors)) {
+    Object.defineProperty(req, name, { ...accessor, configurable: true, enumerable: true });
+  }
+}
+
+/** Removes trailers of HTTP/2, before any other listener receives them, including the compatibility API. */
+function removeStreamTrailers(stream: ServerHttp2Stream, isUnwanted: (name: string) => boolean): void {
+  if (stream.endAfterHeaders) return;
+  stream.prependListener("trailers", (trailers, _flags, ...rest: unknown[]) => {
+    for (const name of Object.keys(trailers)) if (isUnwanted(name)) delete trailers[name];
+    removePairs((rest[0] ?? []) as string[], isUnwanted);
+  });
 }

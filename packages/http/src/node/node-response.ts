@@ -1,14 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { constants, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
 
-import { isLostConnection } from "../server/error-disposition.ts";
+import { isLostConnection } from "../server/disconnect.ts";
 import { HostResponse } from "../server/host-response.ts";
-import { type ProblemResponse, isRepresentationHeader } from "../server/problem-response.ts";
-import { callBack, silenced } from "./detach-response.ts";
-import type { NodeRequest, NodeResponse } from "./node-types.ts";
-import { hasConnection, onceClosed, onceFinished } from "./once-closed.ts";
-import { isStreamAborted, streamProgress } from "./stream-state.ts";
+import { type ProblemResponse, isRepresentationHeader } from "../server/problem.ts";
+import { detachResponse } from "./detach-response.ts";
+import type { NodeRequest, NodeResponse } from "./node-incoming.ts";
+import { isStreamAborted, onceFinished, streamProgress } from "./stream-response.ts";
 import { closeUnread, resetUnread } from "./unread-body.ts";
 
 /** The response of a request to `node:http`, or to the compatibility API of `node:http2`. */
@@ -18,7 +17,6 @@ export function hostResponseOf(req: NodeRequest, res: NodeResponse): HostRespons
     : new Http1HostResponse(req as IncomingMessage, res);
 }
 
-/** What both have in common. */
 abstract class NodeHostResponse<Req extends NodeRequest, Res extends NodeResponse> extends HostResponse {
   protected readonly req: Req;
   protected readonly res: Res;
@@ -45,63 +43,31 @@ abstract class NodeHostResponse<Req extends NodeRequest, Res extends NodeRespons
   send({ status, headers, body }: ProblemResponse): void {
     const { req, res } = this;
     if (this.isClosed) return;
-    this.takeBackHead();
+    this.discardHead();
     for (const name of res.getHeaderNames()) if (isRepresentationHeader(name)) res.removeHeader(name);
     for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
     res.setHeader("content-length", Buffer.byteLength(body));
     res.statusCode = status;
     this.leaveUnread();
-    // A server with `rejectNonStandardBodyWrites` throws where a HEAD is given a body.
+    // A server with `rejectNonStandardBodyWrites` throws if the response to a HEAD has a body.
     if (req.method === "HEAD") res.end();
     else res.end(body);
-    // Where somebody has wrapped `end` to end it later, its head goes now, while it still can.
+    // A middleware may have wrapped `end` to call it later. The head is sent now, before the response is detached.
     if (!res.headersSent) (res as ServerResponse).flushHeaders();
   }
 
-  /** Makes a head that was written, and is still in the process, as if it had not been. */
-  protected abstract takeBackHead(): void;
+  /** Discards a head that was written and is still buffered in the process. */
+  protected abstract discardHead(): void;
 
-  silence(): void {
-    const { res } = this;
-    const self = (): Res => res;
-    const nothing = (): void => {};
-    const writes = (...args: unknown[]): boolean => (callBack(args), true);
-    const methods = {
-      setHeader: self,
-      setHeaders: self,
-      appendHeader: self,
-      removeHeader: nothing,
-      addTrailers: nothing,
-      setTrailer: nothing,
-      writeHead: self,
-      writeHeader: self,
-      flushHeaders: nothing,
-      write: writes,
-      end: (...args: unknown[]) => (callBack(args), res),
-      writeContinue: (...args: unknown[]) => callBack(args),
-      writeProcessing: (...args: unknown[]) => callBack(args),
-      writeEarlyHints: (...args: unknown[]) => (callBack(args), false),
-      writeInformation: (...args: unknown[]) => (callBack(args), false),
-      createPushResponse: (...args: unknown[]) => callBack(args, new Error("the response is over")),
-      // By which a pipeline that fails would cut off the answer.
-      destroy: self,
-    };
-    // Frameworks that find headers sent after an error destroy the connection. Whoever writes a log of what is over is told the truth.
-    let isTold = false;
-    for (const event of ["finish", "close"]) {
-      res.prependListener?.(event, () => void (isTold = true));
-      res.once(event, () => void (isTold = false));
-    }
-    silenced(res, methods, { headersSent: () => isTold, statusCode: constant(res.statusCode) });
+  detach(): void {
+    detachResponse(this.res);
   }
 }
 
-function constant<T>(value: T): () => T {
-  return () => value;
-}
-
-/** Fields of Node's that are not part of its API, the same in every version since 10: a head that `writeHead` made, and whether it has been sent. */
-interface HeldHead {
+/**
+ * Internal fields of Node, the same in every version since 10: the head that `writeHead` made, and whether it was sent.
+ */
+interface BufferedHead {
   _header?: string | null;
   _headerSent?: boolean;
   _contentLength?: number | null;
@@ -109,22 +75,18 @@ interface HeldHead {
   chunkedEncoding?: boolean;
 }
 
-function isLost(emitter: { readonly errored: Error | null } | null | undefined): boolean {
-  return isLostConnection((emitter?.errored as NodeJS.ErrnoException | null | undefined)?.code ?? "");
-}
-
 class Http1HostResponse extends NodeHostResponse<IncomingMessage, ServerResponse> {
   get isBegun(): boolean {
-    // Node keeps what `writeHead` made until there is something to send with it.
-    return this.res.headersSent && (this.res as HeldHead)._headerSent !== false;
+    // Node buffers the head that `writeHead` made until a part of the body is written.
+    return this.res.headersSent && (this.res as BufferedHead)._headerSent !== false;
   }
 
-  protected takeBackHead(): void {
+  protected discardHead(): void {
     const { req, res } = this;
-    // The reason phrase, if there is one, is that of the status.
+    // The reason phrase belongs to the discarded status.
     res.statusMessage = undefined as unknown as string;
     if (!res.headersSent) return;
-    Object.assign(res as HeldHead, {
+    Object.assign(res as BufferedHead, {
       _header: null,
       _contentLength: null,
       _hasBody: req.method !== "HEAD",
@@ -140,11 +102,11 @@ class Http1HostResponse extends NodeHostResponse<IncomingMessage, ServerResponse
     const { res } = this;
     if (this.isBegun) return;
     res.shouldKeepAlive = false;
-    // A head that is held back says otherwise.
+    // Headers cannot be set after `writeHead`.
     if (!res.headersSent) res.setHeader("connection", "close");
   }
 
-  /** What has come and gone over the connection, and what of it has left for the network. */
+  /** The bytes that the connection has received, and the bytes that have left it for the network. */
   get progress(): number {
     const socket = this.res.socket as (Socket & { _handle?: { writeQueueSize?: number } | null }) | null;
     if (socket === null) return 0;
@@ -155,7 +117,10 @@ class Http1HostResponse extends NodeHostResponse<IncomingMessage, ServerResponse
     return this.res.destroyed || this.res.closed;
   }
 
-  /** Code of the application that destroys the response, or the request, does so with an error of its own, which the connection gets too. */
+  /**
+   * An application that destroys the response, or the request, does so with an error of its own, which the connection
+   * gets too.
+   */
   get isAborted(): boolean {
     const { req, res } = this;
     if (!hasConnection(req)) return false;
@@ -171,7 +136,7 @@ class Http1HostResponse extends NodeHostResponse<IncomingMessage, ServerResponse
 
   get isDelivered(): boolean {
     const { req, res } = this;
-    // One that is destroyed before it is out may claim on Node 22 to have finished.
+    // On Node 22 a response that was destroyed before it was sent may report that it has finished.
     if (res.writableFinished) return res.errored == null;
     return !hasConnection(req) && res.writableEnded;
   }
@@ -181,9 +146,76 @@ class Http1HostResponse extends NodeHostResponse<IncomingMessage, ServerResponse
     else onceClosed(this.req, this.res, callback);
   }
 
-  breakOff(): void {
+  destroy(): void {
     this.res.destroy();
   }
+}
+
+function isLost(emitter: { readonly errored: Error | null } | null | undefined): boolean {
+  return isLostConnection((emitter?.errored as NodeJS.ErrnoException | null | undefined)?.code ?? "");
+}
+
+/**
+ * Serverless adapters and tests create requests without a connection (serverless-http, light-my-request,
+ * node-mocks-http).
+ */
+function hasConnection(req: IncomingMessage): boolean {
+  return req.socket instanceof Socket;
+}
+
+/**
+ * If the connection is lost, Node 22 never closes the response of the second request in a pipeline; only the socket
+ * reports it.
+ */
+const NEEDS_SOCKET = Number.parseInt(process.versions.node, 10) < 24;
+
+/** Calls back once, when the response is closed. */
+function onceClosed(req: IncomingMessage, res: ServerResponse, callback: () => void): void {
+  if (!hasConnection(req)) return onceOver(res, callback);
+  // First in the list: an instrumentation that made the span ends it in a listener on the same event.
+  if (!NEEDS_SOCKET) return void res.prependListener("close", callback);
+
+  const open = openResponses(req.socket);
+  const close = (): void => {
+    if (open.delete(close)) callback();
+  };
+  open.add(close);
+  res.prependListener("close", close);
+}
+
+/**
+ * For a response without a connection. Such responses emit different events at their end, and not all have every method
+ * of an emitter.
+ */
+function onceOver(res: ServerResponse, callback: () => void): void {
+  let isOver = false;
+  const over = (): void => {
+    if (isOver) return;
+    isOver = true;
+    callback();
+  };
+  // A tick later, because Node 22 emits `finish` before `writableEnded` is true.
+  for (const event of ["finish", "end", "close"]) res.on(event, () => process.nextTick(over));
+}
+
+/**
+ * The open responses of each connection. One listener serves them all, since thousands of requests may use a
+ * connection.
+ */
+const openBySocket = new WeakMap<Socket, Set<() => void>>();
+
+function openResponses(socket: Socket): Set<() => void> {
+  const known = openBySocket.get(socket);
+  if (known !== undefined) return known;
+  const open = new Set<() => void>();
+  openBySocket.set(socket, open);
+  socket.once("close", () => {
+    // The `close` event of the response comes first, if it comes at all.
+    setImmediate(() => {
+      for (const close of open) close();
+    });
+  });
+  return open;
 }
 
 class Http2HostResponse extends NodeHostResponse<Http2ServerRequest, Http2ServerResponse> {
@@ -191,14 +223,14 @@ class Http2HostResponse extends NodeHostResponse<Http2ServerRequest, Http2Server
     return this.res.headersSent;
   }
 
-  /** By the head itself: Node 22 reports a response as ended whose stream was closed before it could send any. */
+  /** Reads the head, because Node 22 reports a response as ended if its stream was closed before it could send any. */
   override get status(): number | undefined {
     const { res } = this;
     return res.stream.sentHeaders === undefined ? undefined : res.statusCode;
   }
 
-  /** It has left: HTTP/2 sends it at once. */
-  protected takeBackHead(): void {}
+  /** HTTP/2 does not buffer a head. */
+  protected discardHead(): void {}
 
   leaveUnread(): void {
     resetUnread(this.res.stream, this.req);
@@ -220,7 +252,7 @@ class Http2HostResponse extends NodeHostResponse<Http2ServerRequest, Http2Server
     return this.res.stream.errored ?? undefined;
   }
 
-  /** HTTP/2 reports an aborted response as finished: it takes more to tell. */
+  /** HTTP/2 reports an aborted response as finished too, so `writableFinished` is not enough. */
   get isDelivered(): boolean {
     const { res } = this;
     return res.writableFinished && res.writableEnded && res.stream.rstCode === constants.NGHTTP2_NO_ERROR;
@@ -232,8 +264,8 @@ class Http2HostResponse extends NodeHostResponse<Http2ServerRequest, Http2Server
     onceFinished(this, this.res.stream, callback);
   }
 
-  /** `CANCEL` passes for a good end with some clients. */
-  breakOff(): void {
+  /** Some clients take a stream that was reset with `CANCEL` for complete. */
+  destroy(): void {
     this.res.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
   }
 }

@@ -1,7 +1,6 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 
-import { problemResponse } from "../server/problem-response.ts";
-import type { Problem } from "../server/problem.ts";
+import { type Problem, problemResponse } from "../server/problem.ts";
 import { type Receiver, receiverWith, serverRequestOf, stripUntrusted } from "../server/receive.ts";
 import {
   classifyErrorOn,
@@ -13,16 +12,15 @@ import { type ServerOptions, serverSettings } from "../server/server-options.ts"
 import type { ServerRequest } from "../server/server-request.ts";
 import { requestIdHeader } from "../wire/request-id.ts";
 import { addActiveRequest } from "./connections.ts";
-import { NodeIncoming, StreamIncoming } from "./node-incoming.ts";
+import { NodeIncoming, type NodeRequest, type NodeResponse, StreamIncoming } from "./node-incoming.ts";
 import { hostResponseOf } from "./node-response.ts";
-import type { NodeRequest, NodeResponse } from "./node-types.ts";
 import { bindRequestEvents, bindStreamEvents } from "./request-events.ts";
 import { StreamHostResponse } from "./stream-response.ts";
 import { watchUpgrades } from "./upgrades.ts";
 
 const describeRequest = (req: NodeRequest): NodeIncoming => new NodeIncoming(req);
 
-/** A receiver for Node's servers, which also removes untrusted headers from upgrade requests. */
+/** Creates a receiver for Node's servers, which also removes untrusted headers from upgrade requests. */
 export function createNodeReceiver(options: ServerOptions = {}): Receiver {
   const settings = serverSettings(options);
   watchUpgrades(
@@ -32,7 +30,9 @@ export function createNodeReceiver(options: ServerOptions = {}): Receiver {
   return receiverWith(settings);
 }
 
-/** Receives a request of `node:http` or of the compatibility API of `node:http2`, and calls the host's handler for it. */
+/**
+ * Receives a request of `node:http` or of the compatibility API of `node:http2`, and calls the host's handler for it.
+ */
 export function receiveNode<R>(
   receive: Receiver,
   req: NodeRequest,

@@ -2,28 +2,28 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 
 import { callable, runRequest } from "@throughline/context/internal";
 
-import { problemResponse } from "../server/problem-response.ts";
-import { problemOf } from "../server/problem.ts";
+import { problemOf, problemResponse } from "../server/problem.ts";
 import { serverRequestOf } from "../server/receive.ts";
 import { classifyErrorOn, type HostHandler } from "../server/response-lifecycle.ts";
 import type { ServerOptions } from "../server/server-options.ts";
 import { InvalidHeader } from "../wire/errors.ts";
-import { NodeIncoming } from "./node-incoming.ts";
+import { NodeIncoming, type NodeRequest, type NodeResponse } from "./node-incoming.ts";
 import { hostResponseOf } from "./node-response.ts";
-import type { NodeRequest, NodeResponse } from "./node-types.ts";
 import { classifyError, createNodeReceiver, receiveNode, receiveStream, sendProblem } from "./receive-node.ts";
 import { StreamHostResponse } from "./stream-response.ts";
 
 type Done = void | Promise<void>;
 
 /**
- * Wraps a listener of `node:http`, or of the compatibility API of `node:http2`: each request gets its Context, which is `current()` in the
- * listener. It ends at the caller's deadline or the server's limit, when the client goes away, and when the response is out. A
- * request whose time is up on arrival is answered 504, one with a malformed deadline 400, without calling the listener.
+ * Wraps a listener of `node:http`, or of the compatibility API of `node:http2`. Each request gets its own Context,
+ * which is `current()` in the listener. The Context ends at the caller's deadline or the limit of the server, when the
+ * client leaves, and when the response is sent. A request whose deadline has passed on arrival is answered 504, and one
+ * with a malformed deadline 400; the listener is not called.
  *
- * An error of this library's that the listener throws, or rejects with, is answered; any other is thrown on.
+ * If the listener throws, or rejects with, an error of this library, such as `DeadlineExceeded`, the request is
+ * answered with a problem document. All other errors are rethrown.
  *
- * @throws TypeError, RangeError if an option is wrong: here, not at the first request
+ * @throws TypeError, RangeError at this call, not at the first request, if an option is invalid
  */
 export function requestContext<Req extends NodeRequest, Res extends NodeResponse>(
   listener: (req: Req, res: Res) => Done,
@@ -42,11 +42,11 @@ export function requestContext<Req extends NodeRequest, Res extends NodeResponse
       if (disposition !== "pass" && disposition !== "gone") return sendProblem(req, res, disposition, true);
       if (disposition === "gone") return;
       const hostResponse = hostResponseOf(req, res);
-      // connect-node fails so where nothing catches, as HTTP/1.0 allows to send none.
-      if (!new NodeIncoming(req).authority && !hostResponse.isBegun) return sendProblem(req, res, WITHOUT_HOST, true);
+      // connect-node throws if there is no Host header, which HTTP/1.0 allows.
+      if (!new NodeIncoming(req).authority && !hostResponse.isBegun) return sendProblem(req, res, MISSING_HOST, true);
       if (problemOf(error) === undefined) throw error;
-      // A response that has begun cannot say what was wrong: it is not left open.
-      hostResponse.breakOff();
+      // The response has begun, so no problem can be sent in its place.
+      hostResponse.destroy();
     };
     return receiveNode<Done>(receive, req, res, {
       ...ignoring,
@@ -75,8 +75,8 @@ export function streamContext(
       if (disposition === "gone") return;
       if (disposition !== "pass") return hostResponse.send(problemResponse(disposition, true, hostResponse.accept));
       if (problemOf(error) === undefined) throw error;
-      // It may have been answered for the listener already.
-      if (!stream.writableEnded) hostResponse.breakOff();
+      // It may already have been answered in place of the listener.
+      if (!stream.writableEnded) hostResponse.destroy();
     };
     return receiveStream<Done>(receive, stream, headers, rest[1], {
       ...ignoring,
@@ -86,7 +86,7 @@ export function streamContext(
   };
 }
 
-const WITHOUT_HOST = problemOf(new InvalidHeader("host", "sent"))!;
+const MISSING_HOST = problemOf(new InvalidHeader("host", "sent"))!;
 
 const ignoring: Pick<HostHandler<Done>, "ignore"> = { ignore: () => {} };
 

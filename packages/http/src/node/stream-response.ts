@@ -1,10 +1,8 @@
 import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
 
 import { HostResponse } from "../server/host-response.ts";
-import type { ProblemResponse } from "../server/problem-response.ts";
-import { callBack, silenced } from "./detach-response.ts";
-import { onceFinished } from "./once-closed.ts";
-import { isStreamAborted, streamProgress } from "./stream-state.ts";
+import type { ProblemResponse } from "../server/problem.ts";
+import { detachStream } from "./detach-response.ts";
 import { resetUnread } from "./unread-body.ts";
 
 /** The response on a stream of `node:http2`, without its compatibility API. */
@@ -21,7 +19,7 @@ export class StreamHostResponse extends HostResponse {
   }
 
   get isBegun(): boolean {
-    // Not `headersSent`, which is made to say otherwise where we have answered.
+    // `headersSent` is overridden once the stream is detached.
     return this.#stream.sentHeaders !== undefined;
   }
 
@@ -42,7 +40,7 @@ export class StreamHostResponse extends HostResponse {
   }
 
   get isDelivered(): boolean {
-    // A stream whose request was read closes without having finished.
+    // A stream whose request was read to the end closes without having finished.
     const stream = this.#stream;
     return this.isBegun && stream.writableEnded && !stream.aborted && stream.rstCode === constants.NGHTTP2_NO_ERROR;
   }
@@ -66,7 +64,7 @@ export class StreamHostResponse extends HostResponse {
     if (this.isClosed) return;
     this.leaveUnread();
     stream.respond({ ":status": status, ...headers });
-    // The answer to a HEAD is ended with its head.
+    // The response to a HEAD ends with its head.
     if (!this.#isHead) stream.end(body);
   }
 
@@ -74,41 +72,65 @@ export class StreamHostResponse extends HostResponse {
     resetUnread(this.#stream, this.#stream);
   }
 
-  silence(): void {
-    const stream = this.#stream;
-    const nothing = (): void => {};
-    const [close, destroy] = [stream.close.bind(stream), stream.destroy.bind(stream)];
-    // Node itself calls these once the answer is out, or cannot go out any more.
-    const isOver = (): boolean => stream.writableFinished || stream.closed || isSessionLost(stream);
-    const methods = {
-      respond: nothing,
-      respondWithFile: nothing,
-      respondWithFD: nothing,
-      additionalHeaders: nothing,
-      sendTrailers: nothing,
-      pushStream: (...args: unknown[]) => callBack(args, new Error("the response is over")),
-      write: (...args: unknown[]) => (callBack(args), true),
-      end: (...args: unknown[]) => (callBack(args), stream),
-      // By which a pipeline that fails would cut off the answer.
-      destroy: (error?: Error) => (isOver() ? destroy(stream.writableFinished ? undefined : error) : stream),
-      close(...args: unknown[]) {
-        // With another code it is reset at once, before what is left of the answer is out.
-        if (isSessionLost(stream)) close(constants.NGHTTP2_CANCEL);
-        else if (isOver()) close(constants.NGHTTP2_NO_ERROR);
-        callBack(args);
-      },
-    };
-    silenced(stream, methods, { headersSent: () => false });
+  detach(): void {
+    detachStream(this.#stream);
   }
 
-  /** By `close` it would first be ended, as if it were whole. With an error it is reset; nobody else need listen for that. */
-  breakOff(): void {
+  destroy(): void {
+    // `close` would first end the stream as if it were complete. `destroy` with an error resets it, and needs a
+    // listener for that error.
     this.#stream.on("error", () => {});
-    this.#stream.destroy(new Error("response broken off"));
+    this.#stream.destroy(new Error("response destroyed before it was complete"));
   }
 }
 
-/** Node 22 closes the streams of a session whose connection is lost before the session itself. */
-function isSessionLost({ session }: ServerHttp2Stream): boolean {
-  return session === undefined || session.destroyed || session.socket.destroyed;
+/**
+ * Calls back when a response is sent. An HTTP/2 stream does not close while its request is still being received, so the
+ * end of the response is reported by `finish`. An abort emits `finish` too.
+ */
+export function onceFinished(hostResponse: HostResponse, writable: ServerHttp2Stream, callback: () => void): void {
+  writable.once("finish", () => {
+    if (!hostResponse.isClosed) callback();
+  });
+}
+
+/** How many times a stream was written to. HTTP/2 does not report how much of a single stream was sent. */
+const writeCounts = new WeakMap<ServerHttp2Stream, { count: number }>();
+
+/** The sending of a larger chunk may take long, and shows only in the bytes that the connection has sent. */
+const LARGE = 1024 * 1024;
+
+/**
+ * A number that changes when a stream makes progress: its handler writes, or a chunk of what it has written was sent.
+ * Counting starts with the first call.
+ */
+export function streamProgress(stream: ServerHttp2Stream): number {
+  let writes = writeCounts.get(stream);
+  if (writes === undefined) {
+    const created = { count: 0 };
+    writeCounts.set(stream, (writes = created));
+    const write = stream.write.bind(stream) as (...args: unknown[]) => boolean;
+    const countingWrite = (...args: unknown[]): boolean => ((created.count += 1), write(...args));
+    stream.write = countingWrite;
+  }
+  const { writableLength } = stream;
+  const sent = writableLength > LARGE ? (stream.session?.socket.bytesWritten ?? 0) : 0;
+  return writes.count * LARGE * LARGE - writableLength + sent;
+}
+
+/** Error codes of a stream that its client has reset, or whose connection is lost. */
+const CLIENT_ERRORS = new Set(["ERR_HTTP2_STREAM_ERROR", "ERR_HTTP2_SESSION_ERROR", "ECONNRESET", "EPIPE"]);
+
+/**
+ * Whether the client has reset a stream, or has left. An application that destroys a stream does so with an error of
+ * its own. (A pipeline that reads the stream when the connection is lost destroys it too, but only after the stream was
+ * canceled.)
+ */
+export function isStreamAborted(stream: ServerHttp2Stream): boolean {
+  const { aborted, errored, rstCode } = stream as ServerHttp2Stream & {
+    readonly errored: NodeJS.ErrnoException | null;
+  };
+  if (!aborted || errored === null) return aborted;
+  const { code = "" } = errored;
+  return CLIENT_ERRORS.has(code) || (code === "ERR_STREAM_PREMATURE_CLOSE" && rstCode === constants.NGHTTP2_CANCEL);
 }

@@ -7,25 +7,28 @@ import type { IncomingRequest } from "../observe/server-request.ts";
 import { connectionsOf } from "./connections.ts";
 import { NodeIncoming } from "./node-incoming.ts";
 
-/** Removes from a request what its peer may not say; `mayTrust` is false where no peer is to be trusted. */
+/** Removes the values that an untrusted peer may not set. If `mayTrust` is false, no peer is trusted. */
 export type Strip = (request: IncomingRequest, mayTrust: boolean) => void;
 
-/** How upgrade requests are stripped: by the options of the one middleware that trusts any peer. Of several it is not known which would serve it. */
+/**
+ * The options for upgrade requests: those of the one middleware that trusts any peer. If several do, no peer is
+ * trusted, because it is not known which of them would have received the request.
+ */
 let strip: Strip | undefined;
 let trusting = 0;
 
 const watched = new WeakSet<object>();
 
 /**
- * Watches servers for requests that ask for another protocol, which Node hands to listeners of `upgrade` and `connect` and to no middleware. What
- * untrusted peers say is removed from them too, and `drain` knows their connections.
+ * Watches all servers for upgrade requests. Node passes these to listeners of `upgrade` and `connect`, and to no
+ * middleware. Untrusted values are removed from them too, and `drain` waits for their connections.
  *
  * @param isTrusting whether the middleware trusts any peer
  */
-export function watchUpgrades(byOptions: Strip, isTrusting: boolean): void {
+export function watchUpgrades(stripByOptions: Strip, isTrusting: boolean): void {
   const isFirst = strip === undefined;
   if (isTrusting) trusting += 1;
-  if (isFirst || (isTrusting && trusting === 1)) strip = byOptions;
+  if (isFirst || (isTrusting && trusting === 1)) strip = stripByOptions;
   if (!isFirst) return;
   subscribe("net.server.socket", (message) => {
     const { server } = (message as { socket: { server?: unknown } }).socket;
@@ -38,12 +41,12 @@ function watch(server: Server | SecureServer): void {
   watched.add(server);
   for (const event of ["upgrade", "connect"] as const) {
     const upgraded = (req: IncomingMessage, socket: Duplex): void => {
-      // The application's own listener is gone: Node would not have called anybody.
+      // The application has removed its own listener, so no code handles the socket.
       if (server.listenerCount(event) === 1) return void socket.destroy();
       strip!(new NodeIncoming(req), trusting === 1);
       connectionsOf(server).addUpgraded(socket);
     };
-    // A listener makes a difference: only where there is one of the application's.
+    // A listener changes how Node handles these requests, so it is only added beside one of the application.
     const added = (name: string | symbol): void => {
       if (name !== event) return;
       server.off("newListener", added);

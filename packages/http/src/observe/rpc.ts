@@ -1,10 +1,10 @@
-/** A remote procedure call over HTTP. Spans and metrics describeValue the procedure, not the HTTP request below it. */
+/** A remote procedure call over HTTP. Spans and metrics describe the procedure, not the HTTP request below it. */
 export interface Rpc {
   readonly system: "grpc" | "connectrpc";
   /** Service and method: `shop.Inventory/Stock`. */
   readonly method: string;
-  /** Whether another instrumentation makes its span. */
+  /** Whether another instrumentation makes the span. */
   readonly isTracedElsewhere: boolean;
-  /** The name of the status code that it ended with. The adapter sets it before the call ends. */
+  /** The name of the final status code. The adapter sets it before the call ends. */
   code?: string | undefined;
 }

@@ -32,7 +32,7 @@ export class ActiveRequests implements Iterable<ServerRequest> {
     return new Promise((resolve) => (this.#onIdle = resolve));
   }
 
-  /** The newest first. Do not add or remove requests while iterating. */
+  /** Yields the newest request first. Do not add or remove requests while iterating. */
   *[Symbol.iterator](): Generator<ServerRequest> {
     for (let each = this.#newest; each !== undefined; each = each.next) yield each;
   }
@@ -40,6 +40,7 @@ export class ActiveRequests implements Iterable<ServerRequest> {
 
 const byServer = new WeakMap<object, ActiveRequests>();
 
+/** The active requests of a server. The same object is returned for the same server. */
 export function activeRequestsOf(server: object): ActiveRequests {
   let active = byServer.get(server);
   if (active === undefined) byServer.set(server, (active = new ActiveRequests()));

@@ -15,15 +15,15 @@ interface Asked {
   readonly ctx?: Context;
 }
 
-/** Has a request decided on. */
+/** Passes a request to admission control. */
 function admit(admission: Admission, { method = "GET", target = "/a", clientAddress = "a", ctx }: Asked) {
   const [own, cancel] = withCancel(ctx ?? background);
   const serverRequest = new ServerRequest(own, cancel);
   const request = { method, target, clientAddress } as IncomingRequest;
-  return { serverRequest, turn: admission.admit(serverRequest, serverRequest.ctx, request, "default") };
+  return { serverRequest, decision: admission.admit(serverRequest, serverRequest.ctx, request, "default") };
 }
 
-/** Serves a request that takes so long. */
+/** Serves a request whose handler takes `ms`. */
 function serve(admission: Admission, ms: number, asked: Asked = {}): void {
   const { serverRequest } = admit(admission, asked);
   serverRequest.route = asked.target ?? "/a";
@@ -31,70 +31,70 @@ function serve(admission: Admission, ms: number, asked: Asked = {}): void {
   serverRequest.end({ isDelivered: true, status: 200 });
 }
 
-/** Whether a request with so many milliseconds left is refused. */
-function isRefused(admission: Admission, ms: number, asked: Asked = {}): boolean {
-  const { serverRequest, turn } = admit(admission, { ...asked, ctx: withTimeout(background, ms)[0] });
-  serverRequest.end({ isDelivered: true, status: turn === "run" ? 200 : 503 });
-  return turn !== "run";
+/** Whether a request with `ms` left is rejected. */
+function isRejected(admission: Admission, ms: number, asked: Asked = {}): boolean {
+  const { serverRequest, decision } = admit(admission, { ...asked, ctx: withTimeout(background, ms)[0] });
+  serverRequest.end({ isDelivered: true, status: decision === "run" ? 200 : 503 });
+  return decision !== "run";
 }
 
-describe("requests that cannot finish in time", () => {
-  const learnt = (): Admission => {
+describe("deadlineAware", () => {
+  const withRecordedTimes = (): Admission => {
     const admission = new Admission({ deadlineAware: true });
     for (let index = 0; index < 20; index++) serve(admission, 100);
     return admission;
   };
 
-  it("are refused, and others are not", () => {
-    expect(isRefused(learnt(), 99)).toBe(true);
-    expect(isRefused(learnt(), 101)).toBe(false);
-    expect(isRefused(learnt(), 99, { target: "/b" })).toBe(false);
+  it("rejects requests with less time left than their route takes, and no others", () => {
+    expect(isRejected(withRecordedTimes(), 99)).toBe(true);
+    expect(isRejected(withRecordedTimes(), 101)).toBe(false);
+    expect(isRejected(withRecordedTimes(), 99, { target: "/b" })).toBe(false);
   });
 
-  it("of one client address take nothing from the allowance of another", () => {
-    const admission = learnt();
-    // It has an allowance of four, of its own requests.
+  it("limits rejections for each client address separately", () => {
+    const admission = withRecordedTimes();
+    // 40 requests of client b, none of which is rejected: b may have up to 8 rejected, whatever happens to client a.
     for (let index = 0; index < 40; index++) admit(admission, { clientAddress: "b", target: "/b" });
-    const refused = Array.from({ length: 40 }, () => isRefused(admission, 50)).filter(Boolean).length;
-    expect(refused).toBeLessThanOrEqual(12);
-    expect(isRefused(admission, 50)).toBe(false);
+    const rejected = Array.from({ length: 40 }, () => isRejected(admission, 50)).filter(Boolean).length;
+    expect(rejected).toBeLessThanOrEqual(12);
+    expect(isRejected(admission, 50)).toBe(false);
 
-    expect(isRefused(admission, 50, { clientAddress: "b" })).toBe(true);
+    expect(isRejected(admission, 50, { clientAddress: "b" })).toBe(true);
   });
 
-  it("are known by their route also after requests by methods that were made up", () => {
+  it("still records the times of a route after requests with 5000 unknown methods", () => {
     const admission = new Admission({ deadlineAware: true });
     for (let index = 0; index < 5000; index++) serve(admission, 1, { method: `MADE-UP-${index}` });
     for (let index = 0; index < 20; index++) serve(admission, 100);
 
-    expect(isRefused(admission, 50)).toBe(true);
+    expect(isRejected(admission, 50)).toBe(true);
   });
 });
 
-describe("a limit of requests at a time", () => {
-  /** Whether a request runs at once; one that waits does not. */
-  const runs = (turn: AdmissionDecision | Promise<AdmissionDecision>): boolean => turn === "run";
+describe("concurrency", () => {
+  /** Whether a request runs at once, and does not wait. */
+  const runs = (decision: AdmissionDecision | Promise<AdmissionDecision>): boolean => decision === "run";
 
-  it("counts a handler until it has settled, though its response is over", async () => {
+  it("counts a handler until it has settled, even after its response has ended", async () => {
     const admission = new Admission({ concurrency: 1 });
-    const { serverRequest, turn } = admit(admission, {});
-    expect(runs(turn)).toBe(true);
+    const { serverRequest, decision } = admit(admission, {});
+    expect(runs(decision)).toBe(true);
     const work = Promise.withResolvers<void>();
     serverRequest.track(work.promise);
     serverRequest.end({ isDelivered: false });
-    const second = admit(admission, {}).turn;
+    const second = admit(admission, {}).decision;
     expect(runs(second)).toBe(false);
 
     work.resolve();
     expect(await second).toBe("run");
   });
 
-  it("counts a response until it is over, though its handler has settled", async () => {
+  it("counts a response until it has ended, even after its handler has settled", async () => {
     const admission = new Admission({ concurrency: 1 });
     const { serverRequest } = admit(admission, {});
     serverRequest.track(Promise.resolve());
     await vi.advanceTimersByTimeAsync(1);
-    const second = admit(admission, {}).turn;
+    const second = admit(admission, {}).decision;
     expect(runs(second)).toBe(false);
 
     serverRequest.end({ isDelivered: true, status: 200 });

@@ -11,21 +11,24 @@ import { RatioLimiter } from "./ratio-limiter.ts";
 import { RouteTimes } from "./route-times.ts";
 import type { ServerRequest } from "./server-request.ts";
 
-/** How many requests a server takes on at a time, and what it refuses. */
+/** Limits how many requests a server runs and queues. A rejected request is answered 503 before its handler starts. */
 export interface AdmissionOptions {
   /**
-   * How many requests run at a time; others wait for their turn. A request runs until its response is over and its handler is done: its promise
-   * has settled. (Of an Express handler that returns none, only the response tells.) @default no limit
+   * The number of requests that run at the same time; further requests wait in a queue. A request counts as running
+   * until its response has ended and the promise of its handler has settled. (An Express handler that returns no
+   * promise counts until its response has ended.) @default no limit
    */
   concurrency?: number;
   /**
-   * How many requests wait at most. One more is refused (503), or takes the place of one that is less critical. @default as many as
-   * may run
+   * The largest number of requests that wait. When the queue is full, a new request replaces a less critical one, or is
+   * rejected (503).
+   * @default `concurrency`
    */
   queue?: number;
   /**
-   * Refuses what cannot finish: requests with less time left than the handlers of half of all requests to their route take. At most a fifth of
-   * the requests of one client address over ten seconds are. Routes are what routers report, or `setRoute`. @default false
+   * Whether to reject requests that have less time left than the median time of the handlers of their route. It rejects
+   * at most a fifth of the requests of one client address within ten seconds. Routes come from the router, or from
+   * `setRoute`. @default false
    */
   deadlineAware?: boolean;
 }
@@ -38,7 +41,7 @@ export interface AdmissionSettings {
 
 const ACTION = "make a request context";
 
-/** @throws TypeError, RangeError if an option is wrong */
+/** @throws TypeError, RangeError if an option is invalid */
 export function admissionSettings(options: AdmissionOptions): AdmissionSettings {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(
@@ -57,108 +60,120 @@ export function admissionSettings(options: AdmissionOptions): AdmissionSettings 
   return { concurrency, queue, deadlineAware };
 }
 
-/** What a request is let do: run, or be answered with a problem, or nothing, as there is nobody to answer. */
+/**
+ * What happens to a request: it runs, it is answered with a problem, or it is dropped because its client has left
+ * ("gone").
+ */
 export type AdmissionDecision = "run" | "gone" | Problem;
 
-/** One that waits to run. */
-interface Waiting {
+/** A request in the admission queue. */
+interface QueuedRequest {
   readonly ctx: Context;
-  /** Of whom it is one: see {@link rank}. */
+  /** The queue that it waits in: the {@link rank} of its criticality, or a lower one. */
   readonly rank: number;
   readonly connection: object | undefined;
-  /** Whether less time is left than requests like this one take. */
+  /** Whether less time is left than handlers of its route usually take. */
   readonly cannotFinish: () => boolean;
-  readonly settle: (turn: AdmissionDecision) => void;
+  readonly settle: (decision: AdmissionDecision) => void;
 }
 
-/** How much of a caller's requests may be refused for having too little time, so that its wrong clock cannot close a server (as in Finagle). */
-const MAX_SHED_RATIO = 0.2;
+/**
+ * The largest part of a client's requests that is rejected because too little time is left. A client with a wrong clock
+ * can therefore not block itself completely (Finagle limits its deadline rejections the same way).
+ */
+const MAX_REJECT_RATIO = 0.2;
 
-/** How many callers are told apart. */
-const MOST_CALLERS = 1024;
+/** The number of client addresses that are counted separately. */
+const MAX_CLIENTS = 1024;
 
 /**
- * Lets a server take on no more than it can do: so many requests run, others wait for their turn, the more critical first. What cannot be
- * kept waiting is refused, the least critical first, before any of it is run. A request whose context ends while it waits never runs.
+ * Admission control: it limits how many requests run, and queues the others by criticality. When the queue is full it
+ * rejects the least critical request. A request whose context ends while it waits never runs.
  */
 export class Admission {
   readonly #settings: AdmissionSettings;
   readonly #times = new RouteTimes();
-  /** By the address of the caller: what one of them takes is not taken from the others. */
-  readonly #hopeless = new LruMap<string | undefined, RatioLimiter>(
-    MOST_CALLERS,
-    () => new RatioLimiter(MAX_SHED_RATIO),
+  /** By client address, so that one client cannot use up the rejections of another. */
+  readonly #rejections = new LruMap<string | undefined, RatioLimiter>(
+    MAX_CLIENTS,
+    () => new RatioLimiter(MAX_REJECT_RATIO),
   );
-  /** By criticality, the oldest first. */
-  readonly #waiting: readonly Set<Waiting>[] = [new Set(), new Set(), new Set()];
+  /** One queue for each criticality, the oldest request first. */
+  readonly #queues: readonly Set<QueuedRequest>[] = [new Set(), new Set(), new Set()];
   readonly #running = new Set<ServerRequest>();
 
   constructor(options: AdmissionOptions) {
     this.#settings = admissionSettings(options);
   }
 
-  /** What is to become of a request: known at once, or when its turn has come. */
+  /** Decides at once, or returns a promise while the request waits in the queue. */
   admit(
     serverRequest: ServerRequest,
     ctx: Context,
     request: IncomingRequest,
     criticality: Criticality,
   ): AdmissionDecision | Promise<AdmissionDecision> {
-    if (ctx.err() !== undefined) return endOf(ctx);
-    // Used again further in, it must not wait for itself.
+    if (ctx.err() !== undefined) return decisionAfterEnd(ctx);
+    // A nested middleware with the same admission options must not queue a request behind itself.
     if (this.#running.has(serverRequest)) return "run";
     const { deadlineAware, concurrency, queue } = this.#settings;
     const cannotFinish = (): boolean => {
       if (!deadlineAware || ctx.remaining() === Infinity) return false;
       const median = this.#times.median(knownMethod(request.method), request.target);
-      return median !== undefined && ctx.remaining() < median && this.#hopeless.get(request.clientAddress).take();
+      return median !== undefined && ctx.remaining() < median && this.#rejections.get(request.clientAddress).tryTake();
     };
-    if (deadlineAware) this.#hopeless.get(request.clientAddress).see();
-    if (cannotFinish()) return overloaded("too little time is left for requests like this one");
+    if (deadlineAware) this.#rejections.get(request.clientAddress).record();
+    if (cannotFinish()) return overloaded(TOO_LITTLE_TIME);
     if (this.#running.size < concurrency) return this.#run(serverRequest, request);
-    const order = this.#order(serverRequest.connection, rank(criticality));
-    if (this.#count() >= queue && !this.#shed(order)) return overloaded("too many requests");
-    return this.#wait({ ctx, rank: order, connection: serverRequest.connection, cannotFinish }, serverRequest, request);
+    const { connection } = serverRequest;
+    const queueRank = this.#queueRank(connection, rank(criticality));
+    if (this.#queued() >= queue && !this.#evictBelow(queueRank)) return overloaded("too many requests");
+    return this.#enqueue({ ctx, rank: queueRank, connection, cannotFinish }, serverRequest, request);
   }
 
-  #wait(
-    waiting: Omit<Waiting, "settle">,
+  #enqueue(
+    queued: Omit<QueuedRequest, "settle">,
     serverRequest: ServerRequest,
     request: IncomingRequest,
   ): Promise<AdmissionDecision> {
     return new Promise((resolve) => {
-      const entry: Waiting = {
-        ...waiting,
-        settle: (turn) => {
+      const entry: QueuedRequest = {
+        ...queued,
+        settle: (decision) => {
           stop();
-          this.#waiting[entry.rank]!.delete(entry);
-          resolve(turn === "run" ? this.#run(serverRequest, request) : turn);
+          this.#queues[entry.rank]!.delete(entry);
+          resolve(decision === "run" ? this.#run(serverRequest, request) : decision);
         },
       };
-      const stop = afterFunc(entry.ctx, () => entry.settle(endOf(entry.ctx)));
-      this.#waiting[entry.rank]!.add(entry);
+      const stop = afterFunc(entry.ctx, () => entry.settle(decisionAfterEnd(entry.ctx)));
+      this.#queues[entry.rank]!.add(entry);
     });
   }
 
   #run(serverRequest: ServerRequest, request: IncomingRequest): AdmissionDecision {
-    if (this.#settings.deadlineAware) this.#learn(serverRequest, request);
+    if (this.#settings.deadlineAware) this.#recordTime(serverRequest, request);
     this.#running.add(serverRequest);
-    // Not when the response is over: a stranger ends that at will, by leaving or by a short deadline, and the handler runs on.
-    serverRequest.onSettled({
+    // Not when the response ends: a client can end it at any time, by leaving or by a short deadline, while the handler
+    // runs on.
+    serverRequest.addSettledCleanup({
       stop: () => {
         this.#running.delete(serverRequest);
-        this.#next();
+        this.#runQueued();
       },
     });
     return "run";
   }
 
-  /** Learns how long the handler takes: without the time that the client takes to send its request, and to take the response. */
-  #learn(serverRequest: ServerRequest, request: IncomingRequest): void {
+  /**
+   * Records how long the handler takes, without the time in which the client sends its request and receives the
+   * response.
+   */
+  #recordTime(serverRequest: ServerRequest, request: IncomingRequest): void {
     const from = performance.now();
     serverRequest.observe({
       end: (outcome) => {
-        // Only what a router says is learnt: paths are without number, and of strangers.
+        // Only routes that a router reports are recorded. Clients choose paths, and there is no limit to how many they
+        // choose.
         if (!isSuccess(outcome) || outcome.route === undefined) return;
         const { receivedAt, handledAt } = serverRequest;
         const took = (handledAt === 0 ? performance.now() : handledAt) - Math.max(from, receivedAt);
@@ -167,53 +182,53 @@ export class Admission {
     });
   }
 
-  /** Has those run whose turn it is. */
-  #next(): void {
+  /** Runs queued requests while there is capacity. */
+  #runQueued(): void {
     while (this.#running.size < this.#settings.concurrency) {
-      const next = this.#first();
+      const next = this.#nextQueued();
       if (next === undefined) return;
-      if (next.ctx.err() !== undefined) next.settle(endOf(next.ctx));
-      else if (next.cannotFinish()) next.settle(overloaded("too little time is left for requests like this one"));
+      if (next.ctx.err() !== undefined) next.settle(decisionAfterEnd(next.ctx));
+      else if (next.cannotFinish()) next.settle(overloaded(TOO_LITTLE_TIME));
       else next.settle("run");
     }
   }
 
-  /** Of the most critical that wait, the one that waits longest. */
-  #first(): Waiting | undefined {
-    for (const waiting of this.#waiting.toReversed()) for (const first of waiting) return first;
+  /** The oldest of the most critical queued requests. */
+  #nextQueued(): QueuedRequest | undefined {
+    for (const queue of this.#queues.toReversed()) for (const first of queue) return first;
     return undefined;
   }
 
   /**
-   * What a request may be: not before one that came over the same connection, of HTTP/1, and still waits. Its response would wait for the other's,
-   * and keep its place while it does.
+   * The queue for a request. A request does not overtake an earlier one of the same HTTP/1 connection: its response
+   * would have to wait for the earlier response, and it would count as running all that time.
    */
-  #order(connection: object | undefined, own: number): number {
+  #queueRank(connection: object | undefined, own: number): number {
     if (connection === undefined) return own;
-    return this.#waiting.findIndex((waiting, order) => order === own || has(waiting, connection));
+    return this.#queues.findIndex((queue, each) => each === own || hasConnection(queue, connection));
   }
 
-  /** Makes room for one of this rank, if there is one that matters less: of those the least, and the last to come. */
-  #shed(order: number): boolean {
-    for (const waiting of this.#waiting.slice(0, order)) {
-      let last: Waiting | undefined;
-      for (const each of waiting) last = each;
-      if (last === undefined) continue;
-      last.settle(overloaded("more critical requests have come"));
+  /** Rejects the newest of the least critical queued requests, if one is below this rank. Returns whether it did. */
+  #evictBelow(rank: number): boolean {
+    for (const queue of this.#queues.slice(0, rank)) {
+      let newest: QueuedRequest | undefined;
+      for (const each of queue) newest = each;
+      if (newest === undefined) continue;
+      newest.settle(overloaded("more critical requests have come"));
       return true;
     }
     return false;
   }
 
-  #count(): number {
+  #queued(): number {
     let count = 0;
-    for (const waiting of this.#waiting) count += waiting.size;
+    for (const queue of this.#queues) count += queue.size;
     return count;
   }
 }
 
-function has(waiting: ReadonlySet<Waiting>, connection: object): boolean {
-  for (const each of waiting) if (each.connection === connection) return true;
+function hasConnection(queue: ReadonlySet<QueuedRequest>, connection: object): boolean {
+  for (const each of queue) if (each.connection === connection) return true;
   return false;
 }
 
@@ -221,11 +236,13 @@ function isSuccess({ isDelivered, status }: Outcome): boolean {
   return isDelivered && (status ?? 0) < 500;
 }
 
-/** What is answered to one whose context has ended while it waited. */
-function endOf(ctx: Context): AdmissionDecision {
+/** The decision for a request whose context ended while it waited. */
+function decisionAfterEnd(ctx: Context): AdmissionDecision {
   return problemOf(ctx.err()) ?? "gone";
 }
 
-function overloaded(why: string): Problem {
-  return problemOf(new ServerOverloaded(`server overloaded: ${why}`))!;
+const TOO_LITTLE_TIME = "too little time is left for requests like this one";
+
+function overloaded(reason: string): Problem {
+  return problemOf(new ServerOverloaded(`server overloaded: ${reason}`))!;
 }

@@ -6,7 +6,10 @@ import { ServerDraining } from "../wire/errors.ts";
 import type { ServerRequest } from "./server-request.ts";
 
 export interface DrainOptions {
-  /** How long active requests may go on. Those that are left then are canceled, get a moment to answer, and are cut off. */
+  /**
+   * How long active requests may continue. Requests that are still active after this time are canceled, have half a
+   * second to answer, and are then cut off.
+   */
   shutdownTimeout: Duration;
 }
 
@@ -14,11 +17,11 @@ export interface DrainOptions {
 export const GRACE_MS = 500;
 
 /**
- * Waits for active requests during a shutdown. After `ms` it cancels those that are left, waits for their answers, and answers in place of handlers that
- * did not.
+ * Waits for active requests during a shutdown. After `ms` it cancels the requests that are left, waits for their
+ * answers, and answers in place of handlers that did not.
  *
- * @param done resolves when nothing is left to wait for
- * @returns whether it had to cancel any
+ * @param done resolves when all requests have ended
+ * @returns whether it canceled any request
  */
 export async function waitAndCancel(
   running: () => readonly ServerRequest[],
@@ -40,7 +43,7 @@ async function cancelAndAnswer(running: () => readonly ServerRequest[], done: Pr
   for (const serverRequest of running()) serverRequest.forceAnswer(draining);
 }
 
-/** Limits the time that active requests pass on to the services which they call. */
+/** Limits the deadline that active requests send to the services that they call. */
 export function limitDownstream(requests: Iterable<ServerRequest>, ms: number): void {
   const until = performance.now() + ms;
   for (const each of requests) each.downstreamDeadline = Math.min(each.downstreamDeadline, until);

@@ -9,23 +9,23 @@ import { ServerRequest } from "./server-request.ts";
 const key = createKey<string>("who");
 const headers = new NodeHeaders({ "x-other": "1" });
 
-/** A context of a request of which headers were held back. */
-function holdingBack(...unverified: [string, string][]): ServerRequest["ctx"] {
+/** The context of a request with headers that were removed until they are verified. */
+function contextWithUnverified(...unverified: [string, string][]): ServerRequest["ctx"] {
   return new ServerRequest(background, undefined, undefined, new Map(unverified)).ctx;
 }
 
-it("gives the context that the guard gives, at once or later", async () => {
+it("returns the context of the guard, synchronously or as a promise", async () => {
   const bound = withValue(background, key, "ada");
   expect(await applyGuard(() => bound, headers, background)).toBe(bound);
   expect(await applyGuard(async () => bound, headers, background)).toBe(bound);
 });
 
-it("goes on as it is where the guard gives none", async () => {
+it("keeps the context if the guard returns none", async () => {
   expect(await applyGuard(() => {}, headers, background)).toBe(background);
   expect(await applyGuard(async () => {}, headers, background)).toBe(background);
 });
 
-it("fails as the guard does, whether it throws or rejects", async () => {
+it("rejects with the error of the guard, whether it throws or rejects", async () => {
   const error = new Unauthenticated();
   await expect(
     applyGuard(
@@ -39,9 +39,9 @@ it("fails as the guard does, whether it throws or rejects", async () => {
   await expect(applyGuard(() => Promise.reject(error), headers, background)).rejects.toBe(error);
 });
 
-it("shows the guard, and nobody else, what was held back", async () => {
+it("passes unverified headers to the guard, and to no other reader", async () => {
   const guard = vi.fn((_request: GuardedRequest) => {});
-  await applyGuard(guard, headers, holdingBack(["txn-token", "t"]));
+  await applyGuard(guard, headers, contextWithUnverified(["txn-token", "t"]));
   const [seen] = guard.mock.calls[0]!;
 
   expect([single(seen.headers, "txn-token"), seen.headers.get("x-other"), seen.headers.get("x-none")]).toEqual([
@@ -53,12 +53,12 @@ it("shows the guard, and nobody else, what was held back", async () => {
   expect([...headers.names()]).toEqual(["x-other"]);
 });
 
-it("shows what was held back in the place of what a handler further out has put there", async () => {
+it("prefers the unverified header to a header that an outer handler has set", async () => {
   const guard = vi.fn((_request: GuardedRequest) => {});
-  await applyGuard(guard, new NodeHeaders({ "txn-token": "forged" }), holdingBack(["txn-token", "t"]));
+  await applyGuard(guard, new NodeHeaders({ "txn-token": "forged" }), contextWithUnverified(["txn-token", "t"]));
   expect(guard.mock.calls[0]![0].headers.get("txn-token")).toBe("t");
 });
 
-it("is told of the headers of a request of Node's, by their names in lower case", () => {
+it("reads the headers of a Node request by their names in lower case", () => {
   expect(nodeHeaders({ headers: { accept: "a, b" } }).get("accept")).toBe("a, b");
 });

@@ -4,40 +4,43 @@ import { describeValue } from "@throughline/context/internal";
 import { NodeHeaders, type RequestHeaders } from "../wire/headers.ts";
 import { serverRequestIn } from "./server-request.ts";
 
-/** What a guard is told of a request. */
+/** What a guard can read of a request. */
 export interface GuardedRequest {
   readonly ctx: Context;
   readonly headers: RequestHeaders;
 }
 
 /**
- * Decides on a request before its handler: it throws what it is to be answered with, such as `Unauthenticated` or `Forbidden`, or gives
- * the context to go on in, such as one that says who the request is for; or nothing, to go on as it is.
+ * Decides on a request before its handler runs. To reject the request it throws, for example `Unauthenticated` or
+ * `Forbidden`. To accept it, it returns the context for the handler, for example one with a principal, or `undefined`
+ * to keep the context.
  */
 export type Guard = (request: GuardedRequest) => Context | void | Promise<Context | void>;
 
 /**
- * The context to go on in. The guard also sees the headers that were removed from the request until their content is verified.
+ * Calls a guard and returns the context for the handler. The guard also sees the headers that were removed from the
+ * request until their content is verified.
  *
- * @throws ContextError that of the context, if it ended while the guard decided: the handler must not run for a request that is over
- * @throws TypeError if the guard returns anything but a Context or `undefined`: `false` is not taken for consent
+ * @throws ContextError the error of the context, if it ended while the guard decided
+ * @throws TypeError if the guard returns anything but a Context or `undefined`, so that `false` does not let a request
+ *   through
  */
 export async function applyGuard(guard: Guard, headers: RequestHeaders, ctx: Context): Promise<Context> {
-  const answer: unknown = await guard({ ctx, headers: withHeldBack(headers, ctx) });
-  if (answer !== undefined && !isContext(answer)) {
+  const result: unknown = await guard({ ctx, headers: withUnverified(headers, ctx) });
+  if (result !== undefined && !isContext(result)) {
     throw new TypeError(
-      `Cannot pass a guard: it must return a Context or undefined, or throw, as with new Forbidden(); received ${describeValue(answer)}`,
+      `Cannot pass a guard: it must return a Context or undefined, or throw, as with new Forbidden(); received ${describeValue(result)}`,
     );
   }
-  const within = answer ?? ctx;
+  const guarded = result ?? ctx;
   ctx.throwIfAborted();
-  within.throwIfAborted();
-  const serverRequest = serverRequestIn(within);
-  if (serverRequest !== undefined) serverRequest.entered = within;
-  return within;
+  guarded.throwIfAborted();
+  const serverRequest = serverRequestIn(guarded);
+  if (serverRequest !== undefined) serverRequest.entered = guarded;
+  return guarded;
 }
 
-function withHeldBack(headers: RequestHeaders, ctx: Context): RequestHeaders {
+function withUnverified(headers: RequestHeaders, ctx: Context): RequestHeaders {
   const unverified = serverRequestIn(ctx)?.unverifiedHeaders();
   if (unverified === undefined || unverified.size === 0) return headers;
   return {
@@ -46,7 +49,7 @@ function withHeldBack(headers: RequestHeaders, ctx: Context): RequestHeaders {
   };
 }
 
-/** The headers of a request of Node's. */
+/** Reads the headers of a request of `node:http` or `node:http2`. */
 export function nodeHeaders(req: { readonly headers: Record<string, string | string[] | undefined> }): RequestHeaders {
   return new NodeHeaders(req.headers);
 }

@@ -2,11 +2,11 @@ import { background, DeadlineExceeded } from "@throughline/context";
 import { describe, expect, it, vi } from "vitest";
 
 import { HostResponse } from "./host-response.ts";
-import type { ProblemResponse } from "./problem-response.ts";
+import type { ProblemResponse } from "./problem.ts";
 import { ServerRequest } from "./server-request.ts";
 
-/** A response whose client takes its time: what is sent has begun, and is not out yet. */
-class SlowReply extends HostResponse {
+/** A response to a slow client: after `send` it has begun, and is not delivered yet. */
+class SlowResponse extends HostResponse {
   readonly isAborted = false;
   leaveUnread(): void {}
   readonly accept = undefined;
@@ -18,7 +18,7 @@ class SlowReply extends HostResponse {
   readonly progress = 0;
   isBegun = false;
   readonly sent: ProblemResponse[] = [];
-  readonly breakOff = vi.fn<() => void>();
+  readonly destroy = vi.fn<() => void>();
 
   onceClosed(): void {}
 
@@ -27,37 +27,37 @@ class SlowReply extends HostResponse {
     this.sent.push(answer);
   }
 
-  silence(): void {}
+  detach(): void {}
 }
 
-describe("a response", () => {
+describe("forceAnswer", () => {
   const late = new DeadlineExceeded();
 
-  it("that has not begun is answered in the place of its handler", () => {
-    const reply = new SlowReply();
-    reply.forceAnswer(late, new ServerRequest(background));
-    expect(reply.sent.map(({ status }) => status)).toEqual([504]);
-    expect(reply.breakOff).not.toHaveBeenCalled();
+  it("answers a response that has not begun in place of its handler", () => {
+    const response = new SlowResponse();
+    response.forceAnswer(late, new ServerRequest(background));
+    expect(response.sent.map(({ status }) => status)).toEqual([504]);
+    expect(response.destroy).not.toHaveBeenCalled();
   });
 
-  it("that has begun is broken off", () => {
-    const reply = new SlowReply();
-    reply.isBegun = true;
-    reply.forceAnswer(late, new ServerRequest(background));
-    expect([reply.sent.length, reply.breakOff.mock.calls.length]).toEqual([0, 1]);
+  it("destroys a response that has begun", () => {
+    const response = new SlowResponse();
+    response.isBegun = true;
+    response.forceAnswer(late, new ServerRequest(background));
+    expect([response.sent.length, response.destroy.mock.calls.length]).toEqual([0, 1]);
   });
 
-  it("that we have answered is left to leave, whatever limit it breaks on the way", () => {
-    const reply = new SlowReply();
+  it("leaves an answered response alone, even if it exceeds another limit", () => {
+    const response = new SlowResponse();
     const serverRequest = new ServerRequest(background);
-    reply.forceAnswer(late, serverRequest);
-    reply.forceAnswer(late, serverRequest);
-    expect([reply.sent.length, reply.breakOff.mock.calls.length]).toEqual([1, 0]);
+    response.forceAnswer(late, serverRequest);
+    response.forceAnswer(late, serverRequest);
+    expect([response.sent.length, response.destroy.mock.calls.length]).toEqual([1, 0]);
   });
 
-  it("is left to the application for an error that is its own", () => {
-    const reply = new SlowReply();
-    reply.forceAnswer(new Error("its own"), new ServerRequest(background));
-    expect([reply.sent.length, reply.breakOff.mock.calls.length]).toEqual([0, 0]);
+  it("leaves an error of the application to the application", () => {
+    const response = new SlowResponse();
+    response.forceAnswer(new Error("the application's own"), new ServerRequest(background));
+    expect([response.sent.length, response.destroy.mock.calls.length]).toEqual([0, 0]);
   });
 });

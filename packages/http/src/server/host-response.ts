@@ -1,57 +1,56 @@
-import { type ProblemResponse, problemResponse } from "./problem-response.ts";
-import { problemOf } from "./problem.ts";
+import { type ProblemResponse, problemOf, problemResponse } from "./problem.ts";
 import type { ServerRequest, ActiveResponse } from "./server-request.ts";
 
-/** The response to a request, as far as we have a hand in it, whatever the host. */
+/** The response to a request, on any host. */
 export abstract class HostResponse implements ActiveResponse {
-  /** Whether the answer is ours: it is whole, and only has to leave. */
+  /** Whether {@link forceAnswer} has sent a complete response, which may still be on its way out. */
   #isAnswered = false;
 
-  /** The request's header `Accept`. */
+  /** The `Accept` header of the request. */
   abstract readonly accept: string | undefined;
-  /** Whether bytes have left the process, so that nothing else can be answered. */
+  /** Whether bytes have left the process, so that no other response is possible. */
   abstract readonly isBegun: boolean;
-  /** Whether the client went away in the middle of its request, or before the response was out. */
+  /** Whether the client left before the request was complete or the response was sent. */
   abstract readonly isAborted: boolean;
-  /** Whether all of it has been written. */
+  /** Whether the handler has written all of it. */
   abstract readonly isEnded: boolean;
-  /** Whether nothing can go out any more. */
+  /** Whether nothing more can be sent. */
   abstract readonly isClosed: boolean;
-  /** Whether it went out in full. */
+  /** Whether it was sent completely. */
   abstract readonly isDelivered: boolean;
-  /** What code of the application has destroyed it with, if it has: a pipeline does so where its source fails. */
+  /** The error that the application destroyed it with, for example through a pipeline whose source failed. */
   abstract readonly error: unknown;
-  /** Absent where no head is out: none is made up. */
+  /** `undefined` if no head was sent. */
   abstract readonly status: number | undefined;
-  /** A number that changes when bytes come or go. */
+  /** A number that changes when bytes are received or sent. */
   abstract readonly progress: number;
-  /** Calls back once, when it is closed, or has been closed before. */
+  /** Calls back once when it closes, or at once if it is closed. */
   abstract onceClosed(callback: () => void): void;
-  /** Sees to it that what is left of the request's body keeps no other request from being served, once the response is out. */
+  /** Makes sure that an unread request body does not block further requests after the response is sent. */
   abstract leaveUnread(): void;
-  /** Sends an answer as the whole response, in place of what was to be sent. */
+  /** Sends a complete response in place of the handler's. */
   abstract send(answer: ProblemResponse): void;
   /**
-   * Makes all that a handler may still do of no effect, as it does not know that it was answered: nothing throws, nothing goes out, and it
-   * looks as if nothing had. Only this response pays for it.
+   * Detaches the handler from the response: from now on its writes have no effect, throw nothing, and it sees a
+   * response that has not begun. Only this response object changes, not its class.
    */
-  abstract silence(): void;
-  /** Has the connection closed once it is out, where responses of one connection follow each other. */
+  abstract detach(): void;
+  /** Closes the connection after this response. Does nothing where a connection carries several responses at a time. */
   closeConnection(): void {}
-  /** Ends it so that the client notices that it is not whole. */
-  abstract breakOff(): void;
+  /** Ends it in a way that the client recognizes as incomplete. */
+  abstract destroy(): void;
 
   /**
-   * Answers for a handler that has not, if the error is ours to explain: with a problem if nothing is out yet; else the response is broken
-   * off, never ended as if it were whole.
+   * Answers in place of the handler if this library answers the error. If nothing was sent yet, it sends a problem;
+   * otherwise it destroys the response, so that the client does not take it for complete.
    */
   forceAnswer(error: unknown, serverRequest: ServerRequest): void {
     const problem = problemOf(error);
     if (problem === undefined || this.isClosed || this.#isAnswered) return;
     serverRequest.fail(error);
-    if (this.isBegun) return this.breakOff();
+    if (this.isBegun) return this.destroy();
     this.#isAnswered = true;
     this.send(problemResponse(problem, true, this.accept));
-    this.silence();
+    this.detach();
   }
 }

@@ -1,27 +1,27 @@
 import { SlidingCount } from "@throughline/resilience/internal";
 
-/** Milliseconds over which it is counted. */
+/** The window of the counts, in milliseconds. */
 const WINDOW = 10_000;
 
-/** Lets something happen to at most a share of all, over the last ten seconds. */
+/** Limits an event to a ratio of all requests of the last ten seconds. */
 export class RatioLimiter {
-  readonly #most: number;
-  readonly #seen = new SlidingCount(WINDOW);
+  readonly #ratio: number;
+  readonly #recorded = new SlidingCount(WINDOW);
   readonly #taken = new SlidingCount(WINDOW);
 
-  /** @param most 0.2 for a fifth */
-  constructor(most: number) {
-    this.#most = most;
+  /** @param ratio 0.2 for a fifth */
+  constructor(ratio: number) {
+    this.#ratio = ratio;
   }
 
-  /** One more of all. */
-  see(): void {
-    this.#seen.add();
+  /** Counts a request. */
+  record(): void {
+    this.#recorded.add();
   }
 
-  /** Whether it may happen to one more; if so it counts as having happened. */
-  take(): boolean {
-    if (this.#taken.total + 1 > this.#most * this.#seen.total) return false;
+  /** Whether the event may happen once more. If so, it is counted. */
+  tryTake(): boolean {
+    if (this.#taken.total + 1 > this.#ratio * this.#recorded.total) return false;
     this.#taken.add();
     return true;
   }

@@ -10,23 +10,23 @@ import { propagatedValues, type PropagatedValue, decode, encode } from "../wire/
 /** Headers that were removed from a request until their content is verified, by name. */
 export type UnverifiedHeaders = ReadonlyMap<string, string>;
 
-/** From which peers W3C baggage becomes part of the context, and so is sent on. */
+/** From which peers W3C baggage becomes part of the context and is sent to other services. */
 export type AcceptBaggage = "trusted" | "any";
 
-/** What came of the values that a request brought. */
+/** The result of reading the values of a request. */
 export interface InboundValues {
   /** The context with the accepted values. */
   readonly ctx: Context;
   readonly unverified: UnverifiedHeaders | undefined;
-  /** A header of which there must be one, and were two. */
+  /** Set if a header was sent twice that must be sent once. */
   readonly invalid: InvalidHeader | undefined;
 }
 
 /**
- * Binds the values that a request brings, as far as its peer may set them, and removes all others from it, in whatever way their names are
- * written: a handler that reads the headers itself must not believe them either.
+ * Binds the values of a request that its peer may set. It removes all others from the request, in every spelling of
+ * their names, so that a handler that reads the headers itself does not use them either.
  *
- * @param isTrusted whether the peer is; asked at most once
+ * @param isTrusted whether the peer is trusted
  */
 export function receiveValues(
   ctx: Context,
@@ -37,8 +37,8 @@ export function receiveValues(
   const all = propagatedValues();
   const isAccepted = ({ accept }: PropagatedValue): boolean =>
     accept === "anyone" || (accept === "trusted" && isTrusted());
-  // A trailer comes after the body, when nothing is verified any more.
-  request.removeTrailers?.((name) => isTakenForHeader(folded(name), all));
+  // Trailers arrive after the body, when no guard verifies them any more.
+  request.removeTrailers?.((name) => isPropagatedHeader(folded(name), all));
   const received =
     all.length === 0
       ? { ctx, unverified: undefined, invalid: undefined }
@@ -55,8 +55,8 @@ export function receiveValues(
   };
 }
 
-/** Whether a folded name is that of baggage or of a declared header. */
-function isTakenForHeader(name: string, all: readonly PropagatedValue[]): boolean {
+/** Whether a folded name is that of `baggage` or of a propagated header. */
+function isPropagatedHeader(name: string, all: readonly PropagatedValue[]): boolean {
   return name === "baggage" || all.some(({ as, folded }) => as === "header" && folded === name);
 }
 
@@ -64,7 +64,7 @@ function receiveHeaders(
   ctx: Context,
   request: IncomingRequest,
   all: readonly PropagatedValue[],
-  isAccepted: (declared: PropagatedValue) => boolean,
+  isAccepted: (declaration: PropagatedValue) => boolean,
 ): InboundValues {
   const { headers } = request;
   const headerOf = new Map<string, PropagatedValue>();
@@ -82,7 +82,7 @@ function receiveHeaders(
       if (isOnce) bound = bind(bound, known, String(value));
       else invalid ??= new InvalidHeader(name);
     } else {
-      // A misspelt declared name is treated as a spoofing attempt.
+      // A misspelt name of a propagated value is treated as a spoofing attempt.
       if (known.name === name && known.accept === "verified") {
         if (isOnce) (unverified ??= new Map()).set(name, String(value));
         else invalid ??= new InvalidHeader(name);
@@ -99,18 +99,18 @@ function receiveBaggage(
   ctx: Context,
   request: IncomingRequest,
   declared: readonly PropagatedValue[],
-  isAccepted: (declared: PropagatedValue) => boolean,
+  isAccepted: (declaration: PropagatedValue) => boolean,
   isForwarded: () => boolean,
 ): Context {
   const value = request.headers.get("baggage");
   const header = typeof value === "string" ? value : value?.join(",");
-  // A propagator of OpenTelemetry's, be it an instrumentation's, has read the same before us.
+  // An OpenTelemetry propagator, such as that of an instrumentation, may have read the same header before.
   const extracted = propagation.getBaggage(ctx);
   if (header === undefined && extracted === undefined) return ctx;
 
   const bound = header === undefined ? ctx : bindBaggage(ctx, header, declared, isAccepted);
   if (!isForwarded()) {
-    // Sent on, it would come from us, whom the next service may trust.
+    // The next service may trust this one, and would accept the peer's baggage as ours.
     if (header !== undefined) rewriteBaggage(request, header, onlyEntries(header, declared.filter(isAccepted)));
     return extracted === undefined ? bound : (propagation.deleteBaggage(bound) as Context);
   }
@@ -118,7 +118,8 @@ function receiveBaggage(
   if (header !== undefined && refused.size > 0) {
     rewriteBaggage(request, header, withoutEntries(header, refused));
   }
-  // PropagatedValue values are in the context under their keys, and go where their propagatedValues say. Instrumentations send baggage to everyone.
+  // Propagated values are in the context under their keys, and each has its own rule for where it is sent.
+  // Instrumentations send baggage to every origin.
   const own = new Set(declared.map(({ folded }) => folded));
   const names = extracted?.getAllEntries().flatMap(([name]) => (own.has(foldedName(name)) ? name : [])) ?? [];
   return names.length === 0 ? bound : (propagation.setBaggage(bound, extracted!.removeEntries(...names)) as Context);
@@ -129,12 +130,12 @@ function rewriteBaggage(request: IncomingRequest, header: string, kept: string |
   else if (kept !== header) request.replace("baggage", kept);
 }
 
-/** The context with the declared values of a `baggage` header that the peer may set; counts those that it may not. */
+/** Binds the propagated values of a `baggage` header that the peer may set, and counts the others. */
 function bindBaggage(
   ctx: Context,
   header: string,
   declared: readonly PropagatedValue[],
-  isAccepted: (declared: PropagatedValue) => boolean,
+  isAccepted: (declaration: PropagatedValue) => boolean,
 ): Context {
   if (declared.length === 0) return ctx;
   const byName = new Map(declared.map((each) => [each.name, each]));
@@ -143,7 +144,7 @@ function bindBaggage(
   for (const { name, value } of members) {
     const known = byName.get(name);
     if (known === undefined || !isAccepted(known)) continue;
-    // Of two, one may be forged.
+    // If there are two, one may be forged.
     const isOnce = members.filter((each) => each.name === name).length === 1;
     if (isOnce) bound = bind(bound, known, value);
     else countRefusedValue(name, "invalid");
@@ -156,18 +157,18 @@ function bindBaggage(
   return bound;
 }
 
-/** The context with the value, if it is one. */
-function bind(ctx: Context, declared: PropagatedValue, written: string): Context {
-  const value = decode(declared, written);
-  if (value !== undefined && isWritable(declared, value)) return ctx.setValue(declared.key, value);
-  countRefusedValue(declared.name, "invalid");
+/** Binds a value if it is valid. */
+function bind(ctx: Context, declaration: PropagatedValue, written: string): Context {
+  const value = decode(declaration, written);
+  if (value !== undefined && isWritable(declaration, value)) return ctx.setValue(declaration.key, value);
+  countRefusedValue(declaration.name, "invalid");
   return ctx;
 }
 
-/** What cannot be sent on would have every call from here fail. */
-function isWritable(declared: PropagatedValue, value: unknown): boolean {
+/** Whether the value can be sent. If it could not, every call to another service in this context would fail. */
+function isWritable(declaration: PropagatedValue, value: unknown): boolean {
   try {
-    encode(declared, value);
+    encode(declaration, value);
     return true;
   } catch {
     return false;

@@ -40,15 +40,17 @@ export interface ReceivedRequest {
 }
 
 /**
- * Receives requests: it gives each its context, its deadline and its SERVER span. A second call for the same request, as by a middleware on a route,
- * can only shorten the deadline.
+ * Receives requests: it creates the context, the deadline and the SERVER span of each. A second call for the same
+ * request, for example by a middleware on a route, can only shorten the deadline.
  *
  * @param request the object that identifies the request in the host
  * @param describe called once for a new request, whose clock starts now
  */
 export type Receiver = <R extends object>(request: R, describe: (request: R) => IncomingRequest) => ReceivedRequest;
 
-/** Where a request keeps its ServerRequest: the same for all installed copies of this package. */
+/**
+ * The property of a host's request that holds its ServerRequest. All installed copies of this package use the same one.
+ */
 const SERVER_REQUEST = Symbol.for("@throughline/http/server-request.1");
 
 /** The ServerRequest of a host's request, if a middleware has received it. */
@@ -97,7 +99,7 @@ function receiveNew(request: IncomingRequest, settings: ServerSettings): ServerR
   return serverRequest;
 }
 
-/** A middleware further in: it applies its own limits to what the outer one has left. */
+/** Receives a request in a nested middleware, which applies its own limits to the deadline of the outer one. */
 function receiveNested(
   serverRequest: ServerRequest,
   request: IncomingRequest,
@@ -114,7 +116,7 @@ function receiveNested(
   serverRequest.entered = ctx;
   const refusal = expiredProblem(budget, settings);
   const decision = refusal ?? admit(serverRequest, ctx, request, settings);
-  return { ...rest, ctx, decision: refusal === undefined ? decision : noteRefusal(serverRequest, refusal) };
+  return { ...rest, ctx, decision: refusal === undefined ? decision : recordRefusal(serverRequest, refusal) };
 }
 
 /** Stage 1: the deadline that the request brings, limited by the server's options. */
@@ -140,15 +142,15 @@ function limitBudget(caller: Budget | undefined, settings: ServerSettings): Budg
 interface Tracing {
   readonly ctx: Context;
   readonly span: ServerSpan | undefined;
-  /** Whether another instrumentation was told to ignore this request: then we report nothing of it either. */
+  /** Whether another instrumentation ignores this request. If so, this library reports nothing of it either. */
   readonly isTracingSuppressed: boolean;
   readonly isMeasuredElsewhere: boolean;
 }
 
 function startTracing(request: IncomingRequest, budget: Budget | undefined, settings: ServerSettings): Tracing {
   const active = current();
-  // The values of the active context, such as the span of an instrumentation, without its end: a server that was started under a deadline would
-  // hand that deadline to all its requests.
+  // The values of the active context, such as the span of an instrumentation, but not its deadline: a server that was
+  // started under a deadline would otherwise pass it to all its requests.
   const base = active === background ? background : withoutCancel(active);
   if (isTracingSuppressed(active)) {
     return {
@@ -169,15 +171,15 @@ function startTracing(request: IncomingRequest, budget: Budget | undefined, sett
     ctx: span?.ctx ?? withCallerTrace(base, request),
     span,
     isTracingSuppressed: false,
-    // Only OpenTelemetry's own HTTP instrumentation leaves metadata, and it measures too.
+    // Only OpenTelemetry's own HTTP instrumentation sets this metadata, and it records the metrics too.
     isMeasuredElsewhere: instrumented !== undefined && httpMetadata(base) !== undefined,
   };
 }
 
-/** The span that was active when the server was started is not a parent of its requests. */
+/** Reads the caller's trace. A span that was active when the server was started is not the parent of its requests. */
 function withCallerTrace(base: Context, { headers }: IncomingRequest): Context {
   const ctx = extractTrace(trace.deleteSpan(base) as Context, headers);
-  // A DeadlinePropagator may have read the deadline; here it is read by the options.
+  // A DeadlinePropagator may have read the deadline before. The options of the server decide how it is read.
   return hasDeadline(ctx) ? withoutCancel(ctx) : ctx;
 }
 
@@ -202,14 +204,16 @@ export function stripUntrusted(request: IncomingRequest, settings: ServerSetting
   readValues(background, request, settings);
 }
 
-/** Whether the request's peer is trusted. Asked when it matters, and once: to verify a signature is expensive. */
+/**
+ * Whether the peer is trusted. It is computed when first needed, and once, because verifying a signature is expensive.
+ */
 function trustIn(request: IncomingRequest, { trust }: ServerSettings): () => boolean {
-  if (trust === undefined) return trustsNobody;
+  if (trust === undefined) return trustsNoPeer;
   let known: boolean | undefined;
   return () => (known ??= trust(request.peer, request.headers));
 }
 
-const trustsNobody = (): boolean => false;
+const trustsNoPeer = (): boolean => false;
 
 function readCriticality(
   request: IncomingRequest,
@@ -218,7 +222,7 @@ function readCriticality(
 ): ReturnType<typeof inboundCriticality> {
   if (request.headers.get(CRITICALITY_HEADER) === undefined) return undefined;
   const asked = inboundCriticality(request.headers, acceptCriticality, isTrusted);
-  // A handler, or a proxy behind us, would believe it.
+  // A handler, or a service behind this one, might trust the header.
   if (asked === undefined) request.remove(CRITICALITY_HEADER);
   return asked;
 }
@@ -243,7 +247,10 @@ function refusalOf(
   return expiredProblem(budget, settings);
 }
 
-/** Remote procedures are called by other names too, such as the path of a socket. */
+/**
+ * An error if the host header is invalid. RPC servers are not checked: their authority may be something else, such as a
+ * socket path.
+ */
 function invalidHost({ rpc, authority }: IncomingRequest): InvalidHeader | undefined {
   if (rpc !== undefined || isAuthority(authority)) return undefined;
   return new InvalidHeader("host", "a host, and may have a port");
@@ -262,12 +269,12 @@ function admit(
   { admission }: ServerSettings,
 ): AdmissionDecision | Promise<AdmissionDecision> {
   const decision = admission?.admit(serverRequest, ctx, request, criticality(ctx)) ?? "run";
-  if (decision instanceof Promise) return decision.then((settled) => noteRefusal(serverRequest, settled));
-  return noteRefusal(serverRequest, decision);
+  if (decision instanceof Promise) return decision.then((settled) => recordRefusal(serverRequest, settled));
+  return recordRefusal(serverRequest, decision);
 }
 
 /** Records on the request that no handler ran for it. */
-function noteRefusal(serverRequest: ServerRequest, decision: AdmissionDecision): AdmissionDecision {
+function recordRefusal(serverRequest: ServerRequest, decision: AdmissionDecision): AdmissionDecision {
   if (typeof decision === "object") serverRequest.refusal = decision;
   return decision;
 }

@@ -1,7 +1,7 @@
 import { type Context } from "@throughline/context";
 import { hasDeadline, onEndFirst } from "@throughline/context/internal";
 
-import { isCancellation, isDisconnect } from "./error-disposition.ts";
+import { isCancellation, isDisconnect } from "./disconnect.ts";
 import type { HostResponse } from "./host-response.ts";
 import { type Problem, problemOf } from "./problem.ts";
 import type { ReceivedRequest } from "./receive.ts";
@@ -12,13 +12,20 @@ import { applyStreamLimits } from "./stream-limits.ts";
 export interface HostHandler<R> extends Router {
   /** Runs the handler in the context. */
   run(ctx: Context): R;
-  /** Answers with a problem. @param started whether a handler had begun */
+  /**
+   * Answers with a problem.
+   *
+   * @param started whether a handler had begun
+   */
   reject(problem: Problem, started: boolean): R;
   /** Does nothing: the client has left. */
   ignore(): R;
 }
 
-/** Observes the response of a new request, and calls the host's handler: now, or after the admission queue. */
+/**
+ * Observes the response of a new request, and calls the host's handler: at once, or after the request has left the
+ * admission queue.
+ */
 export function handleRequest<R>(
   received: ReceivedRequest,
   hostResponse: HostResponse,
@@ -53,16 +60,19 @@ export function trackResponse(serverRequest: ServerRequest, hostResponse: HostRe
 }
 
 /**
- * Answers 504 in place of the handler when the deadline passes. It does so before any signal aborts, since a stream that listens to the signal would
- * break the response off.
+ * Answers 504 in place of the handler when the deadline passes. It does so before any signal aborts, because a stream
+ * that listens to the signal would destroy the response.
  *
  * @param ctx the request's own context, or one with an earlier deadline
  */
 export function answerAtDeadline(serverRequest: ServerRequest, ctx: Context): void {
-  if (hasDeadline(ctx)) serverRequest.onEnd(onEndFirst(ctx, serverRequest));
+  if (hasDeadline(ctx)) serverRequest.addCleanup(onEndFirst(ctx, serverRequest));
 }
 
-/** What to do with an error of a handler: answer with a problem; nothing, as the client has left; or pass it to the application. */
+/**
+ * What to do with an error of a handler: answer with a problem, ignore it because the client has left, or pass it to
+ * the application.
+ */
 export type ErrorDisposition = Problem | "gone" | "pass";
 
 export function classifyErrorOn(error: unknown, hostResponse: HostResponse): ErrorDisposition {

@@ -2,24 +2,24 @@ import { expect, it } from "vitest";
 
 import { RouteTimes } from "./route-times.ts";
 
-function learn(times: RouteTimes, route: string, durations: readonly number[], method = "GET"): void {
+function record(times: RouteTimes, route: string, durations: readonly number[], method = "GET"): void {
   for (const ms of durations) times.add(method, route, ms);
 }
 
 const TWENTY = Array.from({ length: 20 }, (_, index) => index + 1);
 
-it("tells the median of a route by the path of a request to it", () => {
+it("returns the median of the route that a path matches", () => {
   const times = new RouteTimes();
-  learn(times, "/items/:id", TWENTY);
+  record(times, "/items/:id", TWENTY);
 
   expect(times.median("GET", "/items/7?q=1")).toBe(11);
   expect(times.median("GET", "/items/7/")).toBe(11);
 });
 
-it("says nothing of what it has not seen, or not often enough", () => {
+it("returns undefined for a route that was not recorded, or not often enough", () => {
   const times = new RouteTimes();
-  learn(times, "/items/:id", TWENTY);
-  learn(times, "/few", [1, 2, 3]);
+  record(times, "/items/:id", TWENTY);
+  record(times, "/few", [1, 2, 3]);
 
   expect(times.median("POST", "/items/7")).toBeUndefined();
   expect(times.median("GET", "/items")).toBeUndefined();
@@ -27,14 +27,14 @@ it("says nothing of what it has not seen, or not often enough", () => {
   expect(times.median("GET", "/few")).toBeUndefined();
 });
 
-it("forgets what was long ago", () => {
+it("forgets old times", () => {
   const times = new RouteTimes();
-  learn(
+  record(
     times,
     "/a",
     Array.from({ length: 128 }, () => 1000),
   );
-  learn(
+  record(
     times,
     "/a",
     Array.from({ length: 128 }, () => 5),
@@ -43,10 +43,10 @@ it("forgets what was long ago", () => {
   expect(times.median("GET", "/a")).toBe(5);
 });
 
-it("tells a route that is written out from one with a parameter in its place", () => {
+it("prefers a literal segment to a parameter", () => {
   const times = new RouteTimes();
-  learn(times, "/items/:id", TWENTY);
-  learn(
+  record(times, "/items/:id", TWENTY);
+  record(
     times,
     "/items/new",
     TWENTY.map(() => 500),
@@ -56,10 +56,10 @@ it("tells a route that is written out from one with a parameter in its place", (
   expect(times.median("GET", "/items/old")).toBe(11);
 });
 
-it("keeps apart a bounded number of routes, as paths may be without number", () => {
+it("records a limited number of routes", () => {
   const times = new RouteTimes();
-  for (let index = 0; index < 5000; index++) learn(times, `/path-${index}`, TWENTY);
-  learn(times, "/a".repeat(100), TWENTY);
+  for (let index = 0; index < 5000; index++) record(times, `/path-${index}`, TWENTY);
+  record(times, "/a".repeat(100), TWENTY);
 
   expect(times.median("GET", "/path-0")).toBe(11);
   expect(times.median("GET", "/path-4999")).toBeUndefined();

@@ -21,7 +21,7 @@ it.each([
   [{ mode: "dark" }, TypeError, /'mode' must be one of "observe", "propagate", "enforce"; received string "dark"/],
   [{ firstByteTimeout: "soon" }, RangeError, /'firstByteTimeout' must be zero or more milliseconds/],
   [{ idleTimeout: Number.NaN }, RangeError, /'idleTimeout' must be zero or more milliseconds/],
-  [{ captureHeaders: "x-a" }, TypeError, /'captureHeaders' must be a list of names of headers; received string/],
+  [{ captureHeaders: "x-a" }, TypeError, /'captureHeaders' must be a list of header names; received string/],
   [{ acceptCriticality: "all" }, TypeError, /'acceptCriticality' must be one of "lower", "any", "none"/],
   [{ admission: 100 }, TypeError, /'admission' must be an object.*received number 100/],
   [{ admission: { concurrency: 0 } }, RangeError, /'concurrency' must be a whole number, 1 or more/],
@@ -29,13 +29,13 @@ it.each([
   [{ admission: { deadlineAware: "yes" } }, TypeError, /'deadlineAware' must be true or false/],
   [{ admission: { limit: 1 } }, TypeError, /there is no option 'limit'/],
   [{ maxTimeOut: "2s" }, TypeError, /there is no option 'maxTimeOut'/],
-])("refuses %j when the middleware is made", (options, type, message) => {
-  const make = (): unknown => createReceiver(options as never);
-  expect(make).toThrow(type);
-  expect(make).toThrow(message);
+])("rejects %j when the middleware is created", (options, type, message) => {
+  const create = (): unknown => createReceiver(options as never);
+  expect(create).toThrow(type);
+  expect(create).toThrow(message);
 });
 
-it("does not change the options it is given", () => {
+it("does not change the options object", () => {
   const options = Object.freeze({ maxTimeout: "2s" as const });
   expect(() => createReceiver(options)).not.toThrow();
 });

@@ -9,55 +9,91 @@ import type { AcceptBaggage } from "./receive-values.ts";
 import type { StreamLimits } from "./stream-limits.ts";
 import { type Trust, trustOf, type TrustOptions } from "./trust.ts";
 
-/** How a server receives a request. All is optional, and checked once, when the middleware is made. */
+/** How a server receives requests. All options are optional, and are checked when the middleware is created. */
 export interface ServerOptions {
-  /** The longest that any request may take. A caller's deadline can make it shorter, never longer. @default no limit */
+  /** The largest timeout of any request. The caller's deadline can shorten it, not extend it. @default no limit */
   maxTimeout?: Duration;
-  /** For a request that brings no deadline. @default no limit */
+  /** The timeout of a request without a deadline header. @default no limit */
   defaultTimeout?: Duration;
-  /** A request with less time left on arrival is answered 504 before any handler runs. @default 1 (millisecond) */
+  /** A request that arrives with less time left is answered 504, and no handler runs. @default 1 (millisecond) */
   minBudget?: Duration;
-  /** Headers that a caller's deadline is read from; of several the least counts. @default grpc-timeout, connect-timeout-ms, x-envoy-expected-rq-timeout-ms */
+  /**
+   * The headers that a caller's deadline is read from. If a request has several of them, the smallest value counts.
+   *
+   * @default grpc-timeout, connect-timeout-ms, x-envoy-expected-rq-timeout-ms
+   */
   deadlineHeaders?: readonly DeadlineDialect[];
   /**
-   * How far a deadline goes, for a rollout in steps. `"observe"`: it is told in spans, and nothing else. `"propagate"`: it is sent on to
-   * other services too. `"enforce"`: it ends the context here, and requests are refused for it. @default "enforce"
+   * What a deadline does, for a rollout in steps. `"observe"`: it is recorded in spans and metrics only. `"propagate"`:
+   * it is also sent to other services. `"enforce"`: it also ends the context, and requests without enough time are
+   * rejected.
+   *
+   * @default "enforce"
    */
   mode?: "observe" | "propagate" | "enforce";
-  /** A deadline header that does not follow its grammar, or was sent twice: answer 400, or count it and go on without. @default "reject" */
+  /**
+   * A malformed or repeated deadline header: answer 400, or ignore the header and count it in a metric.
+   *
+   * @default "reject"
+   */
   invalidDeadline?: "reject" | "ignore";
-  /** Until the head of the response must be out, or it is answered 504. For streams, which may go on for long once they have begun. @default no limit */
+  /**
+   * The time in which the head of the response must be sent; after it the request is answered 504. For streams, which
+   * may go on for long after they have begun.
+   *
+   * @default no limit
+   */
   firstByteTimeout?: Duration;
-  /** How long a response that has begun may stand still, be it the handler or the client, before it is broken off. @default no limit */
+  /**
+   * The time that a response may make no progress after it has begun, because of the handler or of the client. After it
+   * the response is destroyed.
+   *
+   * @default no limit
+   */
   idleTimeout?: Duration;
-  /** How many requests are taken on at a time, and what is refused. @default all are */
+  /** Admission control: how many requests run and wait, and which ones are rejected. @default all requests run */
   admission?: AdmissionOptions;
   /**
-   * Whose word is taken for how critical a request is (header `throughline-criticality`). `"lower"`: of trusted peers, and of those who ask
-   * for less than the default. `"any"`: of everybody, for a service that only trusted ones can reach. `"none"`: of nobody. @default "lower"
+   * From which peers the criticality of a request (header `throughline-criticality`) is accepted. `"lower"`: any value
+   * of trusted peers, and values below the default of all others. `"any"`: any value of any peer, for a service that
+   * only trusted peers can reach. `"none"`: no value.
+   *
+   * @default "lower"
    */
   acceptCriticality?: AcceptCriticality;
   /**
-   * From which peers W3C baggage becomes part of the context, and so goes on to the `origins` of clients. `"trusted"`: that of other peers is
-   * removed from the request, as the services behind may trust us. `"any"`: from all; declared values still go by their propagatedValues.
+   * From which peers W3C baggage becomes part of the context and is sent to the `origins` of clients. `"trusted"`: from
+   * trusted peers; the baggage of all others is removed from the request, because the services behind this one may
+   * trust it. `"any"`: from all peers. Propagated values in the baggage follow their own `accept` option.
+   *
    * @default "trusted"
    */
   acceptBaggage?: AcceptBaggage;
-  /** Which peers may set declared values and baggage. Those of others are removed from the request. @default none */
+  /**
+   * Which peers may set propagated values and baggage. Those of all other peers are removed from the request.
+   *
+   * @default no peer
+   */
   trust?: TrustOptions;
   /**
-   * A header that names the request besides its trace, such as `"x-request-id"`: read if it holds up to 128 characters of common ids, sent with the
-   * response and to other services, as `requestId()` gives it. Where the caller sent none it is the trace id. @default none
+   * A header with the id of the request, such as `"x-request-id"`. It is read, sent with the response and to other
+   * services, and returned by `requestId()`. Ids of up to 128 characters are accepted; without one, the trace id is
+   * used.
+   *
+   * @default none
    */
   requestIdHeader?: string;
   /**
-   * Headers of the request that its span records, as `http.request.header.<name>`. Of `authorization`, `proxy-authorization`, `cookie`, `set-cookie`,
-   * `txn-token`, and any header that is declared as an identity, it records `REDACTED` in place of the value: that it was sent, and no more. Other
-   * headers are recorded as they are, so mind what is secret. @default none
+   * Request headers that the span records, as `http.request.header.<name>`. The values of `authorization`,
+   * `proxy-authorization`, `cookie`, `set-cookie`, `txn-token` and of headers that carry an identity are recorded as
+   * `REDACTED`. All other values are recorded as they are, so do not list headers with secrets.
+   *
+   * @default none
    */
   captureHeaders?: readonly string[];
 }
 
+/** The checked options. */
 export interface ServerSettings extends StreamLimits {
   readonly maxTimeout: Budget | undefined;
   readonly defaultTimeout: Budget | undefined;
@@ -78,8 +114,10 @@ export interface ServerSettings extends StreamLimits {
 const ACTION = "make a request context";
 
 /**
- * @throws TypeError if an option is not of its type, or is not known
- * @throws RangeError if a duration is none
+ * Checks the options.
+ *
+ * @throws TypeError if an option has the wrong type, or is unknown
+ * @throws RangeError if a duration is invalid
  */
 export function serverSettings(options: ServerOptions): ServerSettings {
   if (typeof options !== "object" || options === null || isRequest(options)) {
@@ -111,7 +149,7 @@ export function serverSettings(options: ServerOptions): ServerSettings {
   }
   if (!Array.isArray(captureHeaders) || !captureHeaders.every((name) => typeof name === "string")) {
     throw new TypeError(
-      `Cannot ${ACTION}: 'captureHeaders' must be a list of names of headers; received ${describeValue(captureHeaders)}`,
+      `Cannot ${ACTION}: 'captureHeaders' must be a list of header names; received ${describeValue(captureHeaders)}`,
     );
   }
   if (requestIdHeader !== undefined && !(typeof requestIdHeader === "string" && /^[a-z\d-]+$/i.test(requestIdHeader))) {
@@ -141,7 +179,10 @@ export function serverSettings(options: ServerOptions): ServerSettings {
   };
 }
 
-/** Whether a framework has called us with a request, as it calls its middleware. */
+/**
+ * Whether the value is a request: the user passed `requestContext` itself to the framework, instead of
+ * `requestContext()`.
+ */
 function isRequest(value: unknown): boolean {
   const { req, headers, method } = value as { req?: unknown; headers?: unknown; method?: unknown };
   return req !== undefined || (headers !== undefined && method !== undefined);

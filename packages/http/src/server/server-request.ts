@@ -14,72 +14,80 @@ import {
 import type { EndedBy, Outcome, ResponseEnd, ServerObserver } from "../observe/server-request.ts";
 import { causes } from "../wire/causes.ts";
 import { ClientDisconnected, ResponseSent } from "../wire/errors.ts";
-import { isCancellation, isDisconnect } from "./error-disposition.ts";
+import { isCancellation, isDisconnect } from "./disconnect.ts";
 import { type Problem, problemOf } from "./problem.ts";
 import type { UnverifiedHeaders } from "./receive-values.ts";
 
-/** One for all: it is made for every request, and says the same each time. */
+/** Shared by all requests, since it carries no data. */
 const RESPONSE_SENT = new ResponseSent();
 
-/** An request gives a request without a trace one of its own, so its context has it where a trace is looked for. */
+/**
+ * A ServerRequest owns the trace of a request that brings none, so the context holds it under the key where traces are
+ * looked up.
+ */
 const serverRequestKey = traceOwnerKey as unknown as Key<ServerRequest>;
 
-/** One that can be asked for the route that has matched. */
+/** A router, which knows the route of a request. */
 export interface Router {
+  /** The matched route as it was registered, if one matched. */
   route?(): string | undefined;
 }
 
+/** The response of an active request. */
 export interface ActiveResponse {
-  /** Whether bytes of it have left the process, so that nothing else can be answered. */
+  /** Whether bytes of it have left the process, so that no other response is possible. */
   readonly isBegun: boolean;
-  /** Whether the client went away in the middle of its request, or before the response was out. */
+  /** Whether the client left before the request was complete or the response was sent. */
   readonly isAborted?: boolean;
-  /** Whether all of it has been written. */
+  /** Whether the handler has written all of it. */
   readonly isEnded?: boolean;
-  /** Has the connection closed once the response is out, where responses of one connection follow each other. */
+  /** Closes the connection after this response. Absent where a connection carries several responses at a time. */
   closeConnection?(): void;
-  /** A number that changes as it moves. */
+  /** A number that changes when bytes are received or sent. */
   readonly progress: number;
-  /** Answers for a handler that has not, for an error that is ours to explain, or breaks off what has begun. */
+  /** Answers in place of the handler if this library answers the error. Destroys a response that has begun. */
   forceAnswer(error: unknown, serverRequest: ServerRequest): void;
 }
 
-/** The list of active requests of the server. */
+/** The active requests of a server. */
 interface ActiveList {
   remove(serverRequest: ServerRequest): void;
 }
 
-/** One request being served, from its arrival to the end of its response. */
+/** A request of a server, from its arrival to the end of its response. */
 export class ServerRequest implements EndObserver, TraceOwner {
-  /** What the request runs in. */
+  /** The context of the outermost middleware. */
   readonly ctx: Context;
-  /** What to answer instead of running any handler. */
+  /** The answer, if no handler runs for this request. */
   refusal: Problem | undefined;
-  /** Set by the host; gone when it is over. */
+  /** Set by the host. Removed when the request has ended. */
   response: ActiveResponse | undefined = undefined;
-  /** When the time is up for the services that are called from here, on the monotonic clock. It ends nothing here. */
+  /**
+   * The deadline that is sent to other services, in milliseconds on the monotonic clock. It does not end the context of
+   * this request.
+   */
   downstreamDeadline: number = Infinity;
-  /** The route that has matched, or whom to ask at the end, when routers have done their work. */
+  /** The matched route, or the router to ask for it when the request ends. */
   route: string | Router | undefined = undefined;
-  /** The context that a guard or a requestContext has entered last: listeners on the request run in it. */
+  /** The innermost context that a guard or a middleware has entered. Listeners on the request run in it. */
   entered: Context;
-  /** When the body of the request was received in full, on the monotonic clock; 0 where that was not observed. */
+  /** When the whole body was received, in milliseconds on the monotonic clock; 0 if that was not observed. */
   receivedAt = 0;
-  /** When the handler had done its work, on the monotonic clock, as far as that is known; 0 where it is not. */
+  /** When the tracked handlers had settled, in milliseconds on the monotonic clock; 0 if that is not known. */
   handledAt = 0;
-  /** What its response waits on, with those of other requests, in the order in which they came: a connection of HTTP/1. */
+  /** The HTTP/1 connection; pipelined responses leave it in order. */
   connection: object | undefined = undefined;
-  /** What it is counted among, and those before and after it there. */
+  /** The list of active requests that contains this one, and the neighbors in it. */
   active: ActiveList | undefined = undefined;
   next: ServerRequest | undefined = undefined;
   previous: ServerRequest | undefined = undefined;
   readonly #cancel: CancelFunc | undefined;
-  #endings: Stoppable[] | undefined;
+  #cleanups: Stoppable[] | undefined;
   #observers: ServerObserver[] | undefined;
-  #settlements: Stoppable[] | undefined;
+  #settledCleanups: Stoppable[] | undefined;
   /** How many tracked promises of handlers have not settled. */
   #unsettled = 0;
-  #heldBack: UnverifiedHeaders | undefined;
+  #unverified: UnverifiedHeaders | undefined;
   #error: unknown;
   #ownTraceId: string | undefined;
   #isOver = false;
@@ -88,27 +96,30 @@ export class ServerRequest implements EndObserver, TraceOwner {
     this.ctx = this.entered = withValue(ctx, serverRequestKey, this);
     this.#cancel = cancel;
     this.refusal = refusal;
-    this.#heldBack = unverified;
+    this.#unverified = unverified;
   }
 
-  /** The id of the trace that begins here, for a request that brings none; made when it is first asked for. */
+  /** The trace id of a request that brought none. It is created at the first call. */
   get ownTraceId(): string {
     return (this.#ownTraceId ??= newTraceId());
   }
 
-  /** Headers that were removed from the request until their content is verified. A method, so that printing a request prints no token. */
+  /**
+   * Headers that were removed until their content is verified. A method, because inspecting a request must not print
+   * tokens.
+   */
   unverifiedHeaders(): UnverifiedHeaders | undefined {
-    return this.#heldBack;
+    return this.#unverified;
   }
 
-  /** Whether the settlement of handlers matters: admission counts them until then. */
+  /** Whether admission control waits for the promises of handlers. */
   get isTracked(): boolean {
-    return this.#settlements !== undefined;
+    return this.#settledCleanups !== undefined;
   }
 
   /** Counts a handler as running until its promise settles. Does nothing unless {@link isTracked}. */
   track(work: PromiseLike<unknown>): void {
-    if (this.#settlements === undefined) return;
+    if (this.#settledCleanups === undefined) return;
     this.#unsettled += 1;
     const settled = (): void => {
       this.#unsettled -= 1;
@@ -119,85 +130,96 @@ export class ServerRequest implements EndObserver, TraceOwner {
     work.then(settled, settled);
   }
 
-  /** Stops something once the response is over and all tracked handlers have settled. A handler may run on long after its response. */
-  onSettled(ending: Stoppable): void {
-    if (this.#isOver && this.#unsettled === 0) return ending.stop();
-    (this.#settlements ??= []).push(ending);
+  /**
+   * Calls `cleanup.stop()` when the response has ended and all tracked handlers have settled, which may be long after
+   * the response.
+   */
+  addSettledCleanup(cleanup: Stoppable): void {
+    if (this.#isOver && this.#unsettled === 0) return cleanup.stop();
+    (this.#settledCleanups ??= []).push(cleanup);
   }
 
   #settled(): void {
-    const settlements = this.#settlements;
-    this.#settlements = undefined;
-    for (const ending of settlements ?? []) ending.stop();
+    const cleanups = this.#settledCleanups;
+    this.#settledCleanups = undefined;
+    for (const cleanup of cleanups ?? []) cleanup.stop();
   }
 
-  /** Has something stopped first thing when the response is over; at once if it is. */
-  onEnd(ending: Stoppable): void {
-    if (this.#isOver) ending.stop();
-    // A list that is pushed to when it is empty makes room for many: most requests have one.
-    else if (this.#endings === undefined) this.#endings = [ending];
-    else this.#endings.push(ending);
+  /** Calls `cleanup.stop()` when the response has ended, before the observers are notified; at once if it has ended. */
+  addCleanup(cleanup: Stoppable): void {
+    if (this.#isOver) cleanup.stop();
+    // Pushing to an empty array reserves memory for many elements, and most requests have one.
+    else if (this.#cleanups === undefined) this.#cleanups = [cleanup];
+    else this.#cleanups.push(cleanup);
   }
 
-  /** Has one told how the request went. One that comes when it is over is told nothing. */
+  /** Notifies an observer when the request ends. An observer that is added after the end is not notified. */
   observe(observer: ServerObserver | undefined): void {
     if (observer === undefined || this.#isOver) return;
     if (this.#observers === undefined) this.#observers = [observer];
     else this.#observers.push(observer);
   }
 
-  /** What to derive from further in: the context that is current there, unless ours has been lost on the way. */
+  /**
+   * The context to derive from in a nested middleware: `ctx`, or the context of the request if `ctx` belongs to another
+   * one.
+   */
   innermost(ctx: Context): Context {
     return ctx.value(serverRequestKey) === this ? ctx : this.ctx;
   }
 
-  /** Ends the context before the response is out. */
+  /** Cancels the context of the request. */
   cancel(cause: unknown): void {
     this.#cancel?.(cause);
   }
 
-  /** Answers for a handler that has not, if the error is ours to explain and there is still something to answer on. */
+  /** Answers in place of the handler if this library answers the error and the response is not closed. */
   forceAnswer(error: unknown): void {
     this.response?.forceAnswer(error, this);
   }
 
-  /** A deadline is answered without the handler, of this context or of one that is earlier further in. */
+  /** Called when a context of this request ends. If its deadline has passed, answers in place of the handler. */
   contextEnded(ctx: Context): void {
     const error = ctx.err();
     if (isDeadline(error)) this.forceAnswer(error);
   }
 
-  /** Remembers why the response is what it is. The first error counts; errors of code that fails because the client has gone do not. */
+  /**
+   * Records the error that explains the response. The first one is kept. Errors after the client has left are ignored.
+   */
   fail(error: unknown): void {
     if (this.response?.isAborted !== true) this.#error ??= error;
   }
 
-  /** Whether an error is but a result of the end of the request: its client has gone, or its response is over. Nothing is to be done about it. */
+  /**
+   * Whether an error only results from the end of the request: its client has left, or its response has ended. It can
+   * be ignored.
+   */
   isMoot(error: unknown): boolean {
     if (this.response?.isAborted ?? this.ctx.cause() instanceof ClientDisconnected) return isDisconnect(error);
     return this.#isOver && isCancellation(error);
   }
 
-  /** The response is over. Ends the context, and tells who observes; a second call does nothing. */
+  /** Ends the request: cancels its context and notifies the observers. A second call does nothing. */
   end({ isDelivered, status }: ResponseEnd): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    const endings = this.#endings;
+    const cleanups = this.#cleanups;
     const observers = this.#observers;
     const route = this.route;
     const error = this.#error;
-    // The context may be held on to for long, by a pooled connection for one: what it holds must be light.
-    this.#endings = this.#observers = this.route = this.response = this.connection = undefined;
-    if (endings !== undefined) for (const ending of endings) ending.stop();
-    // A deadline is looked at before the context ends otherwise.
+    // The context may live long, for example in the async scope of a pooled connection, so it must not retain these.
+    this.#cleanups = this.#observers = this.route = this.response = this.connection = undefined;
+    if (cleanups !== undefined) for (const cleanup of cleanups) cleanup.stop();
+    // Canceling the context would hide that its deadline has passed.
     const endedBy = observers === undefined ? undefined : this.#endedBy(isDelivered, status);
     this.#cancel?.(isDelivered ? RESPONSE_SENT : (error ?? withoutStack(() => new ClientDisconnected())));
     if (endedBy !== undefined)
-      tellAll(observers!, { isDelivered, status, endedBy, error, route: routeOf(route) }, this);
+      notifyAll(observers!, { isDelivered, status, endedBy, error, route: routeOf(route) }, this);
     if (this.#unsettled === 0) this.#settled();
   }
 
-  /** Printed with every request, by its symbol: not a word of what is in it. */
+  /** Printed with every request of the host, which has this as a property. It reveals nothing of the content. */
   toString(): string {
     return this.#isOver ? "ServerRequest (over)" : "ServerRequest";
   }
@@ -207,7 +229,7 @@ export class ServerRequest implements EndObserver, TraceOwner {
     const problem = this.refusal ?? problemOf(this.#error);
     if (problem?.document.status === 504 && (status === 504 || !isDelivered)) return "deadline";
     if (this.refusal !== undefined && isDelivered) return "refusal";
-    // Whoever answers for a handler may have made another error of it.
+    // An error handler of the application may have replaced the error.
     if (isDeadline(this.ctx.err())) return "deadline";
     if (isDelivered) return "response";
     return this.#error === undefined ? "client" : "error";
@@ -220,8 +242,8 @@ Object.defineProperty(ServerRequest.prototype, inspect.custom, {
   },
 });
 
-/** One that throws keeps none of the others from being told. */
-function tellAll(observers: readonly ServerObserver[], outcome: Outcome, serverRequest: ServerRequest): void {
+/** Notifies all observers, even if one throws. Its error becomes an uncaught exception. */
+function notifyAll(observers: readonly ServerObserver[], outcome: Outcome, serverRequest: ServerRequest): void {
   for (const observer of observers) {
     try {
       observer.end(outcome, serverRequest);
@@ -233,7 +255,7 @@ function tellAll(observers: readonly ServerObserver[], outcome: Outcome, serverR
   }
 }
 
-/** A router that cannot be asked has no route to tell. */
+/** The route, or `undefined` if the router throws. */
 function routeOf(route: string | Router | undefined): string | undefined {
   if (typeof route !== "object") return route;
   try {
@@ -243,21 +265,24 @@ function routeOf(route: string | Router | undefined): string | undefined {
   }
 }
 
-/** Whether a deadline is what an error is about: the context's own, or a limit on its response. */
+/** Whether an error reports a passed deadline: of a context, or of a limit on the response. */
 export function isDeadline(error: unknown): boolean {
   for (const each of causes(error)) if (each instanceof DeadlineExceeded) return true;
   return false;
 }
 
-/** The request that the context belongs to: none for what was detached from it. */
+/**
+ * The request that the context belongs to. A context that was detached from its request with `withoutCancel` belongs to
+ * none.
+ */
 export function serverRequestIn(ctx: Context): ServerRequest | undefined {
   const serverRequest = ctx.value(serverRequestKey);
   return serverRequest !== undefined && isAttached(ctx, serverRequest.ctx) ? serverRequest : undefined;
 }
 
 /**
- * Says which route the request of this context has matched, for its span and its metrics: for routers that we cannot ask, such as those
- * of fetch handlers. Does nothing outside of a request.
+ * Sets the route that the request has matched, such as `/items/:id`, for its span, its metrics and deadline-aware
+ * admission. Call it if the router does not expose the route, as in fetch handlers. Does nothing outside of a request.
  */
 export function setRoute(route: string, ctx: Context = current()): void {
   const serverRequest = serverRequestIn(ctx);

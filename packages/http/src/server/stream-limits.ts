@@ -3,47 +3,50 @@ import { callAfter } from "@throughline/context/internal";
 
 import type { ServerRequest, ActiveResponse } from "./server-request.ts";
 
-/** Limits on how a response moves; the limit on all of it is `maxTimeout`. */
+/** Limits on the progress of a response. The limit on its whole time is `maxTimeout`. */
 export interface StreamLimits {
-  /** Milliseconds until the head of the response must be out. */
+  /** Milliseconds until the head of the response must be sent. */
   readonly firstByteTimeout: number | undefined;
-  /** Milliseconds that a response that has begun may stand still: the handler sends nothing, or the client takes nothing. */
+  /**
+   * Milliseconds without progress after the response has begun: the handler sends nothing, or the client receives
+   * nothing.
+   */
   readonly idleTimeout: number | undefined;
 }
 
-/** How often in its time a response that must move is looked at. */
-const LOOKS = 4;
+/** How often progress is checked within the idle timeout. */
+const CHECKS_PER_TIMEOUT = 4;
 
-/** Holds a response to its limits. One that breaks them ends its context, with `DeadlineExceeded` as the cause. */
+/** Applies the limits to a response. Exceeding one cancels the context with `DeadlineExceeded` as the cause. */
 export function applyStreamLimits(serverRequest: ServerRequest, { firstByteTimeout, idleTimeout }: StreamLimits): void {
   const { response } = serverRequest;
   if (response === undefined) return;
   if (firstByteTimeout !== undefined) {
     const stop = callAfter(firstByteTimeout, () => {
-      if (!response.isBegun) exceed(serverRequest, firstByteTimeout, "firstByteTimeout");
+      if (!response.isBegun) timeOut(serverRequest, firstByteTimeout, "firstByteTimeout");
     });
-    serverRequest.onEnd({ stop });
+    serverRequest.addCleanup({ stop });
   }
-  if (idleTimeout !== undefined) watchMovement(serverRequest, response, idleTimeout);
+  if (idleTimeout !== undefined) watchProgress(serverRequest, response, idleTimeout);
 }
 
-/** Not by the timer that Node has for a socket: of that there is one, for all its requests and for everybody who sets it. */
-function watchMovement(serverRequest: ServerRequest, response: ActiveResponse, idleTimeout: number): void {
+/** Does not use Node's socket timeout: a socket has only one, which all its requests and the application share. */
+function watchProgress(serverRequest: ServerRequest, response: ActiveResponse, idleTimeout: number): void {
   let seen = response.progress;
   let since = performance.now();
   let stop = (): void => {};
-  const look = (): void => {
+  const check = (): void => {
     const { isBegun, progress } = response;
     const now = performance.now();
     if (!isBegun || progress !== seen) [seen, since] = [progress, now];
-    if (now - since >= idleTimeout) exceed(serverRequest, idleTimeout, "idleTimeout");
-    else stop = callAfter(Math.max(1, idleTimeout / LOOKS), look);
+    if (now - since >= idleTimeout) timeOut(serverRequest, idleTimeout, "idleTimeout");
+    else stop = callAfter(Math.max(1, idleTimeout / CHECKS_PER_TIMEOUT), check);
   };
-  look();
-  serverRequest.onEnd({ stop: () => stop() });
+  check();
+  serverRequest.addCleanup({ stop: () => stop() });
 }
 
-function exceed(serverRequest: ServerRequest, budget: number, source: string): void {
+function timeOut(serverRequest: ServerRequest, budget: number, source: string): void {
   const error = new DeadlineExceeded(`context deadline exceeded: budget ${budget} ms set by ${source}`, {
     budget,
     elapsed: budget,

@@ -34,8 +34,8 @@ it.each<[TrustOptions, Partial<Peer>, boolean]>([
   expect(trustOf(options)(peer(known), headers)).toBe(isTrusted);
 });
 
-it("takes the application's word, where there is no connection to look at too, and only for true", () => {
-  const verified = trustOf({ verified: (given) => given.get("x-signature") === "good" });
+it("trusts a peer for which verified returns true, also without a connection, and for no other value", () => {
+  const verified = trustOf({ verified: (received) => received.get("x-signature") === "good" });
   expect([verified(undefined, headers), verified(undefined, new NodeHeaders({}))]).toEqual([true, false]);
   expect(trustOf({ verified: () => 1 as never })(undefined, headers)).toBe(false);
   expect(trustOf({ addresses: ["0.0.0.0/0"] })(undefined, headers)).toBe(false);
@@ -55,6 +55,6 @@ it.each<[unknown, RegExp]>([
   [{ addresses: ["gateway.internal"] }, /'addresses' must be a list/],
   [{ addresses: ["10.0.0.0/"] }, /'addresses' must be a list/],
   [{ addresses: ["10.0.0.0/8/8"] }, /'addresses' must be a list/],
-])("refuses %j", (options, message) => {
+])("rejects the options %j", (options, message) => {
   expect(() => trustOf(options as TrustOptions)).toThrow(message);
 });

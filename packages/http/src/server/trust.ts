@@ -5,30 +5,31 @@ import { describeValue, refuseUnknown } from "@throughline/context/internal";
 import type { Peer } from "../observe/server-request.ts";
 import type { RequestHeaders } from "../wire/headers.ts";
 
-/** Whose word on values is taken. A peer is trusted if one of these holds. */
+/** Which peers are trusted. A peer is trusted if one of these options matches. */
 export interface TrustOptions {
   /**
-   * What its certificate is for, in a server that asks for them: `"CN=gateway"`, `"DNS:gateway.internal"`, `"URI:spiffe://shop/gateway"`. A `CN`
-   * counts only in a certificate that has no other.
+   * Subjects of the peer's verified certificate: `"CN=gateway"`, `"DNS:gateway.internal"`,
+   * `"URI:spiffe://shop/gateway"`. The server must ask for certificates. A `CN` matches only if the certificate has a
+   * single one.
    */
   subjects?: readonly string[];
-  /** Whether it came over a unix socket. */
+  /** Whether all peers on a unix socket are trusted. @default false */
   unixSocket?: boolean;
-  /** Addresses of the peer itself: `"10.0.0.0/8"`, `"::1"`. Behind a proxy that is the proxy's, for every request. */
+  /** Addresses of the peer: `"10.0.0.0/8"`, `"::1"`. Behind a proxy this is the proxy's address, for every request. */
   addresses?: readonly string[];
   /**
-   * Whether a signature on the request holds, or whatever else the application knows. It must answer at once: a peer for which it throws, or
-   * returns a promise, is not trusted, and a warning says so once.
+   * Returns whether the application trusts the sender of these headers, for example because of a signature. It must
+   * return synchronously: if it throws or returns a promise, the peer is not trusted, and a warning is emitted once.
    */
   verified?: (headers: RequestHeaders) => boolean;
 }
 
-/** Whether the peer that sent a request is trusted. */
+/** Returns whether the peer that sent a request is trusted. */
 export type Trust = (peer: Peer | undefined, headers: RequestHeaders) => boolean;
 
 const ACTION = "make a request context";
 
-/** @throws TypeError if an option is wrong */
+/** @throws TypeError if an option is invalid */
 export function trustOf(options: TrustOptions): Trust {
   if (typeof options !== "object" || options === null) {
     throw new TypeError(`Cannot ${ACTION}: 'trust' must be an object; received ${describeValue(options)}`);
@@ -58,24 +59,26 @@ export function trustOf(options: TrustOptions): Trust {
 }
 
 function isVerified(verified: NonNullable<TrustOptions["verified"]>, headers: RequestHeaders): boolean {
-  let answer: unknown;
+  let result: unknown;
   try {
-    answer = verified(headers);
+    result = verified(headers);
   } catch (error) {
     warnOnce(verified, "it threw", error);
     return false;
   }
-  if (typeof (answer as PromiseLike<unknown> | undefined)?.then === "function") {
-    // What it rejects with would be an unhandled rejection otherwise.
-    (answer as PromiseLike<unknown>).then(undefined, () => {});
+  if (typeof (result as PromiseLike<unknown> | undefined)?.then === "function") {
+    // Without a handler its rejection would be unhandled, which ends the process.
+    (result as PromiseLike<unknown>).then(undefined, () => {});
     warnOnce(verified, "it returned a promise");
   }
-  return answer === true;
+  return result === true;
 }
 
 const warned = new WeakSet<object>();
 
-/** A fault of the application's own code, which every request shows again. */
+/**
+ * Emits one warning for each `verified` function, since a defect in it would otherwise be reported at every request.
+ */
 function warnOnce(verified: object, why: string, error?: unknown): void {
   if (warned.has(verified)) return;
   warned.add(verified);
@@ -87,23 +90,23 @@ function warnOnce(verified: object, why: string, error?: unknown): void {
 }
 
 function addressFilter(addresses: readonly string[]): (address: string) => boolean {
-  if (!Array.isArray(addresses)) throw wanted(addresses);
+  if (!Array.isArray(addresses)) throw invalidAddresses(addresses);
   const list = new BlockList();
   for (const each of addresses) {
     const [, address, prefix] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(String(each)) ?? [];
     const version = isIP(address ?? "");
     const bits = version === 4 ? 32 : 128;
-    if (version === 0 || address!.includes("%") || Number(prefix ?? bits) > bits) throw wanted(each);
+    if (version === 0 || address!.includes("%") || Number(prefix ?? bits) > bits) throw invalidAddresses(each);
     list.addSubnet(address!, Number(prefix ?? bits), version === 4 ? "ipv4" : "ipv6");
   }
   return (address) => {
-    // What came over IPv4 to a socket of both is written as IPv6.
+    // A dual-stack socket reports IPv4 peers as IPv4-mapped IPv6 addresses.
     const plain = address.replace(/^::ffff:(?=\d+\.)/i, "").split("%", 1)[0]!;
     return isIP(plain) !== 0 && list.check(plain, isIP(plain) === 6 ? "ipv6" : "ipv4");
   };
 }
 
-function wanted(value: unknown): TypeError {
+function invalidAddresses(value: unknown): TypeError {
   return new TypeError(
     `Cannot ${ACTION}: 'addresses' must be a list of addresses, or ranges such as "10.0.0.0/8"; received ${describeValue(value)}`,
   );

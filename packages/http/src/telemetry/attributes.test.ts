@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 
 import { knownMethod, redactQuery, redactUrl } from "./attributes.ts";
 
-it("a URL goes into a span without credentials, fragment and known secrets", () => {
+it("redactUrl removes credentials, the fragment and the values of secret parameters", () => {
   expect(redactUrl(new URL("https://ada:pw@example.com:8443/a?q=1&sig=abc&X-Goog-Signature=def#top"))).toBe(
     "https://example.com:8443/a?q=1&sig=REDACTED&X-Goog-Signature=REDACTED",
   );
@@ -26,10 +26,10 @@ it.each([
   ["password"],
   ["api_key"],
   ["apikey"],
-])("the value of the query parameter %s is redacted, in whatever case the name is written", (name) => {
-  for (const written of [name, name.toLowerCase(), name.toUpperCase()]) {
-    expect(redactQuery(`?a=1&${written}=s3%26cret;#x&b=2`)).toBe(`?a=1&${written}=REDACTED&b=2`);
-    expect(redactQuery(`?my${written}=1&${written}s=2&${written}`)).toBe(`?my${written}=1&${written}s=2&${written}`);
+])("the value of the query parameter %s is redacted, in any case of the name", (name) => {
+  for (const variant of [name, name.toLowerCase(), name.toUpperCase()]) {
+    expect(redactQuery(`?a=1&${variant}=s3%26cret;#x&b=2`)).toBe(`?a=1&${variant}=REDACTED&b=2`);
+    expect(redactQuery(`?my${variant}=1&${variant}s=2&${variant}`)).toBe(`?my${variant}=1&${variant}s=2&${variant}`);
   }
 });
 
@@ -47,17 +47,17 @@ it.each([
     "?redirect_uri=https%3A%2F%2Fapp.example%2Fcb%3Fcode%3DREDACTED&scope=a",
   ],
   ["?next=%252Fcb%253Ftoken%253Ds3cret", "?next=%252Fcb%253Ftoken%253DREDACTED"],
-])("an encoded character hides no secret parameter: %s", (query, redacted) => {
+])("percent-encoding does not hide a secret parameter: %s", (query, redacted) => {
   expect(redactQuery(query)).toBe(redacted);
 });
 
 it.each(["", "?", "?q", "?q=1&page=2", "?q=token", "?%", "?tok%65", "?key=1&codec=opus&tokenize=1&a=sig=1"])(
-  "the query %j has no secret, and stays as it is",
+  "the query %j without secrets is unchanged",
   (query) => {
     expect(redactQuery(query)).toBe(query);
   },
 );
 
-it("a method that nobody knows is one value, not as many as callers can think of", () => {
+it("all unknown methods are recorded as _OTHER", () => {
   expect([knownMethod("GET"), knownMethod("BREW")]).toEqual(["GET", "_OTHER"]);
 });

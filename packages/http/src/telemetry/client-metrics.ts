@@ -9,43 +9,42 @@ import {
 
 import type { Rpc } from "../observe/rpc.ts";
 import { knownMethod, portOf } from "./attributes.ts";
-import { instruments, seconds } from "./meter.ts";
-import { METRIC_RPC_CLIENT_CALL_DURATION } from "./rpc-conventions.ts";
-import { rpcAttributes } from "./rpc.ts";
+import { lazyInstruments, seconds } from "./meter.ts";
+import { METRIC_RPC_CLIENT_CALL_DURATION, rpcAttributes } from "./rpc.ts";
 
-const clientInstruments = instruments((meter) => ({
+const clientInstruments = lazyInstruments((meter) => ({
   duration: seconds(meter, METRIC_HTTP_CLIENT_REQUEST_DURATION, "Duration of HTTP client requests."),
-  rpcDuration: seconds(meter, METRIC_RPC_CLIENT_CALL_DURATION, "Duration of calls."),
+  rpcDuration: seconds(meter, METRIC_RPC_CLIENT_CALL_DURATION, "Duration of RPC client calls."),
 }));
 
-/** What is told of one call: its attempt is over. */
+/** A finished attempt of a call. */
 export interface MeasuredCall {
   readonly method: string;
-  /** `undefined` where it is not known. */
+  /** `undefined` if it is not known. */
   readonly url: URL | undefined;
   readonly rpc: Rpc | undefined;
   readonly status: number | undefined;
-  /** What kept it from going well, if anything did. */
+  /** `error.type`, if the attempt failed. */
   readonly errorType: string | undefined;
   /** Milliseconds. */
   readonly elapsed: number;
 }
 
-/** Whether calls are measured at all. */
+/** Whether a metrics SDK is set up. */
 export function isMeasured(): boolean {
   return clientInstruments() !== undefined;
 }
 
-/** Records how long a call took, where somebody measures. */
+/** Records the duration of a call, if a metrics SDK is set up. */
 export function measureCall({ method, url, rpc, status, errorType, elapsed }: MeasuredCall): void {
-  const known = clientInstruments();
-  if (known === undefined) return;
+  const instruments = clientInstruments();
+  if (instruments === undefined) return;
   const common = {
     ...(url === undefined ? undefined : { [ATTR_SERVER_ADDRESS]: url.hostname, [ATTR_SERVER_PORT]: portOf(url) }),
     ...(errorType === undefined ? undefined : { [ATTR_ERROR_TYPE]: errorType }),
   };
-  if (rpc !== undefined) return known.rpcDuration.record(elapsed / 1000, { ...rpcAttributes(rpc), ...common });
-  known.duration.record(elapsed / 1000, {
+  if (rpc !== undefined) return instruments.rpcDuration.record(elapsed / 1000, { ...rpcAttributes(rpc), ...common });
+  instruments.duration.record(elapsed / 1000, {
     [ATTR_HTTP_REQUEST_METHOD]: knownMethod(method),
     ...common,
     ...(status === undefined ? undefined : { [ATTR_HTTP_RESPONSE_STATUS_CODE]: status }),

@@ -13,15 +13,13 @@ import type { Context } from "@throughline/context";
 import type { CallEnd, CallPhase, OutgoingRequest } from "../observe/client-call.ts";
 import type { Rpc } from "../observe/rpc.ts";
 import { ATTR, knownMethod, portOf, redactUrl } from "./attributes.ts";
-import { ATTR_RPC_STATUS_CODE } from "./rpc-conventions.ts";
-import { rpcAttributes } from "./rpc.ts";
+import { ATTR_RPC_STATUS_CODE, rpcAttributes } from "./rpc.ts";
 import { tracer } from "./tracer.ts";
 
-/** The CLIENT span of one attempt. It ends once: with the body, or with what kept it from arriving. */
+/** The CLIENT span of one attempt. It ends when the body is complete, or with the error that interrupts it. */
 export class ClientSpan {
   readonly ctx: Context;
   readonly #span: Span;
-
   readonly #rpc: Rpc | undefined;
 
   private constructor(ctx: Context, span: Span, rpc: Rpc | undefined) {
@@ -31,32 +29,33 @@ export class ClientSpan {
   }
 
   /**
-   * @param from when the call began, on the monotonic clock, for a span that is made later
-   * @returns `undefined` where nobody traces, and for what does not go over HTTP
+   * @param startedAt the start of the call on the monotonic clock, if the call started before its span
+   * @returns `undefined` without a tracing SDK, and for requests that do not use HTTP
    */
-  static start(ctx: Context, request: OutgoingRequest, from?: number): ClientSpan | undefined {
+  static start(ctx: Context, request: OutgoingRequest, startedAt?: number): ClientSpan | undefined {
     const spans = tracer();
     if (spans === undefined) return undefined;
     const { rpc } = request;
     if (rpc === undefined && request.url === undefined) return undefined;
     const name = rpc?.method ?? knownMethod(request.method);
     const attributes = rpc === undefined ? httpAttributes(request) : rpcAttributes(rpc);
-    const startTime = from === undefined ? undefined : { startTime: performance.timeOrigin + from };
+    const startTime = startedAt === undefined ? undefined : { startTime: performance.timeOrigin + startedAt };
     const span = spans.startSpan(name, { kind: SpanKind.CLIENT, attributes, ...startTime }, ctx);
-    // Once the span is there, but for what the conventions ask to tell samplers: of what a span is started with, an SDK looks at each twice.
+    // Set after the start, except for the attributes that samplers need by the conventions: an SDK processes start
+    // attributes twice.
     if (rpc !== undefined && request.url !== undefined) span.setAttributes(serverAttributes(request.url));
     const remaining = ctx.remaining();
     if (remaining !== Infinity) span.setAttribute(ATTR.BUDGET, Math.floor(remaining));
     return new ClientSpan(trace.setSpan(ctx, span) as Context, span, rpc);
   }
 
-  /** The head of the response is here. */
+  /** The response head has arrived. */
   response(status: number): void {
-    // A call of a procedure has a code of its own, which comes later.
+    // The status code of an RPC comes later.
     if (this.#rpc === undefined) this.#span.setAttribute(ATTR_HTTP_RESPONSE_STATUS_CODE, status);
   }
 
-  /** @param phase how far it had come */
+  /** Ends the span. A second call does nothing. */
   end({ endedBy, errorType }: CallEnd, phase: CallPhase): void {
     const span = this.#span;
     if (!span.isRecording()) return;

@@ -1,10 +1,9 @@
 import { type Context as OtelContext, createContextKey, type Span } from "@opentelemetry/api";
 
-// Keys of OpenTelemetry's core, which are the same in every version of it: `createContextKey` gives `Symbol.for(name)`.
-
+/** A key of @opentelemetry/core, the same in all its versions: `createContextKey` returns `Symbol.for(name)`. */
 const RPC_METADATA = createContextKey("OpenTelemetry SDK Context Key RPC_METADATA");
 
-/** What instrumentations of one HTTP request tell each other: its SERVER span, and the route once it is known. */
+/** Shared by the instrumentations of one HTTP request: its SERVER span, and the route when it is known. */
 export interface HttpMetadata {
   type: "http";
   span: Span;

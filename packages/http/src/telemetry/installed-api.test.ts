@@ -23,14 +23,14 @@ const isCarried = (): boolean => {
 };
 
 describe("an SDK without a context manager", () => {
-  it("gets one where a request is served", () => {
+  it("gets one when request middleware is made", () => {
     trace.setGlobalTracerProvider(new TracerProvider());
     expect(isCarried()).toBe(false);
     requestContext(() => {});
     expect(isCarried()).toBe(true);
   });
 
-  it("gets one that carries contexts through await, and binds functions", async () => {
+  it("gets one that keeps the context across await and binds functions", async () => {
     trace.setGlobalTracerProvider(new TracerProvider());
     requestContext(() => {});
     const ctx = ROOT_CONTEXT.setValue(API, 1);
@@ -49,14 +49,14 @@ describe("an SDK without a context manager", () => {
 });
 
 describe("a process without an SDK", () => {
-  it("has no context manager of ours in the way of one that comes later", () => {
+  it("gets no context manager, so that an SDK can set up its own later", () => {
     requestContext(() => {});
     expect(isCarried()).toBe(false);
   });
 });
 
-describe("an SDK that was set up by an older copy of OpenTelemetry's API", () => {
-  it("is told of once in the process, with both versions", async () => {
+describe("an SDK that was set up with an older copy of the OpenTelemetry API", () => {
+  it("causes one warning per process, which names both versions", async () => {
     shared[API] = { version: "1.8.0", trace: new TracerProvider() };
     const emitWarning = vi.spyOn(process, "emitWarning");
     const warned = once(process, "warning") as Promise<[Error]>;
@@ -64,7 +64,7 @@ describe("an SDK that was set up by an older copy of OpenTelemetry's API", () =>
     for (let i = 0; i < 3; i++) expect((await fetch(url)).status).toBe(200);
     const [{ name, message }] = await warned;
     expect(name).toBe("ThroughlineWarning");
-    expect(message).toMatch(/@opentelemetry\/api 1\.8\.0, and @throughline\/http has loaded 1\.\d+\.\d+,/);
+    expect(message).toMatch(/@opentelemetry\/api 1\.8\.0, but @throughline\/http has loaded 1\.\d+\.\d+,/);
     expect(emitWarning).toHaveBeenCalledOnce();
   });
 });

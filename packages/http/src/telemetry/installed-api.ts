@@ -1,36 +1,77 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { readFileSync } from "node:fs";
 
-import { context, trace } from "@opentelemetry/api";
+import { context, type Context, type ContextManager, ROOT_CONTEXT, trace } from "@opentelemetry/api";
 import { registeredApi } from "@throughline/context/internal";
 
-import { StorageContextManager } from "./context-manager.ts";
-
 /**
- * Sets up a context manager where spans are recorded and there is none. The span that an instrumentation makes for a request could be
- * found by nobody otherwise, and the request would have a second one. Does nothing before an SDK is set up: it brings its own.
+ * Sets up a context manager if spans are recorded and none is set up. Without one, the middleware could not find the
+ * span that an instrumentation makes for a request, and would make a second one. Does nothing before an SDK is set up,
+ * because an SDK usually brings its own.
  */
 export function ensureContextManager(): void {
-  const known = registeredApi();
-  if (known.trace === undefined || known.context !== undefined || trace.getTracerProvider() !== known.trace) return;
+  const registered = registeredApi();
+  if (registered.trace === undefined || registered.context !== undefined) return;
+  if (trace.getTracerProvider() !== registered.trace) return;
   context.setGlobalContextManager(new StorageContextManager());
 }
 
-let isTold = false;
+/**
+ * Carries contexts and binds functions. Listeners of a bound emitter run in the context of the emit call, as without
+ * it.
+ */
+class StorageContextManager implements ContextManager {
+  readonly #storage = new AsyncLocalStorage<Context>();
+
+  active(): Context {
+    return this.#storage.getStore() ?? ROOT_CONTEXT;
+  }
+
+  with<A extends unknown[], F extends (...args: A) => ReturnType<F>>(
+    ctx: Context,
+    fn: F,
+    receiver?: ThisParameterType<F>,
+    ...args: A
+  ): ReturnType<F> {
+    return this.#storage.run(ctx, () => fn.apply(receiver, args));
+  }
+
+  bind<T>(ctx: Context, target: T): T {
+    if (typeof target !== "function") return target;
+    const storage = this.#storage;
+    const bound = function (this: unknown, ...args: unknown[]): unknown {
+      return storage.run(ctx, () => Reflect.apply(target, this, args) as unknown);
+    };
+    return bound as T;
+  }
+
+  enable(): this {
+    return this;
+  }
+
+  disable(): this {
+    this.#storage.disable();
+    return this;
+  }
+}
+
+let hasWarned = false;
 
 /**
- * Warns, once in a process, where an SDK has been set up by a copy of the API that ours cannot see: its spans and ours would be of two traces. Some
- * products, Sentry among them, bring a copy of their own.
+ * Warns once in a process if an SDK was set up with another copy of the OpenTelemetry API that this one cannot see: the
+ * spans of the two would belong to two traces. Some products, such as Sentry, bring a copy.
  */
 export function warnOfOtherApi(): void {
-  if (isTold) return;
-  const known = registeredApi();
-  if (known.trace === undefined || trace.getTracerProvider() === known.trace) return;
-  isTold = true;
-  const { version } = known;
+  if (hasWarned) return;
+  const registered = registeredApi();
+  if (registered.trace === undefined || trace.getTracerProvider() === registered.trace) return;
+  hasWarned = true;
+  const { version } = registered;
   process.emitWarning(
-    `Cannot see the spans of this process: OpenTelemetry has been set up by @opentelemetry/api ${version}, and @throughline/http has loaded ` +
-      `${ownVersion() ?? "a newer one"}, which sees only its own version and newer ones. The two make separate traces of a request. Install one ` +
-      `version for both, with npm by "overrides": { "@opentelemetry/api": "${version}" } in package.json.`,
+    `Cannot see the spans of this process: OpenTelemetry was set up with @opentelemetry/api ${version}, but ` +
+      `@throughline/http has loaded ${ownVersion() ?? "a newer one"}, which sees only its own version and newer ` +
+      `ones. Each makes a separate trace of a request. Install one version for both; with npm, set ` +
+      `"overrides": { "@opentelemetry/api": "${version}" } in package.json.`,
     { type: "ThroughlineWarning", code: "THROUGHLINE_OTHER_API" },
   );
 }
@@ -40,7 +81,7 @@ function ownVersion(): string | undefined {
     const file = process.getBuiltinModule("node:module").findPackageJSON("@opentelemetry/api", import.meta.url)!;
     return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
   } catch {
-    // Not everybody who runs this can tell: another runtime, or a bundle.
+    // Not available in other runtimes and in bundles.
     return undefined;
   }
 }

@@ -1,17 +1,31 @@
 import type { Rpc } from "../observe/rpc.ts";
-import { ATTR_RPC_METHOD, ATTR_RPC_STATUS_CODE, ATTR_RPC_SYSTEM_NAME } from "./rpc-conventions.ts";
 
-/** What spans and metrics say of it, now or when it is over. */
+// OpenTelemetry's names for RPCs. The semantic conventions do not mark them stable, and
+// @opentelemetry/semantic-conventions promises compatibility for stable names only.
+export const ATTR_RPC_SYSTEM_NAME = "rpc.system.name";
+export const ATTR_RPC_METHOD = "rpc.method";
+export const ATTR_RPC_STATUS_CODE = "rpc.response.status_code";
+export const METRIC_RPC_SERVER_CALL_DURATION = "rpc.server.call.duration";
+export const METRIC_RPC_CLIENT_CALL_DURATION = "rpc.client.call.duration";
+
+/** Returns the attributes of an RPC for spans and metrics, with its status code if it has ended. */
 export function rpcAttributes({ system, method, code }: Rpc): Record<string, string> {
   const attributes: Record<string, string> = { [ATTR_RPC_SYSTEM_NAME]: system, [ATTR_RPC_METHOD]: method };
   if (code !== undefined) attributes[ATTR_RPC_STATUS_CODE] = code;
   return attributes;
 }
 
-/** The codes that are a server's fault, by the conventions for SERVER spans. A client counts all but OK. */
-const FAULTS = new Set(["UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"]);
+/** The status codes that are errors of the server by the conventions for SERVER spans. For a client, all but OK are. */
+const SERVER_ERRORS = new Set([
+  "UNKNOWN",
+  "DEADLINE_EXCEEDED",
+  "UNIMPLEMENTED",
+  "INTERNAL",
+  "UNAVAILABLE",
+  "DATA_LOSS",
+]);
 
-/** `error.type` of a call on the server's side; `undefined` where nothing of the server's went wrong. */
+/** Returns `error.type` of an RPC on the server's side; `undefined` unless the server failed. */
 export function serverFault({ code }: Rpc): string | undefined {
-  return code !== undefined && FAULTS.has(code.toUpperCase()) ? code : undefined;
+  return code !== undefined && SERVER_ERRORS.has(code.toUpperCase()) ? code : undefined;
 }

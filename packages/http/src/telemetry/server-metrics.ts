@@ -14,27 +14,30 @@ import type { IncomingRequest, Outcome, ServerObserver } from "../observe/server
 import type { Budget } from "../wire/caller-budget.ts";
 import { causes } from "../wire/causes.ts";
 import { ATTR, DEADLINE_EXCEEDED, knownMethod } from "./attributes.ts";
-import { instruments, seconds } from "./meter.ts";
-import { METRIC_RPC_SERVER_CALL_DURATION } from "./rpc-conventions.ts";
-import { rpcAttributes, serverFault } from "./rpc.ts";
+import { lazyInstruments, seconds } from "./meter.ts";
+import { METRIC_RPC_SERVER_CALL_DURATION, rpcAttributes, serverFault } from "./rpc.ts";
 import { errorTypeOf } from "./server-span.ts";
 
-const serverInstruments = instruments((meter) => {
+const serverInstruments = lazyInstruments((meter) => {
   return {
     duration: seconds(meter, METRIC_HTTP_SERVER_REQUEST_DURATION, "Duration of HTTP server requests."),
-    rpcDuration: seconds(meter, METRIC_RPC_SERVER_CALL_DURATION, "Duration of calls that were served."),
-    remaining: seconds(meter, "throughline.server.deadline.remaining", "Time left when a request arrived."),
-    exceeded: seconds(meter, "throughline.server.deadline.exceeded", "How long after its deadline a request was over."),
+    rpcDuration: seconds(meter, METRIC_RPC_SERVER_CALL_DURATION, "Duration of RPC server calls."),
+    remaining: seconds(
+      meter,
+      "throughline.server.deadline.remaining",
+      "Time until the deadline when a request arrives.",
+    ),
+    exceeded: seconds(meter, "throughline.server.deadline.exceeded", "Time from the deadline of a request to its end."),
     ended: meter.createCounter("throughline.server.requests", {
-      description: "Requests that are over, by what ended them.",
+      description: "Finished requests, by what ended them.",
       unit: "{request}",
     }),
     invalid: meter.createCounter("throughline.deadline.invalid", {
-      description: "Deadline headers that did not follow their grammar.",
+      description: "Malformed deadline headers.",
       unit: "{header}",
     }),
     refused: meter.createCounter("throughline.values.refused", {
-      description: "Values of requests that were not taken, by name and reason.",
+      description: "Propagated values that were rejected, by name and reason.",
       unit: "{value}",
     }),
   };
@@ -42,22 +45,22 @@ const serverInstruments = instruments((meter) => {
 
 type Instruments = NonNullable<ReturnType<typeof serverInstruments>>;
 
-/** Counts a deadline header that could not be read. */
+/** Counts a malformed deadline header. */
 export function countInvalid(header: string): void {
   serverInstruments()?.invalid.add(1, { header });
 }
 
-/** Counts a value that was not taken: whoever sent it may not, or it is none. */
+/** Counts a propagated value that was rejected: the peer is not trusted, or the value is malformed. */
 export function countRefusedValue(name: string, reason: "untrusted" | "invalid"): void {
   serverInstruments()?.refused.add(1, { name, reason });
 }
 
-/** What is measured of one request. */
+/** The metrics of one request. */
 export class ServerMeasurement implements ServerObserver {
   readonly #instruments: Instruments;
   readonly #request: IncomingRequest;
   readonly #isMeasuredElsewhere: boolean;
-  readonly #from = performance.now();
+  readonly #startedAt = performance.now();
 
   private constructor(instruments: Instruments, request: IncomingRequest, isMeasuredElsewhere: boolean) {
     this.#instruments = instruments;
@@ -66,37 +69,37 @@ export class ServerMeasurement implements ServerObserver {
   }
 
   /**
-   * @param isMeasuredElsewhere whether an instrumentation tells the duration of the request, which must not be told twice
-   * @returns `undefined` where nobody measures
+   * @param isMeasuredElsewhere whether another instrumentation records the duration, which must be recorded once
+   * @returns `undefined` without a metrics SDK
    */
   static start(
     request: IncomingRequest,
     budget: Budget | undefined,
     isMeasuredElsewhere: boolean,
   ): ServerMeasurement | undefined {
-    const known = serverInstruments();
-    if (known === undefined) return undefined;
+    const instruments = serverInstruments();
+    if (instruments === undefined) return undefined;
     if (budget !== undefined && budget.ms !== Infinity) {
-      known.remaining.record(budget.ms / 1000, { [ATTR.SOURCE]: budget.source });
+      instruments.remaining.record(budget.ms / 1000, { [ATTR.SOURCE]: budget.source });
     }
-    return new ServerMeasurement(known, request, isMeasuredElsewhere);
+    return new ServerMeasurement(instruments, request, isMeasuredElsewhere);
   }
 
   end(outcome: Outcome, { ctx }: { readonly ctx: Context }): void {
     const { endedBy } = outcome;
-    const deadline = endedBy === "deadline" ? (detailsIn(outcome.error) ?? deadlineDetails(ctx)) : undefined;
+    const deadline = endedBy === "deadline" ? (deadlineIn(outcome.error) ?? deadlineDetails(ctx)) : undefined;
     const source = deadline?.source === undefined ? undefined : { [ATTR.SOURCE]: deadline.source };
     this.#instruments.ended.add(1, { [ATTR.ENDED_BY]: endedBy, ...source });
     if (deadline !== undefined && deadline.elapsed >= deadline.budget) {
       this.#instruments.exceeded.record((deadline.elapsed - deadline.budget) / 1000, source);
     }
     if (this.#isMeasuredElsewhere) return;
-    const took = (performance.now() - this.#from) / 1000;
+    const duration = (performance.now() - this.#startedAt) / 1000;
     const { rpc } = this.#request;
-    if (rpc === undefined) return this.#instruments.duration.record(took, this.#attributes(outcome));
+    if (rpc === undefined) return this.#instruments.duration.record(duration, this.#attributes(outcome));
     const fault = serverFault(rpc);
     const error = fault === undefined ? undefined : { [ATTR_ERROR_TYPE]: fault };
-    this.#instruments.rpcDuration.record(took, { ...rpcAttributes(rpc), ...error });
+    this.#instruments.rpcDuration.record(duration, { ...rpcAttributes(rpc), ...error });
   }
 
   #attributes({ endedBy, status, route, error }: Outcome): Record<string, string | number | undefined> {
@@ -115,8 +118,8 @@ export class ServerMeasurement implements ServerObserver {
   }
 }
 
-/** What the error itself says of the clock that fired: it may be that of a limit, or of a deadline further in. */
-function detailsIn(error: unknown): DeadlineDetails | undefined {
+/** Returns the details of the deadline in the error: it may be earlier than that of the request's context. */
+function deadlineIn(error: unknown): DeadlineDetails | undefined {
   for (const each of causes(error)) {
     if (!(each instanceof DeadlineExceeded) || each.budget === undefined || each.elapsed === undefined) continue;
     return { budget: each.budget, elapsed: each.elapsed, source: each.source };

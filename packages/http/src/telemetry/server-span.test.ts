@@ -10,7 +10,7 @@ import { requestContext } from "../index.ts";
 cleanUpAfterEach();
 const spans = recordSpans();
 
-/** Runs the listener in spans as a framework makes them, from the outer to the inner. */
+/** Wraps the listener in spans like those of a framework, outermost first. */
 function within(listener: RequestListener, [outer, ...others]: readonly SpanKind[], scope: string): RequestListener {
   if (outer === undefined) return listener;
   const inner = within(listener, others, scope);
@@ -25,22 +25,22 @@ const { SERVER, INTERNAL } = SpanKind;
 
 describe("a request has one SERVER span", () => {
   it.each<[what: string, around: readonly SpanKind[], scope: string, kinds: string[]]>([
-    ["ours, where there is none", [], "framework", ["SERVER @throughline/http"]],
-    ["the framework's, which is active", [SERVER], "framework", ["SERVER framework"]],
+    ["one of this package if there is no other", [], "framework", ["SERVER @throughline/http"]],
+    ["the active span of the framework", [SERVER], "framework", ["SERVER framework"]],
     [
-      "the framework's, which has another one active inside it",
+      "the span of the framework if an inner span of it is active",
       [SERVER, INTERNAL],
       "framework",
       ["INTERNAL framework", "SERVER framework"],
     ],
     [
-      "ours, where the one that is active stands alone",
+      "one of this package if the active span has no parent",
       [INTERNAL],
       "job",
       ["INTERNAL job", "SERVER @throughline/http"],
     ],
     [
-      "ours, where only the instrumentation of a framework has some",
+      "one of this package if only the instrumentation of a framework made spans",
       [INTERNAL, INTERNAL],
       "@opentelemetry/instrumentation-router",
       [

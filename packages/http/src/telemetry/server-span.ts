@@ -32,12 +32,14 @@ import { single } from "../wire/headers.ts";
 import { propagatedValues } from "../wire/propagated-values.ts";
 import { ATTR, DEADLINE_EXCEEDED, knownMethod, redactQuery } from "./attributes.ts";
 import { type HttpMetadata, httpMetadata, setHttpMetadata } from "./http-metadata.ts";
-import { ATTR_RPC_STATUS_CODE } from "./rpc-conventions.ts";
-import { rpcAttributes, serverFault } from "./rpc.ts";
-import { SCOPE, tracer } from "./tracer.ts";
+import { ATTR_RPC_STATUS_CODE, rpcAttributes, serverFault } from "./rpc.ts";
+import { INSTRUMENTATION_SCOPE, tracer } from "./tracer.ts";
 
-/** That of a span of ours: one that is found where a request arrives is another request's, of a server that is called from inside it. */
-class OwnMetadata implements HttpMetadata {
+/**
+ * The metadata of a span that this package made. If it is found when a request arrives, it belongs to an outer request
+ * that called this server in the same process.
+ */
+class OwnSpanMetadata implements HttpMetadata {
   readonly type = "http";
   readonly span: Span;
   route?: string;
@@ -47,40 +49,49 @@ class OwnMetadata implements HttpMetadata {
   }
 }
 
-/** The SERVER span of a request: ours, or one that an instrumentation has made, which we only add to. There are never two. */
+/**
+ * The SERVER span of a request. Either this package makes and ends it, or an instrumentation does and this class only
+ * adds attributes, so that a request never has two.
+ */
 export class ServerSpan implements ServerObserver {
   readonly ctx: Context;
   readonly #span: Span;
-  readonly #ours: boolean;
+  readonly #isOwn: boolean;
   readonly #method: string;
   readonly #rpc: Rpc | undefined;
 
-  private constructor(ctx: Context, span: Span, ours: boolean, method: string, rpc?: Rpc) {
+  private constructor(ctx: Context, span: Span, isOwn: boolean, method: string, rpc?: Rpc) {
     this.ctx = ctx;
     this.#span = span;
-    this.#ours = ours;
+    this.#isOwn = isOwn;
     this.#method = method;
     this.#rpc = rpc;
   }
 
   /**
-   * @param parent what the request's context stands on, with its caller's trace
-   * @param capture headers to tell of, in lower case
-   * @returns `undefined` where nobody traces
+   * Starts a span.
+   *
+   * @param parent has the caller's trace
+   * @param capture lower-case names of the request headers to record
+   * @returns `undefined` without a tracing SDK
    */
   static start(parent: Context, request: IncomingRequest, capture: readonly string[]): ServerSpan | undefined {
     const tracing = tracer();
     if (tracing === undefined) return undefined;
     const { rpc } = request;
     const method = rpc?.method ?? knownMethod(request.method);
-    const span = tracing.startSpan(method, { kind: SpanKind.SERVER, attributes: attributes(request, method) }, parent);
+    const span = tracing.startSpan(
+      method,
+      { kind: SpanKind.SERVER, attributes: startAttributes(request, method) },
+      parent,
+    );
     if (rpc !== undefined) setAddresses(span, request);
     captureHeaders(span, request, capture);
     const ctx = trace.setSpan(parent, span) as Context;
-    return new ServerSpan(setHttpMetadata(ctx, new OwnMetadata(span)), span, true, method, rpc);
+    return new ServerSpan(setHttpMetadata(ctx, new OwnSpanMetadata(span)), span, true, method, rpc);
   }
 
-  /** One that an instrumentation has made for the request: it stays with what made it. */
+  /** Adds attributes to the span of an instrumentation, which still ends it. */
   static enrich(ctx: Context, span: Span, request: IncomingRequest, capture: readonly string[]): ServerSpan {
     captureHeaders(span, request, capture);
     return new ServerSpan(ctx, span, false, "");
@@ -96,20 +107,21 @@ export class ServerSpan implements ServerObserver {
     const span = this.#span;
     const metadata = httpMetadata(this.ctx);
     const matched = route ?? metadata?.route;
-    // An instrumentation that was told no route reads it here when it ends the span, a moment from now; for its metrics too.
-    if (!this.#ours && metadata !== undefined && matched !== undefined) metadata.route ??= matched;
+    // An instrumentation that does not know the route reads it here when it ends the span, directly after this, also
+    // for its metrics.
+    if (!this.#isOwn && metadata !== undefined && matched !== undefined) metadata.route ??= matched;
     if (!span.isRecording()) return;
     span.setAttribute(ATTR.ENDED_BY, endedBy);
     if (endedBy === "deadline") {
-      if (this.#ours) exceeded(span);
-      else beforeEnd(span, exceeded);
+      if (this.#isOwn) setDeadlineExceeded(span);
+      else beforeEnd(span, setDeadlineExceeded);
     }
-    if (matched !== undefined && (this.#ours || metadata === undefined)) span.setAttribute(ATTR_HTTP_ROUTE, matched);
-    if (!this.#ours) return;
+    if (matched !== undefined && (this.#isOwn || metadata === undefined)) span.setAttribute(ATTR_HTTP_ROUTE, matched);
+    if (!this.#isOwn) return;
     if (this.#rpc !== undefined) return this.#endRpc(this.#rpc);
     if (matched !== undefined) span.updateName(`${this.#method} ${matched}`);
     if (status !== undefined) span.setAttribute(ATTR_HTTP_RESPONSE_STATUS_CODE, status);
-    if (endedBy === "error" || (isAnswer(endedBy) && (status ?? 0) >= 500)) {
+    if (endedBy === "error" || (isAnswered(endedBy) && (status ?? 0) >= 500)) {
       span.setAttribute(ATTR_ERROR_TYPE, errorTypeOf(error, status));
       span.setStatus({ code: SpanStatusCode.ERROR });
     }
@@ -128,12 +140,15 @@ export class ServerSpan implements ServerObserver {
   }
 }
 
-function exceeded(span: Span): void {
+function setDeadlineExceeded(span: Span): void {
   span.setAttribute(ATTR_ERROR_TYPE, DEADLINE_EXCEEDED);
   span.setStatus({ code: SpanStatusCode.ERROR });
 }
 
-/** Has the last word on a span that others end: they write the status, 504, over what we would say now. */
+/**
+ * Applies a change at the moment an instrumentation ends its span: just before, the instrumentation overwrites earlier
+ * attributes with those of the 504 status.
+ */
 function beforeEnd(span: Span, change: (span: Span) => void): void {
   const end = span.end.bind(span);
   const endChanged: Span["end"] = (time) => {
@@ -143,12 +158,12 @@ function beforeEnd(span: Span, change: (span: Span) => void): void {
   span.end = endChanged;
 }
 
-/** What `error.type` says: the name of the error, else the status. */
+/** Returns `error.type`: the name of the error, else the status. */
 export function errorTypeOf(error: unknown, status: number | undefined): string {
   return error instanceof Error ? error.name : String(status ?? "_OTHER");
 }
 
-function isAnswer(endedBy: EndedBy): boolean {
+function isAnswered(endedBy: EndedBy): boolean {
   return endedBy === "response" || endedBy === "refusal";
 }
 
@@ -163,50 +178,53 @@ function captureHeaders(span: Span, { headers }: IncomingRequest, capture: reado
 
 const CREDENTIALS = new Set(["authorization", "proxy-authorization", "cookie", "set-cookie", "txn-token"].map(folded));
 
-/** Whether a header proves an identity. Asked for each request: a header may be declared after the middleware was made. */
+/**
+ * Whether a header proves an identity. Checked for each request: `propagateIdentity` may run after the middleware is
+ * made.
+ */
 function isCredential(name: string): boolean {
-  const plain = folded(name);
-  return CREDENTIALS.has(plain) || propagatedValues().some((each) => each.kind === "identity" && each.folded === plain);
+  const key = folded(name);
+  return CREDENTIALS.has(key) || propagatedValues().some((each) => each.kind === "identity" && each.folded === key);
 }
 
-/** The span that an instrumentation has made for this request, if one has. */
+/** Returns the SERVER span that an instrumentation has made for this request, if any. */
 export function serverSpanOf(ctx: OtelContext): Span | undefined {
   const metadata = httpMetadata(ctx);
-  if (metadata !== undefined) return metadata instanceof OwnMetadata ? undefined : metadata.span;
-  const active = trace.getSpan(ctx) as MarkedSpan | undefined;
+  if (metadata !== undefined) return metadata instanceof OwnSpanMetadata ? undefined : metadata.span;
+  const active = trace.getSpan(ctx) as SdkSpan | undefined;
   if (active === undefined) return undefined;
-  // Some leave no metadata, Sentry among them. Sentry's spans lead to the first of the service.
+  // Some instrumentations, such as Sentry's, set no metadata. Sentry's spans have a reference to the root span.
   const span = active._sentryRootSpan ?? active;
-  // Only spans that are recorded tell their kind.
+  // Only recording spans have a kind.
   const isServer = span.kind === SpanKind.SERVER || span.attributes?.["sentry.kind"] === "server";
-  const isOurs = span.instrumentationScope?.name === SCOPE;
-  return (isServer || isInside(span)) && !isOurs && span.isRecording() ? span : undefined;
+  const isOwn = span.instrumentationScope?.name === INSTRUMENTATION_SCOPE;
+  return (isServer || isFrameworkSpan(span)) && !isOwn && span.isRecording() ? span : undefined;
 }
 
 /**
- * Whether a framework, Next.js for one, is already inside its own SERVER span where it calls us: it has another one active. Those of instrumentations
- * tell nothing of that: that of Express makes spans without any of HTTP's around them.
+ * Whether the span is an INTERNAL span inside the SERVER span of a framework, such as Next.js. Spans of
+ * instrumentations do not count: the one of Express makes INTERNAL spans without an HTTP span around them.
  */
-function isInside(span: MarkedSpan): boolean {
+function isFrameworkSpan(span: SdkSpan): boolean {
   const { kind, parentSpanContext: parent, instrumentationScope: scope } = span;
   if (kind !== SpanKind.INTERNAL || parent === undefined || parent.isRemote === true) return false;
   return scope?.name.startsWith("@opentelemetry/instrumentation-") !== true;
 }
 
-/** What spans of SDKs have besides what the API says. */
-type MarkedSpan = Span & {
+/** Properties of SDK spans that are not in the API. */
+type SdkSpan = Span & {
   readonly kind?: SpanKind;
   readonly attributes?: Readonly<Record<string, unknown>>;
   readonly instrumentationScope?: { readonly name: string };
   readonly parentSpanContext?: SpanContext;
-  readonly _sentryRootSpan?: MarkedSpan;
+  readonly _sentryRootSpan?: SdkSpan;
 };
 
-function attributes(request: IncomingRequest, method: string): Record<string, string | number | undefined> {
+function startAttributes(request: IncomingRequest, method: string): Record<string, string | number | undefined> {
   if (request.rpc !== undefined) return rpcAttributes(request.rpc);
   const mark = request.target.indexOf("?");
   const [host, port] = splitAuthority(request.authority);
-  const told: Record<string, string | number | undefined> = {
+  const values: Record<string, string | number | undefined> = {
     [ATTR_HTTP_REQUEST_METHOD]: method,
     [ATTR_URL_SCHEME]: request.scheme,
     [ATTR_URL_PATH]: mark === -1 ? request.target : request.target.slice(0, mark),
@@ -215,14 +233,14 @@ function attributes(request: IncomingRequest, method: string): Record<string, st
     [ATTR_CLIENT_ADDRESS]: request.clientAddress,
     [ATTR_NETWORK_PROTOCOL_VERSION]: request.protocolVersion,
   };
-  // An SDK looks at each twice, also at one that is not there.
-  if (mark !== -1) told[ATTR_URL_QUERY] = redactQuery(request.target.slice(mark)).slice(1);
+  // Set only if present: an SDK processes each attribute twice, also an undefined one.
+  if (mark !== -1) values[ATTR_URL_QUERY] = redactQuery(request.target.slice(mark)).slice(1);
   const agent = single(request.headers, "user-agent");
-  if (agent !== undefined) told[ATTR_USER_AGENT_ORIGINAL] = agent;
-  return told;
+  if (agent !== undefined) values[ATTR_USER_AGENT_ORIGINAL] = agent;
+  return values;
 }
 
-/** Of a call of a procedure, once its span is there: of what a span is started with, an SDK looks at each twice. */
+/** Sets the addresses of an RPC after the start of its span, because an SDK processes start attributes twice. */
 function setAddresses(span: Span, { authority, clientAddress }: IncomingRequest): void {
   const [host, port] = splitAuthority(authority);
   if (host !== undefined) span.setAttribute(ATTR_SERVER_ADDRESS, host);

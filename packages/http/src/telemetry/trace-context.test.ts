@@ -21,12 +21,12 @@ afterEach(() => propagation.disable());
 describe.each([
   ["without a propagator", () => {}],
   [
-    "with OpenTelemetry's, and nobody who traces",
+    "with a propagator of OpenTelemetry and no tracing SDK",
     () =>
       void propagation.setGlobalPropagator(new CompositePropagator({ propagators: [new W3CTraceContextPropagator()] })),
   ],
 ])("%s, a trace", (_, setUp) => {
-  it("goes on with a parent id of its own", () => {
+  it("continues with a new parent id", () => {
     setUp();
     const headers = new Headers({ traceparent: `00-${TRACE}-${SPAN}-01`, tracestate: "vendor=1,other=2" });
     const ctx = extractTrace(background, webHeaders(headers));
@@ -40,7 +40,7 @@ describe.each([
     expect(sent["traceparent"]).not.toContain(SPAN);
   });
 
-  it("begins in a request that brings none, and nowhere else", () => {
+  it("starts in a request without a trace, and not outside of requests", () => {
     setUp();
     const request = withValue(background, traceOwnerKey, { ownTraceId: TRACE });
     expect(sentIn(extractTrace(request, webHeaders(new Headers())))["traceparent"]).toMatch(TRACE);

@@ -8,24 +8,24 @@ const getter: TextMapGetter<RequestHeaders> = {
   keys: (headers) => [...headers.names()],
 };
 
-/** The context with the caller's trace. */
+/** Derives a context with the caller's trace. */
 export function extractTrace<C extends OtelContext>(ctx: C, headers: RequestHeaders): C {
-  // Derived by `setValue`, a Context stays one.
-  if (isUnwanted || isPropagated()) return propagation.extract(ctx, headers, getter) as C;
+  // Propagators derive with `setValue`, which returns a Context for a Context.
+  if (isPropagationDisabled || hasPropagator()) return propagation.extract(ctx, headers, getter) as C;
   return withTrace(ctx, readTrace(headers.get("traceparent"), headers.get("tracestate")));
 }
 
-/** Writes the context's trace into the headers of a request to come. */
+/** Writes the trace of the context into the headers of an outbound request. */
 export function injectTrace<Carrier>(ctx: OtelContext, carrier: Carrier, setter: TextMapSetter<Carrier>): void {
-  if (isUnwanted) return;
-  if (isPropagated()) return propagation.inject(withOwnSpan(ctx), carrier, setter);
+  if (isPropagationDisabled) return;
+  if (hasPropagator()) return propagation.inject(withOwnSpan(ctx), carrier, setter);
   for (const [name, value] of traceHeaders(ctx)) setter.set(carrier, name, value);
 }
 
-/** Whether OpenTelemetry has a propagator. Where it has none, in a service without an SDK, there is a trace all the same. */
-function isPropagated(): boolean {
+/** Whether OpenTelemetry has a propagator. Without one, as without an SDK, this package propagates the trace itself. */
+function hasPropagator(): boolean {
   return propagation.fields().length > 0;
 }
 
-/** The operator wants nothing passed on. */
-const isUnwanted = /(?:^|,)\s*none\s*(?:,|$)/.test(process.env["OTEL_PROPAGATORS"] ?? "");
+/** `OTEL_PROPAGATORS=none` disables propagation. */
+const isPropagationDisabled = /(?:^|,)\s*none\s*(?:,|$)/.test(process.env["OTEL_PROPAGATORS"] ?? "");

@@ -2,25 +2,25 @@ import { ProxyTracerProvider, type Tracer, type TracerProvider, trace } from "@o
 
 import { warnOfOtherApi } from "./installed-api.ts";
 
-/** What the API hands out where no SDK has been set up. */
-const nothing = new ProxyTracerProvider().getDelegate();
+/** The provider of the API without an SDK. */
+const NOOP_PROVIDER = new ProxyTracerProvider().getDelegate();
 
-/** Who makes our spans. */
-export const SCOPE = "@throughline/http";
+/** The name of the instrumentation scope of this package's spans. */
+export const INSTRUMENTATION_SCOPE = "@throughline/http";
 
-let known: { readonly provider: TracerProvider; readonly tracer: Tracer } | undefined;
+let cached: { readonly provider: TracerProvider; readonly tracer: Tracer } | undefined;
 
 /**
- * Our tracer; `undefined` where no SDK has been set up, so that nobody need describe a span that will not be. Asked for at each use, since
- * an SDK may start after this module was loaded.
+ * Returns the tracer of this package; `undefined` without a tracing SDK, so that callers can skip the attributes of
+ * spans. Call it for each span: an SDK may start after this module was loaded.
  */
 export function tracer(): Tracer | undefined {
   const global = trace.getTracerProvider();
   const provider = global instanceof ProxyTracerProvider ? global.getDelegate() : global;
-  if (provider === nothing) {
+  if (provider === NOOP_PROVIDER) {
     warnOfOtherApi();
     return undefined;
   }
-  if (known?.provider !== provider) known = { provider, tracer: provider.getTracer(SCOPE) };
-  return known.tracer;
+  if (cached?.provider !== provider) cached = { provider, tracer: provider.getTracer(INSTRUMENTATION_SCOPE) };
+  return cached.tracer;
 }

@@ -1,19 +1,20 @@
-/** How many errors are looked at: chains of causes may go round in a circle, and an AggregateError may hold thousands. */
-const MOST = 64;
+/** Limit of the walk: a chain of causes may be circular, and an AggregateError may contain thousands of errors. */
+const MAX_ERRORS = 64;
 
 /**
- * An error, then the errors that it wraps: its cause, the errors of an AggregateError, and so on, the nearest first (Go: `errors.Is` walks
- * the same). Told by shape: Jest and `node:vm` have errors of another realm, which are not `instanceof Error` here.
+ * Yields an error and all errors that it wraps, nearest first: its cause, the errors of an AggregateError, and so on
+ * (the walk of Go's `errors.Is`). Errors are recognized by shape: errors of another realm, as in Jest and `node:vm`,
+ * are not `instanceof Error` here.
  */
 export function* causes(error: unknown): Generator<Error> {
   const found: unknown[] = [error];
-  for (let index = 0; index < found.length && index < MOST; index++) {
+  for (let index = 0; index < found.length && index < MAX_ERRORS; index++) {
     const each = found[index];
     if (!isError(each)) continue;
     yield each;
     found.push(each.cause);
     const { errors } = each as { errors?: unknown };
-    if (Array.isArray(errors)) found.push(...errors.slice(0, MOST));
+    if (Array.isArray(errors)) found.push(...errors.slice(0, MAX_ERRORS));
   }
 }
 

@@ -1,29 +1,29 @@
-/** How a value is written on the wire, and read. */
+/** Encodes a propagated value as text and decodes it in the receiving service. */
 export interface Codec<T> {
-  /** A string without half a pair of surrogates; `undefined` for one that is not to be sent now. */
+  /** Returns well-formed UTF-16; `undefined` omits the value from the request. */
   encode(value: T): string | undefined;
-  /** `undefined`, or a throw, for what is none. */
+  /** Returns `undefined` or throws if the text is invalid; the receiver then drops the value. */
   decode(text: string): T | undefined;
 }
 
-/** A string as it is. */
+/** Encodes a string as it is. */
 export const textCodec: Codec<string> = {
   encode(value) {
-    if (typeof value !== "string") throw new TypeError("it must be a string");
+    if (typeof value !== "string") throw new TypeError("the value must be a string");
     return value;
   },
   decode: (text) => text,
 };
 
 /**
- * JSON, which is checked when it is read.
+ * Encodes a value as JSON.
  *
- * @param check whether what was read is what it should be
+ * @param check a type guard that runs on every value before encoding and after decoding
  */
 export function jsonCodec<T>(check: (value: unknown) => value is T): Codec<T> {
   return {
     encode(value) {
-      if (!check(value)) throw new TypeError("it is not what it should be");
+      if (!check(value)) throw new TypeError("the value does not pass the codec's check");
       return JSON.stringify(value);
     },
     decode(text) {

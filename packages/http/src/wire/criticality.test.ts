@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { type AcceptCriticality, criticality, inboundCriticality, withCriticality } from "./criticality.ts";
 import { NodeHeaders } from "./headers.ts";
 
-it("is the default unless somebody says otherwise", () => {
+it("criticality is the default unless it was set", () => {
   expect(criticality(background)).toBe("default");
   expect(criticality(withCriticality(background, "sheddable"))).toBe("sheddable");
 });
@@ -18,19 +18,19 @@ it.each<[AcceptCriticality, string | string[] | undefined, string | undefined]>(
   ["any", "CRITICAL", undefined],
   ["any", ["critical", "critical"], undefined],
   ["any", undefined, undefined],
-])("where the word of %s is taken, %j is taken as %s", (accept, value, taken) => {
+])("with acceptCriticality %s, %j is read as %s", (accept, value, expected) => {
   const headers = new NodeHeaders({ "throughline-criticality": value });
-  expect(inboundCriticality(headers, accept, () => false)).toBe(taken);
+  expect(inboundCriticality(headers, accept, () => false)).toBe(expected);
 });
 
-it("is taken of a peer that is trusted, whatever it is", () => {
+it("lower accepts every value of a trusted peer, and none accepts no value", () => {
   const headers = new NodeHeaders({ "throughline-criticality": "critical" });
   expect(inboundCriticality(headers, "lower", () => true)).toBe("critical");
   expect(inboundCriticality(headers, "none", () => true)).toBeUndefined();
 });
 
-it("refuses what is none", () => {
+it("withCriticality rejects other values", () => {
   expect(() => withCriticality(background, "urgent" as "critical")).toThrow(
-    'Cannot bind a criticality: it must be "critical", "default" or "sheddable"; received string "urgent"',
+    'Cannot bind a criticality: \'value\' must be "critical", "default" or "sheddable"; received string "urgent"',
   );
 });

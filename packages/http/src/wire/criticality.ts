@@ -3,41 +3,45 @@ import { describeValue } from "@throughline/context/internal";
 
 import { type RequestHeaders, single } from "./headers.ts";
 
-/** How much it matters that a request is served, when not all can be: the least critical are shed first. */
+/** The priority of a request during overload: the least critical requests are shed first. */
 export type Criticality = "critical" | "default" | "sheddable";
 
-/** Whose word on criticality is taken: of trusted peers, and of everybody who asks for less than the default; of everybody; or of nobody. */
+/**
+ * Which inbound criticality a server accepts. `"lower"`: every value of a trusted peer, and values below the default of
+ * any peer. `"any"`: every value of any peer. `"none"`: no value.
+ */
 export type AcceptCriticality = "lower" | "any" | "none";
 
 export const CRITICALITY_HEADER = "throughline-criticality";
 
-/** The least critical first. */
-const ORDER: readonly Criticality[] = ["sheddable", "default", "critical"];
+/** Least critical first. */
+const ASCENDING: readonly Criticality[] = ["sheddable", "default", "critical"];
 
 const criticalityKey = createKey<Criticality>("criticality");
 
-/** How critical the request is that the context belongs to; `"default"` unless its caller, or `withCriticality`, says otherwise. */
+/** Returns the criticality of the request: its caller's or that of `withCriticality`, else `"default"`. */
 export function criticality(ctx: Context = current()): Criticality {
   return ctx.value(criticalityKey) ?? "default";
 }
 
 /**
- * A context whose calls to other services say that they are this critical. What is already more critical than others here does not change.
+ * Derives a context whose outbound calls have this criticality. It does not change the priority of the current request
+ * in this service.
  *
- * @throws TypeError if it is none of the three
+ * @throws TypeError if `value` is not a criticality
  */
 export function withCriticality(ctx: Context, value: Criticality): Context {
-  if (!ORDER.includes(value)) {
+  if (!ASCENDING.includes(value)) {
     throw new TypeError(
-      `Cannot bind a criticality: it must be "critical", "default" or "sheddable"; received ${describeValue(value)}`,
+      `Cannot bind a criticality: 'value' must be "critical", "default" or "sheddable"; ` +
+        `received ${describeValue(value)}`,
     );
   }
   return withValue(ctx, criticalityKey, value);
 }
 
 /**
- * The criticality that a request asks for, as far as its peer may. A value that is none of the three is not accepted: it may be of a newer
- * version.
+ * Returns the criticality in the headers if the peer may set it. Ignores unknown values: a newer version may send them.
  */
 export function inboundCriticality(
   headers: RequestHeaders,
@@ -46,11 +50,11 @@ export function inboundCriticality(
 ): Criticality | undefined {
   if (accept === "none") return undefined;
   const value = single(headers, CRITICALITY_HEADER) as Criticality | undefined;
-  if (value === undefined || !ORDER.includes(value)) return undefined;
+  if (value === undefined || !ASCENDING.includes(value)) return undefined;
   return accept === "any" || rank(value) < rank("default") || isTrusted() ? value : undefined;
 }
 
-/** Greater for what is more critical. */
+/** A more critical value has a higher rank. */
 export function rank(value: Criticality): number {
-  return ORDER.indexOf(value);
+  return ASCENDING.indexOf(value);
 }

@@ -12,7 +12,7 @@ import {
   Unauthenticated,
 } from "./errors.ts";
 
-/** What a context fails with that was cancelled by this. */
+/** Returns the error of a context that was canceled with this cause. */
 function canceledBy(cause: Error): Error {
   const [ctx, cancel] = withCancel(background);
   cancel(cause);
@@ -26,13 +26,13 @@ interface HttpError extends Error {
   readonly headers?: Record<string, string>;
 }
 
-describe("frameworks that know http-errors", () => {
+describe("properties of http-errors", () => {
   it.each<[string, Error, number, Record<string, string> | undefined]>([
     ["DeadlineExceeded", new DeadlineExceeded(), 504, undefined],
     ["Canceled", new Canceled(), 499, undefined],
     ["Canceled by ClientDisconnected", canceledBy(new ClientDisconnected()), 499, undefined],
     ["Canceled by ServerDraining", canceledBy(new ServerDraining()), 503, undefined],
-    ["Canceled by an error of the application's", canceledBy(new Error("a bug")), 499, undefined],
+    ["Canceled by an application error", canceledBy(new Error("a bug")), 499, undefined],
     ["ClientDisconnected", new ClientDisconnected(), 499, undefined],
     ["ResponseSent", new ResponseSent(), 499, undefined],
     ["ServerDraining", new ServerDraining(), 503, { "retry-after": "0" }],
@@ -45,17 +45,17 @@ describe("frameworks that know http-errors", () => {
       { "www-authenticate": 'Basic realm="x"' },
     ],
     [
-      "Unauthenticated with a challenge that is no header value",
+      "Unauthenticated with a challenge that is not a header value",
       new Unauthenticated("who?", { challenge: "a\r\nb" }),
       401,
       { "www-authenticate": "Bearer" },
     ],
     ["Forbidden", new Forbidden(), 403, {}],
     ["Forbidden with a challenge", new Forbidden("no", { challenge: "Bearer" }), 403, { "www-authenticate": "Bearer" }],
-    ["Forbidden with a challenge that is no header value", new Forbidden("no", { challenge: "a\nb" }), 403, {}],
+    ["Forbidden with a challenge that is not a header value", new Forbidden("no", { challenge: "a\nb" }), 403, {}],
     ["InvalidDeadline", new InvalidDeadline("grpc-timeout", "digits", "soon"), 400, undefined],
     ["InvalidHeader", new InvalidHeader("txn-token"), 400, undefined],
-  ])("find in %s what to answer", (_what, error, status, headers) => {
+  ])("%s has status, expose and headers", (_what, error, status, headers) => {
     const { status: own, statusCode, expose, headers: sent } = error as HttpError;
 
     expect([own, statusCode, expose]).toEqual([status, status, status < 500]);
@@ -63,7 +63,7 @@ describe("frameworks that know http-errors", () => {
   });
 });
 
-it("clients of an overloaded server are asked to wait for different times, of one to three seconds", () => {
+it("ServerOverloaded has a random Retry-After of 1 to 3 seconds", () => {
   const random = vi.spyOn(Math, "random");
   const asked = [0, 0.34, 0.67, 0.999].map((value) => {
     random.mockReturnValue(value);

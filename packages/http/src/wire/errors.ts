@@ -1,22 +1,22 @@
 import { brand, CLIENT_CLOSED_REQUEST, STATUS } from "@throughline/context/internal";
 
 /**
- * An error of a request, with what frameworks that know http-errors (Express, Koa, Fastify, Nest, h3) read from it: the status to answer
- * with, whether the message may be shown to the client, and headers of the answer.
+ * An error of a request with the properties of http-errors, which Express, Koa, Fastify, Nest and h3 read: the response
+ * status, whether the client may see the message, and response headers.
  */
 export abstract class RequestError extends Error {
   abstract readonly code: string;
-  /** The HTTP status that stands for this error. */
+  /** The HTTP status of the response. */
   declare readonly statusCode: number;
-  /** The same as `statusCode`. */
+  /** An alias of `statusCode`. */
   declare readonly status: number;
-  /** Whether the message may be shown to the client: true below 500. */
+  /** Whether the client may see the message: true below 500. */
   declare readonly expose: boolean;
-  /** Headers that belong to the answer, such as `WWW-Authenticate`. */
+  /** Response headers, such as `WWW-Authenticate`. */
   declare readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** Why a request's context is cancelled when its caller has gone away before the response was out. */
+/** The cancellation cause if the client disconnects before the response is complete. */
 export class ClientDisconnected extends RequestError {
   override readonly name = "ClientDisconnected";
   readonly code = "CLIENT_DISCONNECTED";
@@ -26,7 +26,7 @@ export class ClientDisconnected extends RequestError {
   }
 }
 
-/** Why a request's context is cancelled when it has been answered: nothing that still runs under it can matter to the caller. */
+/** The cancellation cause after the response was sent: work that still runs under the context cannot affect it. */
 export class ResponseSent extends RequestError {
   override readonly name = "ResponseSent";
   readonly code = "RESPONSE_SENT";
@@ -36,11 +36,14 @@ export class ResponseSent extends RequestError {
   }
 }
 
-/** Why a request's context is cancelled when its server is being drained and cannot wait any longer; and why a new one is refused. */
+/**
+ * The server shuts down (503). The cancellation cause of requests that are still running when the drain times out, and
+ * the error of new requests, which are rejected.
+ */
 export class ServerDraining extends RequestError {
   override readonly name = "ServerDraining";
   readonly code = "SERVER_DRAINING";
-  // Another server is there at once.
+  // Another instance can serve the request immediately.
   override readonly headers: Readonly<Record<string, string>> = { "retry-after": "0" };
 
   constructor(message = "server draining") {
@@ -48,16 +51,18 @@ export class ServerDraining extends RequestError {
   }
 }
 
-/** Seconds that the clients of an overloaded server are asked to wait, at least and at most. */
-const RETRY_AFTER = { least: 1, most: 3 };
+/** The range of `Retry-After` of an overloaded server, in seconds. */
+const RETRY_AFTER_SECONDS = { min: 1, max: 3 };
 
-/** Why a request is refused, before any of it is run, by a server that has more to do than it can: see `AdmissionOptions`. */
+/** An overloaded server rejects the request before a handler runs (503). See `AdmissionOptions`. */
 export class ServerOverloaded extends RequestError {
   override readonly name = "ServerOverloaded";
   readonly code = "SERVER_OVERLOADED";
-  // Clients that were all told the same time would all come back at once.
+  // Random, so that the clients do not all retry at the same time.
   override readonly headers: Readonly<Record<string, string>> = {
-    "retry-after": String(RETRY_AFTER.least + Math.floor(Math.random() * (RETRY_AFTER.most - RETRY_AFTER.least + 1))),
+    "retry-after": String(
+      RETRY_AFTER_SECONDS.min + Math.floor(Math.random() * (RETRY_AFTER_SECONDS.max - RETRY_AFTER_SECONDS.min + 1)),
+    ),
   };
 
   constructor(message = "server overloaded") {
@@ -69,7 +74,7 @@ export class ServerOverloaded extends RequestError {
 export class Unauthenticated extends RequestError {
   override readonly name = "Unauthenticated";
   readonly code = "UNAUTHENTICATED";
-  /** The answer's `WWW-Authenticate` (RFC 9110, 11.6.1). One that is no valid header value is not sent; `Bearer` is sent instead. */
+  /** The `WWW-Authenticate` header (RFC 9110, 11.6.1). If it is not a valid header value, `Bearer` is sent instead. */
   readonly challenge: string;
   override readonly headers: Readonly<Record<string, string>>;
 
@@ -80,7 +85,7 @@ export class Unauthenticated extends RequestError {
   }
 }
 
-/** A deadline header that does not follow its grammar. */
+/** A deadline header is malformed (400). */
 export class InvalidDeadline extends RequestError {
   override readonly name = "InvalidDeadline";
   readonly code = "INVALID_DEADLINE";
@@ -93,7 +98,7 @@ export class InvalidDeadline extends RequestError {
   }
 }
 
-/** A header that cannot be read: it was sent more than once, so that one of the values may be forged, or its value is none. */
+/** A header is malformed, or was sent more than once, so that one of its values may be forged (400). */
 export class InvalidHeader extends RequestError {
   override readonly name = "InvalidHeader";
   readonly code = "INVALID_HEADER";
@@ -109,7 +114,7 @@ export class InvalidHeader extends RequestError {
 export class Forbidden extends RequestError {
   override readonly name = "Forbidden";
   readonly code = "FORBIDDEN";
-  /** The answer's `WWW-Authenticate`, if any. One that is no valid header value is not sent. */
+  /** The `WWW-Authenticate` header, if any. It is not sent if it is not a valid header value. */
   readonly challenge: string | undefined;
   override readonly headers: Readonly<Record<string, string>> = {};
 
@@ -122,12 +127,11 @@ export class Forbidden extends RequestError {
   }
 }
 
-/** What Node and fetch take as the value of a header (RFC 9110, 5.5). */
+/** Whether Node and fetch accept the value of a header (RFC 9110, 5.5). */
 function isHeaderValue(value: unknown): boolean {
   return typeof value === "string" && /^[\t\x20-\x7e\x80-\xff]*$/.test(value);
 }
 
-/** The status of each. */
 const STATUSES = new Map<{ readonly name: string; readonly prototype: object }, number>([
   [ClientDisconnected, CLIENT_CLOSED_REQUEST],
   [ResponseSent, CLIENT_CLOSED_REQUEST],
@@ -139,9 +143,9 @@ const STATUSES = new Map<{ readonly name: string; readonly prototype: object }, 
   [Forbidden, 403],
 ]);
 
-// On the prototypes, where http-errors has them too: an own property of each error would be printed with it.
+// On the prototypes, like http-errors: `util.inspect` prints own properties with every error.
 for (const [type, status] of STATUSES) {
   Object.assign(type.prototype, { statusCode: status, status, expose: status < 500, [STATUS]: status });
-  // Two installed copies of this package answer each other's errors.
+  // So that `instanceof` holds for errors of another installed copy of this package.
   brand(type, Symbol.for(`@throughline/http/${type.name}`));
 }

@@ -1,11 +1,11 @@
-/** Headers of a request as a server has them, whatever made it. */
+/** The headers of a request on any host. */
 export interface RequestHeaders {
-  /** All values of a header, by its name in lower case. One that was sent more than once may come joined with commas. */
+  /** Returns all values of a header by its lower-case name. Values of a repeated header may be joined with commas. */
   get(name: string): string | readonly string[] | undefined;
   names(): readonly string[];
 }
 
-/** Headers of Node's `IncomingMessage`, of HTTP/1 or 2. */
+/** The headers of Node's `IncomingMessage`, for HTTP/1 and HTTP/2. */
 export class NodeHeaders implements RequestHeaders {
   readonly #headers: Record<string, string | string[] | undefined>;
 
@@ -22,18 +22,18 @@ export class NodeHeaders implements RequestHeaders {
   }
 }
 
-/** Headers as the fetch standard has them. */
+/** Adapts the `Headers` of the Fetch standard. */
 export function webHeaders(headers: Headers): RequestHeaders {
   return { get: (name) => headers.get(name) ?? undefined, names: () => [...headers.keys()] };
 }
 
-/** The header if it was sent once, else `undefined`. */
+/** Returns the value of a header that was sent exactly once; else `undefined`. */
 export function single(headers: RequestHeaders, name: string): string | undefined {
   const value = headers.get(name);
   return typeof value === "string" ? value : value?.length === 1 ? value[0] : undefined;
 }
 
-/** Removes entries from a raw list of headers, in which names and values take turns. */
+/** Removes matching entries from a raw list of headers, in which names and values alternate. */
 export function removePairs<T>(raw: T[], isUnwanted: (name: T, value: T) => boolean): void {
   for (let index = raw.length - 2; index >= 0; index -= 2) {
     if (isUnwanted(raw[index]!, raw[index + 1]!)) raw.splice(index, 2);

@@ -4,60 +4,64 @@ import { callable, checkValues, describeValue, oneOf, refuseUnknown, wholeNumber
 import { folded } from "./baggage.ts";
 import type { Codec } from "./codec.ts";
 
-/** How a value crosses to other services. */
+/** How a value is propagated to other services. */
 export interface PropagationOptions<T> {
-  /** What it is called there: in W3C baggage, or as a header of its own. Lower-case letters, digits and hyphens. */
+  /** The name of the baggage entry or header: lower-case letters, digits and hyphens. */
   name: string;
   codec: Codec<T>;
-  /** How long it may be when it is written, in bytes. A longer one is refused where it is bound, and dropped where it is received. */
+  /** The maximum length of the encoded value in bytes. A longer value cannot be bound, and is dropped on receipt. */
   maxBytes: number;
-  /** @default "baggage" */
+  /** Whether the value is sent as a W3C baggage entry or as a separate header. @default "baggage" */
   as?: "baggage" | "header";
-  /** Where it is sent: to the origins that a client allows, or nowhere. @default "allowed-origins" */
+  /** Where the value is sent: to the `origins` of a client, or nowhere. @default "allowed-origins" */
   to?: "allowed-origins" | "never";
-  /** From whom it is taken: from peers that a server trusts, or from anyone. @default "trusted" */
+  /** From whom a server accepts the value: from peers that it trusts, or from every peer. @default "trusted" */
   accept?: "trusted" | "anyone";
 }
 
-/** A declaration as it was checked. */
+/** The validated options of a key. */
 export interface PropagatedValue {
   readonly key: Key<unknown>;
   readonly name: string;
-  /** The name without all that careless readers do not tell apart: see {@link folded}. */
+  /** See {@link folded}. */
   readonly folded: string;
   readonly codec: Codec<unknown>;
   readonly maxBytes: number;
   readonly as: "baggage" | "header";
   readonly to: "allowed-origins" | "never";
   readonly accept: "trusted" | "anyone" | "verified";
-  /** What of a client's switches it goes by. */
+  /** The client's `send` option that applies to the value. */
   readonly kind: "values" | "identity";
 }
 
-/** Headers with another meaning, or of which Node keeps one of two. */
-const TAKEN = new Set(
+/** Headers that have another meaning, or of which Node drops all values but one. */
+const RESERVED_NAMES = new Set(
   (
-    "age authorization baggage connection content-encoding content-length content-type cookie etag expires from grpc-timeout host " +
-    "if-modified-since if-unmodified-since keep-alive last-modified location max-forwards proxy-authorization referer retry-after " +
-    "server set-cookie te throughline-criticality throughline-outcome traceparent tracestate trailer transfer-encoding upgrade user-agent"
+    "age authorization baggage connection content-encoding content-length content-type cookie etag expires from " +
+    "grpc-timeout host if-modified-since if-unmodified-since keep-alive last-modified location max-forwards " +
+    "proxy-authorization referer retry-after server set-cookie te throughline-criticality throughline-outcome " +
+    "traceparent tracestate trailer transfer-encoding upgrade user-agent"
   ).split(" "),
 );
-const ACTION = "declare a value";
+const ACTION = "propagate a value";
 const NAME = /^[a-z][a-z0-9-]{0,63}$/;
 
-/** All that cross, for the whole process and all installed copies of this package: a middleware of one copy must strip what another declares. */
-const DECLARED = Symbol.for("@throughline/http/declared.1");
-const shared = globalThis as { [DECLARED]?: PropagatedValue[] };
-const declared: PropagatedValue[] = (shared[DECLARED] ??= []);
+/**
+ * All propagated values of the process, shared by all installed copies of this package: the middleware of one copy must
+ * remove untrusted values that another copy propagates.
+ */
+const REGISTRY = Symbol.for("@throughline/http/declared.1");
+const shared = globalThis as { [REGISTRY]?: PropagatedValue[] };
+const registry: PropagatedValue[] = (shared[REGISTRY] ??= []);
 
 /**
- * Has the values of a key cross to other services; without it they stay in this process. The other service declares a key of its own
- * by the same name.
+ * Propagates the values of a key to other services. Without this call, values stay in the process. The receiving
+ * service calls it with a key of its own and the same name.
  *
- * @throws TypeError, RangeError if the declaration is wrong, or if the key or the name has been declared before
+ * @throws TypeError, RangeError if an option is invalid, or if the key or the name is already propagated
  */
-export function propagateValue<T>(key: Key<T>, declaration: PropagationOptions<T>): void {
-  const { name, codec, maxBytes, as = "baggage", to = "allowed-origins", accept = "trusted", ...others } = declaration;
+export function propagateValue<T>(key: Key<T>, options: PropagationOptions<T>): void {
+  const { name, codec, maxBytes, as = "baggage", to = "allowed-origins", accept = "trusted", ...others } = options;
   refuseUnknown(others, ACTION);
   oneOf("as", as, ["baggage", "header"], ACTION);
   oneOf("to", to, ["allowed-origins", "never"], ACTION);
@@ -65,63 +69,73 @@ export function propagateValue<T>(key: Key<T>, declaration: PropagationOptions<T
   register(key, { name, codec, maxBytes, as, to, accept, kind: "values" });
 }
 
-/** The same for what proves an identity: in a header of its own, sent where identity is, and received only by whoever verifies it. */
+/**
+ * Propagates a proof of identity in a separate header. Clients send it according to `send.identity`. Servers remove it
+ * from every request and pass it only to a verifier.
+ */
 export function propagateIdentity<T>(
   key: Key<T>,
-  declaration: Pick<PropagationOptions<T>, "name" | "codec" | "maxBytes">,
+  options: Pick<PropagationOptions<T>, "name" | "codec" | "maxBytes">,
 ): void {
-  register(key, { ...declaration, as: "header", to: "allowed-origins", accept: "verified", kind: "identity" });
+  register(key, { ...options, as: "header", to: "allowed-origins", accept: "verified", kind: "identity" });
 }
 
 function register<T>(
   key: Key<T>,
-  declaration: Omit<PropagatedValue, "key" | "codec" | "folded"> & { readonly codec: Codec<T> },
+  options: Omit<PropagatedValue, "key" | "codec" | "folded"> & { readonly codec: Codec<T> },
 ): void {
-  const { name, codec, maxBytes, kind } = declaration;
+  const { name, codec, maxBytes, kind } = options;
   if (typeof key !== "symbol") {
     throw new TypeError(`Cannot ${ACTION}: 'key' must be made by createKey(); received ${describeValue(key)}`);
   }
   if (typeof name !== "string" || !NAME.test(name)) {
     throw new TypeError(
-      `Cannot ${ACTION}: 'name' must be lower-case letters, digits and hyphens, 64 at most; received ${describeValue(name)}`,
+      `Cannot ${ACTION}: 'name' must be lower-case letters, digits and hyphens, at most 64; ` +
+        `received ${describeValue(name)}`,
     );
   }
   for (const method of ["encode", "decode"] as const) callable(`codec.${method}`, codec?.[method], ACTION);
-  if (wholeNumber("maxBytes", maxBytes, 1, ACTION) > MOST_BYTES) {
-    throw new RangeError(`Cannot ${ACTION}: 'maxBytes' must be at most ${MOST_BYTES}; received ${maxBytes}`);
+  if (wholeNumber("maxBytes", maxBytes, 1, ACTION) > MAX_BYTES) {
+    throw new RangeError(`Cannot ${ACTION}: 'maxBytes' must be at most ${MAX_BYTES}; received ${maxBytes}`);
   }
-  if (declaration.as === "header" && TAKEN.has(name)) {
+  if (options.as === "header" && RESERVED_NAMES.has(name)) {
     throw new TypeError(
-      `Cannot ${ACTION}: 'name' must not be that of a header with another meaning; received ${describeValue(name)}`,
+      `Cannot ${ACTION}: 'name' must not be a header with another meaning; received ${describeValue(name)}`,
     );
   }
   const foldedName = folded(name);
-  for (const each of declared) {
-    // Of two copies of a package that carries an identity, each declares the same header for a key of its own.
+  for (const each of registry) {
+    // Each installed copy of an identity package propagates the same header with a key of its own.
     if (each.kind === "identity" && kind === "identity" && each.name === name && each.key !== key) continue;
-    if (each.key === key) throw new TypeError(`Cannot ${ACTION}: the key has been declared before`);
-    if (each.name === name) throw new TypeError(`Cannot ${ACTION}: the name '${name}' has been declared before`);
+    if (each.key === key) {
+      throw new TypeError(`Cannot ${ACTION}: 'key' must be new; it is already propagated as '${each.name}'`);
+    }
+    if (each.name === name) throw new TypeError(`Cannot ${ACTION}: 'name' must be unique; '${name}' is already in use`);
     if (each.folded === foldedName) {
       throw new TypeError(
-        `Cannot ${ACTION}: the name '${name}' cannot be told from '${each.name}', which has been declared before: gateways fold them to one`,
+        `Cannot ${ACTION}: 'name' must differ from '${each.name}' in more than hyphens and a leading 'http-', ` +
+          `which gateways may drop; received ${describeValue(name)}`,
       );
     }
   }
-  const one = { ...declaration, key, codec, folded: foldedName } as unknown as PropagatedValue;
-  declared.push(one);
-  checkValues(key as Key<unknown>, (value) => void encode(one, value));
+  const value = { ...options, key, codec, folded: foldedName } as unknown as PropagatedValue;
+  registry.push(value);
+  checkValues(key as Key<unknown>, (each) => void encode(value, each));
 }
 
-/** One value must fit a header: servers take 16 KiB of all of them. */
-const MOST_BYTES = 8192;
-
-/** All that is not written as it is in a header: what is not printed, the comma, by which one that was sent twice is told, and what stands for others. */
-const UNFIT_FOR_A_HEADER = /[^\x21-\x24\x26-\x2b\x2d-\x7e]+/gu;
+/** The maximum length of one value. It must fit into a header, and servers accept 16 KiB of headers in total. */
+const MAX_BYTES = 8192;
 
 /**
- * A value as it is sent. `undefined`, which hides one further out, is not.
+ * Percent-encoded in a header: all but printable ASCII; the comma, which separates repeated headers; and `%` itself.
+ */
+const UNSAFE_IN_HEADER = /[^\x21-\x24\x26-\x2b\x2d-\x7e]+/gu;
+
+/**
+ * Encodes a value for a request. Returns `undefined` if the value is `undefined`, which hides a value of a parent
+ * context, or if the codec omits it.
  *
- * @throws TypeError, RangeError if it cannot be
+ * @throws TypeError, RangeError if the value cannot be encoded
  */
 export function encode({ name, codec, maxBytes, as }: PropagatedValue, value: unknown): string | undefined {
   if (value === undefined) return undefined;
@@ -134,41 +148,37 @@ export function encode({ name, codec, maxBytes, as }: PropagatedValue, value: un
   if (text === undefined) return undefined;
   if (typeof text !== "string") {
     throw new TypeError(
-      `Cannot bind a value: '${name}' must be written as a string: its codec gave ${describeValue(text)}`,
+      `Cannot bind a value: '${name}' must be encoded as a string; its codec returned ${describeValue(text)}`,
     );
   }
-  const whole = wellFormed(name, text);
-  const written =
-    as === "baggage" ? encodeURIComponent(whole) : whole.replaceAll(UNFIT_FOR_A_HEADER, encodeURIComponent);
-  if (as === "header" && written === "") {
-    throw new TypeError(`Cannot bind a value: '${name}' must not be empty when it is written: it is a header`);
+  if (!text.isWellFormed()) {
+    throw new TypeError(`Cannot bind a value: '${name}' contains an unpaired UTF-16 surrogate`);
   }
-  // All of a request's baggage is no longer than that, its names included.
-  const most = as === "baggage" ? Math.min(maxBytes, MOST_BYTES - name.length - 1) : maxBytes;
-  if (written.length > most) {
+  const encoded = as === "baggage" ? encodeURIComponent(text) : text.replaceAll(UNSAFE_IN_HEADER, encodeURIComponent);
+  if (as === "header" && encoded === "") {
+    throw new TypeError(`Cannot bind a value: '${name}' must not be an empty string; it is sent as a header`);
+  }
+  // The limit of baggage includes the names of its entries.
+  const limit = as === "baggage" ? Math.min(maxBytes, MAX_BYTES - name.length - 1) : maxBytes;
+  if (encoded.length > limit) {
     throw new RangeError(
-      `Cannot bind a value: '${name}' must be ${most} bytes at most when it is written: it is ${written.length} bytes`,
+      `Cannot bind a value: '${name}' must be ${limit} bytes at most when it is written: it is ${encoded.length} bytes`,
     );
   }
-  return written;
+  return encoded;
 }
 
-function wellFormed(name: string, text: string): string {
-  if (text.isWellFormed()) return text;
-  throw new TypeError(`Cannot bind a value: '${name}' must be written in whole characters: it has half of a pair`);
-}
-
-/** The value that was sent; `undefined` for what is none. */
-export function decode({ codec, maxBytes }: PropagatedValue, written: string): unknown {
-  if (written.length > maxBytes) return undefined;
+/** Decodes a received value. Returns `undefined` if it is too long or malformed. */
+export function decode({ codec, maxBytes }: PropagatedValue, encoded: string): unknown {
+  if (encoded.length > maxBytes) return undefined;
   try {
-    return codec.decode(decodeURIComponent(written));
+    return codec.decode(decodeURIComponent(encoded));
   } catch {
     return undefined;
   }
 }
 
-/** All that has been declared. */
+/** Returns all propagated values of the process. */
 export function propagatedValues(): readonly PropagatedValue[] {
-  return declared;
+  return registry;
 }

@@ -8,7 +8,7 @@ import { requestId, requestIdHeader, withRequestId } from "./request-id.ts";
 const TRACE = "1".repeat(32);
 const request = withValue(background, traceOwnerKey, { ownTraceId: TRACE });
 
-it("is the trace id where no header is used for it, and nothing outside of a request", () => {
+it("requestId is the trace id without a request id header, and undefined outside of a request", () => {
   expect([requestId(background), requestId(request), requestIdHeader(request)]).toEqual([undefined, TRACE, undefined]);
 });
 
@@ -17,13 +17,13 @@ it.each([
   "0b5c1f0e-6a4e-4b9c-9a0e-3f9d1c2b7a11",
   "Root=1-67891233-abcdef",
   "a".repeat(128),
-])("is the caller's: %s", (id) => {
+])("requestId is the id of the caller: %s", (id) => {
   const ctx = withRequestId(request, "x-request-id", new NodeHeaders({ "x-request-id": id }));
   expect([requestId(ctx), requestIdHeader(ctx)]).toEqual([id, ["x-request-id", id]]);
 });
 
 it.each([undefined, "", "a b", "a\nb", "<script>", "a".repeat(129), ["a", "b"]])(
-  "is the trace id where the caller's is not fit for a log: %j",
+  "requestId is the trace id if the id of the caller is not safe to log: %j",
   (id) => {
     const ctx = withRequestId(request, "x-request-id", new NodeHeaders({ "x-request-id": id }));
     expect([requestId(ctx), requestIdHeader(ctx)]).toEqual([TRACE, ["x-request-id", TRACE]]);

@@ -2,36 +2,39 @@ import { type Context, createKey, current, traceId, withValue } from "@throughli
 
 import { type RequestHeaders, single } from "./headers.ts";
 
-/** The id of a request by a header of its own, for services and logs that know no trace. */
-interface RequestId {
-  /** In lower case. */
+/** A request id in a separate header, for services and logs without traces. */
+interface RequestIdHeader {
+  /** Lower case. */
   readonly header: string;
-  /** The caller's; `undefined` where it gave none, or none that is fit for a log. */
-  readonly given: string | undefined;
+  /** The caller's id; `undefined` if it sent none, or one that is not safe to log. */
+  readonly fromCaller: string | undefined;
 }
 
-const requestIdKey = createKey<RequestId>("request id");
-
-/** What common generators make, UUIDs, ULIDs and the like, and nothing that could break a log or a header. */
-const FIT = /^[\w.:/+=@-]{1,128}$/;
+const requestIdKey = createKey<RequestIdHeader>("request id");
 
 /**
- * The id of the request that the context belongs to: the caller's, where the server reads a header for it (`requestIdHeader`) and the caller sent one,
- * else that of its trace. `undefined` outside of any request.
+ * Accepts what common generators produce, such as UUIDs and ULIDs, and no character that could break a log or a header.
+ */
+const SAFE_ID = /^[\w.:/+=@-]{1,128}$/;
+
+/**
+ * Returns the id of the request: the caller's if the server reads a header for it (`requestIdHeader`) and the caller
+ * sent a valid one, else the trace id. Returns `undefined` outside of a request.
  */
 export function requestId(ctx: Context = current()): string | undefined {
-  return ctx.value(requestIdKey)?.given ?? traceId(ctx);
+  return ctx.value(requestIdKey)?.fromCaller ?? traceId(ctx);
 }
 
 export function withRequestId(ctx: Context, header: string, headers: RequestHeaders): Context {
   const value = single(headers, header);
-  return withValue(ctx, requestIdKey, { header, given: value !== undefined && FIT.test(value) ? value : undefined });
+  const fromCaller = value !== undefined && SAFE_ID.test(value) ? value : undefined;
+  return withValue(ctx, requestIdKey, { header, fromCaller });
 }
 
-/** The header to answer, and to call others with; `undefined` where none is used. */
+/** Returns the request id header for the response and for outbound calls; `undefined` if the server uses none. */
 export function requestIdHeader(ctx: Context): readonly [name: string, value: string] | undefined {
-  const known = ctx.value(requestIdKey);
-  if (known === undefined) return undefined;
+  const header = ctx.value(requestIdKey)?.header;
+  if (header === undefined) return undefined;
   const id = requestId(ctx);
-  return id === undefined ? undefined : [known.header, id];
+  return id === undefined ? undefined : [header, id];
 }

@@ -1,0 +1,1 @@
+export { type Driver, lease, type LeaseOptions } from "./lease.ts";
