@@ -7,7 +7,7 @@ export { OutboundCall, outboundCallIn } from "./client/outbound-call.ts";
 export { remainingDownstream } from "./client/outbound-deadline.ts";
 export { recordOutcome, removeOutcomeHeader, stripOutcomeHeader } from "./client/outcome.ts";
 export { parseRetryAfter } from "./client/retry-after.ts";
-export { addActiveRequest } from "./node/connections.ts";
+export { addActiveRequest, connectionsOf } from "./node/connections.ts";
 export { NodeIncoming } from "./node/node-incoming.ts";
 export { hostResponseOf } from "./node/node-response.ts";
 export { type NodeRequest, type NodeResponse } from "./node/node-incoming.ts";
@@ -51,7 +51,7 @@ export { type ActiveResponse, ServerRequest, serverRequestIn } from "./server/se
 export { applyStreamLimits } from "./server/stream-limits.ts";
 export { causes } from "./wire/causes.ts";
 export { formatGrpcTimeout, parseGrpcTimeout } from "./wire/dialects.ts";
-export { removePairs, type RequestHeaders, single, webHeaders } from "./wire/headers.ts";
+export { NodeHeaders, removePairs, type RequestHeaders, single, webHeaders } from "./wire/headers.ts";
 export { OUTCOME_HEADER } from "./wire/outcome-header.ts";
 export { propagateIdentity } from "./wire/propagated-values.ts";
 export { requestIdHeader } from "./wire/request-id.ts";
