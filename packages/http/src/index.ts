@@ -6,6 +6,8 @@ export { type Destination, type SendOptions } from "./client/outbound-policy.ts"
 export { outcomeOf } from "./client/outcome.ts";
 export { drain, type DrainableServer } from "./node/drain.ts";
 export { requestContext, streamContext } from "./node/request-context.ts";
+export { upgradeContext, type UpgradeOptions } from "./node/upgrade-context.ts";
+export { handleMessage, type MessageOptions } from "./node/upgraded-connection.ts";
 export { type CallPhase } from "./observe/client-call.ts";
 export { type AdmissionOptions } from "./server/admission.ts";
 export { type DrainOptions } from "./server/drain.ts";

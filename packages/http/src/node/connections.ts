@@ -3,21 +3,22 @@ import type { Duplex } from "node:stream";
 
 import { activeRequestsOf } from "../server/active-requests.ts";
 import type { ServerRequest } from "../server/server-request.ts";
+import type { UpgradedConnection } from "./upgraded-connection.ts";
 
 /** Connections of a server that Node's own `close` does not wait for. */
 export class Connections {
   /** HTTP/2 connections that requests have used. */
   readonly sessions: Set<Http2Session> = new Set();
   /** Connections that were upgraded to another protocol, such as WebSocket. */
-  readonly upgraded: Set<Duplex> = new Set();
+  readonly upgraded: Set<UpgradedConnection> = new Set();
   #onClosed: (() => void) | undefined = undefined;
 
   addSession(session: Http2Session): void {
-    this.#add(this.sessions, session);
+    this.#add(this.sessions, session, session);
   }
 
-  addUpgraded(socket: Duplex): void {
-    this.#add(this.upgraded, socket);
+  addUpgraded(connection: UpgradedConnection): void {
+    this.#add(this.upgraded, connection, connection.socket);
   }
 
   /** Resolves when all of these connections are closed. */
@@ -26,10 +27,10 @@ export class Connections {
     return new Promise((resolve) => (this.#onClosed = resolve));
   }
 
-  #add<C extends Http2Session | Duplex>(connections: Set<C>, connection: C): void {
+  #add<C>(connections: Set<C>, connection: C, emitter: Http2Session | Duplex): void {
     if (connections.has(connection)) return;
     connections.add(connection);
-    connection.once("close", () => {
+    emitter.once("close", () => {
       connections.delete(connection);
       if (this.#isClosed) this.#onClosed?.();
     });

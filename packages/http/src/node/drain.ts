@@ -37,7 +37,10 @@ const DRAINING = problemOf(new ServerDraining())!;
  * - Each response closes its connection, and idle connections are closed after half a second.
  * - Requests that are active after `shutdownTimeout` are canceled with `ServerDraining` as the cause. They have half a
  *   second to answer; then `drain` answers in their place.
- * - Upgraded connections are closed last. If their protocol has a closing message, close them yourself before.
+ * - WebSockets of a server with `upgradeContext` are closed with code 1001 (going away) as soon as they handle no
+ *   message. They may take until `shutdownTimeout`; then their contexts are canceled with `ServerDraining` as the cause.
+ * - All other upgraded connections are closed last: WebSockets of the package `ws` with code 1001, the rest without a
+ *   closing message.
  *
  * @returns a promise that resolves when the last connection is closed. A second call returns the promise of the first
  * @throws TypeError, RangeError if an argument is invalid
@@ -78,11 +81,13 @@ async function drainWithin(
   // them.
   if (isListening) NetServer.prototype.close.call(server);
   for (const session of connections.sessions) session.close();
+  const upgraded = [...connections.upgraded].filter(({ ctx }) => ctx !== undefined);
+  for (const connection of upgraded) connection.closeWhenIdle();
 
   // `closed` does not wait for connections that another server has handed over; `idle` waits for their active requests.
-  const idle = active.untilIdle();
+  const idle = Promise.all([active.untilIdle(), ...upgraded.map((connection) => connection.untilClosed())]);
   const done = Promise.all([idle, isListening ? Promise.race([closed, delay(IDLE_GRACE_MS)]) : delay(IDLE_GRACE_MS)]);
-  await waitAndCancel(() => [...active], ms, done);
+  await waitAndCancel(() => [...active, ...upgraded], ms, done);
   await closeAll(server, connections, closed);
 }
 
@@ -99,11 +104,11 @@ function closeAfterResponses(active: ActiveRequests): void {
 /** Closes all connections, after some time for the last responses to be sent. */
 async function closeAll(server: DrainableServer, connections: Connections, closed: Promise<unknown>): Promise<void> {
   server.close();
-  for (const socket of connections.upgraded) socket.end();
+  for (const connection of connections.upgraded) connection.close();
   await Promise.race([Promise.all([closed, connections.untilClosed()]), delay(GRACE_MS)]);
   if ("closeAllConnections" in server) server.closeAllConnections();
   for (const session of connections.sessions) session.destroy();
-  for (const socket of connections.upgraded) socket.destroy();
+  for (const { socket } of connections.upgraded) socket.destroy();
   // An unknown upgraded connection must not keep the promise from resolving.
   await Promise.race([closed, delay(GRACE_MS)]);
 }

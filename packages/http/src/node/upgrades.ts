@@ -4,8 +4,10 @@ import { Server as SecureServer } from "node:https";
 import type { Duplex } from "node:stream";
 
 import type { IncomingRequest } from "../observe/server-request.ts";
+import { serverRequestOf } from "../server/receive.ts";
 import { connectionsOf } from "./connections.ts";
 import { NodeIncoming } from "./node-incoming.ts";
+import { UpgradedConnection } from "./upgraded-connection.ts";
 
 /** Removes the values that an untrusted peer may not set. If `mayTrust` is false, no peer is trusted. */
 export type Strip = (request: IncomingRequest, mayTrust: boolean) => void;
@@ -43,8 +45,10 @@ function watch(server: Server | SecureServer): void {
     const upgraded = (req: IncomingMessage, socket: Duplex): void => {
       // The application has removed its own listener, so no code handles the socket.
       if (server.listenerCount(event) === 1) return void socket.destroy();
+      // `upgradeContext` has received the request, by its own options.
+      if (serverRequestOf(req) !== undefined) return;
       strip!(new NodeIncoming(req), trusting === 1);
-      connectionsOf(server).addUpgraded(socket);
+      connectionsOf(server).addUpgraded(new UpgradedConnection(socket));
     };
     // A listener changes how Node handles these requests, so it is only added beside one of the application.
     const added = (name: string | symbol): void => {

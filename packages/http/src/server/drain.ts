@@ -13,6 +13,13 @@ export interface DrainOptions {
   shutdownTimeout: Duration;
 }
 
+/** A request, or an upgraded connection, that a drain can cancel. */
+export interface Drainable {
+  cancel(cause: unknown): void;
+  /** Answers in place of the handler, or closes the connection. */
+  forceAnswer(error: unknown): void;
+}
+
 /** How long a canceled request may take to answer, in milliseconds. */
 export const GRACE_MS = 500;
 
@@ -24,7 +31,7 @@ export const GRACE_MS = 500;
  * @returns whether it canceled any request
  */
 export async function waitAndCancel(
-  running: () => readonly ServerRequest[],
+  running: () => readonly Drainable[],
   ms: number,
   done: Promise<unknown>,
 ): Promise<boolean> {
@@ -36,11 +43,11 @@ export async function waitAndCancel(
   return isLate;
 }
 
-async function cancelAndAnswer(running: () => readonly ServerRequest[], done: Promise<unknown>): Promise<void> {
+async function cancelAndAnswer(running: () => readonly Drainable[], done: Promise<unknown>): Promise<void> {
   const draining = new ServerDraining();
-  for (const serverRequest of running()) serverRequest.cancel(draining);
+  for (const each of running()) each.cancel(draining);
   await Promise.race([done, delay(GRACE_MS)]);
-  for (const serverRequest of running()) serverRequest.forceAnswer(draining);
+  for (const each of running()) each.forceAnswer(draining);
 }
 
 /** Limits the deadline that active requests send to the services that they call. */
