@@ -12,6 +12,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   koa: ["context", "http"],
   fetch: ["context", "http", "resilience"],
   grpc: ["context", "http"],
+  messages: ["context", "http", "resilience"],
   resilience: ["context"],
   identity: ["context", "http", "resilience"],
   telemetry: ["context"],
