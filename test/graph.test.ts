@@ -183,6 +183,7 @@ const TEST_LAYERS: Record<string, readonly string[]> = {
   tools: ["support"],
   soak: ["support"],
   process: [],
+  types: [],
   viewer: [],
   interop: [],
   matrix: [],
