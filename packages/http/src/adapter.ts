@@ -55,3 +55,6 @@ export { NodeHeaders, removePairs, type RequestHeaders, single, webHeaders } fro
 export { OUTCOME_HEADER } from "./wire/outcome-header.ts";
 export { propagateIdentity } from "./wire/propagated-values.ts";
 export { requestIdHeader } from "./wire/request-id.ts";
+export { messageHeaders } from "./client/message-headers.ts";
+export { receiveMessageValues } from "./server/message-values.ts";
+export { formatMessageDeadline, MESSAGE_DEADLINE_HEADER, parseMessageDeadline } from "./wire/dialects.ts";
