@@ -3,6 +3,7 @@ import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
+import { promisify } from "node:util";
 
 import { trace } from "@opentelemetry/api";
 import { type Context, createKey, current, traceId, withValue } from "@throughline/context";
@@ -433,6 +434,45 @@ describe("upgradeContext", () => {
 
     expect(frames[1]).toEqual(Buffer.from([0x88, 0x02, 0x03, 0xe9]));
     expect(performance.now() - from).toBeLessThan(900);
+  });
+
+  it("a listener of upgrade reads the headers of a trusted peer, also if a middleware of the server trusts none", async () => {
+    const { server, url } = await listen({ trust: loopback });
+    let header: unknown;
+    server.on("upgrade", (req, socket) => {
+      header = req.headers["socket-region"];
+      socket.end("HTTP/1.1 400 Bad Request\r\n\r\n");
+    });
+    await refusedUpgrade(url, { "socket-region": "eu" });
+
+    expect(header).toBe("eu");
+  });
+
+  it("a client that goes on sending gets the answer to its refused upgrade, and is then disconnected", async () => {
+    const { server, url } = await listen({ guards: [() => Promise.reject(new Forbidden())] });
+    server.on("upgrade", () => {});
+    const socket = dial(url);
+    socket.write("GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n");
+    const sent = setInterval(() => socket.write(Buffer.alloc(100_000)), 1);
+    const error = vi.fn<(error: Error) => void>();
+    const closed = new Promise((resolve) => socket.on("error", error).once("close", resolve));
+    const answer = once(socket, "data");
+    expect(String((await answer)[0])).toMatch(/^HTTP\/1\.1 403 /);
+    await delay(100);
+    expect(error).not.toHaveBeenCalled();
+    await closed;
+    clearInterval(sent);
+  });
+
+  it("the connection of a refused upgrade closes as soon as its client has the answer", async () => {
+    const { server, url } = await listen({ guards: [() => Promise.reject(new Forbidden())] });
+    server.on("upgrade", () => {});
+    const from = performance.now();
+    await refusedUpgrade(url);
+    const count = promisify(server.getConnections.bind(server));
+    await vi.waitUntil(async () => (await count()) === 0, { interval: 5 });
+
+    expect(performance.now() - from).toBeLessThan(300);
   });
 
   it("an upgrade that its listener does not answer is answered 504 at its deadline", async () => {

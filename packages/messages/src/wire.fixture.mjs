@@ -11,6 +11,7 @@ propagateValue(tenant, { name: "wire-tenant", codec: textCodec, maxBytes: 64 });
 const basket = createKey("basket");
 
 const port = parentPort ?? process;
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- workers have no target origin
 const answer = (message) => (parentPort === null ? process.send(message) : parentPort.postMessage(message));
 
 receive(

@@ -67,6 +67,7 @@ interface Peer {
 const peers: Record<string, () => Peer> = {
   "a worker thread": () => {
     const worker = new Worker(FIXTURE);
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- workers have no target origin
     return { port: worker, post: (message) => worker.postMessage(message), stop: () => worker.terminate() };
   },
   "a child process": () => processPeer(fork(fileURLToPath(FIXTURE), { execArgv: [] })),

@@ -39,6 +39,10 @@ export interface Wire {
   readonly values?: Readonly<Record<string, unknown>>;
 }
 
+/** A key of a value of any type. */
+// oxlint-disable-next-line typescript/no-explicit-any -- keys are invariant in their type
+type AnyKey = Key<any>;
+
 export interface WireOptions {
   /**
    * Keys whose values are carried in addition to the propagated values. Both sides list their own keys; they are
@@ -46,7 +50,7 @@ export interface WireOptions {
    *
    * @default none
    */
-  keys?: readonly Key<any>[];
+  keys?: readonly AnyKey[];
 }
 
 export interface FromWireOptions extends WireOptions {
@@ -129,7 +133,7 @@ export function fromWire(wire: Wire, options: FromWireOptions = {}): [Context, C
   }
   const [ctx, cancel] =
     deadline === undefined ? withCancel(parent) : withDeadline(parent, deadline, { source: "the sender" });
-  if (port !== undefined && ctx.err() === undefined) {
+  if (port !== undefined) {
     const cancels = cancelsOf(port);
     cancels.add(id, cancel);
     onEnd(ctx, { contextEnded: () => cancels.delete(id) });
@@ -172,6 +176,7 @@ export function linkCancel(ctx: Context, port: SendingPort, wire: Wire): StopLin
  * @returns a function that stops receiving
  * @throws TypeError if an argument is invalid
  */
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- the caller says what a message is
 export function receive<M = { wire?: Wire }>(
   port: ReceivingPort,
   work: (ctx: Context, message: M) => unknown,
@@ -215,7 +220,7 @@ const FROM = "receive a context";
 const LINK = "link a cancellation";
 const RECEIVE = "receive messages";
 
-function namesOf(keys: readonly Key<any>[] | undefined, action: string): ReadonlyMap<string, Key<never>> {
+function namesOf(keys: readonly AnyKey[] | undefined, action: string): ReadonlyMap<string, Key<never>> {
   const names = new Map<string, Key<never>>();
   if (keys === undefined) return names;
   for (const key of Array.isArray(keys) ? (keys as readonly unknown[]) : [keys]) {
