@@ -465,10 +465,18 @@ describe("upgradeContext", () => {
   });
 
   it("the connection of a refused upgrade closes as soon as its client has the answer", async () => {
-    const { server, url } = await listen({ guards: [() => Promise.reject(new Forbidden())] });
+    const decision = Promise.withResolvers<void>();
+    const { server, url } = await listen({ guards: [() => decision.promise] });
     server.on("upgrade", () => {});
     const from = performance.now();
-    await refusedUpgrade(url);
+    const socket = dial(url);
+    socket.write("GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n");
+    await delay(20);
+    // Read by no one.
+    socket.write("early");
+    await delay(20);
+    decision.reject(new Forbidden());
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 403 /);
     const count = promisify(server.getConnections.bind(server));
     await vi.waitUntil(async () => (await count()) === 0, { interval: 5 });
 
