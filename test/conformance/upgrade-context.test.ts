@@ -493,7 +493,7 @@ describe("upgradeContext", () => {
     const socket = dial(url);
     socket.write("GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n");
     await delay(20);
-    // Read by no one.
+    // Not read before the answer.
     socket.write("early");
     await delay(20);
     decision.reject(new Forbidden());

@@ -69,7 +69,7 @@ export interface ReceivingPort {
   off(event: "message", listener: (message: unknown) => void): unknown;
 }
 
-/** Stops what it was returned for. A second call does nothing. */
+/** Ends the link, or stops receiving. A second call does nothing. */
 export type StopLink = (() => void) & Disposable;
 
 let wires = 0;
@@ -168,7 +168,7 @@ export function linkCancel(ctx: Context, port: SendingPort, wire: Wire): StopLin
 
 /**
  * Calls `work` for each message of a port. A message with a property `wire` gets the context that was sent with it,
- * which is `current()` in `work`; all others get one that only a later stop of the process ends. Messages of
+ * which is `current()` in `work`; a message without it gets one that has no deadline and no values. Messages of
  * {@link linkCancel} cancel the contexts. A message that arrives after its deadline is dropped: its sender has ended.
  *
  * An error of `work` is an unhandled rejection, unless it only reports that the context has ended.

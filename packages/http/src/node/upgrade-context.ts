@@ -150,7 +150,7 @@ function bindSocketEvents(connection: UpgradedConnection): void {
 
 const ignore = (): void => {};
 
-/** The response to an upgrade request, which is whatever is first written to its socket. */
+/** The response to an upgrade request: it begins with the first write to the socket. */
 class UpgradeResponse extends HostResponse {
   readonly accept: string | undefined;
   status: number | undefined = undefined;
