@@ -16,31 +16,29 @@ export interface Query extends Promise<unknown> {
   resolve: (value: unknown) => void;
   reject: (error: unknown) => void;
   strings: readonly string[];
+  /** Whether it is the query that the server works on: no other query is before it on its connection. */
+  readonly active: boolean;
   /** The session that the query was sent to. */
   readonly state: Backend | null;
   /** Whether it is a COPY. */
   readonly streaming?: boolean;
 }
 
-/** The session of a connection; the same object after a reconnect. */
 interface Backend {
   readonly pid: number;
   readonly secret: number;
 }
 
-/** The library's own connection. */
+/** The library's own connection, which stays the same after a reconnect. */
 interface Handle {
-  /** Set while the connection is reserved: a function of its own for each reservation. */
-  readonly reserved: unknown;
-  onclose: ((error: unknown) => void) | null;
+  execute(query: Query): unknown;
   terminate(): void;
-}
-
-/** A tagged template function that sends its queries on one connection. */
-export interface ReservedSql {
-  (...args: unknown[]): unknown;
-  unsafe(sql: string, args?: readonly unknown[], options?: object): Query;
-  release(): void;
+  /**
+   * Set while the connection is reserved. After each answer the library takes the connection back if `release` is
+   * false and no transaction is open; otherwise it calls the function.
+   */
+  reserved: { (): void; readonly release?: boolean } | null;
+  onclose: ((error: unknown) => void) | null;
 }
 
 /** The options of a pool, as postgres.js has parsed them. */
@@ -57,7 +55,8 @@ export interface Options {
 
 /** A pool, as far as it is used here. */
 export interface Pool {
-  reserve(): Promise<ReservedSql>;
+  (...args: unknown[]): unknown;
+  readonly unsafe: (sql: string, args?: readonly unknown[], options?: object) => Query;
   readonly options: Options;
 }
 
@@ -68,138 +67,166 @@ export function isQuery(value: unknown): value is Query {
 /** How long a cancel may stay without effect before it is sent again: it is lost if it arrives between two messages. */
 const RESEND_MS = 100;
 
-/** A reserved connection. */
+/**
+ * A connection that is reserved as `sql.begin` of postgres.js reserves one: by a query, here an empty one, that is sent
+ * together with the first statement. `sql.reserve` is not used: a caller that waits for it while a connection is closed
+ * by the server is never called back, and the connection is lost to the pool.
+ */
 export class Connection {
   /** Whether a transaction is open. */
   isInTransaction = false;
-  readonly #sql: ReservedSql;
-  readonly #handles: Map<Backend, Handle>;
-  readonly #options: Options;
-  readonly #forward: (query: Query) => unknown;
-  /** Queries that have not settled. Each promise fulfills when its query has. */
-  readonly #running = new Map<Query, Promise<void>>();
-  #backend: Backend | undefined;
+  readonly #pool: Pool;
+  /** Rejects when the connection cannot be used any more. */
+  readonly #broken = Promise.withResolvers<never>();
+  readonly #reservation: () => void;
   #handle: Handle | undefined;
-  #reservation: unknown;
-  #isDestroyed = false;
-  /** Rejects when the connection has closed. */
-  readonly #closed = Promise.withResolvers<never>();
+  #backend: Backend | undefined;
+  #isKept = true;
+  #isBroken = false;
+  #running: { readonly query: Query; readonly settled: Promise<void> } | undefined;
+  /** Resolves when the statement before the next one has settled. */
+  #previous: Promise<void> = Promise.resolve();
 
-  private constructor(sql: ReservedSql, { options }: Pool, handles: Map<Backend, Handle>) {
-    this.#sql = sql;
-    this.#options = options;
-    this.#handles = handles;
-    this.#forward = sql.unsafe("").handler;
-    this.#closed.promise.catch(ignore);
+  private constructor(pool: Pool) {
+    this.#pool = pool;
+    this.#broken.promise.catch(() => (this.#isBroken = true));
+    this.#reservation = Object.defineProperty((): void => {}, "release", { get: () => this.#isKept });
   }
 
-  /** @param handles the connections of the pool that are known */
-  static async reserve(pool: Pool, handles: Map<Backend, Handle>): Promise<Connection> {
-    const connection = new Connection(await pool.reserve(), pool, handles);
-    // The library opens `max` connections at most, and keeps their objects.
-    if (handles.size < pool.options.max) await connection.#discover();
-    return connection;
+  static async reserve(pool: Pool): Promise<Connection> {
+    // Each connection of the pool may have an error that is left over.
+    for (let attempts = pool.options.max; ; attempts--) {
+      const connection = new Connection(pool);
+      try {
+        await connection.#open();
+        return connection;
+      } catch (error) {
+        if (attempts === 0 || !LEFT_OVER.has((error as { code?: unknown }).code)) throw error;
+      }
+    }
   }
 
-  get sql(): ReservedSql {
-    return this.#sql;
+  /** The tagged template function whose queries are sent on the connection, after {@link intercept}. */
+  get sql(): Pool {
+    return this.#pool;
   }
 
-  /** Sends a query whose resolvers were replaced by {@link intercept}. */
-  send(query: Query, answered: Promise<unknown>): Promise<unknown> {
-    if (this.#isClosed) return Promise.reject(new Error("Cannot send a statement: its connection was closed"));
-    const done = this.#untilReady(query, answered).finally(() => this.#running.delete(query));
-    this.#running.set(query, done.then(ignore, ignore));
-    this.#forward(query);
-    if (query.state !== null) this.#belongTo(query.state);
+  /**
+   * Sends a query whose resolvers were replaced by {@link intercept}, when those before it have settled: a cancel could
+   * hit its neighbours otherwise.
+   *
+   * @param isLast whether the pool may have the connection back as soon as the server has answered, unless it is cut
+   */
+  send(query: Query, answered: Promise<unknown>, isLast = false): Promise<unknown> {
+    const done = this.#previous.then(() => this.#send(query, answered, isLast));
+    this.#previous = done.then(ignore, ignore);
     return done;
-  }
-
-  async #untilReady(query: Query, answered: Promise<unknown>): Promise<unknown> {
-    try {
-      const result = await Promise.race([answered, this.#closed.promise]);
-      this.#note(query, result);
-      return result;
-    } catch (error) {
-      // A query that could not be built is rejected before the connection is ready for the next: postgres.js would
-      // never settle that.
-      if (!isFromServer(error) && !this.#isClosed) await this.#ready();
-      throw error;
-    }
-  }
-
-  /** Resolves when all that was sent before was answered. */
-  async #ready(): Promise<void> {
-    try {
-      await Promise.race([this.#sql.unsafe(""), this.#closed.promise]);
-    } catch {
-      // The connection was closed.
-    }
   }
 
   /** Resolves when no cancel is on its way to the connection. */
   async cancel(): Promise<void> {
-    const [query] = this.#running.keys();
-    const backend = this.#backend;
-    if (query === undefined || backend === undefined) return;
-    do {
-      await cancelAt(this.#options, backend);
-    } while (await this.#isStillRunning(query));
+    // A statement that waits for its turn is not sent yet.
+    await Promise.resolve();
+    const running = this.#running;
+    if (running === undefined || this.#backend === undefined) return;
+    this.#isKept = true;
+    do await cancelAt(this.#pool.options, this.#backend);
+    while (await this.#isStillRunning(running));
   }
 
-  /** A connection that was closed meanwhile belongs to the pool already. */
-  release(): void {
-    if (!this.#isClosed) this.#sql.release();
+  /** Returns the connection, unless the pool has it already. */
+  async release(): Promise<void> {
+    if (!this.#isReserved) return;
+    if (this.#isBroken) return this.destroy();
+    this.#isKept = false;
+    void this.#sync();
   }
 
   /** Closes the connection. Resolves when the pool can open another in its place. */
   async destroy(): Promise<void> {
-    this.#isDestroyed = true;
     // A write that is pending at the time of terminate() would be the last of the connection object.
     await new Promise(setImmediate);
     const handle = this.#handle;
-    if (handle === undefined || this.#isClosed) return this.release();
-    handle.terminate();
-    await this.#closed.promise.catch(ignore);
-  }
-
-  get #isClosed(): boolean {
-    return this.#handle !== undefined && this.#handle.reserved !== this.#reservation;
-  }
-
-  /** Finds the library's connection object by a query that is empty. */
-  async #discover(): Promise<void> {
-    let found: Handle | undefined;
-    const probe = this.#sql.unsafe("", [], {
-      onexecute(handle: Handle) {
-        found = handle;
-        return true;
-      },
-    });
-    await probe;
-    if (found === undefined || probe.state === null) return;
-    this.#handles.set(probe.state, found);
-    this.#belongTo(probe.state);
-  }
-
-  #belongTo(backend: Backend): void {
-    if (this.#backend !== undefined) return;
-    this.#backend = backend;
-    this.#handle = this.#handles.get(backend);
-    if (this.#handle === undefined) return;
-    this.#reservation = this.#handle.reserved;
+    if (handle === undefined || !this.#isReserved) return;
+    const closed = Promise.withResolvers<void>();
     // oxlint-disable-next-line unicorn/prefer-add-event-listener -- not an event target
-    this.#handle.onclose = this.#closed.reject;
+    handle.onclose = () => closed.resolve();
+    handle.terminate();
+    await closed.promise;
   }
 
-  async #isStillRunning(query: Query): Promise<boolean> {
-    const settled = this.#running.get(query);
-    if (settled === undefined) return false;
+  get #isReserved(): boolean {
+    return this.#handle?.reserved === this.#reservation;
+  }
+
+  /** Takes a connection of the pool by an empty query. */
+  async #open(): Promise<void> {
+    while (this.#handle === undefined) {
+      const taken = Promise.withResolvers<void>();
+      const query = this.#pool.unsafe("", [], {
+        onexecute: (handle: Handle) => {
+          this.#take(handle, query.state!);
+          // The next statement may follow at once, if no other query is before it.
+          if (query.active) taken.resolve();
+          return false;
+        },
+      });
+      query.then(
+        () => taken.resolve(),
+        (error: unknown) => {
+          // An error of the next statement, if that could not be built: the library then waits for its answer forever.
+          if (!isFromServer(error)) this.#broken.reject(error);
+          taken.reject(error);
+        },
+      );
+      await taken.promise;
+    }
+  }
+
+  #take(handle: Handle, backend: Backend): void {
+    this.#handle = handle;
+    this.#backend = backend;
+    handle.reserved = this.#reservation;
+    // oxlint-disable-next-line unicorn/prefer-add-event-listener -- not an event target
+    handle.onclose = this.#broken.reject;
+  }
+
+  async #send(query: Query, answered: Promise<unknown>, isLast: boolean): Promise<unknown> {
+    if (!this.#isReserved) throw new Error("Cannot send a statement: its connection was closed");
+    const done = Promise.race([answered, this.#broken.promise]);
+    const running = { query, settled: done.then(ignore, ignore) };
+    this.#running = running;
+    this.#isKept = !isLast;
+    try {
+      this.#handle!.execute(query);
+      const result = await done;
+      this.#note(query, result);
+      return result;
+    } catch (error) {
+      // A statement that could not be built is rejected before the connection is ready for the next.
+      if (!isFromServer(error) && !this.#isBroken) await this.#sync();
+      throw error;
+    } finally {
+      this.#running = undefined;
+    }
+  }
+
+  /** Resolves when all that was sent before was answered. */
+  async #sync(): Promise<void> {
+    const query = this.#pool.unsafe("");
+    const { answered } = intercept(query);
+    answered.catch(ignore);
+    this.#handle!.execute(query);
+    await Promise.race([answered, this.#broken.promise]).catch(ignore);
+  }
+
+  async #isStillRunning(running: { readonly settled: Promise<void> }): Promise<boolean> {
+    if (this.#running !== running) return false;
     const late = Promise.withResolvers<void>();
     const stopTimer = callAfter(RESEND_MS, late.resolve);
-    await Promise.race([settled, late.promise]);
+    await Promise.race([running.settled, late.promise]);
     stopTimer();
-    return this.#running.has(query) && !this.#isDestroyed;
+    return this.#running === running && this.#isReserved;
   }
 
   /** Follows the transactions that statements begin and end. */
@@ -213,6 +240,12 @@ export class Connection {
     }
   }
 }
+
+/**
+ * Errors with which a server closes a session. postgres.js keeps such an error, and rejects the first query with it that
+ * is sent after the reconnect.
+ */
+const LEFT_OVER = new Set<unknown>(["57P01", "57P02", "57P05", "25P03", "25P04"]);
 
 function isFromServer(error: unknown): boolean {
   return (error as { name?: unknown } | undefined)?.name === "PostgresError";

@@ -1,15 +1,7 @@
 import { readFile } from "node:fs/promises";
 
-import { background, type Context, current, type Duration, run } from "@throughline/context";
-import {
-  callable,
-  callAfter,
-  canEnd,
-  milliseconds,
-  oneOf,
-  parentOf,
-  refuseUnknown,
-} from "@throughline/context/internal";
+import { type Context, current, type Duration, run } from "@throughline/context";
+import { callable, canEnd, milliseconds, oneOf, parentOf, refuseUnknown } from "@throughline/context/internal";
 import { Semaphore } from "@throughline/resilience";
 
 import { borrow, Call, type Driver, lease, requireMethods } from "../lease.ts";
@@ -34,19 +26,15 @@ type Tag = (...args: unknown[]) => unknown;
 
 /** The methods of a pool that are replaced. */
 interface Sql extends Pool {
-  (...args: unknown[]): unknown;
-  readonly unsafe: (...args: unknown[]) => Query;
   readonly file: (...args: unknown[]) => Query;
   begin(...args: unknown[]): Promise<unknown>;
-  end(options?: { timeout?: number | undefined }): Promise<void>;
+  reserve(): Promise<unknown>;
 }
 
 /** A pool, as it was before it was wrapped, with its driver. */
 interface ContextPool {
   readonly sql: Sql;
   readonly driver: Driver<Connection>;
-  readonly places: Semaphore;
-  isEnded: boolean;
 }
 
 const known = new WeakMap<object, ContextPool>();
@@ -55,24 +43,19 @@ const known = new WeakMap<object, ContextPool>();
 function ownOf(pool: PostgresSql, action: string): ContextPool {
   const entry = known.get(pool);
   if (entry !== undefined) return entry;
-  requireMethods("sql", pool, ["reserve", "begin", "unsafe", "end"], action);
+  requireMethods("sql", pool, ["reserve", "begin", "unsafe"], action);
   const sql = pool as unknown as Sql;
   const { max, host, port, database } = sql.options;
-  const handles = new Map();
-  const places = new Semaphore(max);
   const driver: Driver<Connection> = {
-    acquire() {
-      if (own.isEnded) return Promise.reject(new Error("Cannot borrow a connection: the pool has ended"));
-      return Connection.reserve(sql, handles);
-    },
+    acquire: () => Connection.reserve(sql),
     release: (connection) => connection.release(),
     destroy: (connection) => connection.destroy(),
     cancel: (connection) => connection.cancel(),
     isClean: (connection) => !connection.isInTransaction,
-    places,
+    places: new Semaphore(max),
     target: `postgresql://${host[0]}:${port[0]}/${database}`,
   };
-  const own: ContextPool = { sql, driver, places, isEnded: false };
+  const own = { sql, driver };
   known.set(pool, own);
   return own;
 }
@@ -138,14 +121,13 @@ export interface WithContextOptions {
 }
 
 /**
- * A tagged template function that runs each query under the context that is current when the query is first awaited. A
+ * A tagged template function that runs each query under the context that is current when the query is written. A
  * query has a connection of its own; `sql.begin` and `sql.reserve` hold theirs: after the end of the context only
  * ROLLBACK is sent, and an open transaction is rolled back. The pool itself is not changed. Under a context that cannot
  * end it does nothing.
  *
  * `cancel()` of a query does nothing, as postgres.js does not report when the server has processed it: cancel the
- * context. COPY (`readable`, `writable`), `listen`, `subscribe` and `largeObject` are passed through. Close the pool by
- * `end()` of the returned function, which waits for the queries under way.
+ * context. COPY (`readable`, `writable`), `listen`, `subscribe` and `largeObject` are passed through.
  *
  * A write that nobody awaits is canceled when the response is sent: run it under `withoutCancel(current())`.
  *
@@ -157,15 +139,14 @@ export function withContext<S extends PostgresSql>(sql: S, options: WithContextO
   refuseUnknown(others, action);
   const graceMs = milliseconds(grace, action, "grace");
   const own = ownOf(sql, action);
-  const adopt = sendBy((query, isSendable) => {
-    const ctx = current();
+  const adopt = sendBy((query, ctx, isSendable) => {
     if (!canEnd(ctx)) return undefined;
     if (query.streaming === true) return ctx.err() === undefined ? undefined : Promise.reject(ctx.err());
     const { answered, ...delivery } = intercept(query);
     const operation = operationOf(textOf(query));
     const send = async (connection: Connection): Promise<unknown> => {
       await isSendable;
-      return connection.send(query, answered);
+      return connection.send(query, answered, true);
     };
     return settle(delivery, lease(ctx, own.driver, send, { operation, grace: graceMs }));
   });
@@ -181,7 +162,6 @@ export function withContext<S extends PostgresSql>(sql: S, options: WithContextO
       const { session, adoptAs } = await openSession(ctx, own, graceMs);
       return tagged(session.connection.sql, adoptAs(), { release: () => void session.release() });
     },
-    end: (ending?: { timeout?: number }) => end(own, ending),
   });
   known.set(wrapped, own);
   return wrapped as unknown as S;
@@ -195,12 +175,16 @@ type Work = (sql: unknown) => unknown;
  *
  * @param send returns a promise if it has sent the query; `undefined` if the library may do it
  */
-function sendBy(send: (query: Query, isSendable: Promise<void> | undefined) => Promise<void> | undefined): Adopt {
+function sendBy(
+  send: (query: Query, ctx: Context, isSendable: Promise<void> | undefined) => Promise<void> | undefined,
+): Adopt {
   return (query, isSendable) => {
     const own = query.handler;
+    // It may be awaited elsewhere: run(ctx, () => sql`select 1`).
+    const ctx = current();
     query.canceller = null;
     query.handler = (self) => {
-      const sent = send(query, isSendable);
+      const sent = send(query, ctx, isSendable);
       if (sent === undefined) return own(self);
       return sent.catch(query.reject);
     };
@@ -219,7 +203,7 @@ async function settle(delivery: Pick<Query, "resolve" | "reject">, result: Promi
 
 /** A tagged template function that adopts the queries of `target`. */
 function tagged<T extends object>(target: T, adopt: Adopt, overrides: Readonly<Record<string, unknown>>): T {
-  const { unsafe, file } = target as unknown as Sql;
+  const { unsafe, file } = target as unknown as Record<"unsafe" | "file", (...args: unknown[]) => Query>;
   const all: Record<string, unknown> = {
     unsafe: (...args: unknown[]) => adopt(unsafe(...args)),
     file(path: string, ...args: unknown[]) {
@@ -255,7 +239,7 @@ async function openSession(ctx: Context, { driver }: ContextPool, graceMs: numbe
   };
   const session = new Session(ctx, borrowed, { graceMs, rollback });
   const adoptAs = (onError?: (error: unknown) => void): Adopt =>
-    sendBy((query, isSendable) => {
+    sendBy((query, _ctx, isSendable) => {
       const { answered, ...delivery } = intercept(query);
       const send = async (): Promise<unknown> => {
         await isSendable;
@@ -321,19 +305,6 @@ async function transact(
     return result;
   });
   return session.untilEnd(done);
-}
-
-/** Ends the pool when its connections were returned: postgres.js would wait for a reserved one forever. */
-async function end(own: ContextPool, ending: { timeout?: number } = {}): Promise<void> {
-  own.isEnded = true;
-  const late = Promise.withResolvers<void>();
-  const { timeout } = ending;
-  const stopTimer = timeout === undefined ? () => {} : callAfter(timeout * 1000, late.resolve);
-  const idle = own.places.acquire(background, own.sql.options.max);
-  const release = await Promise.race([idle, late.promise]);
-  stopTimer();
-  await own.sql.end(release === undefined ? { timeout: 0 } : ending);
-  void idle.then((release) => release());
 }
 
 function textOf(query: Query): string {
