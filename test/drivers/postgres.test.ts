@@ -145,6 +145,18 @@ describe.runIf(postgresPrograms() !== undefined)("postgres: withContext(sql)", (
     expect([...(await admin`select n from item`)]).toEqual([{ n: 1 }]);
   });
 
+  it("does not cancel the statement before one whose own context ends", async () => {
+    await inside(() =>
+      sql.begin(async (tx) => {
+        const first = tx`select pg_sleep(0.2), 1 as n`.then(([row]) => row!["n"] as number);
+        const [short] = withTimeout(ctx, 50);
+        const error = await errorOf(run(short, async () => tx.savepoint((inner) => inner`select pg_sleep(10)`)));
+        expect(error).toBe(short.err());
+        expect(await first).toBe(1);
+      }),
+    );
+  });
+
   it("sets the isolation and the lock timeout of a transaction", async () => {
     const rows = await transaction(
       ctx,

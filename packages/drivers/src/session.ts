@@ -55,8 +55,11 @@ export class Session<C> {
     return this.#borrowed.connection;
   }
 
-  /** @throws ContextError that of the context which is current, as soon as it ends */
-  async run<T>(kind: StatementKind, operation: string, send: () => PromiseLike<T>): Promise<T> {
+  /**
+   * @param send is given the context at whose end the statement is canceled, if there is one
+   * @throws ContextError that of the context which is current, as soon as it ends
+   */
+  async run<T>(kind: StatementKind, operation: string, send: (ctx?: Context) => PromiseLike<T>): Promise<T> {
     const ctx = this.#context();
     // A ROLLBACK that was hit by the cancel would leave the transaction open.
     while (this.#barrier !== undefined) await this.#barrier;
@@ -137,10 +140,10 @@ export class Session<C> {
     return isAttached(ctx, this.#owner) || canEnd(ctx) ? ctx : this.#owner;
   }
 
-  #runUnder<T>(ctx: Context, operation: string, send: () => PromiseLike<T>): Promise<T> {
+  #runUnder<T>(ctx: Context, operation: string, send: (ctx: Context) => PromiseLike<T>): Promise<T> {
     const call = new Call(ctx, operation, this.#borrowed.driver.target);
     return new Promise((resolve, reject) => {
-      const running = this.#track((async () => send())());
+      const running = this.#track((async () => send(ctx))());
       let isCut = false;
       const end = onEnd(ctx, {
         contextEnded: () => {

@@ -1,7 +1,7 @@
 import { connect, isIP, type Socket } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 
-import { callAfter } from "@throughline/context/internal";
+import type { Context } from "@throughline/context";
 
 import { sendCancelRequest } from "../pg/cancel-request.ts";
 
@@ -64,8 +64,15 @@ export function isQuery(value: unknown): value is Query {
   return value instanceof Promise && typeof (value as Partial<Query>).handler === "function";
 }
 
-/** How long a cancel may stay without effect before it is sent again: it is lost if it arrives between two messages. */
-const RESEND_MS = 100;
+export interface Statement {
+  readonly query: Query;
+  /** What the server answers: that of {@link intercept}. */
+  readonly answered: Promise<unknown>;
+  /** The context that it runs under; `undefined` if it must not be canceled, as COMMIT and ROLLBACK. */
+  readonly ctx?: Context | undefined;
+  /** Whether the pool may have the connection back as soon as the server has answered, unless it is cut. */
+  readonly isLast?: boolean;
+}
 
 /**
  * A connection that is reserved as `sql.begin` of postgres.js reserves one: by a query, here an empty one, that is sent
@@ -83,7 +90,8 @@ export class Connection {
   #backend: Backend | undefined;
   #isKept = true;
   #isBroken = false;
-  #running: { readonly query: Query; readonly settled: Promise<void> } | undefined;
+  /** The context of the statement that runs. */
+  #running: { readonly ctx: Context | undefined } | undefined;
   /** Resolves when the statement before the next one has settled. */
   #previous: Promise<void> = Promise.resolve();
 
@@ -101,6 +109,7 @@ export class Connection {
         await connection.#open();
         return connection;
       } catch (error) {
+        void connection.destroy();
         if (attempts === 0 || !LEFT_OVER.has((error as { code?: unknown }).code)) throw error;
       }
     }
@@ -111,27 +120,19 @@ export class Connection {
     return this.#pool;
   }
 
-  /**
-   * Sends a query whose resolvers were replaced by {@link intercept}, when those before it have settled: a cancel could
-   * hit its neighbours otherwise.
-   *
-   * @param isLast whether the pool may have the connection back as soon as the server has answered, unless it is cut
-   */
-  send(query: Query, answered: Promise<unknown>, isLast = false): Promise<unknown> {
-    const done = this.#previous.then(() => this.#send(query, answered, isLast));
+  /** Sends a statement when those before it have settled: a cancel could hit its neighbours otherwise. */
+  send(statement: Statement): Promise<unknown> {
+    const done = this.#previous.then(() => this.#send(statement));
     this.#previous = done.then(ignore, ignore);
     return done;
   }
 
   /** Resolves when no cancel is on its way to the connection. */
   async cancel(): Promise<void> {
-    // A statement that waits for its turn is not sent yet.
-    await Promise.resolve();
-    const running = this.#running;
-    if (running === undefined || this.#backend === undefined) return;
+    // A statement that waits for its turn is not sent; the connection of one that was answered may be used by others.
+    if (this.#running?.ctx?.err() === undefined || !this.#isReserved) return;
     this.#isKept = true;
-    do await cancelAt(this.#pool.options, this.#backend);
-    while (await this.#isStillRunning(running));
+    await cancelAt(this.#pool.options, this.#backend!);
   }
 
   /** Returns the connection, unless the pool has it already. */
@@ -191,11 +192,11 @@ export class Connection {
     handle.onclose = this.#broken.reject;
   }
 
-  async #send(query: Query, answered: Promise<unknown>, isLast: boolean): Promise<unknown> {
+  async #send({ query, answered, ctx, isLast = false }: Statement): Promise<unknown> {
+    ctx?.throwIfAborted();
     if (!this.#isReserved) throw new Error("Cannot send a statement: its connection was closed");
     const done = Promise.race([answered, this.#broken.promise]);
-    const running = { query, settled: done.then(ignore, ignore) };
-    this.#running = running;
+    this.#running = { ctx };
     this.#isKept = !isLast;
     try {
       this.#handle!.execute(query);
@@ -204,7 +205,7 @@ export class Connection {
       return result;
     } catch (error) {
       // A statement that could not be built is rejected before the connection is ready for the next.
-      if (!isFromServer(error) && !this.#isBroken) await this.#sync();
+      if (!isFromServer(error) && !this.#isBroken && this.#isReserved) await this.#sync();
       throw error;
     } finally {
       this.#running = undefined;
@@ -218,15 +219,6 @@ export class Connection {
     answered.catch(ignore);
     this.#handle!.execute(query);
     await Promise.race([answered, this.#broken.promise]).catch(ignore);
-  }
-
-  async #isStillRunning(running: { readonly settled: Promise<void> }): Promise<boolean> {
-    if (this.#running !== running) return false;
-    const late = Promise.withResolvers<void>();
-    const stopTimer = callAfter(RESEND_MS, late.resolve);
-    await Promise.race([running.settled, late.promise]);
-    stopTimer();
-    return this.#running === running && this.#isReserved;
   }
 
   /** Follows the transactions that statements begin and end. */

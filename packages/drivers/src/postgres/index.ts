@@ -146,7 +146,7 @@ export function withContext<S extends PostgresSql>(sql: S, options: WithContextO
     const operation = operationOf(textOf(query));
     const send = async (connection: Connection): Promise<unknown> => {
       await isSendable;
-      return connection.send(query, answered, true);
+      return connection.send({ query, answered, ctx, isLast: true });
     };
     return settle(delivery, lease(ctx, own.driver, send, { operation, grace: graceMs }));
   });
@@ -160,7 +160,10 @@ export function withContext<S extends PostgresSql>(sql: S, options: WithContextO
       const ctx = current();
       if (!canEnd(ctx)) return own.sql.reserve();
       const { session, adoptAs } = await openSession(ctx, own, graceMs);
-      return tagged(session.connection.sql, adoptAs(), { release: () => void session.release() });
+      return tagged(session.connection.sql, adoptAs(), {
+        ...POOL_ONLY,
+        release: () => void session.release(),
+      });
     },
   });
   known.set(wrapped, own);
@@ -201,6 +204,9 @@ async function settle(delivery: Pick<Query, "resolve" | "reject">, result: Promi
   }
 }
 
+/** Members that one connection does not have. */
+const POOL_ONLY = { begin: undefined, reserve: undefined, end: undefined, close: undefined, listen: undefined };
+
 /** A tagged template function that adopts the queries of `target`. */
 function tagged<T extends object>(target: T, adopt: Adopt, overrides: Readonly<Record<string, unknown>>): T {
   const { unsafe, file } = target as unknown as Record<"unsafe" | "file", (...args: unknown[]) => Query>;
@@ -235,7 +241,7 @@ async function openSession(ctx: Context, { driver }: ContextPool, graceMs: numbe
   const { connection } = borrowed;
   const rollback = (): Promise<unknown> => {
     const query = connection.sql.unsafe("rollback");
-    return connection.send(query, intercept(query).answered);
+    return connection.send({ query, answered: intercept(query).answered });
   };
   const session = new Session(ctx, borrowed, { graceMs, rollback });
   const adoptAs = (onError?: (error: unknown) => void): Adopt =>
@@ -244,7 +250,7 @@ async function openSession(ctx: Context, { driver }: ContextPool, graceMs: numbe
       const send = async (): Promise<unknown> => {
         await isSendable;
         const text = textOf(query);
-        return session.run(kindOf(text), operationOf(text), () => connection.send(query, answered));
+        return session.run(kindOf(text), operationOf(text), (ctx) => connection.send({ query, answered, ctx }));
       };
       const result = send();
       if (onError !== undefined) result.catch(onError);
