@@ -1,8 +1,6 @@
 import { type Context, run } from "@throughline/context";
-import * as ofKnex from "@throughline/drivers/knex";
 import * as ofMariadb from "@throughline/drivers/mariadb";
 import * as ofMysql2 from "@throughline/drivers/mysql2";
-import knexOf from "knex";
 import mariadb from "mariadb";
 import mysql, { type RowDataPacket } from "mysql2/promise";
 
@@ -17,7 +15,7 @@ interface Library {
   query(ctx: Context, sql: string): Promise<unknown>;
   plain(sql: string): Promise<unknown>;
   transact(ctx: Context, work: (query: (sql: string) => Promise<unknown>) => Promise<unknown>): Promise<unknown>;
-  forget?(ctx: Context, ...statements: string[]): Promise<void>;
+  forget(ctx: Context, ...statements: string[]): Promise<void>;
   waiting?(): number;
   end(): Promise<unknown>;
 }
@@ -84,16 +82,6 @@ const libraries: Record<string, Open> = {
       end: () => wrapped.end(),
     };
   },
-  "knex (mysql2): query(ctx, knex, builder)": (server) => {
-    const { connectionLimit: max, ...connection } = options(server);
-    const knex = knexOf({ client: "mysql2", connection, pool: { min: 0, max } });
-    return {
-      query: (ctx, sql) => ofKnex.query(ctx, knex, knex.raw(sql)),
-      plain: async (sql) => knex.raw(sql),
-      transact: (ctx, work) => ofKnex.transaction(ctx, knex, (trx) => work(async (sql) => trx.raw(sql))),
-      end: () => knex.destroy(),
-    };
-  },
 };
 
 interface AnyPool {
@@ -145,9 +133,7 @@ async function start(open: Open): Promise<RunningHost> {
         await admin.query("set innodb_lock_wait_timeout = 1");
         await admin.query("update account set n = n");
       },
-      ...(library.forget && {
-        forget: (ctx) => library.forget!(ctx, "start transaction", "update account set n = n + 100"),
-      }),
+      forget: (ctx) => library.forget(ctx, "start transaction", "update account set n = n + 100"),
     },
     async stop() {
       await library.end();

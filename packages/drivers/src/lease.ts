@@ -23,8 +23,9 @@ export interface Driver<C> {
   /** Closes a connection that cannot be reused, in place of `release`. */
   destroy(connection: C): void | PromiseLike<void>;
   /**
-   * Asks the server to stop the statement that the connection runs. It is called again if that has no effect. It must resolve only when the server has processed the request: a cancel that arrives
-   * later would hit the statement of the next borrower.
+   * Asks the server to stop the statement that the connection runs. It must resolve only when the server has processed
+   * the request: a cancel that arrives later would hit the statement of the next borrower. It is called again while the
+   * statement goes on.
    */
   cancel(connection: C): PromiseLike<unknown>;
   /** Whether the next borrower can use the connection: no transaction is open on it. @default always */
