@@ -15,6 +15,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   resilience: ["context"],
   identity: ["context", "http", "resilience"],
   telemetry: ["context"],
+  testing: ["context", "fetch", "http", "identity"],
   viewer: [],
 };
 
