@@ -14,7 +14,7 @@ export { canEnd, deadlineDetails, hasDeadline, isAttached } from "./inspect.ts";
 export { type EndObserver, onEnd, onEndFirst, type Stoppable } from "./on-end.ts";
 export { callable, oneOf, refuseUnknown, wholeNumber } from "./options.ts";
 export { isTracingSuppressed, type RegisteredApi, registeredApi } from "./otel-api.ts";
-export { type Listeners, ROOT, Scope } from "./scope.ts";
+export { type Listeners, Scope } from "./scope.ts";
 export {
   armedDeadlines,
   armedEntries,

@@ -1,5 +1,13 @@
 import { type Context, current, type Duration, run } from "@throughline/context";
-import { callable, canEnd, milliseconds, parentOf, refuseUnknown } from "@throughline/context/internal";
+import {
+  callable,
+  canEnd,
+  milliseconds,
+  onEnd,
+  parentOf,
+  refuseUnknown,
+  type Stoppable,
+} from "@throughline/context/internal";
 import { Semaphore } from "@throughline/resilience";
 
 import { borrow, Call, type Driver, lease, type LeaseOptions, requireMethods } from "../lease.ts";
@@ -27,6 +35,14 @@ interface PoolOptions {
   readonly host?: string;
   readonly port?: number;
   readonly database?: string;
+  readonly connectionString?: string;
+}
+
+/** Without the user and the password. */
+function targetOf({ connectionString, host = "localhost", port = 5432, database = "" }: PoolOptions): string {
+  const url = connectionString === undefined ? null : URL.parse(connectionString);
+  if (url === null) return `postgresql://${host}:${port}/${database}`;
+  return `postgresql://${url.hostname}:${url.port || 5432}${url.pathname}`;
 }
 
 /** A pool, as it was before it was wrapped, with its driver. */
@@ -42,7 +58,7 @@ function ownOf(pool: PgPool, action: string): ContextPool {
   const entry = known.get(pool);
   if (entry !== undefined) return entry;
   requireMethods("pool", pool, ["connect", "query"], action);
-  const { max = 10, pipeline, host = "localhost", port = 5432, database = "" } = (pool.options ?? {}) as PoolOptions;
+  const { max = 10, pipeline, ...config } = (pool.options ?? {}) as PoolOptions;
   if (pipeline === true) {
     throw new TypeError(
       `Cannot ${action}: 'pipeline' of the pool must be false; received true: a cancel would hit the statements behind the canceled one too`,
@@ -55,7 +71,7 @@ function ownOf(pool: PgPool, action: string): ContextPool {
     cancel: cancelRequest,
     isClean: (client) => client.getTransactionStatus() === "I",
     places: new Semaphore(max),
-    target: `postgresql://${host}:${port}/${database}`,
+    target: targetOf(config),
   };
   const own = { pool, driver };
   known.set(pool, own);
@@ -199,12 +215,12 @@ async function openSession(
   const borrowed = await borrow(ctx, driver, new Call(ctx, "CONNECT", driver.target));
   const { connection } = borrowed;
   const session = new Session(ctx, borrowed, { graceMs, rollback: () => connection.query("ROLLBACK") });
-  let hasCursor = false;
+  const cursors: Stoppable[] = [];
   const client = overlay(connection, {
     query(...args: unknown[]): unknown {
       if (isSubmittable(args[0])) {
-        // The end of a cursor or a stream cannot be seen: the connection is closed with its context.
-        hasCursor = true;
+        // Its end cannot be seen: it is canceled with its context, and then the connection is closed.
+        cursors.push(onEnd(ctx, { contextEnded: () => void cancelRequest(connection).catch(() => {}) }));
         return (connection.query as (...args: unknown[]) => unknown)(...args);
       }
       const callback = callbackOf(args);
@@ -215,7 +231,8 @@ async function openSession(
       );
     },
     release(isBroken?: boolean | Error): void {
-      void session.release(Boolean(isBroken) || (hasCursor && ctx.err() !== undefined));
+      for (const cursor of cursors) cursor.stop();
+      void session.release(Boolean(isBroken) || (cursors.length > 0 && ctx.err() !== undefined));
     },
   });
   return { session, client: client as unknown as PgClient };
