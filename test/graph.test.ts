@@ -184,6 +184,7 @@ const TEST_LAYERS: Record<string, readonly string[]> = {
   tools: ["support"],
   soak: ["support"],
   process: [],
+  testing: [],
   types: [],
   viewer: [],
   interop: [],

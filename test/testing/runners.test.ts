@@ -93,9 +93,9 @@ describe("the page", () => {
     const blocks = [...page.matchAll(/^```ts\n(.*?)^```$/gms)].map((match) => match[1]!);
     rmSync(BLOCKS, { recursive: true, force: true });
     mkdirSync(BLOCKS);
-    for (const [index, code] of blocks.entries()) writeFileSync(new URL(`block-${index + 1}.ts`, BLOCKS), code);
+    for (const [index, code] of blocks.entries()) writeFileSync(new URL(`block-${index + 1}.test.ts`, BLOCKS), code);
 
-    const args = [vitest!, "run", "--config", "test/testing/readme.vitest.config.ts"];
+    const args = [vitest!, "run", "test/testing/.blocks/"];
     const { code, output } = await node(args, { env: { NO_COLOR: "1" } });
     expect([code, code === 0 ? "" : output]).toEqual([0, ""]);
     expect(output).toMatch(new RegExp(`Test Files +${blocks.length} passed`));
