@@ -156,6 +156,17 @@ describe("the end of a call", () => {
       await expect(text).rejects.toThrow();
     }));
 
+  it("by the signal of a caller, whose body fails with the reason", async () => {
+    const stock = peer(ORIGIN, () => new Response(new ReadableStream()));
+    const leaving = new AbortController();
+    const response = await stock.fetch(ORIGIN, { signal: leaving.signal });
+    const text = response.text();
+    const reason = new Error("not needed");
+    leaving.abort(reason);
+    await expect(text).rejects.toBe(reason);
+    expect([stock.calls[0]!.endedBy, stock.calls[0]!.abortReason]).toEqual(["client", reason]);
+  });
+
   it("by a rejection, before the handler", () =>
     inContext({ timeout: "50ms" }, async () => {
       const stock = peer(ORIGIN, echo, { server: { minBudget: "1s" } });

@@ -3,12 +3,14 @@
 const [major, minor] = process.versions.node.split(".").map(Number);
 const isSupported = major > 24 || (major === 24 && minor >= 9);
 
-(isSupported ? test : test.skip)("the kit can be required", async () => {
-  const { background, withTimeout } = require("@throughline/context");
-  const { runWithClock } = require("@throughline/testing");
-  await runWithClock(async (clock) => {
+// Outside of the test, whose time limit does not include the transformation of the files.
+const { background, withTimeout } = isSupported ? require("@throughline/context") : {};
+const { runWithClock } = isSupported ? require("@throughline/testing") : {};
+
+(isSupported ? test : test.skip)("the kit can be required", () =>
+  runWithClock(async (clock) => {
     const [ctx] = withTimeout(background, "2s");
     await clock.advance("2s");
     expect(ctx.err().name).toBe("TimeoutError");
-  });
-});
+  }),
+);
