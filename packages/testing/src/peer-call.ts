@@ -12,7 +12,7 @@ export class PeerCall {
   readonly headers: Headers;
   /** The HTTP status of the response; `undefined` before it, and if the caller left before. */
   status: number | undefined = undefined;
-  /** The error that the handler threw, if it is not one of this library, which is answered 500. */
+  /** The error that the handler threw and that was answered 500. Errors of this library have statuses of their own. */
   error: unknown = undefined;
   /** Why the caller has aborted the call: the error of its context, or the reason of its own signal. */
   abortReason: unknown = undefined;
@@ -52,7 +52,7 @@ export class PeerCall {
 
   /** What ended the request in the peer; `undefined` while it is being handled. */
   get endedBy(): EndedBy | undefined {
-    if (this.error !== undefined) return "error";
+    if (this.error !== undefined && this.abortReason === undefined) return "error";
     if (this.ctx !== undefined) return endedBy(this.ctx);
     if (this.status !== undefined) return "refusal";
     return this.#hasEnded ? "client" : undefined;

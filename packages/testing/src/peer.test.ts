@@ -13,7 +13,7 @@ import {
   withValue,
 } from "@throughline/context";
 import { createFetch } from "@throughline/fetch";
-import { propagateValue, textCodec } from "@throughline/http";
+import { Forbidden, propagateValue, textCodec } from "@throughline/http";
 import { sleep } from "@throughline/resilience";
 import { describe, expect, it } from "vitest";
 
@@ -174,13 +174,24 @@ describe("the end of a call", () => {
       expect([stock.calls[0]!.endedBy, stock.calls[0]!.ctx]).toEqual(["refusal", undefined]);
     }));
 
-  it("by an error of the handler, which is answered 500", async () => {
-    const bug = new RangeError("a bug");
+  it.each([
+    ["answered 500", new RangeError("a bug")],
+    ["answered 500, also if it has a status", Object.assign(new Error("a bug"), { statusCode: 404 })],
+  ])("by an error of the handler, which is %s", async (_how, bug) => {
     const stock = peer(ORIGIN, () => {
       throw bug;
     });
     expect((await createFetch({ fetch: stock.fetch })(ORIGIN)).status).toBe(500);
     expect([stock.calls[0]!.error, stock.calls[0]!.endedBy]).toEqual([bug, "error"]);
+  });
+
+  it("by an error with a response of its own", async () => {
+    const stock = peer(ORIGIN, () => {
+      throw new Forbidden();
+    });
+    expect((await createFetch({ fetch: stock.fetch })(ORIGIN)).status).toBe(403);
+    await new Promise(setImmediate);
+    expect([stock.calls[0]!.error, stock.calls[0]!.endedBy]).toEqual([undefined, "response"]);
   });
 
   it("leaves nothing behind, also if the body is not read", async () => {

@@ -64,10 +64,6 @@ export function peer(
     call.received(current());
     try {
       return await handler(request);
-    } catch (error) {
-      // The error of the context, and errors such as `Forbidden`, have responses of their own.
-      if (!isAnswered(error)) call.error = error;
-      throw error;
     } finally {
       call.handled();
     }
@@ -113,8 +109,9 @@ export function peer(
   async function answer(received: Request): Promise<Response> {
     try {
       return await serve(received, received);
-    } catch {
-      // As every server does; the error is in `call.error`.
+    } catch (error) {
+      // `requestContext` throws the errors that it has no response for; a server answers them so.
+      callOf.get(received)!.error = error;
       return new Response("Internal Server Error", { status: 500 });
     }
   }
@@ -131,11 +128,6 @@ export function fetchOf(...peers: readonly Peer[]): typeof globalThis.fetch {
     if (to === undefined) throw unknownHost(url);
     return to.fetch(input, init);
   };
-}
-
-/** Whether this library has a response for the error. */
-function isAnswered(error: unknown): boolean {
-  return typeof (error as { statusCode?: unknown } | undefined)?.statusCode === "number";
 }
 
 /** As `fetch` fails if a name has no address. */
