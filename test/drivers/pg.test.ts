@@ -290,7 +290,7 @@ describe.runIf(hasPostgres)("pg on a server of its own", () => {
       expect(others).toEqual([]);
       expect(span!.events).toMatchObject([
         {
-          name: "throughline.call.cut",
+          name: "throughline.call.interrupted",
           attributes: { "throughline.call.phase": "query", "db.operation.name": "SELECT" },
         },
       ]);

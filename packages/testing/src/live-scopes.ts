@@ -4,7 +4,7 @@ import { OutboundCall, type OutgoingRequest } from "@throughline/http/adapter";
 
 import { callerOutside } from "./call-site.ts";
 
-// Loading this file wraps methods of the packages that are tested, so that they need no code for it.
+// Loading this file wraps methods of scopes, contexts and calls, so that their packages contain no code for it.
 
 /** The members of a Context that its declaration hides. */
 interface Derivable {
