@@ -16,6 +16,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   identity: ["context", "http", "resilience"],
   telemetry: ["context"],
   viewer: [],
+  "eslint-plugin": [],
 };
 
 const packages = readdirSync("packages");
