@@ -17,6 +17,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   telemetry: ["context"],
   viewer: [],
   "eslint-plugin": [],
+  cli: [],
 };
 
 const packages = readdirSync("packages");
