@@ -18,6 +18,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   viewer: [],
   "eslint-plugin": [],
   cli: [],
+  observe: ["context", "http"],
 };
 
 const packages = readdirSync("packages");
