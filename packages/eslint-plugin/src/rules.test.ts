@@ -1,3 +1,6 @@
+import { createRequire, registerHooks } from "node:module";
+import { pathToFileURL } from "node:url";
+
 import { RuleTester as EslintTester9 } from "eslint9";
 import { RuleTester as EslintTester10 } from "eslint10";
 import { RuleTester as OxlintTester } from "oxlint/plugins-dev";
@@ -5,13 +8,22 @@ import { describe, expect, it } from "vitest";
 
 import { plugin, type Rule } from "./plugin.ts";
 
+// typescript-eslint needs TypeScript 6, which this package has; `ts-api-utils` beside the other packages finds theirs.
+registerHooks({
+  resolve: (specifier, context, next) =>
+    specifier === "typescript" && context.parentURL?.includes("/ts-api-utils/")
+      ? { url: pathToFileURL(createRequire(import.meta.url).resolve("typescript")).href, shortCircuit: true }
+      : next(specifier, context),
+});
+const typescript = await import("@typescript-eslint/parser");
+
 interface Invalid {
   readonly code: string;
   readonly messageIds: readonly string[];
   /** The code after the suggestion of the only error. */
   readonly suggestion?: string;
   readonly options?: readonly Record<string, unknown>[];
-  /** Code in TypeScript, for oxlint only: ESLint's own parser reads JavaScript. */
+  /** Code in TypeScript, which ESLint's own parser does not read. */
   readonly ts?: true;
 }
 
@@ -373,6 +385,8 @@ type Tester = new (options: object) => { run(name: string, rule: never, tests: n
 const testers: Record<string, Tester> = {
   "ESLint 9": EslintTester9 as unknown as Tester,
   "ESLint 10": EslintTester10 as unknown as Tester,
+  "ESLint 9, typescript-eslint": EslintTester9 as unknown as Tester,
+  "ESLint 10, typescript-eslint": EslintTester10 as unknown as Tester,
   oxlint: OxlintTester as unknown as Tester,
 };
 
@@ -383,13 +397,14 @@ it("has cases for every rule", () => {
 describe.each(Object.entries(testers))("%s", (host, Tester) => {
   Object.assign(Tester, { describe, it, itOnly: it });
   const isOxlint = host === "oxlint";
-  const tester = new Tester({ languageOptions: { sourceType: "module" } });
+  const parser = host.includes("typescript-eslint") ? { parser: typescript } : {};
+  const tester = new Tester({ languageOptions: { sourceType: "module", ...parser } });
 
   for (const [name, { valid, invalid }] of Object.entries(cases)) {
     const rule = plugin.rules[name] as Rule;
-    const runs = ({ ts }: { ts?: true }): boolean => ts !== true || isOxlint;
+    const runs = ({ ts }: { ts?: true }): boolean => ts !== true || isOxlint || "parser" in parser;
     const language = (ts?: true): object =>
-      ts === true ? { languageOptions: { sourceType: "module", parserOptions: { lang: "ts" } } } : {};
+      ts === true && isOxlint ? { languageOptions: { sourceType: "module", parserOptions: { lang: "ts" } } } : {};
     tester.run(
       name,
       rule as never,
