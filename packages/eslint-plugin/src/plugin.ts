@@ -48,6 +48,11 @@ const rules = {
   "valid-duration": validDuration,
 };
 
+const PAGES = "https://github.com/throughline-js/throughline/blob/main/packages/eslint-plugin/docs";
+
+// Editors link the name of a rule to its page.
+for (const [name, { meta }] of Object.entries(rules)) Object.assign(meta!.docs!, { url: `${PAGES}/${name}.md` });
+
 const recommended: Record<string, Severity> = {
   "throughline/bind-listener": "error",
   "throughline/consume-body": "warn",

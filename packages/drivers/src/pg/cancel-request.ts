@@ -17,11 +17,12 @@ const CANCEL_REQUEST = 80877102;
 const SSL_REQUEST = 80877103;
 
 /**
- * Sends a CancelRequest for the statement that a client runs, on a connection of its own, as the PostgreSQL protocol asks for. It works when the server
- * accepts no more sessions. It goes to the address of the client's socket, as the host's name may lead to several servers, and over TLS where the client
- * uses TLS.
+ * Sends a CancelRequest for the statement that a client runs, on a connection of its own, as the PostgreSQL protocol
+ * asks for. It works when the server accepts no more sessions. It goes to the address of the client's socket, as the
+ * host's name may lead to several servers, and over TLS where the client uses TLS.
  *
- * @returns a promise that resolves when the server has closed the connection, which it does after it has sent the signal
+ * @returns a promise that resolves when the server has closed the connection, which it does after it has sent the
+ * signal
  * @see https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS
  */
 export function cancelRequest(client: CancelableClient): Promise<void> {
