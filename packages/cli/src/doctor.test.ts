@@ -116,6 +116,7 @@ describe("a project", () => {
     const folder = project({
       "package.json": { name: "api", dependencies: { "@nestjs/core": "11.0.0" } },
       "tsconfig.json": '{ "compilerOptions": { "module": "commonjs" } }',
+      "src/app.module.ts": 'import { APP_GUARD } from "@nestjs/core"; export class AppModule {}',
       "src/main.ts": 'import { NestFactory } from "@nestjs/core"; (await NestFactory.create(AppModule)).listen(3000);',
     });
     const [finding] = (await diagnose(folder, { env: {} })) as [Finding];

@@ -10,6 +10,9 @@ const HOSTS: Record<string, string> = {
   "@nestjs/core": "@throughline/express",
 };
 
+/** The creation of an application by one of them. */
+const CREATES_HOST = /\bexpress\s*\(\s*\)|\bnew\s+(?:Koa|Hono|Server)\b|\bNestFactory\b/;
+
 /** Database drivers with a subpath of `@throughline/drivers`. */
 const DRIVERS: Record<string, string> = {
   ioredis: "ioredis",
@@ -53,7 +56,8 @@ function checkHosts(project: Project): Finding[] {
       check: "middleware",
       severity: "warning",
       message: `${host} receives requests without ${name}: they have no Context, and no deadline.`,
-      where: users[0]!.path,
+      // Other files may import its types only.
+      where: (users.find(({ code }) => CREATES_HOST.test(code)) ?? users[0]!).path,
       remedy: dependsOn(project, adapter)
         ? `Add ${name} of ${adapter} before all routes.`
         : `npm install ${adapter}, and add ${name} before all routes.`,
