@@ -27,7 +27,8 @@ export interface Driver<C> {
   destroy(connection: C): void | PromiseLike<void>;
   /**
    * Asks the server to stop the statement that the connection runs. It must not resolve before the server has processed
-   * the request: a late cancel would stop the statement of the next borrower.
+   * the request: a late cancel would stop the statement of the next borrower. It is called again while the statement
+   * goes on.
    */
   cancel(connection: C): PromiseLike<unknown>;
   /** Whether the next borrower can use the connection: no transaction is open on it. @default always */
@@ -200,14 +201,36 @@ export async function stop<C>(
   running: PromiseLike<unknown>,
   graceMs: number,
 ): Promise<boolean> {
-  const answered = (async () => driver.cancel(connection))();
   const settled = Promise.resolve(running).then(ignore, ignore);
+  let isLate = false;
   const late = Promise.withResolvers<false>();
-  const stopTimer = callAfter(graceMs, () => late.resolve(false));
+  const stopTimer = callAfter(graceMs, () => {
+    isLate = true;
+    late.resolve(false);
+  });
+  const canceled = async (): Promise<boolean> => {
+    for (;;) {
+      await driver.cancel(connection);
+      if (isLate || (await isWithin(settled, RESEND_MS))) return !isLate;
+    }
+  };
   try {
-    return await Promise.race([Promise.all([answered, settled]).then(() => true), late.promise]);
+    return await Promise.race([canceled(), late.promise]);
   } catch {
     return false;
+  } finally {
+    stopTimer();
+  }
+}
+
+/** A cancel that arrives before its statement, or between two of its messages, has no effect: then it is sent again. */
+const RESEND_MS = 100;
+
+async function isWithin(promise: Promise<void>, ms: number): Promise<boolean> {
+  const late = Promise.withResolvers<false>();
+  const stopTimer = callAfter(ms, () => late.resolve(false));
+  try {
+    return await Promise.race([promise.then(() => true), late.promise]);
   } finally {
     stopTimer();
   }

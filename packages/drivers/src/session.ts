@@ -57,8 +57,11 @@ export class Session<C> {
     return this.#borrowed.connection;
   }
 
-  /** @throws ContextError the error of the current context, as soon as it ends */
-  async run<T>(kind: StatementKind, operation: string, send: () => PromiseLike<T>): Promise<T> {
+  /**
+   * @param send gets the context at whose end the statement is canceled, if there is one
+   * @throws ContextError the error of the current context, as soon as it ends
+   */
+  async run<T>(kind: StatementKind, operation: string, send: (ctx?: Context) => PromiseLike<T>): Promise<T> {
     const ctx = this.#context();
     // If the pending cancel stopped a ROLLBACK, the transaction would stay open.
     while (this.#barrier !== undefined) await this.#barrier;
@@ -140,10 +143,10 @@ export class Session<C> {
     return isAttached(ctx, this.#owner) || canEnd(ctx) ? ctx : this.#owner;
   }
 
-  #runUnder<T>(ctx: Context, operation: string, send: () => PromiseLike<T>): Promise<T> {
+  #runUnder<T>(ctx: Context, operation: string, send: (ctx: Context) => PromiseLike<T>): Promise<T> {
     const call = new Call(ctx, operation, this.#borrowed.driver.target);
     return new Promise((resolve, reject) => {
-      const running = this.#track((async () => send())());
+      const running = this.#track((async () => send(ctx))());
       let isInterrupted = false;
       const end = onEnd(ctx, {
         contextEnded: () => {
