@@ -16,6 +16,8 @@ const CREATES_HOST = /\bexpress\s*\(\s*\)|\bnew\s+(?:Koa|Hono|Server)\b|\bNestFa
 /** Database drivers with a subpath of `@throughline/drivers`. */
 const DRIVERS: Record<string, string> = {
   ioredis: "ioredis",
+  knex: "knex",
+  kysely: "kysely",
   mariadb: "mariadb",
   mongodb: "mongodb",
   mysql2: "mysql2",
