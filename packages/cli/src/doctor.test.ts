@@ -166,6 +166,15 @@ describe("a project", () => {
     expect(await found(folder)).toEqual(["error module-format tsconfig.json: moduleResolution"]);
   });
 
+  it("whose query builder is wrapped has no warning for the driver behind it", async () => {
+    const folder = project({
+      "package.json": { name: "built" },
+      "db.js":
+        'import pg from "pg"; import { Kysely } from "kysely"; import { withContext } from "@throughline/drivers/kysely";',
+    });
+    expect(await found(folder)).toEqual([]);
+  });
+
   it("that sets timeoutMS of mongodb has an error", async () => {
     const folder = project({
       "package.json": { name: "mongo" },

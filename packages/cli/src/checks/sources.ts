@@ -160,7 +160,9 @@ function checkDrivers(project: Project): Finding[] {
   for (const [driver, subpath] of Object.entries(DRIVERS)) {
     const user = project.sources.find((source) => imports(source, driver));
     if (user === undefined) continue;
-    if (!project.sources.some((source) => imports(source, `@throughline/drivers/${subpath}`))) {
+    // A query builder that is wrapped sends its queries through the driver.
+    const wrappers = [subpath, "knex", "kysely"].map((each) => `@throughline/drivers/${each}`);
+    if (!project.sources.some((source) => wrappers.some((wrapper) => imports(source, wrapper)))) {
       findings.push({
         check: "driver",
         severity: "warning",
