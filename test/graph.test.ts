@@ -18,6 +18,9 @@ const ALLOWED: Record<string, readonly string[]> = {
   telemetry: ["context"],
   testing: ["context", "fetch", "http", "identity"],
   viewer: [],
+  "eslint-plugin": [],
+  cli: [],
+  observe: ["context", "http"],
 };
 
 const packages = readdirSync("packages");
