@@ -76,6 +76,7 @@ function deriver(options: TestContextOptions): () => ReturnType<typeof withCance
   return () => {
     let base: Context = background;
     if (traceId !== undefined) base = withTrace(base, { traceId, spanId: spanId(), traceFlags: 1, isRemote: true });
+    // oxlint-disable-next-line throughline/no-context-in-loop -- as many as the caller lists
     for (const [key, value] of values) base = withValue(base, key, value as never);
     if (principal !== undefined) base = withPrincipal(base, principal);
     return timeout === undefined ? withCancel(base) : withTimeout(base, timeout, { source: "test" });
