@@ -3,10 +3,10 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  // The oldest Node that tests run on does not know `using`.
+  // Node 22, the oldest version tested, does not support `using`.
   oxc: { target: "es2022" },
   resolve: {
-    // Tests run from source: a failure points at the line that was written.
+    // Tests run from source, so that stack traces point to it.
     alias: [
       {
         find: /^@throughline\/(\w+)$/,

@@ -1,4 +1,4 @@
-import { bootstrap, run } from "./bootstrap.mjs";
+import { bootstrap, runNode } from "./bootstrap.mjs";
 
 await bootstrap();
-process.exitCode = await run("node", ["examples/storefront/main.ts", ...process.argv.slice(2)]);
+process.exitCode = await runNode("examples/storefront/main.ts", process.argv.slice(2));

@@ -1,4 +1,4 @@
-import { bootstrap, run } from "./bootstrap.mjs";
+import { bootstrap, runNode } from "./bootstrap.mjs";
 
 await bootstrap();
-process.exitCode = await run("vitest", ["run", ...process.argv.slice(2)]);
+process.exitCode = await runNode("node_modules/vitest/vitest.mjs", ["run", ...process.argv.slice(2)]);

@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
-/** Nanoseconds of each benchmark of the same list, run by the `go` on the PATH; empty where there is none. */
+/** Runs the Go benchmarks with the `go` on the PATH. Returns nanoseconds by name; empty without Go. */
 export function goResults(): ReadonlyMap<string, number> {
   const folder = fileURLToPath(new URL("./go", import.meta.url));
   let output: string;

@@ -2,22 +2,23 @@ import { availableParallelism, cpus } from "node:os";
 
 import { measure } from "mitata";
 
+import { median } from "../harness.ts";
 import { goResults } from "./go.ts";
-import { growth } from "./growth.ts";
 import { type Operation, operations, withTimeoutConcurrency } from "./operations.ts";
+import { measureScale } from "./scale.ts";
 
 const ROUNDS = Number(process.env["ROUNDS"] ?? 3);
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
-}
-
-/** Where results go, so that none is known to be unused. */
+/** Keeps the results, so that the optimizer cannot remove the measured calls. */
 export let result: unknown;
 
-/** Mean nanoseconds of a call, garbage collection included, as Go tells it. What a call leaves to a microtask is waited for where it says so. */
-async function nanoseconds(run: () => unknown, leavesWork = false): Promise<number> {
-  const timed = leavesWork
+/**
+ * Returns the mean nanoseconds of a call with garbage collection, as Go's benchmarks do.
+ *
+ * @param hasMicrotasks whether to await the call, because a part of its work runs in a microtask
+ */
+async function nanoseconds(run: () => unknown, hasMicrotasks = false): Promise<number> {
+  const timed = hasMicrotasks
     ? async () => {
         result = await run();
       }
@@ -44,7 +45,7 @@ async function round(rows: readonly Row[]): Promise<void> {
       results.ours.push(await nanoseconds(prepared.ours));
       release();
     } else {
-      results.ours.push((await nanoseconds(operation.ours, operation.leavesWork)) / (operation.times ?? 1));
+      results.ours.push((await nanoseconds(operation.ours, operation.hasMicrotasks)) / (operation.times ?? 1));
     }
     if (operation.peer !== undefined) results.peer.push(await nanoseconds(operation.peer.run));
     const goTime = go.get(operation.go ?? "");
@@ -54,19 +55,19 @@ async function round(rows: readonly Row[]): Promise<void> {
 
 function line({ operation, ours, peer, go }: Row): string[] {
   const own = median(ours);
-  const against = (times: number[]): string =>
+  const compared = (times: number[]): string =>
     times.length === 0 ? "" : `${ns(median(times))} | ${(own / median(times)).toFixed(2)}`;
   return [
     operation.name,
     ns(own),
-    against(go) || " | ",
+    compared(go) || " | ",
     operation.peer?.name ?? "",
-    against(peer) || " | ",
-    verdict(operation, own, { go, peer }),
+    compared(peer) || " | ",
+    budgetStatus(operation, own, { go, peer }),
   ];
 }
 
-function verdict({ budget }: Operation, own: number, times: { go: number[]; peer: number[] }): string {
+function budgetStatus({ budget }: Operation, own: number, times: { go: number[]; peer: number[] }): string {
   if (budget === undefined || times[budget.of].length === 0) return "";
   const ratio = own / median(times[budget.of]);
   return `${ratio <= budget.share ? "kept" : "MISSED"} (at most ${budget.share} of ${budget.of})`;
@@ -87,8 +88,8 @@ for (let i = 0; i < ROUNDS; i++) await round(rows);
 console.log(
   `Node ${process.version}, ${cpus()[0]?.model}, ${availableParallelism()} cores; median of ${ROUNDS} rounds\n`,
 );
-console.log("| operation | ours | Go | ours/Go | peer | its time | ours/peer | budget |");
+console.log("| operation | ours | Go | ours/Go | peer | peer time | ours/peer | budget |");
 console.log("| --- | --: | --: | --: | --- | --: | --: | --- |");
 for (const row of rows) console.log(`| ${line(row).join(" | ")} |`);
-console.log("\n| as the tree grows | |\n| --- | --: |");
-for (const { name, result } of await growth()) console.log(`| ${name} | ${result} |`);
+console.log("\n| large trees | |\n| --- | --: |");
+for (const { name, result } of await measureScale()) console.log(`| ${name} | ${result} |`);

@@ -14,27 +14,29 @@ import {
   withValue,
 } from "@throughline/context";
 
-/** One thing that is measured, and what it is measured against. */
+/** A measured operation and its references. */
 export interface Operation {
   readonly name: string;
   readonly ours: () => unknown;
-  /** Whether it goes on in a microtask, which belongs to what is measured: to wait for it costs an await more. */
-  readonly leavesWork?: boolean;
-  /** How many times `ours` does it, before it waits once for what they leave, as Go's does at its end. */
+  /** Whether a part of the work runs in a microtask. The measurement then includes an `await`. */
+  readonly hasMicrotasks?: boolean;
+  /**
+   * Number of operations in a call of `ours`, which awaits their microtasks once, as Go's benchmark does at its end.
+   */
   readonly times?: number;
-  /** The name of the same in Go's list. */
+  /** Name of the equivalent Go benchmark. */
   readonly go?: string;
-  /** How the same is done, as far as it can be, with what the platform or OpenTelemetry has. */
+  /** The nearest equivalent of the platform or of OpenTelemetry. */
   readonly peer?: { readonly name: string; readonly run: () => unknown };
-  /** At most this share of the named one's time. */
+  /** The permitted time, as a share of the reference's time. */
   readonly budget?: { readonly of: "go" | "peer"; readonly share: number };
 }
 
 const keys = Array.from({ length: 100 }, (_, i) => createKey<number>(`key ${i}`));
 const [absent, otherAbsent] = [createKey<number>("absent"), createKey<number>("absent")];
 
-/** 0 or 1, never known before: what is asked for must not be the same each time, or the optimiser asks once. */
-function turn(): 0 | 1 {
+/** Alternates between 0 and 1: with a constant argument, the optimizer would hoist the call out of the loop. */
+function alternate(): 0 | 1 {
   turns = (turns + 1) & 1;
   return turns as 0 | 1;
 }
@@ -60,7 +62,7 @@ function chain(root: Context, depth: number): Context {
   return ctx;
 }
 
-/** What Go's tests do with a chain: here its end is asked for too, since what nobody asks ours does not do. */
+/** Go's benchmark of a chain. It also calls `err()` on the end of the chain, because our contexts compute on demand. */
 function cancelTree(depth: number, root: "Background" | "OpenCanceler" | "ClosedCanceler"): () => unknown {
   if (root === "Background") return () => chain(background, depth).err();
   return () => {
@@ -91,9 +93,9 @@ const singles: Operation[] = [
   },
   {
     name: "value, at depth 8",
-    ours: () => eight.value(keys[turn()]!),
+    ours: () => eight.value(keys[alternate()]!),
     go: "ValueAtDepth8",
-    peer: { name: "OpenTelemetry getValue", run: () => otelEight.getValue(otelKeys[turn()]!) },
+    peer: { name: "OpenTelemetry getValue", run: () => otelEight.getValue(otelKeys[alternate()]!) },
     budget: { of: "go", share: 1 },
   },
   {
@@ -136,7 +138,7 @@ const singles: Operation[] = [
       await null;
     },
     times: 64,
-    leavesWork: true,
+    hasMicrotasks: true,
     go: "WithTimeoutAfterFuncCancel",
     peer: {
       name: "AbortSignal.any + timeout",
@@ -206,12 +208,12 @@ const depths = [10, 20, 30, 50, 100].flatMap((depth): Operation[] => {
       name: `DeepValueSameGoRoutine/depth=${depth}`,
       ours: () => ctx.value(absent),
       go: `DeepValueSameGoRoutine/depth=${depth}`,
-      peer: { name: "OpenTelemetry getValue", run: () => otel.getValue(turn() === 0 ? absent : otherAbsent) },
+      peer: { name: "OpenTelemetry getValue", run: () => otel.getValue(alternate() === 0 ? absent : otherAbsent) },
     },
     {
       name: `DeepValueNewGoRoutine/depth=${depth}`,
       ours: async () => (await null, ctx.value(absent)),
-      leavesWork: true,
+      hasMicrotasks: true,
       go: `DeepValueNewGoRoutine/depth=${depth}`,
     },
     {
@@ -223,7 +225,7 @@ const depths = [10, 20, 30, 50, 100].flatMap((depth): Operation[] => {
   ];
 });
 
-/** Ten deadlines made and cancelled, with as many alive beside them that somebody waits for, so that they are armed. */
+/** Creates and cancels ten deadlines while `concurrency` armed deadlines exist. */
 export function withTimeoutConcurrency(concurrency: number): { operation: Operation; release: () => void } {
   const alive = Array.from({ length: concurrency }, () => {
     const [ctx, cancel] = withTimeout(background, 3_600_000 + Math.random() * 1000);

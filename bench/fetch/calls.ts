@@ -3,16 +3,14 @@ import { once } from "node:events";
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 
-import type { Variant } from "./client.ts";
-import { median } from "./median.ts";
-import { startClient } from "./start-client.ts";
-import { stayAwake } from "./stay-awake.ts";
+import { median, startProcess, stayAwake } from "../harness.ts";
+import type { Variant } from "./calling-client.ts";
 
 const ROUNDS = Number(process.env["ROUNDS"] ?? 4);
 const CALLS = 15_000;
-/** Before the first round: a cold process measures its compilers. */
+/** Calls before the first round: a cold process would measure its compilers. */
 const WARM_UP = 100_000;
-/** One may be luckier with its compilers than the next. */
+/** Processes of each variant: the result of the compilers differs between processes. */
 const PROCESSES = 2;
 
 const FLOOR = "hand-wired: signal and header";
@@ -27,8 +25,8 @@ const VARIANTS: readonly Variant[] = [
   PEER,
 ];
 
-/** What tells that a client does what its row says. */
-const TELLING = ["grpc-timeout", "traceparent"];
+/** Headers that prove that a client does what its row says. */
+const PROOFS = ["grpc-timeout", "traceparent"];
 
 interface Results {
   readonly cpu: number[];
@@ -38,14 +36,14 @@ interface Results {
 
 const BODY = JSON.stringify({ id: 7, name: "lamp", price: 49.9, tags: ["attic", "brass"] });
 
-/** Microseconds of CPU that a client uses for a call, and megabytes that it holds. */
+/** Measures the client's CPU microseconds a call, and its memory in MiB. */
 async function measure(client: ChildProcess, calls: number): Promise<{ cpu: number; rss: number }> {
   client.send(calls);
   const [{ cpu, rss }] = (await once(client, "message")) as [{ cpu: number; rss: number }];
   return { cpu: cpu / calls, rss: rss / 2 ** 20 };
 }
 
-/** Prints what a call costs its caller, in each of the ways that are compared. */
+/** Prints the cost of a call for its caller, for each variant. */
 export async function calls(): Promise<void> {
   let last: IncomingHttpHeaders = {};
   const server = createServer((req, res) => {
@@ -59,10 +57,10 @@ export async function calls(): Promise<void> {
   const clients: [Variant, ChildProcess][] = [];
   const results = new Map<Variant, Results>();
   for (const variant of Array.from({ length: PROCESSES }, () => VARIANTS).flat()) {
-    const client = startClient("client.ts", variant, url);
+    const client = startProcess(new URL("calling-client.ts", import.meta.url), [variant, url], ["--expose-gc"]);
     await measure(client, WARM_UP);
     clients.push([variant, client]);
-    results.set(variant, { cpu: [], rss: [], sends: TELLING.filter((name) => name in last).join(", ") });
+    results.set(variant, { cpu: [], rss: [], sends: PROOFS.filter((name) => name in last).join(", ") });
   }
   for (let round = 0; round < ROUNDS; round++) {
     for (const [variant, client] of clients) {
@@ -79,15 +77,16 @@ export async function calls(): Promise<void> {
 
 function print(results: ReadonlyMap<Variant, Results>): void {
   const over = (variant: Variant): number => median(results.get(variant)!.cpu) - median(results.get("bare")!.cpu);
-  const leastOver = (variant: Variant): number =>
+  const minOver = (variant: Variant): number =>
     Math.min(...results.get(variant)!.cpu) - Math.min(...results.get("bare")!.cpu);
   console.log(
-    `fetch, Node ${process.version}, ${CALLS} calls a round after ${WARM_UP}, ${PROCESSES} processes a client, median of ${ROUNDS} interleaved rounds; the body is read\n`,
+    `fetch, Node ${process.version}, ${CALLS} calls a round after ${WARM_UP}, ${PROCESSES} processes a client, ` +
+      `median of ${ROUNDS} interleaved rounds; the body is read\n`,
   );
-  console.log("| client | CPU a call | over bare | least over least | RSS | sends |");
+  console.log("| client | CPU a call | over bare | min over min | RSS | sends |");
   console.log("| --- | --: | --: | --: | --: | --- |");
   for (const [variant, { cpu, rss, sends }] of results) {
-    const numbers = [median(cpu), over(variant), leastOver(variant)].map((each) => `${each.toFixed(1)} us`);
+    const numbers = [median(cpu), over(variant), minOver(variant)].map((each) => `${each.toFixed(1)} us`);
     console.log(`| ${variant} | ${numbers.join(" | ")} | ${median(rss).toFixed(0)} MiB | ${sends} |`);
   }
   console.log("");
@@ -101,6 +100,6 @@ function print(results: ReadonlyMap<Variant, Results>): void {
 }
 
 function budget(variant: Variant, own: number, most: number, what: string): void {
-  const verdict = own <= most ? "kept" : "MISSED";
-  console.log(`${verdict}: ${variant} adds ${own.toFixed(1)} us, at most ${most.toFixed(1)} us: ${what}`);
+  const status = own <= most ? "kept" : "MISSED";
+  console.log(`${status}: ${variant} adds ${own.toFixed(1)} us, at most ${most.toFixed(1)} us: ${what}`);
 }

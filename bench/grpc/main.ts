@@ -1,29 +1,31 @@
-// What a unary call costs, client and server together: grpc-js alone, with our interceptors, with OpenTelemetry's instrumentation.
-import { type ChildProcess, fork } from "node:child_process";
+// Cost of a unary call, client and server together: grpc-js alone, with our interceptors, and with OpenTelemetry's
+// instrumentation.
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 
-import type { Used, Variant } from "./process.ts";
+import { median, startProcess } from "../harness.ts";
+import type { Used, Variant } from "./client-and-server.ts";
 
-/** Many and short: what else the machine does only ever adds, so that the least of them is one that little has disturbed. */
+/** Many short rounds: other load of the machine only ever adds time, so the minimum is a round with little of it. */
 const ROUNDS = Number(process.env["ROUNDS"] ?? 25);
 const CALLS = 2_000;
 
-/** The CPU that a call takes falls until some 40,000 have been made, in each variant: until then compilers are measured. */
+/** Calls before the first round: the CPU time of a call falls over some 40,000 calls, while the compilers work. */
 const WARM_UP = 50_000;
 
-/** Of each variant: the compilers may do better in one process than in the next. */
+/** Processes of each variant: the result of the compilers differs between processes. */
 const PROCESSES = 3;
 
 const VARIANTS: readonly Variant[] = [
   "bare",
   "bare, with a deadline and interceptors that do nothing",
   "ours",
-  "ours, in a context that is there",
+  "ours, in an existing context",
   "ours, with recorded spans",
   "OpenTelemetry grpc",
 ];
 
-/** How much of what OpenTelemetry's instrumentation adds a variant may add. */
+/** The permitted cost of a variant, as a share of the cost of OpenTelemetry's instrumentation. */
 const BUDGETS: Partial<Record<Variant, number>> = { ours: 0.4, "ours, with recorded spans": 1 };
 
 async function use(child: ChildProcess, calls: number): Promise<Used> {
@@ -32,12 +34,10 @@ async function use(child: ChildProcess, calls: number): Promise<Used> {
   return used;
 }
 
-const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
-
 const children: [Variant, ChildProcess][] = [];
 for (let process = 0; process < PROCESSES; process++) {
   for (const variant of VARIANTS) {
-    const child = fork(new URL("./process.ts", import.meta.url), [variant]);
+    const child = startProcess(new URL("./client-and-server.ts", import.meta.url), [variant]);
     await use(child, WARM_UP);
     children.push([variant, child]);
   }
@@ -50,28 +50,29 @@ for (let round = 0; round < ROUNDS; round++) {
 for (const [, child] of children) child.disconnect();
 
 const cpuOf = (variant: Variant): number[] => measured.get(variant)!.map(({ cpu }) => cpu);
-const least = (variant: Variant): number => Math.min(...cpuOf(variant));
+const min = (variant: Variant): number => Math.min(...cpuOf(variant));
 const middle = (variant: Variant): number => median(cpuOf(variant));
 
-/** How much a variant adds, of what OpenTelemetry's instrumentation adds. */
+/** Returns the cost of a variant as a share of the cost of OpenTelemetry's instrumentation. */
 function share(of: (variant: Variant) => number, variant: Variant): number {
   return (of(variant) - of("bare")) / (of("OpenTelemetry grpc") - of("bare"));
 }
 
 console.log(
-  `Node ${process.version}, ${CALLS} unary calls a round, ${ROUNDS} interleaved rounds of ${PROCESSES} warm processes each; CPU of both sides\n`,
+  `Node ${process.version}, ${CALLS} unary calls a round, ` +
+    `${ROUNDS} interleaved rounds of ${PROCESSES} warm processes each; CPU of both sides\n`,
 );
-console.log("| calls | least | over bare | of OpenTelemetry | median | over bare | of OpenTelemetry | RSS | sends |");
+console.log("| calls | min | over bare | of OpenTelemetry | median | over bare | of OpenTelemetry | RSS | sends |");
 console.log("| --- | --: | --: | --- | --: | --: | --: | --: | --- |");
 for (const [variant, used] of measured) {
   const budget = BUDGETS[variant];
-  const verdict =
-    budget === undefined ? "" : `, ${share(least, variant) <= budget ? "kept" : "MISSED"} (at most ${budget})`;
+  const status =
+    budget === undefined ? "" : `, ${share(min, variant) <= budget ? "kept" : "MISSED"} (at most ${budget})`;
   const cells = [
     variant,
-    `${least(variant).toFixed(1)} us`,
-    `${(least(variant) - least("bare")).toFixed(1)} us`,
-    `${share(least, variant).toFixed(2)}${verdict}`,
+    `${min(variant).toFixed(1)} us`,
+    `${(min(variant) - min("bare")).toFixed(1)} us`,
+    `${share(min, variant).toFixed(2)}${status}`,
     `${middle(variant).toFixed(1)} us`,
     `${(middle(variant) - middle("bare")).toFixed(1)} us`,
     share(middle, variant).toFixed(2),

@@ -6,10 +6,10 @@ import { requestContext as koaContext } from "@throughline/koa";
 
 export type Framework = "express" | "koa";
 
-// Required, not imported: instrumentations patch what is required.
+// Required, not imported: instrumentations patch CommonJS modules.
 const require = createRequire(import.meta.url);
 
-/** An application of one route, with our middleware or without it. */
+/** Creates an application with one route, with or without our middleware. */
 export const applications: Record<Framework, (isOurs: boolean) => RequestListener> = {
   express(isOurs) {
     const express = require("express") as () => RequestListener & {

@@ -1,6 +1,8 @@
 import { connect } from "node:net";
 
-/** A request as a traced caller with a deadline sends it. */
+import { stayAwake } from "../harness.ts";
+
+/** A request of a traced caller with a deadline. */
 const REQUEST = Buffer.from(
   "GET /items/7 HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: keep-alive\r\ngrpc-timeout: 5S\r\n" +
     "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n\r\n",
@@ -9,15 +11,14 @@ const REQUEST = Buffer.from(
 const HEAD_END = "\r\n\r\n";
 
 /**
- * Sends as many requests as asked for, over some connections that stay open; ends by itself. Each connection waits for its answer.
+ * Sends a number of requests over keep-alive connections, one at a time on each.
  *
- * It speaks to the socket, not through a client, so that the server is never idle; and it never sleeps, as waking it up would cost the
- * server more the slower it is: a system call of the server's, longer by far than what is to be measured.
+ * It writes to sockets instead of using an HTTP client, so that the server is never idle. It never sleeps: waking it up
+ * would cost the server a system call that takes far longer than the measured work.
  */
 export async function load(port: number, requests: number, connections = 20): Promise<void> {
   let left = requests;
-  const stayAwake = (): void => void (left > -connections && setImmediate(stayAwake));
-  stayAwake();
+  const sleep = stayAwake();
   const worker = (): Promise<void> =>
     new Promise((resolve, reject) => {
       const socket = connect(port, "127.0.0.1").setNoDelay();
@@ -25,11 +26,11 @@ export async function load(port: number, requests: number, connections = 20): Pr
         if (left-- > 0) socket.write(REQUEST);
         else socket.end(resolve);
       };
-      // The bodies here are two bytes: an answer is whole when its head is.
+      // The body has two bytes: when the head has arrived, the response is complete.
       socket.on("data", (chunk) => {
         if (chunk.includes(HEAD_END)) next();
       });
       socket.once("connect", next).once("error", reject);
     });
-  await Promise.all(Array.from({ length: connections }, worker));
+  await Promise.all(Array.from({ length: connections }, worker)).finally(sleep);
 }

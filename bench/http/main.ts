@@ -1,6 +1,7 @@
-import { type ChildProcess, fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 
+import { median, startProcess } from "../harness.ts";
 import type { Framework } from "./applications.ts";
 import { load } from "./load.ts";
 import type { Variant } from "./server.ts";
@@ -8,14 +9,14 @@ import type { Variant } from "./server.ts";
 const ROUNDS = Number(process.env["ROUNDS"] ?? 5);
 const REQUESTS = 60_000;
 
-/** A server in service is warm: until it is, its compilers cost as much as what they compile. */
+/** Requests before the first round: a cold process would measure its compilers. */
 const WARM_UP = 100_000;
 
-/** Of each variant: one process may be luckier with its compilers than the next. */
+/** Processes of each variant: the result of the compilers differs between processes. */
 const PROCESSES = 2;
 
-/** Before each round, as a server that was idle has cold caches. */
-const AWAKE = 5_000;
+/** Requests before each round: an idle server has cold caches. */
+const PREPARING = 5_000;
 
 const VARIANTS: readonly Variant[] = [
   "bare",
@@ -25,7 +26,7 @@ const VARIANTS: readonly Variant[] = [
   "OpenTelemetry http + framework",
 ];
 
-/** Microseconds of CPU over bare that the design allows: it speaks of Express. */
+/** Microseconds of CPU over bare that the design permits, for Express. */
 const BUDGETS: Partial<Record<Framework, Partial<Record<Variant, number>>>> = {
   express: { ours: 3, "ours, with a recorded span": 10 },
 };
@@ -36,15 +37,15 @@ interface Server {
 }
 
 async function start(framework: Framework, variant: Variant): Promise<Server> {
-  const child = fork(new URL("./server.ts", import.meta.url), [framework, variant]);
+  const child = startProcess(new URL("./server.ts", import.meta.url), [framework, variant]);
   const [{ port }] = (await once(child, "message")) as [{ port: number }];
   await load(port, WARM_UP);
   return { child, port };
 }
 
-/** Microseconds of CPU that the server uses for a request, and megabytes that it holds. */
+/** Measures the server's CPU microseconds a request, and its memory in MiB. */
 async function measure({ child, port }: Server): Promise<{ cpu: number; rss: number }> {
-  await load(port, AWAKE);
+  await load(port, PREPARING);
   child.send("begin");
   await once(child, "message");
   await load(port, REQUESTS);
@@ -53,11 +54,7 @@ async function measure({ child, port }: Server): Promise<{ cpu: number; rss: num
   return { cpu: cpu / REQUESTS, rss: rss / 2 ** 20 };
 }
 
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
-}
-
-/** All variants side by side, in rounds, so that what else the machine does meets each of them. */
+/** Measures all variants in interleaved rounds, so that other load of the machine affects all of them. */
 async function compare(framework: Framework): Promise<void> {
   const servers: [Variant, Server][] = [];
   for (let process = 0; process < PROCESSES; process++) {
@@ -75,22 +72,22 @@ async function compare(framework: Framework): Promise<void> {
 
   const floor = results.get("bare")!.cpu;
   console.log(`\n${framework}\n`);
-  console.log("| server | CPU a request | over bare | least over least | ratio | RSS | budget |");
+  console.log("| server | CPU a request | over bare | min over min | ratio | RSS | budget |");
   console.log("| --- | --: | --: | --: | --: | --: | --- |");
   for (const [variant, { cpu, rss }] of results) {
     const over = median(cpu) - median(floor);
-    // What else the machine does only ever adds: the least of each has the least of it.
+    // Other load only ever adds time, so the minimum has the least of it.
     const least = Math.min(...cpu) - Math.min(...floor);
     const budget = BUDGETS[framework]?.[variant];
-    const verdict = budget === undefined ? "" : `${over <= budget ? "kept" : "MISSED"} (at most +${budget} us)`;
+    const status = budget === undefined ? "" : `${over <= budget ? "kept" : "MISSED"} (at most +${budget} us)`;
     const ratio = median(cpu) / median(floor);
-    console.log(
-      `| ${variant} | ${median(cpu).toFixed(1)} us | ${over.toFixed(1)} us | ${least.toFixed(1)} us | ${ratio.toFixed(2)} | ${median(rss).toFixed(0)} MiB | ${verdict} |`,
-    );
+    const times = [median(cpu), over, least].map((each) => `${each.toFixed(1)} us`).join(" | ");
+    console.log(`| ${variant} | ${times} | ${ratio.toFixed(2)} | ${median(rss).toFixed(0)} MiB | ${status} |`);
   }
 }
 
 console.log(
-  `Node ${process.version}, ${REQUESTS} requests a round, median of ${ROUNDS} interleaved rounds of ${PROCESSES} processes each`,
+  `Node ${process.version}, ${REQUESTS} requests a round, ` +
+    `median of ${ROUNDS} interleaved rounds of ${PROCESSES} processes each`,
 );
 for (const framework of ["express", "koa"] as const) await compare(framework);

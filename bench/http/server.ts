@@ -1,18 +1,14 @@
-// One application, in one of the ways that are compared: a process of its own, which tells what it has used.
+// A server of one variant in a process of its own. It reports its CPU time and memory.
 import { once } from "node:events";
 import type { createServer } from "node:http";
 import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 
-import { context, propagation, trace } from "@opentelemetry/api";
-import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
-import { W3CTraceContextPropagator } from "@opentelemetry/core";
-import { registerInstrumentations } from "@opentelemetry/instrumentation";
 import { ExpressInstrumentation } from "@opentelemetry/instrumentation-express";
 import { HttpInstrumentation } from "@opentelemetry/instrumentation-http";
 import { KoaInstrumentation } from "@opentelemetry/instrumentation-koa";
-import { BatchSpanProcessor, type SpanExporter, TracerProvider } from "@opentelemetry/sdk-trace";
 
+import { recordSpans } from "../tracing.ts";
 import { applications, type Framework } from "./applications.ts";
 
 export type Variant =
@@ -25,23 +21,14 @@ export type Variant =
 const [framework, variant] = process.argv.slice(2) as [Framework, Variant];
 const isOurs = variant.startsWith("ours");
 
-/** Takes spans and does nothing with them, so that only making them is measured. */
-const nowhere: SpanExporter = { export: (_spans, done) => done({ code: 0 }), shutdown: () => Promise.resolve() };
-
-const ofFramework = { express: () => new ExpressInstrumentation(), koa: () => new KoaInstrumentation() };
+const instrumentationOf = { express: () => new ExpressInstrumentation(), koa: () => new KoaInstrumentation() };
 
 if (variant !== "bare" && variant !== "ours") {
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-  propagation.setGlobalPropagator(new W3CTraceContextPropagator());
-  const tracerProvider = new TracerProvider({ spanProcessors: [new BatchSpanProcessor({ exporter: nowhere })] });
-  trace.setGlobalTracerProvider(tracerProvider);
-  const instrumentations = variant.startsWith("OpenTelemetry")
-    ? [new HttpInstrumentation(), ...(variant.endsWith("framework") ? [ofFramework[framework]()] : [])]
-    : [];
-  registerInstrumentations({ tracerProvider, instrumentations });
+  const withFramework = variant.endsWith("framework") ? [instrumentationOf[framework]()] : [];
+  recordSpans(variant.startsWith("OpenTelemetry") ? [new HttpInstrumentation(), ...withFramework] : []);
 }
 
-// Required, not imported: instrumentations patch what is required.
+// Required, not imported: instrumentations patch CommonJS modules.
 const require = createRequire(import.meta.url);
 const http = require("node:http") as { createServer: typeof createServer };
 
@@ -51,8 +38,8 @@ process.send!({ port: (server.address() as AddressInfo).port });
 
 let before = process.cpuUsage();
 process.on("message", (message) => {
-  // Nothing is collected by force: that would take the hidden classes of requests away, as none is alive, and the compiled code that rests on
-  // them; for seconds after, compilers would be measured.
+  // No forced garbage collection: without a live request it would discard the hidden classes of requests, and the code
+  // compiled for them. The next seconds would measure the compilers.
   if (message === "begin") {
     before = process.cpuUsage();
     process.send!({ begun: true });

@@ -1,18 +1,18 @@
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { formatTraces, type ViewedSpan } from "@throughline/viewer";
 
-/** As many as OpenTelemetry's batches have at most. */
+/** Spans in a batch: the maximum of OpenTelemetry's batch processor. */
 export const SPANS = 512;
 
-/** How many spans a trace has: the storefront's have about as many. */
+/** Spans in a trace, about as many as in the storefront example. */
 const IN_TRACE = 16;
 
-/** Stands in the ids of traces for the number of the batch. */
+/** Stands for the number of the batch in the trace ids. */
 const PLACEHOLDER = "aabbccddeeff0011";
 
 const resource = { "service.name": "search", "process.pid": 4711, "host.name": "machine-7" };
 
-/** Spans as the SERVER spans of a request are. */
+/** Spans with the attributes of SERVER spans. */
 const spans = Array.from({ length: SPANS }, (_, index): ViewedSpan => {
   const inTrace = index % IN_TRACE;
   const id = (at: number): string => (index - inTrace + at + 1).toString(16).padStart(16, "0");
@@ -46,7 +46,7 @@ const spans = Array.from({ length: SPANS }, (_, index): ViewedSpan => {
   };
 });
 
-/** A batch with room for its number. */
+/** A batch whose trace ids contain its number. */
 export interface Batch {
   readonly type: string;
   body(number: number): Buffer;
@@ -55,13 +55,13 @@ export interface Batch {
 const digitsOf = (number: number): string => number.toString(16).padStart(PLACEHOLDER.length, "0");
 
 function batch(type: string, body: Buffer, placeholder: Buffer, filled: (number: number) => Buffer): Batch {
-  const places: number[] = [];
-  for (let at = body.indexOf(placeholder); at !== -1; at = body.indexOf(placeholder, at + 1)) places.push(at);
+  const offsets: number[] = [];
+  for (let at = body.indexOf(placeholder); at !== -1; at = body.indexOf(placeholder, at + 1)) offsets.push(at);
   return {
     type,
     body(number) {
       const own = Buffer.from(body);
-      for (const at of places) filled(number).copy(own, at);
+      for (const at of offsets) filled(number).copy(own, at);
       return own;
     },
   };

@@ -1,4 +1,4 @@
-// How fast the viewer takes spans, and what a million of them takes in memory.
+// Throughput of the viewer, and its memory for a million spans.
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import http from "node:http";
@@ -21,7 +21,7 @@ async function post(url: string, { type }: Batch, body: Buffer): Promise<void> {
   const headers = { "content-type": type, "content-length": body.length };
   const request = http.request(`${url}/v1/traces`, { method: "POST", agent, headers }).end(body);
   const [response] = (await once(request, "response")) as [http.IncomingMessage];
-  if (response.statusCode !== 200) throw new Error(`The receiver answered ${response.statusCode}`);
+  if (response.statusCode !== 200) throw new Error(`Cannot measure: the receiver answered ${response.statusCode}`);
   await response.toArray();
 }
 
@@ -60,7 +60,7 @@ async function measure(variant: Variant, batch: Batch): Promise<string> {
 console.log(
   `Node ${process.version}, ${TOTAL} spans of 9 attributes in batches of ${SPANS}, over ${CONNECTIONS} connections\n`,
 );
-console.log("| receiver | encoding | spans a second | CPU a span | heap a span | RSS at the end |");
+console.log("| receiver | encoding | spans/s | CPU a span | heap a span | RSS at the end |");
 console.log("| --- | --- | --: | --: | --: | --: |");
 console.log(await measure("reads and drops", protobuf));
 console.log(await measure("reads and drops", json));

@@ -1,4 +1,4 @@
-// One receiver, of those that are compared: a process of its own, which tells what it has used.
+// A receiver of one variant in a process of its own. It reports its CPU time and memory.
 import { once } from "node:events";
 import { mkdtempSync } from "node:fs";
 import { createServer } from "node:http";
@@ -12,7 +12,7 @@ export type Variant = "reads and drops" | "JSON.parse alone" | "viewer" | "viewe
 
 const variant = process.argv[2] as Variant;
 
-/** What is least: the body is read, and parsed by the language if that is what is compared with. */
+/** The floor: reads the body, and optionally parses it with `JSON.parse`. */
 async function startFloor(isParsed: boolean): Promise<string> {
   const server = createServer(async (req, res) => {
     const body = Buffer.concat((await req.toArray()) as Buffer[]);

@@ -14,5 +14,5 @@ export interface StockReply {
 
 const loaded = loadPackageDefinition(loadSync(fileURLToPath(new URL("inventory.proto", import.meta.url))));
 
-/** The inventory as gRPC describes it. */
+/** The definition of the gRPC service. */
 export const Inventory = (loaded["storefront"] as unknown as { Inventory: ServiceClientConstructor }).Inventory;

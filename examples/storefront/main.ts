@@ -2,24 +2,24 @@ import { setTimeout as delay } from "node:timers/promises";
 
 import { startViewer, type ViewedSpan, type Viewer } from "@throughline/viewer";
 
+import { sendRequest } from "./client.ts";
 import { startStorefront } from "./processes.ts";
-import { explain, report } from "./report.ts";
+import { printCommands, report } from "./report.ts";
 import { type Scenario, SCENARIOS } from "./scenarios.ts";
-import { issue } from "./token.ts";
-import { visit } from "./visit.ts";
+import { issueToken } from "./token.ts";
 
-/** How long services hold spans back, in milliseconds: short, so that a trace is here soon after its request. */
+/** Milliseconds between two exports of spans: short, so that traces arrive soon after their requests. */
 const EXPORT_DELAY = 100;
 
 const isOnce = process.argv.includes("--once");
 const port = Number(process.env["PORT"] ?? (isOnce ? 0 : 8080));
 const collector = process.env["OTEL_EXPORTER_OTLP_ENDPOINT"];
 const interrupted = new Promise<void>((resolve) => {
-  // For good, not once: npm passes on a Ctrl-C that the terminal has sent already, and the second must not cut the draining short.
+  // `on`, not `once`: the terminal and npm both send a signal at Ctrl-C, and the second must not interrupt the drain.
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => resolve());
 });
 
-/** What services are told of telemetry: nothing, if the operator has a collector and says how to reach it. */
+/** Returns the telemetry variables of the services: none if the operator has set a collector. */
 function telemetry(viewer: string | undefined): Record<string, string> {
   if (viewer === undefined) return {};
   return {
@@ -30,15 +30,15 @@ function telemetry(viewer: string | undefined): Record<string, string> {
   };
 }
 
-/** On OTLP's own port, or on another if that is taken. */
-async function view(): Promise<Viewer> {
+/** Starts the viewer on the port of OTLP, or on a free port if that is in use. */
+async function openViewer(): Promise<Viewer> {
   return startViewer(isOnce ? { port: 0 } : {}).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "EADDRINUSE") throw error;
     return startViewer({ port: 0 });
   });
 }
 
-/** The spans of a trace, once nothing new has come for a while. */
+/** Returns the spans of a trace when no new ones have arrived for a while. */
 async function spansOf(traceId: string, { store }: Viewer): Promise<ViewedSpan[]> {
   let spans: ViewedSpan[] = [];
   for (let since = Date.now(); Date.now() - since < (spans.length === 0 ? 5_000 : 5 * EXPORT_DELAY);) {
@@ -50,9 +50,9 @@ async function spansOf(traceId: string, { store }: Viewer): Promise<ViewedSpan[]
   return spans;
 }
 
-/** Plays one scenario. Returns whether it showed what it claims. */
+/** Plays a scenario. Returns whether all its claims hold. */
 async function play(number: number, scenario: Scenario, gateway: string, token: string): Promise<boolean> {
-  const { traceId, answer } = await visit(gateway, token, scenario);
+  const { traceId, answer } = await sendRequest(gateway, token, scenario);
   const spans = viewer === undefined ? undefined : await spansOf(traceId, viewer);
   const claims = [...scenario.claims(answer), ...(spans === undefined ? [] : scenario.traced(spans))];
   report(number, scenario, answer, spans ?? `trace ${traceId} went to ${collector}`, claims);
@@ -61,8 +61,8 @@ async function play(number: number, scenario: Scenario, gateway: string, token: 
 }
 
 async function playAll(gateway: string, token: string): Promise<void> {
-  // A first request of each process pays for what it loads; the scenarios show the others.
-  await visit(gateway, token, { ...SCENARIOS[0]!, budget: 5_000 });
+  // Warm up: the first request of each process loads modules.
+  await sendRequest(gateway, token, { ...SCENARIOS[0]!, budget: 5_000 });
   let shown = 0;
   for (const [index, scenario] of SCENARIOS.entries()) {
     if (await play(index + 1, scenario, gateway, token)) shown += 1;
@@ -71,20 +71,20 @@ async function playAll(gateway: string, token: string): Promise<void> {
   if (isOnce && shown < SCENARIOS.length) process.exitCode = 1;
 }
 
-const viewer = collector === undefined ? await view() : undefined;
+const viewer = collector === undefined ? await openViewer() : undefined;
 console.log("Starting seven services: gateway, tokens, search, catalog, inventory, pricing, reviews ...");
 const storefront = await startStorefront(port, {
   OTEL_BSP_SCHEDULE_DELAY: `${EXPORT_DELAY}`,
   ...telemetry(viewer?.url),
 });
 try {
-  const token = await issue("ada");
+  const token = await issueToken("ada");
   const isPlayed = await Promise.race([
     playAll(storefront.gateway, token).then(() => true),
     interrupted.then(() => false),
   ]);
   if (isPlayed && !isOnce) {
-    explain(storefront.gateway, token, viewer?.url);
+    printCommands(storefront.gateway, token, viewer?.url);
     await interrupted;
     console.log("\nDraining ...");
   }

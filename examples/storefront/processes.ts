@@ -1,16 +1,16 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 
-/** The services, each a process of its own. Those that are asked start before those that ask them. */
+/** The services in start order: callees before callers. Each is a process. */
 const SERVICES = [["tokens"], ["catalog", "inventory", "pricing", "reviews"], ["search"], ["gateway"]] as const;
 
 export interface Storefront {
   readonly gateway: string;
-  /** Has every service finish what it does, send its telemetry and end. */
+  /** Drains and ends every service, callers before callees. */
   stop(): Promise<void>;
 }
 
-/** @param environment for all services, besides that of this process */
+/** @param environment variables for all services, in addition to those of this process */
 export async function startStorefront(port: number, environment: Record<string, string>): Promise<Storefront> {
   const children: ChildProcess[] = [];
   const addresses: Record<string, string> = {};
@@ -26,7 +26,6 @@ export async function startStorefront(port: number, environment: Record<string, 
     }
   }
   async function stop(): Promise<void> {
-    // Those that ask end before those that are asked.
     for (const child of children.toReversed()) await stopProcess(child);
   }
   try {
@@ -38,10 +37,10 @@ export async function startStorefront(port: number, environment: Record<string, 
   return { gateway: addresses["GATEWAY_URL"]!, stop };
 }
 
-/** Where it can be reached, by the kind of address. */
+/** Waits for the addresses of a service, by kind. */
 async function ready(name: string, child: ChildProcess): Promise<Record<string, string>> {
   const failed = once(child, "exit").then(([code]) => {
-    throw new Error(`Cannot start ${name}: it ended with code ${code} before it listened`);
+    throw new Error(`Cannot start ${name}: it exited with code ${code} before it listened`);
   });
   const [message] = await Promise.race([once(child, "message"), failed]);
   failed.catch(() => {});

@@ -2,7 +2,7 @@ import { styleText } from "node:util";
 
 import { type ViewedSpan, waterfall } from "@throughline/viewer";
 
-import type { ProblemResponse, Claim, Scenario } from "./scenarios.ts";
+import type { Claim, Scenario, SearchResult } from "./scenarios.ts";
 
 const color = process.stdout.isTTY && process.env["NO_COLOR"] === undefined;
 
@@ -10,16 +10,20 @@ function paint(style: Parameters<typeof styleText>[0], text: string): string {
   return color ? styleText(style, text) : text;
 }
 
-/** One scenario on the terminal: what was asked and answered, where the trace went or how it looks, what it shows. */
+/**
+ * Prints a scenario: its request and response, its claims, and its trace.
+ *
+ * @param trace the spans, or where they went
+ */
 export function report(
   number: number,
   { title, query, budget }: Scenario,
-  answer: ProblemResponse,
+  answer: SearchResult,
   trace: string | ViewedSpan[],
   claims: Claim[],
 ): void {
-  console.log(`\n${paint("bold", `${number}. ${title}`)}  GET /search?q=${query}, ${budget} ms to spend`);
-  console.log(`   ${answer.status ?? "left before the answer"}  ${JSON.stringify(answer.body)}\n`);
+  console.log(`\n${paint("bold", `${number}. ${title}`)}  GET /search?q=${query}, budget ${budget} ms`);
+  console.log(`   ${answer.status ?? "no response: the visitor left"}  ${JSON.stringify(answer.body)}\n`);
   console.log(
     typeof trace === "string" ? `   ${trace}` : waterfall(trace, { color, width: process.stdout.columns || 120 }),
   );
@@ -29,13 +33,13 @@ export function report(
   }
 }
 
-/** How to go on by hand. */
-export function explain(gateway: string, token: string, viewer: string | undefined): void {
+/** Prints commands to try by hand. */
+export function printCommands(gateway: string, token: string, viewer: string | undefined): void {
   const curl = (options: string, query: string): string =>
     `  curl -i -H "authorization: Bearer $TOKEN" ${options} "${gateway}/search?q=${query}"`;
   console.log(`
-The storefront is up at ${gateway}. Paste these; then change the budget (m: milliseconds, S: seconds) or what is
-searched for (lamp, sofa, attic):
+The storefront listens at ${gateway}. Paste these commands; then change the budget (m: milliseconds, S: seconds) or
+the query (lamp, sofa, attic):
 
   TOKEN=${token}
 ${curl('-H "grpc-timeout: 1S"', "lamp")}
@@ -43,5 +47,5 @@ ${curl('-H "grpc-timeout: 300m"', "sofa")}
 ${curl('-H "grpc-timeout: 5m"', "lamp")}
 ${curl("-m 0.2", "attic")}
 
-${viewer === undefined ? "" : `Their traces, and those of the four scenarios: ${viewer}\n\n`}Ctrl-C drains and ends it.`);
+${viewer === undefined ? "" : `Traces of these requests and of the four scenarios: ${viewer}\n\n`}Ctrl-C drains and ends it.`);
 }

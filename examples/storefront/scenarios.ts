@@ -1,7 +1,7 @@
 import type { ViewedSpan } from "@throughline/viewer";
 
-/** What the visitor got, seen from outside. */
-export interface ProblemResponse {
+/** The response that the visitor received. */
+export interface SearchResult {
   /** `undefined` if the visitor left. */
   readonly status: number | undefined;
   readonly type: string;
@@ -11,16 +11,17 @@ export interface ProblemResponse {
 export interface Scenario {
   readonly title: string;
   readonly query: string;
-  /** Milliseconds that the visitor is ready to wait, as sent to the gateway. */
+  /** The visitor's deadline in milliseconds, sent to the gateway. */
   readonly budget: number;
-  /** When the visitor leaves, if he does, in milliseconds. */
+  /** Milliseconds after which the visitor disconnects; `undefined` if the visitor stays. */
   readonly leavesAfter?: number;
-  /** What must be seen, each with whether it is. */
-  claims(answer: ProblemResponse): Claim[];
-  /** What must be seen in the trace. */
+  /** Checks the response. */
+  claims(answer: SearchResult): Claim[];
+  /** Checks the trace. */
   traced(spans: readonly ViewedSpan[]): Claim[];
 }
 
+/** A claim of a scenario, and whether it holds. */
 export type Claim = readonly [holds: boolean, claim: string];
 
 const ALL = ["gateway", "tokens", "search", "catalog", "inventory", "pricing", "reviews"];
@@ -34,11 +35,11 @@ export const SCENARIOS: readonly Scenario[] = [
       [status === 200 && body["complete"] === true, "the answer is complete"],
       [
         body["for"] === "ada" && /^[\da-f]{32}$/.test(String(body["traceId"])),
-        "who asked and the trace id were read three calls deep",
+        "the principal and the trace id are available three calls deep",
       ],
       [
         body["stockFor"] === "ada",
-        "inventory, three services deep, was shown who asks, and not believed the token that the visitor made up",
+        "inventory, three services deep, knows the principal and ignores the token that the visitor forged",
       ],
     ],
     traced: (spans) => [
@@ -59,7 +60,7 @@ export const SCENARIOS: readonly Scenario[] = [
       [sameServices(spans, ALL), "all seven services took part, in one trace"],
       [
         servers(spans, "reviews").every((span) => endedBy(span) !== "response" && took(span) < 600),
-        "reviews saw its cancellation, and stopped",
+        "reviews was canceled and stopped",
       ],
     ],
   },
@@ -68,7 +69,7 @@ export const SCENARIOS: readonly Scenario[] = [
     query: "attic",
     budget: 2_000,
     leavesAfter: 80,
-    claims: ({ status }) => [[status === undefined, "there was nobody left to answer"]],
+    claims: ({ status }) => [[status === undefined, "the visitor received no response"]],
     traced: (spans) => [
       [sameServices(spans, ALL), "all seven services took part, in one trace"],
       [
@@ -77,7 +78,7 @@ export const SCENARIOS: readonly Scenario[] = [
       ],
       [
         lastEnd(spans) < 300,
-        `every service's work was over ${Math.round(lastEnd(spans))} ms after the request arrived; it would have taken 1500 ms`,
+        `every service stopped within ${Math.round(lastEnd(spans))} ms of the request, instead of after 1500 ms`,
       ],
     ],
   },
@@ -87,9 +88,9 @@ export const SCENARIOS: readonly Scenario[] = [
     budget: 5,
     claims: ({ status, type, body }) => [
       [status === 504 && type.startsWith("application/problem+json"), "the answer is 504, a problem document"],
-      [body["budgetMs"] === 5 && body["setBy"] === "grpc-timeout header", "it tells the budget and who set it"],
+      [body["budgetMs"] === 5 && body["setBy"] === "grpc-timeout header", "it contains the budget and its source"],
     ],
-    traced: (spans) => [[sameServices(spans, ["gateway"]), "no other service was asked"]],
+    traced: (spans) => [[sameServices(spans, ["gateway"]), "no other service was called"]],
   },
 ];
 
@@ -97,7 +98,7 @@ function servers(spans: readonly ViewedSpan[], service?: string): ViewedSpan[] {
   return spans.filter((span) => span.kind === "server" && (service === undefined || span.service === service));
 }
 
-/** Those that had not answered when the visitor left: the token was exchanged long before. */
+/** The servers at work when the visitor left: the exchange of the token ends long before. */
 function atWork(spans: readonly ViewedSpan[]): ViewedSpan[] {
   return servers(spans).filter((span) => span.service !== "tokens");
 }
@@ -115,7 +116,7 @@ function took(span: ViewedSpan): number {
   return span.end - span.start;
 }
 
-/** When the last of the services ended, counted from the arrival at the first. */
+/** Milliseconds from the arrival of the request until the last service ended. */
 function lastEnd(spans: readonly ViewedSpan[]): number {
   return Math.max(...servers(spans).map((span) => span.end)) - Math.min(...spans.map((span) => span.start));
 }

@@ -6,24 +6,24 @@ import type { Duration } from "@throughline/context";
 import { drain } from "@throughline/http";
 import { startTelemetry } from "@throughline/telemetry";
 
-/** What a service listens with besides, and how that is drained. */
-export interface Beside {
+/** A second server of a service, besides HTTP. */
+export interface SecondServer {
   readonly addresses: Readonly<Record<string, string>>;
   drain(shutdownTimeout: Duration): Promise<void>;
 }
 
 const SHUTDOWN_TIMEOUT: Duration = "3s";
 
-/** What every service of the storefront does around its handler: telemetry, listening, draining. */
-export async function start(name: string, handler: RequestListener, beside?: Beside): Promise<void> {
+/** Runs a service: starts telemetry, listens, and drains on SIGTERM. */
+export async function start(name: string, handler: RequestListener, second?: SecondServer): Promise<void> {
   const telemetry = startTelemetry({ serviceName: name });
   const server = createServer(handler);
   await listen(server, Number(process.env["PORT"] ?? 0));
-  process.send?.({ ...beside?.addresses, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+  process.send?.({ ...second?.addresses, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
 
   async function shutDown(): Promise<void> {
     await telemetry.shutdown(
-      Promise.all([drain(server, { shutdownTimeout: SHUTDOWN_TIMEOUT }), beside?.drain(SHUTDOWN_TIMEOUT)]),
+      Promise.all([drain(server, { shutdownTimeout: SHUTDOWN_TIMEOUT }), second?.drain(SHUTDOWN_TIMEOUT)]),
     );
     if (process.connected) process.disconnect();
   }
@@ -31,25 +31,25 @@ export async function start(name: string, handler: RequestListener, beside?: Bes
   const end = (): Promise<void> => (ending ??= shutDown());
   // Without a listener, a second signal would end the process in the middle of the drain.
   process.on("SIGTERM", end);
-  // Whoever started this process is gone.
+  // The parent process has ended.
   process.once("disconnect", end);
-  // Ctrl-C reaches the whole group of processes; the one that was started by hand tells the others when to end.
+  // Ctrl-C reaches all processes of the terminal's group; the parent decides when this one ends.
   process.on("SIGINT", () => {});
 }
 
-/** Listens on the port, or on any other if that is taken. */
+/** Listens on the port, or on a free port if it is in use. */
 async function listen(server: ReturnType<typeof createServer>, port: number): Promise<void> {
   try {
     server.listen(port, "127.0.0.1");
     await once(server, "listening");
   } catch (error) {
     if (port === 0 || (error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
-    console.error(`Port ${port} is taken (PORT=... chooses one); using a free one instead.`);
+    console.error(`Port ${port} is taken; using a free port. Set PORT to choose another.`);
     await listen(server, 0);
   }
 }
 
-/** The address of another service, as its starter gave it. */
+/** Returns the address of another service, from the environment. */
 export function addressOf(name: string, kind: "url" | "grpc" = "url"): string {
   const variable = `${name}_${kind}`.toUpperCase();
   const address = process.env[variable];

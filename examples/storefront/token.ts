@@ -1,12 +1,12 @@
 import { jwtVerifier } from "@throughline/identity";
 import { SignJWT } from "jose";
 
-// A secret that everybody can read, for tokens that open nothing but this example on this machine.
+// A published secret: its tokens are accepted only by this example.
 const SECRET = new TextEncoder().encode("storefront example: not a secret at all");
 const ISSUER = "storefront";
 
-/** A token for a visitor, good for a day. */
-export function issue(subject: string): Promise<string> {
+/** Issues a visitor's token, valid for a day. */
+export function issueToken(subject: string): Promise<string> {
   return new SignJWT({ scope: "search inventory:read" })
     .setProtectedHeader({ alg: "HS256" })
     .setSubject(subject)
@@ -17,5 +17,5 @@ export function issue(subject: string): Promise<string> {
     .sign(SECRET);
 }
 
-/** Says who such a token is for. */
-export const verify = jwtVerifier({ issuer: ISSUER, audience: ISSUER, algorithms: ["HS256"], keys: SECRET });
+/** Verifies a visitor's token. */
+export const verifyToken = jwtVerifier({ issuer: ISSUER, audience: ISSUER, algorithms: ["HS256"], keys: SECRET });

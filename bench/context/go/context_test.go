@@ -1,4 +1,4 @@
-// The list of Go's own context benchmarks, and the rows of our budget, for comparison on the same machine.
+// Package bench has the benchmarks of Go's context package, and those of our budget, for comparison on one machine.
 package bench
 
 import (
@@ -44,7 +44,7 @@ func BenchmarkWithTimeoutCancel(b *testing.B) {
 	}
 }
 
-// AfterFunc came with Go 1.21; before, this is how it is done.
+// AfterFunc exists since Go 1.21. This is the equivalent for earlier versions.
 func BenchmarkWithTimeoutAfterFuncCancel(b *testing.B) {
 	var called sync.WaitGroup
 	for i := 0; i < b.N; i++ {

@@ -3,7 +3,7 @@ import { errorHandler, requestContext } from "@throughline/express";
 import { sleep } from "@throughline/resilience";
 import express from "express";
 
-import { find, workFor } from "../goods.ts";
+import { findProducts, workFor } from "../products.ts";
 import { start } from "../service.ts";
 
 const app = express();
@@ -11,7 +11,7 @@ app.use(requestContext({ maxTimeout: "5s" }));
 app.get("/", async (req, res) => {
   const query = String(req.query["q"]);
   await sleep(current(), workFor(query, "catalog"));
-  res.json({ products: find(query) });
+  res.json({ products: findProducts(query) });
 });
 app.use(errorHandler());
 

@@ -6,8 +6,8 @@ import { guard, requestContext } from "@throughline/koa";
 import { sleep } from "@throughline/resilience";
 import Koa from "koa";
 
-import { find, workFor } from "../goods.ts";
 import { Inventory, type StockReply, type StockRequest } from "../inventory-service.ts";
+import { findProducts, workFor } from "../products.ts";
 import { start } from "../service.ts";
 import { txnTokens } from "../trust-domain.ts";
 
@@ -15,11 +15,11 @@ const guards = [txnToken(txnTokens()), requireScope("inventory:read")];
 
 async function stockOf(query: string): Promise<StockReply> {
   await sleep(current(), workFor(query, "inventory"));
-  const stock = Object.fromEntries(find(query).map(({ id }, index) => [id, index + 3]));
+  const stock = Object.fromEntries(findProducts(query).map(({ id }, index) => [id, index + 3]));
   return { stock, stockFor: principal()?.subject ?? "" };
 }
 
-// By HTTP, for whoever asks so ...
+// HTTP, to try by hand.
 const app = new Koa();
 app.use(requestContext({ maxTimeout: "5s" }));
 for (const each of guards) app.use(guard(each));
@@ -27,7 +27,7 @@ app.use(async (koa) => {
   koa.body = await stockOf(String(koa.query["q"]));
 });
 
-// ... and by gRPC, which search does.
+// gRPC, which search calls.
 const grpc = new Server({ interceptors: [serverInterceptor({ maxTimeout: "5s", guards })] });
 grpc.addService(Inventory.service, {
   Stock({ request }: ServerUnaryCall<StockRequest, StockReply>, callback: sendUnaryData<StockReply>) {

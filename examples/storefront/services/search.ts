@@ -34,19 +34,19 @@ const byGrpc: Source = (query) =>
     );
   });
 
-const sources: readonly { readonly name: string; readonly ask: Source }[] = [
-  { name: "catalog", ask: byHttp(addressOf("catalog")) },
-  { name: "inventory", ask: byGrpc },
-  { name: "pricing", ask: byHttp(addressOf("pricing")) },
-  { name: "reviews", ask: byHttp(addressOf("reviews")) },
+const sources: readonly { readonly name: string; readonly load: Source }[] = [
+  { name: "catalog", load: byHttp(addressOf("catalog")) },
+  { name: "inventory", load: byGrpc },
+  { name: "pricing", load: byHttp(addressOf("pricing")) },
+  { name: "reviews", load: byHttp(addressOf("reviews")) },
 ];
 
 const router = new Router();
 router.get("/search", async (koa) => {
   const query = String(koa.query["q"]);
-  const { results, complete } = await fanOut(current(), sources, (_ctx, { ask }) => ask(query), {
+  const { results, complete } = await fanOut(current(), sources, (_ctx, { load }) => load(query), {
     until: "deadline",
-    margin: "100ms", // The answer is in time on a busy machine too.
+    margin: "100ms", // Enough for the answer to be in time on a busy machine.
   });
 
   koa.body = {

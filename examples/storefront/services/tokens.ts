@@ -6,10 +6,11 @@ import express from "express";
 import { exportJWK, generateKeyPair, SignJWT } from "jose";
 
 import { start } from "../service.ts";
-import { verify } from "../token.ts";
+import { verifyToken } from "../token.ts";
 import { TRUST_DOMAIN } from "../trust-domain.ts";
 
-// Exchanges a visitor's token for one that is good between the services: a small Txn-Token service, with a key that it makes when it starts.
+// A small Txn-Token service: exchanges a visitor's token for one that is valid between the services. It creates its key
+// at startup.
 const { publicKey, privateKey } = await generateKeyPair("ES256");
 const key = { ...(await exportJWK(publicKey)), kid: "1", alg: "ES256" };
 
@@ -18,8 +19,8 @@ app.use(requestContext({ maxTimeout: "5s" }), express.urlencoded());
 app.get("/keys", (_req, res) => void res.json({ keys: [key] }));
 app.post("/token", async (req, res) => {
   const { subject_token: token, scope } = req.body as Record<string, string>;
-  const { subject, scopes } = await verify(token ?? "", current());
-  // Never more than the visitor's own token allows.
+  const { subject, scopes } = await verifyToken(token ?? "", current());
+  // Grant only scopes of the visitor's token.
   const granted = (scope ?? "").split(" ").filter((each) => scopes.includes(each));
   const txnToken = await new SignJWT({ scope: granted.join(" "), txn: randomUUID(), req_wl: "gateway" })
     .setProtectedHeader({ alg: "ES256", typ: "txntoken+jwt", kid: key.kid })

@@ -1,66 +1,66 @@
-/** What the page asks the server for, and is told: in JSON, under `/api`. */
+/** The JSON API of the viewer, under `/api`. */
 import type { ViewedSpan } from "./span.ts";
 
 /** A trace in a list. */
 export interface TraceSummary {
   readonly traceId: string;
-  /** Of the span that everything else hangs on; of the earliest one while that has not come. */
+  /** The name of the root span. Until the root span arrives: of the earliest span without a known parent. */
   readonly name: string;
   readonly service: string;
-  /** Of all its spans, in the order in which they came in. */
+  /** The services of all spans, in order of arrival. */
   readonly services: readonly string[];
   /** Milliseconds since the epoch. */
   readonly start: number;
-  /** From the start of the first to the end of the last span, in milliseconds. */
+  /** Milliseconds from the start of the first span to the end of the last. */
   readonly duration: number;
   readonly spans: number;
   /** Whether any span failed. */
   readonly failed: boolean;
-  /** HTTP status of the root, where it has one. */
+  /** HTTP status of the root span. */
   readonly status?: number | undefined;
-  /** What ended the root: `response`, `deadline`, `client`, ... */
+  /** What ended the root span: `response`, `deadline`, `client`, ... */
   readonly endedBy?: string | undefined;
-  /** Milliseconds that the root was given. */
+  /** Budget of the root span in milliseconds. */
   readonly budget?: number | undefined;
 }
 
-/** `GET /api/traces`: query parameters of the same names, all optional. */
+/** The query parameters of `GET /api/traces`. */
 export interface TraceQuery {
-  /** Any service that has a part in the trace. */
+  /** A service with at least one span in the trace. */
   readonly service?: string | undefined;
-  /** `error`, or an HTTP status of the root: `504`, or `5xx` for all of its class. */
+  /** `error`, an HTTP status of the root span such as `504`, or a class of statuses such as `5xx`. */
   readonly status?: string | undefined;
   readonly endedBy?: string | undefined;
   /** Bounds of the duration, in milliseconds. */
   readonly min?: number | undefined;
   readonly max?: number | undefined;
-  /** Part of a name of a span, or a trace id. */
+  /** Part of a span name, or the beginning of a trace id. */
   readonly text?: string | undefined;
-  /** How many at most, newest first. @default 100 */
+  /** Maximum number of traces, newest first; 1000 at most. @default 100 */
   readonly limit?: number | undefined;
 }
 
 export interface TraceList {
   readonly traces: readonly TraceSummary[];
-  /** How many match in all. */
+  /** Number of traces that match the query, including those beyond the limit. */
   readonly matching: number;
-  /** What there is in the store. */
+  /** Contents of the store. */
   readonly stored: { readonly traces: number; readonly spans: number; readonly bytes: number };
-  /** Spans that have left to make room. */
+  /** Number of spans that the store has dropped to stay within its limits. */
   readonly dropped: number;
-  /** Every service and every `endedBy` that is known, to choose from. */
+  /** Every service and every `endedBy` in the store, for the filters. */
   readonly services: readonly string[];
   readonly endings: readonly string[];
 }
 
-/** `GET /api/traces/<id>`; 404 if there is none. As OTLP: `GET /api/traces/<id>/otlp`. */
+/** `GET /api/traces/<id>`, 404 if the store does not have it. `GET /api/traces/<id>/otlp` returns it as OTLP. */
 export interface Trace {
   readonly traceId: string;
-  /** By their start. */
+  /** Sorted by start. */
   readonly spans: readonly ViewedSpan[];
 }
 
-/** `GET /api/graph`: who calls whom, in all that is stored. Durations in milliseconds. */
+/** `GET /api/graph`: the calls between services in all stored traces. Durations are in milliseconds. */
 export interface ServiceGraph {
   readonly services: readonly ServiceNode[];
   readonly calls: readonly ServiceCall[];
@@ -68,7 +68,7 @@ export interface ServiceGraph {
 
 export interface ServiceNode {
   readonly name: string;
-  /** Requests that it served. */
+  /** Number of requests served. */
   readonly count: number;
   readonly failed: number;
   readonly p50: number;
@@ -84,12 +84,16 @@ export interface ServiceCall {
   readonly p95: number;
 }
 
-/** `GET /api/changes`: server-sent events, one of name `change` at once, and at most four times a second while spans come in; no data but a count. */
-export interface Change {
+/**
+ * The data of a server-sent event `change` from `GET /api/changes`. The server sends one on connection, then at most
+ * four a second while spans arrive.
+ */
+export interface ChangeEvent {
+  /** Number of spans received since the viewer started. */
   readonly spans: number;
 }
 
-/** What an error answers, with its status. */
-export interface Failure {
+/** The body of an error response. */
+export interface ApiError {
   readonly message: string;
 }

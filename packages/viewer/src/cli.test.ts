@@ -13,23 +13,23 @@ afterEach(() => child?.kill("SIGKILL"));
 
 async function start(...args: string[]): Promise<string> {
   child = spawn(process.execPath, [...typescript, CLI, ...args], { stdio: ["ignore", "pipe", "inherit"] });
-  const [said] = await once(child.stdout!.setEncoding("utf8"), "data");
-  return said as string;
+  const [output] = await once(child.stdout!.setEncoding("utf8"), "data");
+  return output as string;
 }
 
-it("says where it is, and ends in good order when it is told to", async () => {
-  const said = await start("--port", "0");
-  const url = /^Traces are shown at (http:\/\/127\.0\.0\.1:\d+);/.exec(said)![1]!;
+it("prints its address, and closes and exits with 0 on SIGTERM", async () => {
+  const output = await start("--port", "0");
+  const url = /^Viewer: (http:\/\/127\.0\.0\.1:\d+)\n/.exec(output)![1]!;
   expect((await fetch(`${url}/api/traces`)).status).toBe(200);
   child!.kill("SIGTERM");
   expect(await once(child!, "exit")).toEqual([0, null]);
 });
 
 it.each([
-  [["--port", "x"], 'Cannot start: --port must be a whole number, 0 or more; received "x"'],
-  [["--max-spans", "0"], "Cannot start: --max-spans must be a whole number, 1 or more"],
+  [["--port", "x"], `Cannot start: '--port' must be a whole number of 0 or more; received "x"`],
+  [["--max-spans", "0"], "Cannot start: '--max-spans' must be a whole number of 1 or more"],
   [["--prot", "1"], "Unknown option '--prot'"],
-])("refuses %j", async (args, message) => {
+])("rejects the arguments %j", async (args, message) => {
   const run = promisify(execFile)(process.execPath, [...typescript, CLI, ...args]);
   const failed = await run.catch((error: unknown) => error);
   expect(failed).toMatchObject({ code: 1, stderr: expect.stringContaining(message) });

@@ -1,19 +1,22 @@
-#!/usr/bin/env node
 import { parseArgs } from "node:util";
 
 import { startViewer } from "./server/viewer.ts";
 
-const HELP = `throughline-viewer: receives traces by OTLP/HTTP and shows them, with their deadlines
+const HELP = `Usage: npx @throughline/viewer [options]
 
-  --port <port>          where to listen; 0 for any that is free     (4318)
-  --host <address>       on which address                            (127.0.0.1)
-  --allow-host <name>    a name that it may be reached by; several   (loopback's)
-  --db <file>            keep traces in this file of SQLite          (in memory only)
-  --max-spans <count>    how many spans are kept, oldest leave first (100000)
-  --max-mib <count>      how much memory they may take               (256)
-  --help
+Receives traces by OTLP over HTTP and shows them with their deadlines.
 
-Send it traces: OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 node app.js`;
+Options:
+  --port <port>         port to listen on; 0 for any free port             (default: 4318)
+  --host <address>      address to listen on                               (default: 127.0.0.1)
+  --allow-host <name>   accepted Host header besides loopback; repeatable  (default: none)
+  --db <file>           SQLite file that keeps the traces                  (default: memory only)
+  --max-spans <count>   number of spans to keep                            (default: 100000)
+  --max-mib <count>     memory for spans in MiB, as estimated              (default: 256)
+  --help                prints this text
+
+Send traces to it:
+  OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:4318 node app.js`;
 
 const OPTIONS = {
   port: { type: "string" },
@@ -25,10 +28,10 @@ const OPTIONS = {
   help: { type: "boolean" },
 } as const;
 
-function count(name: string, value: string | undefined, least: number): number | undefined {
+function count(name: string, value: string | undefined, min: number): number | undefined {
   if (value === undefined) return undefined;
-  if (!/^\d+$/.test(value) || Number(value) < least) {
-    throw new Error(`Cannot start: --${name} must be a whole number, ${least} or more; received "${value}"`);
+  if (!/^\d+$/.test(value) || Number(value) < min) {
+    throw new Error(`Cannot start: '--${name}' must be a whole number of ${min} or more; received "${value}"`);
   }
   return Number(value);
 }
@@ -48,7 +51,7 @@ async function main(): Promise<void> {
   const viewer = await startViewer(
     Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
   );
-  console.log(`Traces are shown at ${viewer.url}; send them there: OTEL_EXPORTER_OTLP_ENDPOINT=${viewer.url}`);
+  console.log(`Viewer: ${viewer.url}\nSend traces to it: OTEL_EXPORTER_OTLP_ENDPOINT=${viewer.url}`);
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void viewer.close());
 }
 
@@ -56,7 +59,7 @@ try {
   await main();
 } catch (error) {
   const { message, code } = error as NodeJS.ErrnoException;
-  const remedy = code === "EADDRINUSE" ? ": choose another with --port, or 0 for any that is free" : "";
+  const remedy = code === "EADDRINUSE" ? "; choose another port with --port, or 0 for any free port" : "";
   console.error(`${message}${remedy}`);
   process.exitCode = 1;
 }

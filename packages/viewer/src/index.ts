@@ -1,6 +1,6 @@
 export {
-  type Change,
-  type Failure,
+  type ChangeEvent,
+  type ApiError,
   type ServiceCall,
   type ServiceGraph,
   type ServiceNode,

@@ -1,14 +1,14 @@
 import type { ViewedSpan } from "./span.ts";
 
-/** A span, and how many are above it. */
+/** A span with the number of its ancestors. */
 export interface TreeRow {
   readonly span: ViewedSpan;
   readonly depth: number;
 }
 
 /**
- * Parents before children, siblings by start. A span whose parent is not here is a root; so is the first of any that say they are
- * each other's parents. A stack of our own, as traces may be deeper than the language's.
+ * Orders spans as a tree: parents before children, siblings by start. A span whose parent is unknown is a root; so is
+ * the first span of a cycle. It does not recurse, because a trace may be deeper than the call stack.
  */
 export function spanTree(spans: readonly ViewedSpan[]): TreeRow[] {
   const sorted = spans.toSorted((a, b) => a.start - b.start);

@@ -1,6 +1,6 @@
 import type { ViewedSpan } from "./span.ts";
 
-/** A span for a test, of which only that matters which is given. */
+/** A span for a test, with defaults for all fields that the test does not set. */
 export function span(traceId: string, spanId: string, given: Partial<ViewedSpan> = {}): ViewedSpan {
   const { start = 0 } = given;
   return {

@@ -1,4 +1,4 @@
-/** A span as OTLP tells of it. */
+/** A span received by OTLP. */
 export interface ViewedSpan {
   readonly traceId: string;
   readonly spanId: string;
@@ -6,18 +6,18 @@ export interface ViewedSpan {
   readonly service: string;
   readonly name: string;
   readonly kind: SpanKind;
-  /** Milliseconds since the epoch, with fractions: to a quarter of a microsecond. */
+  /** Milliseconds since the epoch, with fractions; the resolution is a quarter of a microsecond. */
   readonly start: number;
   readonly end: number;
   readonly attributes: Attributes;
   readonly failed: boolean;
-  /** What the status says, where it says anything. */
+  /** The message of the status, if it has one. */
   readonly statusMessage?: string;
   readonly events?: readonly SpanEvent[];
   readonly links?: readonly SpanLink[];
-  /** One object for all the spans of a batch. */
+  /** Spans with equal resources share one object. */
   readonly resource?: Attributes;
-  /** Name of the library that made the span. */
+  /** Name of the instrumentation scope that created the span. */
   readonly scope?: string;
 }
 

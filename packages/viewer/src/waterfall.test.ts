@@ -20,7 +20,7 @@ function span(service: string, name: string, start: number, end: number, more: P
   };
 }
 
-it("draws children below their parent, with what was left on arrival and how each ended", () => {
+it("draws children below their parent, with the budget on arrival and what ended each span", () => {
   const spans = [
     span("reviews", "GET", 1_020, 1_050, {
       parentSpanId: "gateway-call",
@@ -48,11 +48,11 @@ it("draws children below their parent, with what was left on arrival and how eac
   ]);
 });
 
-it("puts a span whose parent is not here at the left", () => {
+it("draws a span with an unknown parent as a root", () => {
   expect(waterfall([span("a", "x", 0, 1, { parentSpanId: "elsewhere" })])).toMatch(/\na +x /);
 });
 
-it("draws every span once, also of those that say they are each other's parents", () => {
+it("draws every span of a cycle of parents exactly once", () => {
   const spans = [
     span("a", "x", 0, 1, { parentSpanId: "b-y" }),
     span("b", "y", 1, 2, { parentSpanId: "a-x" }),
@@ -66,7 +66,7 @@ it("draws every span once, also of those that say they are each other's parents"
   ).toEqual(["a", "b", "c"]);
 });
 
-it("draws traces that are deep and long", () => {
+it("draws traces of 20,000 levels and of 200,000 spans", () => {
   const deep = Array.from({ length: 20_000 }, (_, i) =>
     span("s", `${i}`, i, i + 1, { parentSpanId: i === 0 ? undefined : `s-${i - 1}` }),
   );
@@ -76,15 +76,15 @@ it("draws traces that are deep and long", () => {
   expect(waterfall(wide).split("\n")).toHaveLength(200_001);
 });
 
-it("does not send a sender's control characters to the terminal", () => {
+it("replaces control characters in names", () => {
   expect(waterfall([span("a", "x\u001b[2J\ny", 0, 1)])).not.toMatch(/\u001b|\ny/);
 });
 
-it("says so where there is nothing to draw", () => {
+it("returns a placeholder for a trace without spans", () => {
   expect(waterfall([])).toBe("(no spans)");
 });
 
-it("colours only where it is asked to", () => {
+it("adds colors only if the option is set", () => {
   expect(waterfall([span("a", "x", 0, 1)])).not.toContain("\u001b[");
   expect(waterfall([span("a", "x", 0, 1)], { color: true })).toContain("\u001b[");
 });

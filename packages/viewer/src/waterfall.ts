@@ -4,15 +4,15 @@ import { spanTree } from "./span-tree.ts";
 import type { ViewedSpan } from "./span.ts";
 
 export interface WaterfallOptions {
-  /** Columns of the terminal. @default 100 */
+  /** Width of a line in characters. @default 100 */
   width?: number;
   /** @default false */
   color?: boolean;
 }
 
 /**
- * A trace as lines of text: one span a line, children below their parent, with its start and duration, what was left of the
- * deadline when it arrived, how it ended, and a bar on the trace's time line.
+ * Formats a trace as text, one line for each span, children below their parent. A line has the span's start, its
+ * duration, the budget on arrival, what ended it, and a bar on the time line of the trace.
  */
 export function waterfall(spans: readonly ViewedSpan[], { width = 100, color = false }: WaterfallOptions = {}): string {
   if (spans.length === 0) return "(no spans)";
@@ -48,7 +48,7 @@ export function waterfall(spans: readonly ViewedSpan[], { width = 100, color = f
   ].join("\n");
 }
 
-/** Names are whatever a sender says: on a terminal they must not be commands. */
+/** Senders choose the names: control characters in them must not reach the terminal. */
 function printable(name: string): string {
   return name.replaceAll(/\p{Cc}/gu, "�");
 }

@@ -1,15 +1,15 @@
 import { useState } from "preact/hooks";
 
 import { chooseTheme, currentTheme } from "./theme.ts";
-import type { Changes } from "./use-changes.ts";
+import type { LiveUpdates } from "./use-live-updates.ts";
 
 interface AppHeaderProps {
   readonly page: string;
-  readonly changes: Changes;
+  readonly updates: LiveUpdates;
   readonly onHelp: () => void;
 }
 
-export function AppHeader({ page, changes, onHelp }: AppHeaderProps) {
+export function AppHeader({ page, updates, onHelp }: AppHeaderProps) {
   const current = (name: string) => (page === name ? "page" : undefined);
   return (
     <header class="app-header">
@@ -26,7 +26,7 @@ export function AppHeader({ page, changes, onHelp }: AppHeaderProps) {
         </a>
       </nav>
       <span class="spring" />
-      <LiveButton {...changes} />
+      <LiveButton {...updates} />
       <ThemeButton />
       <button
         type="button"
@@ -43,7 +43,7 @@ export function AppHeader({ page, changes, onHelp }: AppHeaderProps) {
 
 const LIVE_TEXTS = { live: "Live", paused: "Paused", lost: "No connection" } as const;
 
-function LiveButton({ state, hasMore, toggle }: Changes) {
+function LiveButton({ state, hasMore, toggle }: LiveUpdates) {
   return (
     <button
       type="button"

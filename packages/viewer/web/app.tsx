@@ -8,13 +8,13 @@ import { Notice } from "./notice.tsx";
 import { compareLink } from "./route.ts";
 import { TraceListPage } from "./trace-list-page.tsx";
 import { TracePage } from "./trace-page.tsx";
-import { type Changes, useChanges } from "./use-changes.ts";
 import { useKeys } from "./use-keys.ts";
+import { type LiveUpdates, useLiveUpdates } from "./use-live-updates.ts";
 import { backToList, goTo, useRoute } from "./use-route.ts";
 
 export function App() {
   const route = useRoute();
-  const changes = useChanges();
+  const updates = useLiveUpdates();
   const help = useRef<HTMLDialogElement>(null);
   const [chosen, setChosen] = useState<readonly string[]>([]);
   const compare = (): void => {
@@ -26,13 +26,13 @@ export function App() {
     g: () => goTo("#/graph"),
     l: () => backToList(),
     c: compare,
-    p: () => changes.toggle(),
+    p: () => updates.toggle(),
   });
   return (
     <>
-      <AppHeader page={route.page} changes={changes} onHelp={() => help.current?.showModal()} />
+      <AppHeader page={route.page} updates={updates} onHelp={() => help.current?.showModal()} />
       <main class="page">
-        <Page route={route} changes={changes} chosen={chosen} onChoose={setChosen} onCompare={compare} />
+        <Page route={route} updates={updates} chosen={chosen} onChoose={setChosen} onCompare={compare} />
       </main>
       <KeysHelp dialog={help} />
     </>
@@ -41,13 +41,13 @@ export function App() {
 
 interface PageProps {
   readonly route: ReturnType<typeof useRoute>;
-  readonly changes: Changes;
+  readonly updates: LiveUpdates;
   readonly chosen: readonly string[];
   readonly onChoose: (chosen: readonly string[]) => void;
   readonly onCompare: () => void;
 }
 
-function Page({ route, changes: { revision }, ...choice }: PageProps) {
+function Page({ route, updates: { revision }, ...choice }: PageProps) {
   switch (route.page) {
     case "list":
       return <TraceListPage filters={route.filters} revision={revision} {...choice} />;

@@ -31,7 +31,7 @@ export function AttributeTable({ title, attributes }: AttributeTableProps) {
   );
 }
 
-/** A name may be broken after a dot, as nothing else in it says where. */
+/** Allows line breaks after the dots of a name. */
 function breakable(name: string): ComponentChild[] {
   return name.split(/(?<=\.)/).flatMap((part, index) => (index === 0 ? [part] : [<wbr key={index} />, part]));
 }

@@ -6,14 +6,14 @@ import type { TracePicture } from "./trace-picture.ts";
 interface CancelLinesProps {
   readonly picture: TracePicture;
   readonly scale: TimeScale;
-  /** Of the rows that are shown, by id of the span. */
+  /** Index of each visible row, by span id. */
   readonly places: ReadonlyMap<string, number>;
   readonly rowHeight: number;
   readonly first: number;
   readonly end: number;
 }
 
-/** The way of a cancellation, from the end of one span to the end of the next. */
+/** Draws the spread of a cancellation as lines from the end of one span to the end of the next. */
 export function CancelLines({ picture, scale, places, rowHeight, first, end }: CancelLinesProps) {
   const { steps } = picture;
   if (steps.length === 0) return null;

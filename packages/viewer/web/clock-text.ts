@@ -6,7 +6,7 @@ const TIME = new Intl.DateTimeFormat("en-GB", {
 });
 const DAY = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "long" });
 
-/** A time of day of this place. */
+/** Formats the time of day in the local time zone. */
 export function timeText(ms: number): string {
   return TIME.format(ms);
 }

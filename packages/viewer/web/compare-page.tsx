@@ -6,7 +6,7 @@ import type { Trace } from "../src/api.ts";
 import { CompareRows } from "./compare-rows.tsx";
 import { Problem } from "./notice.tsx";
 import { compareLink, traceLink } from "./route.ts";
-import { knowServices } from "./service-hues.ts";
+import { knowServices } from "./service-tag.tsx";
 import { TracePicture } from "./trace-picture.ts";
 import { useFetched } from "./use-fetched.ts";
 import { useKeys } from "./use-keys.ts";

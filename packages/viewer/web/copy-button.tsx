@@ -1,6 +1,6 @@
 import { useState } from "preact/hooks";
 
-/** Copies a text, and says so. */
+/** Copies a text to the clipboard and shows the result. */
 export function CopyButton({ text, what }: { readonly text: string; readonly what: string }) {
   const [state, setState] = useState<"ready" | "done" | "failed">("ready");
   const copy = (): void => {
@@ -9,7 +9,7 @@ export function CopyButton({ text, what }: { readonly text: string; readonly wha
       () => setState("failed"),
     );
   };
-  const said = { ready: "copy", done: "copied", failed: "cannot copy" }[state];
+  const label = { ready: "copy", done: "copied", failed: "cannot copy" }[state];
   return (
     <button
       type="button"
@@ -18,7 +18,7 @@ export function CopyButton({ text, what }: { readonly text: string; readonly wha
       onBlur={() => setState("ready")}
       aria-label={`Copy ${what}`}
     >
-      <span aria-live="polite">{said}</span>
+      <span aria-live="polite">{label}</span>
     </button>
   );
 }

@@ -8,7 +8,10 @@ interface DeadlineMarkProps {
   readonly scale: TimeScale;
 }
 
-/** The time that a hop was given, as a band; what a hop above still had and this one did not get, hatched; what was overrun, red. */
+/**
+ * Draws the budget of a hop as a band, the part that was cut from its ancestor's budget hatched, and the overrun in
+ * red.
+ */
 export function DeadlineMark({ band, scale }: DeadlineMarkProps) {
   const { span, at, cut } = band;
   const left = scale.at(span.start);
@@ -29,8 +32,8 @@ export function DeadlineMark({ band, scale }: DeadlineMarkProps) {
   );
 }
 
-/** Percent of the time axis that a label takes. */
-const ROOM = 14;
+/** Minimum width of a cut with a label, in percent of the time axis. */
+const MIN_LABEL_WIDTH = 14;
 
 function CutMark({ band, scale }: DeadlineMarkProps) {
   const { at, cut, source, span } = band;
@@ -44,7 +47,7 @@ function CutMark({ band, scale }: DeadlineMarkProps) {
       style={{ left: `${left}%`, width: isBeyond ? `calc(${width}% + var(--gutter))` : `${width}%` }}
       title={cutText(band)}
     >
-      {width > ROOM && (
+      {width > MIN_LABEL_WIDTH && (
         <span class="cut-label">
           {source ?? span.service} −{durationText(cut!.from - cut!.to)}
         </span>
@@ -54,7 +57,7 @@ function CutMark({ band, scale }: DeadlineMarkProps) {
 }
 
 function bandText({ budget, used, source, cut, ...band }: DeadlineBand): string {
-  const share = used > 1 ? "all of it, and more" : `${Math.round(used * 100)} %`;
+  const share = used > 1 ? "more than 100 %" : `${Math.round(used * 100)} %`;
   const by = source === undefined ? "" : ` by ${source}`;
   const text = `given ${durationText(budget)}${by}; used ${share}`;
   return cut === undefined ? text : `${text}; ${cutText({ budget, used, source, cut, ...band })}`;

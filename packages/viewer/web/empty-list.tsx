@@ -14,7 +14,7 @@ export function EmptyList({ isNarrowed }: { readonly isNarrowed: boolean }) {
   const setting = `OTEL_EXPORTER_OTLP_ENDPOINT=${location.origin}`;
   return (
     <Notice title="No traces yet">
-      <p>Send them here, from any service with OpenTelemetry. They appear as they come in.</p>
+      <p>Send traces from any service with OpenTelemetry. They appear here as they arrive.</p>
       <p class="command">
         <code>{setting} node app.js</code>
         <CopyButton text={setting} what="the setting" />

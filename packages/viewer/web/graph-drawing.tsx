@@ -5,7 +5,7 @@ import { layOut, type PlacedNode } from "../src/analysis/graph-layout.ts";
 import { type CallLine, callLines } from "../src/analysis/graph-lines.ts";
 import type { ServiceGraph } from "../src/api.ts";
 import { listLink } from "./route.ts";
-import { hueOf, knowServices } from "./service-hues.ts";
+import { hueOf, knowServices } from "./service-tag.tsx";
 
 const ACROSS = 320;
 const DOWN = 128;
@@ -42,7 +42,7 @@ export function GraphDrawing({ graph }: { readonly graph: ServiceGraph }) {
         {lines.map((line) => (
           <Curve key={`${line.call.from} ${line.call.to}`} {...line} />
         ))}
-        {/* After all the lines, so that none is drawn through a label. */}
+        {/* Labels come last, so that no line crosses them. */}
         {lines.map(({ call, label }) => (
           <text key={`${call.from} ${call.to}`} class="call-label" x={label.x} y={label.y - 5} aria-hidden="true">
             {call.count.toLocaleString("en")} × {durationText(call.p50)}
@@ -93,7 +93,8 @@ function ServiceBox({ node, x, y }: PlacedNode) {
 }
 
 function figures({ count, failed, p50, p95 }: Omit<PlacedNode["node"], "name">): string {
-  return `${count} requests, ${percent(failed / Math.max(1, count))} failed, p50 ${durationText(p50)}, p95 ${durationText(p95)}`;
+  const share = percent(failed / Math.max(1, count));
+  return `${count} requests, ${share} failed, p50 ${durationText(p50)}, p95 ${durationText(p95)}`;
 }
 
 function percent(share: number): string {

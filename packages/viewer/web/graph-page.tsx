@@ -13,7 +13,7 @@ export function GraphPage({ revision }: { readonly revision: number }) {
   if (graph.services.length === 0) {
     return (
       <Notice title="No services yet">
-        <p>They appear here as their traces come in.</p>
+        <p>Services appear here as their traces arrive.</p>
       </Notice>
     );
   }
@@ -21,7 +21,8 @@ export function GraphPage({ revision }: { readonly revision: number }) {
     <section class="graph-page">
       <h1>Who calls whom</h1>
       <p class="muted">
-        Over all traces that are stored. On a line: how many calls, and their median. A service leads to its traces.
+        Counted over all stored traces. A line shows the number of calls and their median duration. Select a service to
+        list its traces.
       </p>
       <GraphDrawing graph={graph} />
     </section>

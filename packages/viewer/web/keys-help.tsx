@@ -2,19 +2,19 @@ import type { RefObject } from "preact";
 
 const KEYS: readonly (readonly [string, string])[] = [
   ["j  ↓", "next trace or span"],
-  ["k  ↑", "the one before"],
-  ["Enter", "open it: the trace, or the details of the span"],
-  ["←  →", "close or open what is below a span"],
-  ["z", "zoom to the time of a span, and back"],
+  ["k  ↑", "previous trace or span"],
+  ["Enter", "open the trace, or the details of the span"],
+  ["←  →", "collapse or expand a span"],
+  ["z", "zoom to the time of a span, or back"],
   ["Home  End", "first and last"],
-  ["Esc  ⌫", "back: close the details, then the trace"],
+  ["Esc  ⌫", "close the details, then the trace"],
   ["/", "search"],
-  ["x", "choose a trace to compare"],
+  ["x", "choose a trace for comparison"],
   ["c", "compare the two that are chosen"],
-  ["g", "services, and who calls whom"],
-  ["l", "the list of traces"],
-  ["p", "pause, or follow what comes in"],
-  ["?", "this"],
+  ["g", "graph of services"],
+  ["l", "list of traces"],
+  ["p", "pause or resume live updates"],
+  ["?", "this help"],
 ];
 
 export function KeysHelp({ dialog }: { readonly dialog: RefObject<HTMLDialogElement | null> }) {

@@ -6,7 +6,7 @@ interface NoticeProps {
   readonly children?: ComponentChildren;
 }
 
-/** In place of what there is nothing of: nothing has come, or something went wrong. */
+/** A message in place of content: nothing has arrived yet, or something failed. */
 export function Notice({ title, isProblem = false, children }: NoticeProps) {
   return (
     <section class={isProblem ? "notice is-problem" : "notice"} role={isProblem ? "alert" : "status"}>
@@ -16,7 +16,7 @@ export function Notice({ title, isProblem = false, children }: NoticeProps) {
   );
 }
 
-/** When the server cannot, or does not, answer. */
+/** Shown if the server returns an error or does not answer. */
 export function Problem({ message }: { readonly message: string }) {
   return (
     <Notice title="This cannot be shown" isProblem>

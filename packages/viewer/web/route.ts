@@ -1,4 +1,4 @@
-/** What a list of traces is narrowed to. All as text, as it stands in the address. */
+/** The filters of the list of traces, as text of the address. */
 export interface Filters {
   readonly text?: string;
   readonly service?: string;
@@ -13,7 +13,7 @@ export type Route =
   | { readonly page: "trace"; readonly traceId: string; readonly spanId: string | undefined }
   | { readonly page: "graph" }
   | { readonly page: "compare"; readonly before: string; readonly after: string }
-  | { readonly page: "nowhere"; readonly path: string };
+  | { readonly page: "unknown"; readonly path: string };
 
 const FILTERS = ["text", "service", "status", "endedBy", "min", "max"] as const;
 
@@ -32,7 +32,7 @@ export function parseRoute(hash: string): Route {
   if (page === "compare" && isTraceId(first) && isTraceId(second)) {
     return { page: "compare", before: first.toLowerCase(), after: second.toLowerCase() };
   }
-  return { page: "nowhere", path };
+  return { page: "unknown", path };
 }
 
 export function listLink(filters: Filters): string {
@@ -48,7 +48,7 @@ export function compareLink(before: string, after: string): string {
   return `#/compare/${before}/${after}`;
 }
 
-/** As the server understands it too. */
+/** Formats the filters as a query string, for the address of the page and for the API. */
 export function queryOf(filters: Filters): string {
   const given = FILTERS.flatMap((name) => (filters[name] ? [[name, filters[name]] as [string, string]] : []));
   return new URLSearchParams(given).toString();

@@ -5,7 +5,7 @@ import { traceLink } from "./route.ts";
 
 interface SpanEventsProps {
   readonly events: readonly SpanEvent[];
-  /** When the trace began. */
+  /** Start of the trace in milliseconds since the epoch. */
   readonly from: number;
 }
 

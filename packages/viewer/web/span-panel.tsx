@@ -14,7 +14,7 @@ interface SpanPanelProps {
   readonly onClose: () => void;
 }
 
-/** All that is known of a span. */
+/** All details of a span. */
 export function SpanPanel({ span, picture, onClose }: SpanPanelProps) {
   const { spanId, parentSpanId, kind, name, service, statusMessage, attributes, resource, scope } = span;
   return (

@@ -9,7 +9,7 @@ interface SpanTimingProps {
   readonly picture: TracePicture;
 }
 
-/** When it ran, how long it was allowed to, and who stopped it. */
+/** The start, duration, budget and deadline of a span, and the span whose end stopped it. */
 export function SpanTiming({ span, picture }: SpanTimingProps) {
   const { from } = picture.range;
   const band = picture.bands.get(span.spanId);
@@ -44,7 +44,7 @@ export function SpanTiming({ span, picture }: SpanTimingProps) {
           </dd>
           {band.cut !== undefined && (
             <>
-              <dt>{band.cut.isReserve ? "Kept back" : "Cut"}</dt>
+              <dt>{band.cut.isReserve ? "Reserved" : "Cut"}</dt>
               <dd class={band.cut.isReserve ? "" : "cut-text"}>{cutText(band)}</dd>
             </>
           )}

@@ -10,7 +10,7 @@ interface StoryHeaderProps {
   readonly onSelect: (spanId: string) => void;
 }
 
-/** What happened, in words; each moment leads to its span. */
+/** Describes what happened. Each moment selects its span. */
 export function StoryHeader({ picture, traceId, onSelect }: StoryHeaderProps) {
   const { story, root, rows, services, took } = picture;
   return (

@@ -2,7 +2,7 @@ export type Theme = "light" | "dark";
 
 const KEY = "throughline.theme";
 
-/** What was chosen here before; `undefined` follows the system. */
+/** Returns the stored choice; `undefined` follows the system. */
 export function chosenTheme(): Theme | undefined {
   const stored = read();
   return stored === "light" || stored === "dark" ? stored : undefined;
@@ -16,7 +16,7 @@ export function chooseTheme(theme: Theme): void {
   try {
     localStorage.setItem(KEY, theme);
   } catch {
-    // A browser that keeps nothing shows it until it is closed.
+    // Without storage the choice lasts until the page is closed.
   }
   document.documentElement.dataset["theme"] = theme;
 }

@@ -4,7 +4,7 @@ import type { TimeScale } from "./time-scale.ts";
 
 const TICKS = 8;
 
-/** Round times from the start of the trace, as far as they are in view. */
+/** Returns the ticks in view. */
 function placed(scale: TimeScale): { time: number; left: string }[] {
   const { view, from } = scale;
   return ticks(view.to - view.from, view.from - from, TICKS).map((time) => ({

@@ -1,9 +1,9 @@
 import type { TimeRange } from "../src/analysis/time-axis.ts";
 
-/** Where instants are on the time axis: of the whole trace, or of the part of it that is zoomed to. */
+/** Maps instants to positions on the time axis, of the whole trace or of the zoomed part. */
 export class TimeScale {
   readonly view: TimeRange;
-  /** When the trace began: times are told from there, whatever is in view. */
+  /** Start of the trace: times are shown relative to it, also if zoomed in. */
   readonly from: number;
 
   constructor(view: TimeRange, from: number) {
@@ -11,7 +11,7 @@ export class TimeScale {
     this.from = from;
   }
 
-  /** In percent of the axis: also beyond its ends. */
+  /** Returns percent of the axis; below 0 or above 100 outside of the view. */
   at(instant: number): number {
     const { from, to } = this.view;
     return ((instant - from) / (to - from)) * 100;

@@ -14,11 +14,11 @@ export function TraceFilters({ filters, services, endings, onChange }: TraceFilt
   return (
     <form class="filters" role="search" aria-label="Traces" onSubmit={(event) => event.preventDefault()}>
       <label class="search-field">
-        <span class="hidden">Search by a name of a span or a trace id</span>
+        <span class="hidden">Search by span name or trace id</span>
         <input
           id="search"
           type="search"
-          placeholder="Search names of spans, or a trace id"
+          placeholder="Search span names, or a trace id"
           value={filters.text ?? ""}
           onInput={({ currentTarget }) => set("text")(currentTarget.value)}
           autocomplete="off"
@@ -42,7 +42,7 @@ interface FieldProps {
 }
 
 function Choice({ label, value = "", choices, onChange }: FieldProps & { readonly choices: readonly string[] }) {
-  // What an address names is shown, also where nothing like it has come yet.
+  // The address may name a value that no stored trace has.
   const all = value === "" || choices.includes(value) ? choices : [value, ...choices];
   return (
     <label class="field">

@@ -3,7 +3,7 @@ import { useMemo, useRef } from "preact/hooks";
 import type { Trace } from "../src/api.ts";
 import { Problem } from "./notice.tsx";
 import { traceLink } from "./route.ts";
-import { knowServices } from "./service-hues.ts";
+import { knowServices } from "./service-tag.tsx";
 import { SpanPanel } from "./span-panel.tsx";
 import { StoryHeader } from "./story-header.tsx";
 import { TracePicture } from "./trace-picture.ts";
@@ -44,7 +44,7 @@ export function TracePage({ traceId, spanId, revision }: TracePageProps) {
   );
 }
 
-/** The spans as they were, as long as no more have come: what comes in mostly belongs to other traces. */
+/** Returns the same array until the trace has more spans: most updates are for other traces. */
 function useSteady(trace: Trace | undefined): Trace["spans"] | undefined {
   const last = useRef<Trace["spans"] | undefined>(undefined);
   if (trace !== undefined && trace.spans.length !== last.current?.length) last.current = trace.spans;

@@ -8,7 +8,7 @@ import { ServiceTag } from "./service-tag.tsx";
 
 interface TraceTableRowProps {
   readonly trace: TraceSummary;
-  /** Duration of the longest in the list: the bars are measured by it. */
+  /** Duration of the longest trace in the list, the scale of the bars. */
   readonly longest: number;
   readonly isChosen: boolean;
   readonly onToggle: (traceId: string) => void;
@@ -60,7 +60,7 @@ export function TraceTableRow({ trace, longest, isChosen, onToggle }: TraceTable
   );
 }
 
-/** The whole row is the target of a mouse; the link in it is that of everybody else. */
+/** A click anywhere in the row opens the trace; keyboards and screen readers use its link. */
 function openUnlessControl({ target }: Event, traceId: string): void {
   if (target instanceof Element && target.closest("a, input, .choose") === null) location.hash = traceLink(traceId);
 }

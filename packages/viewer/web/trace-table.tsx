@@ -1,7 +1,7 @@
 import { useRef } from "preact/hooks";
 
 import type { TraceSummary } from "../src/api.ts";
-import { knowServices } from "./service-hues.ts";
+import { knowServices } from "./service-tag.tsx";
 import { TraceTableRow } from "./trace-table-row.tsx";
 import { useKeys } from "./use-keys.ts";
 
@@ -25,7 +25,7 @@ export function TraceTable({ traces, services, chosen, onChoose }: TraceTablePro
     link?.focus();
     link?.closest("tr")?.scrollIntoView({ block: "nearest" });
   };
-  // Of three the first that was chosen makes room.
+  // A third choice replaces the first.
   const toggle = (traceId: string): void =>
     onChoose(chosen.includes(traceId) ? chosen.filter((id) => id !== traceId) : [...chosen, traceId].slice(-2));
   const next = (): void => focus(focused() + 1);

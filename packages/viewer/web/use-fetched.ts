@@ -1,52 +1,55 @@
 import { useEffect, useState } from "preact/hooks";
 
-import type { Failure } from "../src/api.ts";
+import type { ApiError } from "../src/api.ts";
 
-/** What has been asked of the server, as far as it has come. */
+/** The state of a request to the server. */
 export interface Fetched<T> {
-  /** Of the same path the last that came, also while another is under way. */
+  /** The last value for the path, also while the next request is in progress. */
   readonly value: T | undefined;
   readonly problem: string | undefined;
   readonly isLoading: boolean;
 }
 
-interface Arrived<T> {
+interface FetchResult<T> {
   readonly path: string;
   readonly value?: T;
   readonly problem?: string;
 }
 
 /**
- * Asks for a path, and again whenever the revision changes.
+ * Fetches a path, and again whenever the revision changes.
  *
- * @param keeps whether what came of another path is better than nothing while this one is under way
+ * @param keeps whether to return the result of the previous path until the new one arrives
  */
 export function useFetched<T>(path: string, revision: number, keeps = false): Fetched<T> {
-  const [arrived, setArrived] = useState<Arrived<T> | undefined>();
+  const [result, setResult] = useState<FetchResult<T> | undefined>();
   const [isLoading, setLoading] = useState(true);
   useEffect(() => {
-    const leaving = new AbortController();
-    const follow = async (): Promise<void> => {
-      const answer = await ask<T>(path, leaving.signal);
-      if (leaving.signal.aborted) return;
-      setArrived(answer);
+    const controller = new AbortController();
+    const load = async (): Promise<void> => {
+      const loaded = await request<T>(path, controller.signal);
+      if (controller.signal.aborted) return;
+      setResult(loaded);
       setLoading(false);
     };
     setLoading(true);
-    void follow();
-    return () => leaving.abort();
+    void load();
+    return () => controller.abort();
   }, [path, revision]);
-  const isOurs = arrived !== undefined && (arrived.path === path || keeps);
-  return { value: isOurs ? arrived.value : undefined, problem: isOurs ? arrived.problem : undefined, isLoading };
+  const isUsable = result !== undefined && (result.path === path || keeps);
+  return { value: isUsable ? result.value : undefined, problem: isUsable ? result.problem : undefined, isLoading };
 }
 
-async function ask<T>(path: string, signal: AbortSignal): Promise<Arrived<T>> {
+async function request<T>(path: string, signal: AbortSignal): Promise<FetchResult<T>> {
   try {
     const response = await fetch(path, { signal });
     if (response.ok) return { path, value: (await response.json()) as T };
-    const failure = (await response.json().catch(() => undefined)) as Failure | undefined;
+    const failure = (await response.json().catch(() => undefined)) as ApiError | undefined;
     return { path, problem: failure?.message ?? `The viewer answered ${response.status} for ${path}` };
   } catch {
-    return { path, problem: "The viewer does not answer: is it still running? This page tries again when it is back." };
+    return {
+      path,
+      problem: "The viewer does not answer. Check that it is running; this page reconnects automatically.",
+    };
   }
 }

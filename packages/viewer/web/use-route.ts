@@ -2,7 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 
 import { parseRoute, type Route } from "./route.ts";
 
-/** Where one was in the list, to go back to. */
+/** The last address of the list, with its filters. */
 let lastList = "#/";
 
 export function useRoute(): Route {
@@ -21,7 +21,7 @@ export function goTo(link: string): void {
   location.hash = link;
 }
 
-/** Without a step of its own in the history: for what changes with every key. */
+/** Changes the address without a history entry, for changes at every key press. */
 export function replaceWith(link: string): void {
   history.replaceState(null, "", link);
   dispatchEvent(new HashChangeEvent("hashchange"));

@@ -6,11 +6,11 @@ import { scrollTo, type VirtualWindow, virtualWindow } from "../src/analysis/vir
 export interface VirtualRows extends VirtualWindow {
   readonly scroller: RefObject<HTMLDivElement | null>;
   readonly onScroll: () => void;
-  /** Scrolls no further than it takes to show a row. */
+  /** Scrolls to a row with the least movement. */
   readonly reveal: (row: number) => void;
 }
 
-/** Keeps track of which rows of a scroller are in view. */
+/** Tracks the rows in view of a scrolling element. */
 export function useVirtualRows(count: number, rowHeight: number): VirtualRows {
   const scroller = useRef<HTMLDivElement>(null);
   const [view, setView] = useState({ top: 0, height: 800 });

@@ -6,7 +6,7 @@ export default defineConfig({
     outDir: "../dist/web",
     emptyOutDir: true,
     target: ["chrome123", "firefox120", "safari17.5"],
-    // The policy of the page lets in no picture but from the server or in the page itself, and no script that is not a file.
+    // The content security policy of the page allows only script files of the server.
     modulePreload: { polyfill: false },
   },
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },

@@ -1,17 +1,16 @@
-import type { ShownRow } from "../src/analysis/collapsing.ts";
 import type { DeadlineBand } from "../src/analysis/deadline-band.ts";
 import { durationText } from "../src/analysis/duration-text.ts";
 import { endingOf } from "../src/analysis/ending.ts";
 import { cutText } from "../src/analysis/story-moments.ts";
+import type { VisibleRow } from "../src/analysis/visible-rows.ts";
 import { DeadlineMark } from "./deadline-mark.tsx";
 import { EndingBadge } from "./ending-badge.tsx";
-import { hueOf } from "./service-hues.ts";
-import { ServiceTag } from "./service-tag.tsx";
+import { hueOf, ServiceTag } from "./service-tag.tsx";
 import type { TimeScale } from "./time-scale.ts";
 import type { TracePicture } from "./trace-picture.ts";
 
 interface WaterfallRowProps {
-  readonly row: ShownRow;
+  readonly row: VisibleRow;
   readonly index: number;
   readonly top: number;
   readonly picture: TracePicture;
@@ -22,8 +21,8 @@ interface WaterfallRowProps {
   readonly onToggle: (spanId: string) => void;
 }
 
-/** Deeper than this, names would be pushed out of their column. */
-const DEEPEST = 14;
+/** Maximum indentation, so that names stay in their column. */
+const MAX_INDENT = 14;
 
 export function WaterfallRow(props: WaterfallRowProps) {
   const { row, index, top, picture, scale, isCurrent, isSelected, onSelect, onToggle } = props;
@@ -42,7 +41,7 @@ export function WaterfallRow(props: WaterfallRowProps) {
       aria-expanded={below > 0 ? !isCollapsed : undefined}
       onClick={() => onSelect(span.spanId)}
     >
-      <div role="gridcell" class="span-cell" style={{ "--depth": Math.min(depth, DEEPEST) }}>
+      <div role="gridcell" class="span-cell" style={{ "--depth": Math.min(depth, MAX_INDENT) }}>
         {below > 0 ? (
           <button
             type="button"

@@ -1,7 +1,7 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 
-import { shownRows } from "../src/analysis/collapsing.ts";
 import type { TimeRange } from "../src/analysis/time-axis.ts";
+import { visibleRows } from "../src/analysis/visible-rows.ts";
 import type { ViewedSpan } from "../src/span.ts";
 import { CancelLines } from "./cancel-lines.tsx";
 import { TimeAxis, TimeGrid } from "./time-axis.tsx";
@@ -18,19 +18,19 @@ interface WaterfallProps {
   readonly onSelect: (spanId: string | undefined) => void;
 }
 
-/** The time of a span, and a little before and after it. */
+/** Returns the time of a span with a margin. */
 function around({ start, end }: ViewedSpan): TimeRange {
   const margin = Math.max((end - start) * 0.08, 0.01);
   return { from: start - margin, to: end + margin };
 }
 
-/** In pixels; as the style sheet has it. */
+/** Height of a row in pixels, equal to that of the style sheet. */
 const ROW = 30;
 
 export function Waterfall({ picture, selected, onSelect }: WaterfallProps) {
   const [collapsed, setCollapsed] = useState<ReadonlySet<string>>(new Set());
   const [current, setCurrent] = useState(selected ?? picture.root.spanId);
-  const rows = useMemo(() => shownRows(picture.rows, collapsed), [picture, collapsed]);
+  const rows = useMemo(() => visibleRows(picture.rows, collapsed), [picture, collapsed]);
   const places = useMemo(() => new Map(rows.map(({ span }, index) => [span.spanId, index])), [rows]);
   const [zoom, setZoom] = useState<string | undefined>();
   const zoomed = zoom === undefined ? undefined : picture.span(zoom);
@@ -39,7 +39,7 @@ export function Waterfall({ picture, selected, onSelect }: WaterfallProps) {
     [picture, zoomed],
   );
   const { scroller, onScroll, reveal, first, end } = useVirtualRows(rows.length, ROW);
-  // What is selected is shown, also where a link led to it that is folded away.
+  // A link may select a span in a collapsed part.
   const place = selected === undefined ? undefined : places.get(selected);
   const isHidden = selected !== undefined && place === undefined;
   useEffect(() => {
@@ -52,7 +52,7 @@ export function Waterfall({ picture, selected, onSelect }: WaterfallProps) {
   const index = places.get(current) ?? 0;
   const select = (spanId: string): void => {
     setCurrent(spanId);
-    // The details follow, once they are open.
+    // Open details follow the current row.
     if (selected !== undefined) onSelect(spanId);
   };
   const move = (to: number): void => {

@@ -11,8 +11,8 @@ const pathOf = (...given: Parameters<typeof trace>) =>
     Math.round(lag * 10) / 10,
   ]);
 
-describe("the path of a cancel", () => {
-  it("leads from who left down through the hops, in order of time", () => {
+describe("the path of a cancellation", () => {
+  it("leads from the client's disconnect down through the hops, in order of time", () => {
     const path = pathOf({
       a: [[0, 80], { by: "client" }],
       "a/b": [[1, 81], { by: "cancel", kind: "client" }],
@@ -27,7 +27,7 @@ describe("the path of a cancel", () => {
     ]);
   });
 
-  it("leads over spans that say nothing, and past those that had been answered", () => {
+  it("skips spans without an outcome and spans that had been answered", () => {
     const path = pathOf({
       a: [[0, 80], { by: "client" }],
       "a/b": [[1, 81]],
@@ -40,7 +40,7 @@ describe("the path of a cancel", () => {
     ]);
   });
 
-  it("leads up from where a clock fired deep down", () => {
+  it("leads up from the span whose deadline fired first", () => {
     const path = pathOf({
       a: [[0, 304], { by: "deadline" }],
       "a/b": [[1, 300], { by: "deadline", kind: "client" }],
@@ -53,7 +53,7 @@ describe("the path of a cancel", () => {
     ]);
   });
 
-  it("takes a clock that is a little ahead for what it is", () => {
+  it("allows for clock skew between machines", () => {
     const path = pathOf({ a: [[0, 80], { by: "client" }], "a/b": [[1, 79.5], { by: "client" }] });
     expect(path).toEqual([
       ["b", "a", 0],
@@ -61,7 +61,7 @@ describe("the path of a cancel", () => {
     ]);
   });
 
-  it("leads up from what its own clock has stopped, be it ever so little before", () => {
+  it("leads up from a span whose own deadline fired, even within the clock skew", () => {
     const path = pathOf({ a: [[0, 300.4], { by: "deadline" }], "a/b": [[1, 300], { by: "deadline", kind: "client" }] });
     expect(path).toEqual([
       ["b", undefined, 0],
@@ -69,7 +69,7 @@ describe("the path of a cancel", () => {
     ]);
   });
 
-  it("connects nothing that has nothing to do with each other", () => {
+  it("does not connect siblings that stopped independently", () => {
     const path = pathOf({ a: [[0, 99]], "a/b": [[1, 50], { by: "deadline" }], "a/c": [[1, 70], { by: "deadline" }] });
     expect(path).toEqual([
       ["b", undefined, 0],
@@ -77,7 +77,7 @@ describe("the path of a cancel", () => {
     ]);
   });
 
-  it("is empty where all were answered", () => {
+  it("is empty if all spans were answered", () => {
     expect(pathOf({ a: [[0, 9], { by: "response" }] })).toEqual([]);
   });
 });

@@ -2,21 +2,22 @@ import type { TreeRow } from "../span-tree.ts";
 import type { ViewedSpan } from "../span.ts";
 import { enderOf, isStopped } from "./span-facts.ts";
 
-/** A span that was stopped, and what stopped before it. */
+/** A span that was stopped, with the span that stopped before it. */
 export interface CancelStep {
   readonly span: ViewedSpan;
-  /** The step that this one follows; none for a first. */
+  /** The span that the cancellation came from; `undefined` if it started here. */
   readonly from: ViewedSpan | undefined;
-  /** Milliseconds from the end of that one to the end of this. */
+  /** Milliseconds from the end of `from` to the end of `span`. */
   readonly lag: number;
 }
 
-/** Clocks of two machines may differ by this, and what follows seem to come first. */
+/** Milliseconds by which the clocks of two machines may differ: an effect may seem to precede its cause. */
 const SKEW = 1;
 
 /**
- * The way of a cancellation through the hops, in order of time. It comes from above: from the nearest span above that stopped no later.
- * Where a clock fired deep down, it goes up: from the first that stopped below. What has neither has stopped of its own accord.
+ * The spread of a cancellation through the hops, in order of time. It comes from the nearest ancestor that stopped no
+ * later, or, if a deadline fired deeper, from the descendant that stopped first. A span with neither started a
+ * cancellation.
  */
 export function cancelPath(rows: readonly TreeRow[]): CancelStep[] {
   const above = new Map<ViewedSpan, ViewedSpan | undefined>();
@@ -45,7 +46,7 @@ export function cancelPath(rows: readonly TreeRow[]): CancelStep[] {
   });
 }
 
-/** What its own clock has stopped followed nobody, however close it was. */
+/** A span whose own deadline fired was not canceled by another, however close in time. */
 function skewOf(span: ViewedSpan): number {
   return enderOf(span) === "deadline" ? 0 : SKEW;
 }

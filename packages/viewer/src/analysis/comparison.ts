@@ -1,7 +1,7 @@
 import { spanTree } from "../span-tree.ts";
 import type { ViewedSpan } from "../span.ts";
 
-/** What is at one place of either tree. */
+/** A span of one trace with its counterpart in the other. */
 export interface ComparedRow {
   readonly depth: number;
   readonly service: string;
@@ -9,49 +9,52 @@ export interface ComparedRow {
   readonly kind: string;
   readonly before: ViewedSpan | undefined;
   readonly after: ViewedSpan | undefined;
-  /** Milliseconds that the second took longer. */
+  /** Milliseconds that the second span took longer. */
   readonly difference: number | undefined;
 }
 
-interface Place {
+interface PairNode {
   before?: ViewedSpan;
   after?: ViewedSpan;
-  readonly places: Map<string, Place>;
+  readonly children: Map<string, PairNode>;
 }
 
-/** Two traces as one tree. A span has its place by service, kind and name of it and all above it; of several alike, by their order. */
+/**
+ * Merges two traces into one tree. Spans correspond if they and all their ancestors have the same service, kind and
+ * name; equal siblings correspond by their order.
+ */
 export function compareTraces(before: readonly ViewedSpan[], after: readonly ViewedSpan[]): ComparedRow[] {
-  const top: Place = { places: new Map() };
-  put(top, before, "before");
-  put(top, after, "after");
+  const root: PairNode = { children: new Map() };
+  addSpans(root, before, "before");
+  addSpans(root, after, "after");
   const rows: ComparedRow[] = [];
-  const stack = [...top.places.values()].reverse().map((place) => ({ place, depth: 0 }));
+  const stack = [...root.children.values()].reverse().map((node) => ({ node, depth: 0 }));
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
-    const { place, depth } = next;
-    rows.push(rowOf(place, depth));
-    for (const below of [...place.places.values()].reverse()) stack.push({ place: below, depth: depth + 1 });
+    const { node, depth } = next;
+    rows.push(rowOf(node, depth));
+    for (const below of [...node.children.values()].reverse()) stack.push({ node: below, depth: depth + 1 });
   }
   return rows;
 }
 
-function put(top: Place, spans: readonly ViewedSpan[], side: "before" | "after"): void {
-  const path: Place[] = [];
-  const taken = new Map<Place, Map<string, number>>();
+function addSpans(root: PairNode, spans: readonly ViewedSpan[], side: "before" | "after"): void {
+  const path: PairNode[] = [];
+  const seen = new Map<PairNode, Map<string, number>>();
   for (const { span, depth } of spanTree(spans)) {
-    const above = depth === 0 ? top : path[depth - 1]!;
-    const alike = JSON.stringify([span.service, span.kind, span.name]);
-    let counts = taken.get(above);
-    if (counts === undefined) taken.set(above, (counts = new Map()));
-    const count = (counts.get(alike) ?? 0) + 1;
-    counts.set(alike, count);
-    let place = above.places.get(`${count} ${alike}`);
-    if (place === undefined) above.places.set(`${count} ${alike}`, (place = { places: new Map() }));
-    place[side] = span;
-    path[depth] = place;
+    const above = depth === 0 ? root : path[depth - 1]!;
+    const key = JSON.stringify([span.service, span.kind, span.name]);
+    let counts = seen.get(above);
+    if (counts === undefined) seen.set(above, (counts = new Map()));
+    const count = (counts.get(key) ?? 0) + 1;
+    counts.set(key, count);
+    let node = above.children.get(`${count} ${key}`);
+    if (node === undefined) above.children.set(`${count} ${key}`, (node = { children: new Map() }));
+    node[side] = span;
+    path[depth] = node;
   }
 }
 
-function rowOf({ before, after }: Place, depth: number): ComparedRow {
+function rowOf({ before, after }: PairNode, depth: number): ComparedRow {
   const { service, name, kind } = (before ?? after)!;
   const difference =
     before === undefined || after === undefined ? undefined : after.end - after.start - (before.end - before.start);

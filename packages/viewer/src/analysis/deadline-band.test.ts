@@ -11,27 +11,27 @@ const bandsOf = (...given: Parameters<typeof trace>) => {
 };
 
 describe("the bands of deadlines", () => {
-  it("reach from the start of a span to its deadline, and say how much was used", () => {
+  it("reach from the start of a span to its deadline, with the used share", () => {
     const band = bandsOf({ a: [[100, 150], { budget: 200, source: "maxTimeout" }] })("a");
     expect(band).toMatchObject({ at: 300, budget: 200, used: 0.25, source: "maxTimeout", cut: undefined });
   });
 
-  it("are there only for spans that carry a budget", () => {
+  it("exist only for spans with a budget", () => {
     expect(bandsOf({ a: [[0, 1]] })("a")).toBeUndefined();
   });
 
-  it("say that more than all was used of a deadline that passed, and all of one that had passed before", () => {
+  it("have a used share above 1 if the deadline passed, and 1 if the budget was 0", () => {
     expect(bandsOf({ a: [[0, 30], { budget: 20 }] })("a")!.used).toBe(1.5);
     expect(bandsOf({ a: [[0, 30], { budget: 0 }] })("a")!.used).toBe(1);
   });
 
-  it("tell where a budget was cut, from what to what and by whom", () => {
+  it("contain the cut of a budget: from, to and its source", () => {
     const band = bandsOf({ a: [[0, 90], { budget: 1500 }], "a/b": [[20, 80], { budget: 300, source: "maxTimeout" }] });
     expect(band("b")!.cut).toEqual({ from: 1480, to: 300, by: "maxTimeout", isReserve: false });
     expect(band("b")!.above).toBe(band("a"));
   });
 
-  it("look past spans in between that carry none", () => {
+  it("skip ancestors without a budget", () => {
     const band = bandsOf({
       a: [[0, 90], { budget: 1500 }],
       "a/b": [[10, 80]],
@@ -40,12 +40,12 @@ describe("the bands of deadlines", () => {
     expect(band("c")!.cut).toEqual({ from: 1480, to: 300, by: "c", isReserve: false });
   });
 
-  it("take no rounding, and no way between two machines, for a cut", () => {
+  it("do not report rounding or network time as a cut", () => {
     const band = bandsOf({ a: [[0, 90], { budget: 1500 }], "a/b": [[20, 80], { budget: 1478.5 }] });
     expect(band("b")!.cut).toBeUndefined();
   });
 
-  it("take no clock that is behind for a cut: what arrived is what was sent", () => {
+  it("do not report clock skew as a cut", () => {
     const band = bandsOf({ a: [[0, 90], { budget: 1500 }], "a/b": [[-200, -140], { budget: 1499 }] });
     expect(band("b")!.cut).toBeUndefined();
   });
@@ -55,12 +55,12 @@ describe("the bands of deadlines", () => {
     [1000, 960, true],
     [1000, 890, false],
     [50, 22, true],
-  ])("know what a caller keeps to answer with: of %i ms it sends %i", (left, sent, isReserve) => {
+  ])("recognize the time a caller reserves for its own answer: %i ms left, %i ms sent", (left, sent, isReserve) => {
     const band = bandsOf({ a: [[0, 9], { budget: left }], "a/b": [[0, 8], { budget: sent, kind: "client" }] });
     expect(band("b")!.cut!.isReserve).toBe(isReserve);
   });
 
-  it("know where the deadline that held was set", () => {
+  it("lead to the hop that set the effective deadline", () => {
     const band = bandsOf({
       a: [[0, 90], { budget: 1500 }],
       "a/b": [[20, 80], { budget: 300 }],

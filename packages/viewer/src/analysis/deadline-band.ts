@@ -2,37 +2,41 @@ import type { TreeRow } from "../span-tree.ts";
 import type { ViewedSpan } from "../span.ts";
 import { budgetOf, sourceOf } from "./span-facts.ts";
 
-/** The time that a hop was given. */
+/** The time granted to a hop. */
 export interface DeadlineBand {
   readonly span: ViewedSpan;
   readonly budget: number;
-  /** The instant of the deadline, in milliseconds since the epoch as seen by the clock of the span. */
+  /** The deadline in milliseconds since the epoch, by the clock of the span's machine. */
   readonly at: number;
-  /** How much of the budget was used: more than 1 if it went on after its deadline. */
+  /** The used share of the budget: above 1 if the span ended after its deadline. */
   readonly used: number;
   readonly source: string | undefined;
   readonly above: DeadlineBand | undefined;
   readonly cut: BudgetCut | undefined;
 }
 
-/** A hop that got less than what was left above it. */
+/** A reduction of the budget: a hop got less than its ancestor had left. */
 export interface BudgetCut {
-  /** What would have been left. */
+  /** Milliseconds that the ancestor had left. */
   readonly from: number;
   readonly to: number;
-  /** Who took the rest away: the source of the deadline, or the service that keeps something back when it sends. */
+  /** The source of the shorter deadline, or the service that reserves a part when it calls. */
   readonly by: string;
-  /** So little that it is what a caller keeps for itself, to answer with: still the same deadline. */
+  /** Whether the cut is so small that the caller reserves it for its own answer. The deadline counts as the same. */
   readonly isReserve: boolean;
 }
 
-/** Less than this is the way, and the rounding of what is sent in whole milliseconds. */
+/** Milliseconds for the network and for rounding: deadlines are sent in whole milliseconds. */
 const MARGIN = 2;
-/** What a caller may keep for itself: this much, or this share of what is left. */
+/** A reserve is at most this many milliseconds, or this share of the time left. */
 const RESERVE = 30;
 const RESERVE_SHARE = 0.1;
 
-/** The bands of all spans that carry a budget, by id of the span. Rows come with parents before children. */
+/**
+ * Returns the bands of all spans with a budget, by span id.
+ *
+ * @param rows parents before children
+ */
 export function deadlineBands(rows: readonly TreeRow[]): ReadonlyMap<string, DeadlineBand> {
   const bands = new Map<string, DeadlineBand>();
   const path: (DeadlineBand | undefined)[] = [];
@@ -53,8 +57,8 @@ export function deadlineBands(rows: readonly TreeRow[]): ReadonlyMap<string, Dea
 }
 
 /**
- * Both by the instant and by the amount: clocks of two machines differ, and then the instants do while what was sent and what arrived
- * are the same.
+ * Compares the instants and the amounts. If the clocks of two machines differ, only the instants differ, and nothing
+ * was cut.
  */
 function cutOf(span: ViewedSpan, budget: number, above: DeadlineBand | undefined): BudgetCut | undefined {
   if (above === undefined) return undefined;
@@ -64,7 +68,9 @@ function cutOf(span: ViewedSpan, budget: number, above: DeadlineBand | undefined
   return { from, to: budget, by: sourceOf(span) ?? span.service, isReserve };
 }
 
-/** Where the deadline that holds for a span was set: at the nearest hop above that was cut, or where it all began. */
+/**
+ * Returns the hop that set the effective deadline: the nearest ancestor that was cut, or else the first with a budget.
+ */
 export function originOf(band: DeadlineBand): DeadlineBand {
   let origin = band;
   while ((origin.cut?.isReserve ?? true) && origin.above !== undefined) origin = origin.above;

@@ -1,4 +1,4 @@
-/** A duration as one reads it: three digits at most, in the unit that fits. */
+/** Formats a duration with at most three digits, in the fitting unit. */
 export function durationText(ms: number): string {
   if (ms < 0) return `−${durationText(-ms)}`;
   if (ms === 0) return "0 ms";
@@ -10,7 +10,7 @@ export function durationText(ms: number): string {
   return seconds % 60 === 0 ? `${seconds / 60} min` : `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
 }
 
-/** With a sign, for what has come to be more or less. */
+/** Formats a difference of durations with its sign. */
 export function differenceText(ms: number): string {
   if (Math.abs(ms) < 0.0005) return "±0";
   return ms > 0 ? `+${durationText(ms)}` : durationText(ms);

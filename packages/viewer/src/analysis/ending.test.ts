@@ -15,10 +15,10 @@ it.each([
   [undefined, undefined, true, { label: "error", tone: "bad" }],
   [undefined, undefined, false, { label: "", tone: "plain" }],
   ["constructor", undefined, false, { label: "constructor", tone: "good" }],
-])("what was ended by %s, with %s, failed %s", (by, status, failed, expected) => {
+])("describes a span ended by %s, with status %s, failed %s", (by, status, failed, expected) => {
   expect(describeEnding(by, status, failed)).toEqual(expected);
 });
 
-it("an error is called by its type, where there is no status", () => {
+it("labels an error without a status by its type", () => {
   expect(describeEnding("error", undefined, true, "ECONNREFUSED").label).toBe("ECONNREFUSED");
 });

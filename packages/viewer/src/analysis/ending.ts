@@ -1,10 +1,10 @@
 import type { ViewedSpan } from "../span.ts";
 import { enderOf, errorTypeOf, statusOf } from "./span-facts.ts";
 
-/** How bad it is, and so in which colour it is shown. */
+/** The severity, which decides the color. */
 export type Tone = "good" | "plain" | "left" | "refused" | "late" | "bad";
 
-/** Who ended a span, in a word or two. */
+/** A short label of what ended a span. */
 export interface Ending {
   readonly label: string;
   readonly tone: Tone;
@@ -28,12 +28,12 @@ const LABELS: Readonly<Record<string, string>> = {
 
 export function endingOf(span: ViewedSpan): Ending {
   const ending = describeEnding(enderOf(span), statusOf(span), span.failed, errorTypeOf(span));
-  // Calls of procedures have a name for how they went, where others have a number.
+  // The status of an RPC is a name, not a number.
   const code = span.attributes["rpc.response.status_code"];
   return ending.label === "response" && typeof code === "string" ? { ...ending, label: code } : ending;
 }
 
-/** Also for what a list knows of a trace. */
+/** The list of traces, which has no spans, calls this directly. */
 export function describeEnding(
   by: string | undefined,
   status: number | undefined,
@@ -48,6 +48,6 @@ export function describeEnding(
     return { label: answered || (errorType ?? "error"), tone: "bad" };
   }
   if ((status ?? 0) >= 400) return { label: answered, tone: "refused" };
-  // Of what nobody has told us more than that it ended, there is nothing to say.
+  // Without a status or `throughline.ended_by` the label is empty.
   return { label: answered || (by ?? ""), tone: status === undefined && by === undefined ? "plain" : "good" };
 }

@@ -1,6 +1,6 @@
 import type { ServiceCall, ServiceGraph, ServiceNode } from "../api.ts";
 
-/** A service and its place: the middle of its box. */
+/** A service with the center of its box. */
 export interface PlacedNode {
   readonly node: ServiceNode;
   readonly x: number;
@@ -21,12 +21,13 @@ export interface GraphLayout {
 }
 
 export interface GraphSpacing {
-  /** From the middle of a layer to the middle of the next. */
+  /** Distance between the centers of two layers. */
   readonly across: number;
+  /** Distance between the centers of two boxes of a layer. */
   readonly down: number;
 }
 
-/** Callers left of whom they call; in a layer, each near those that call it, so that few lines cross. */
+/** Places callers left of their callees, and each service of a layer near its callers, so that few lines cross. */
 export function layOut({ services, calls }: ServiceGraph, { across, down }: GraphSpacing): GraphLayout {
   const known = new Map(services.map((node) => [node.name, node]));
   const drawn = calls.filter(({ from, to }) => from !== to && known.has(from) && known.has(to));
@@ -52,7 +53,7 @@ export function layOut({ services, calls }: ServiceGraph, { across, down }: Grap
   };
 }
 
-/** By the longest way from one that nobody calls. A call that closes a circle does not count. */
+/** Assigns layers by the longest path from a service without callers. Calls that close a cycle are ignored. */
 function layersOf(names: readonly string[], calls: readonly ServiceCall[]): string[][] {
   const callees = Map.groupBy(calls, ({ from }) => from);
   const called = new Set(calls.map(({ to }) => to));

@@ -1,6 +1,6 @@
 import type { PlacedCall } from "./graph-layout.ts";
 
-/** A call as a curve, with a place on it for a label. */
+/** A call as a curve with the position of its label. */
 export interface CallLine extends PlacedCall {
   readonly path: string;
   readonly label: Point;
@@ -13,12 +13,12 @@ export interface Point {
 
 type Curve = readonly [Point, Point, Point, Point];
 
-/** Where on a curve a label may stand: in the middle, or else as near to it as there is room. */
+/** Positions of a label on a curve, in order of preference: the middle first. */
 const PLACES = [0.5, 0.38, 0.62, 0.28, 0.72, 0.2, 0.8];
-/** About what a label takes. */
+/** Approximate size of a label. */
 const LABEL = { width: 78, height: 15 };
 
-/** Curves from the right side of a box to the left side of another, and labels that do not stand in each other's way. */
+/** Draws curves from the right side of a box to the left side of another, with labels that do not overlap. */
 export function callLines(calls: readonly PlacedCall[], box: { width: number; height: number }): CallLine[] {
   const labels: Point[] = [];
   return calls.map((placed) => {
@@ -31,7 +31,7 @@ export function callLines(calls: readonly PlacedCall[], box: { width: number; he
   });
 }
 
-/** One that leads back goes round below the boxes. */
+/** A curve that leads back passes below the boxes. */
 function curveOf({ from, to }: PlacedCall, box: { width: number; height: number }): Curve {
   const [x1, x2] = [from.x + box.width / 2, to.x - box.width / 2 - 2];
   const isForward = x2 > x1;

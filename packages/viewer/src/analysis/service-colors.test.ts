@@ -8,18 +8,18 @@ const hues = (...batches: string[][]): ReadonlyMap<string, number> => {
   return new Map(batches.flat().map((name) => [name, colors.hue(name)]));
 };
 
-describe("the colours of services", () => {
-  it("differ, also among more services than there are hues", () => {
+describe("the colors of services", () => {
+  it("differ even if there are more services than hues", () => {
     const names = Array.from({ length: 24 }, (_, index) => `service-${index}`);
     expect(new Set(hues(names).values()).size).toBe(24);
   });
 
-  it("are the same whatever the order in which services come", () => {
+  it("do not depend on the order in which services arrive", () => {
     const sorted = (all: ReadonlyMap<string, number>) => [...all].sort(([a], [b]) => (a < b ? -1 : 1));
     expect(sorted(hues(["search", "pricing", "gateway"]))).toEqual(sorted(hues(["gateway", "search", "pricing"])));
   });
 
-  it("stay as they are when others come later", () => {
+  it("do not change when services are added", () => {
     const before = hues(["search"]).get("search");
     expect(hues(["search"], ["a", "b", "c", "d", "e", "f", "g"]).get("search")).toBe(before);
   });

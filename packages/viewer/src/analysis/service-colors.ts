@@ -1,15 +1,15 @@
-/** Hues that can be told from each other; none is that of what went wrong or was canceled. */
+/** Distinguishable hues, apart from those of errors and cancellations. */
 const HUES = [255, 75, 150, 345, 200, 110, 285, 40];
-/** So much further round, where there are more services than hues. */
-const FURTHER = 17;
+/** Degrees by which the hues shift each time all have been assigned. */
+const SHIFT = 17;
 
-/** A hue for each service, by its name as far as no other has it, and for good: what is known already stays as it is. */
+/** Assigns a hue to each service by the hash of its name, or the next free one. An assigned hue never changes. */
 export class ServiceColors {
   readonly #hues = new Map<string, number>();
   #taken = new Set<number>();
   #rounds = 0;
 
-  /** Those that come together are taken in order of their names, so that the same ones look the same every time. */
+  /** Sorts the names first, so that the same set of services always gets the same hues. */
   add(services: Iterable<string>): void {
     for (const name of [...new Set(services)].sort()) if (!this.#hues.has(name)) this.#choose(name);
   }
@@ -26,7 +26,7 @@ export class ServiceColors {
     let index = hash(name) % HUES.length;
     while (this.#taken.has(index)) index = (index + 1) % HUES.length;
     this.#taken.add(index);
-    this.#hues.set(name, (HUES[index]! + this.#rounds * FURTHER) % 360);
+    this.#hues.set(name, (HUES[index]! + this.#rounds * SHIFT) % 360);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { TreeRow } from "../span-tree.ts";
 import type { ViewedSpan } from "../span.ts";
 
-/** Milliseconds that were left when the request arrived, or was sent. */
+/** Milliseconds left when the request arrived or was sent. */
 export function budgetOf({ attributes }: ViewedSpan): number | undefined {
   const value = attributes["throughline.deadline.budget_ms"];
   return typeof value === "number" ? value : undefined;
@@ -18,7 +18,7 @@ export function enderOf({ attributes }: ViewedSpan): string | undefined {
 }
 
 export function statusOf({ attributes }: ViewedSpan): number | undefined {
-  // The second is what conventions before 1.20 called it.
+  // `http.status_code` is the name before version 1.20 of the semantic conventions.
   const value = attributes["http.response.status_code"] ?? attributes["http.status_code"];
   return typeof value === "number" ? value : undefined;
 }
@@ -28,12 +28,12 @@ export function errorTypeOf({ attributes }: ViewedSpan): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-/** The request as it came in: the first that has no parent at all, or else the first of those whose parent is not here. */
+/** Returns the first span without a parent, or else the first whose parent is unknown. */
 export function rootRow(rows: readonly TreeRow[]): TreeRow | undefined {
   return rows.find(({ span, depth }) => depth === 0 && span.parentSpanId === undefined) ?? rows[0];
 }
 
-/** Ended before its work was done, by somebody's clock or by somebody who left. */
+/** Returns whether the span ended before its work was done: by a deadline, a disconnect or a cancellation. */
 export function isStopped(span: ViewedSpan): boolean {
   const by = enderOf(span);
   return by === "deadline" || by === "client" || by === "cancel";

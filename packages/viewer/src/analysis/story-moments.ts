@@ -2,10 +2,10 @@ import type { ViewedSpan } from "../span.ts";
 import { type DeadlineBand } from "./deadline-band.ts";
 import { durationText } from "./duration-text.ts";
 import type { Tone } from "./ending.ts";
-import { type Plot, whereIn, whoAsked } from "./plot.ts";
 import { budgetOf, enderOf, isStopped } from "./span-facts.ts";
+import { callerName, locationText, type StoryFacts } from "./story-facts.ts";
 
-/** Something that led to how a request ended. */
+/** An event that contributed to the outcome of a request. */
 export interface StoryMoment {
   /** Milliseconds from the start of the trace. */
   readonly at: number;
@@ -14,36 +14,38 @@ export interface StoryMoment {
   readonly spanId: string;
 }
 
-/** A work that ends so much later than what it was for has not noticed. */
-const UNNOTICED = 20;
-/** Of each sort: the rest is in the waterfall. */
-const MOST = 4;
+/** Milliseconds after its stopped ancestor from which a span counts as having missed the cancellation. */
+const LATE_AFTER = 20;
+/** Maximum number of moments of each kind; the waterfall shows the others. */
+const MAX_MOMENTS = 4;
 
-/** Where the deadline came from and was cut, who was refused, whose clock fired, who left, and what went on all the same. */
-export function momentsOf(plot: Plot): StoryMoment[] {
-  const from = plot.rows.reduce((least, { span }) => Math.min(least, span.start), Infinity);
+/**
+ * Lists where the deadline was set and cut, refusals, the first stop, the spread of the cancellation, and late spans.
+ */
+export function momentsOf(facts: StoryFacts): StoryMoment[] {
+  const from = facts.rows.reduce((least, { span }) => Math.min(least, span.start), Infinity);
   const moment = (span: ViewedSpan, at: number, text: string, tone: Tone): StoryMoment => ({
     at: at - from,
     text,
     tone,
     spanId: span.spanId,
   });
-  const given = plot.bands.get(plot.root.spanId);
+  const given = facts.bands.get(facts.root.spanId);
   const moments = [
-    ...(given === undefined ? [] : [moment(plot.root, plot.root.start, givenText(given), "plain")]),
-    ...[...plot.bands.values()]
+    ...(given === undefined ? [] : [moment(facts.root, facts.root.start, givenText(given), "plain")]),
+    ...[...facts.bands.values()]
       .filter(({ cut }) => cut?.isReserve === false)
-      .slice(0, MOST)
+      .slice(0, MAX_MOMENTS)
       .map((band) => moment(band.span, band.span.start, cutText(band), "plain")),
-    ...plot.rows
+    ...facts.rows
       .filter(({ span }) => enderOf(span) === "refusal")
-      .slice(0, MOST)
-      .map(({ span }) => moment(span, span.start, refusedText(span), "refused")),
-    ...stops(plot).map(([span, text, tone]) => moment(span, span.end, text, tone)),
-    ...unnoticed(plot)
-      .slice(0, MOST)
+      .slice(0, MAX_MOMENTS)
+      .map(({ span }) => moment(span, span.start, refusalText(span), "refused")),
+    ...stops(facts).map(([span, text, tone]) => moment(span, span.end, text, tone)),
+    ...lateSpans(facts)
+      .slice(0, MAX_MOMENTS)
       .map(([span, after]) =>
-        moment(span, span.end, `${span.service} went on for ${durationText(after)}, for nobody`, "bad"),
+        moment(span, span.end, `${span.service} continued for ${durationText(after)} after the cancel`, "bad"),
       ),
   ];
   return moments.sort((a, b) => a.at - b.at);
@@ -53,32 +55,33 @@ function givenText({ budget, source, span }: DeadlineBand): string {
   return `${span.service} was given ${durationText(budget)}${source === undefined ? "" : ` by ${source}`}`;
 }
 
-/** In a sentence: who cut a budget, and by how much. */
+/** Describes who cut a budget, and by how much. */
 export function cutText({ cut, source, span }: DeadlineBand): string {
   if (cut === undefined) return "";
   if (cut.isReserve) {
-    return `${span.service} kept back ${durationText(cut.from - cut.to)} of ${durationText(cut.from)}: sent ${durationText(cut.to)}`;
+    const [left, sent] = [durationText(cut.from), durationText(cut.to)];
+    return `${span.service} reserved ${durationText(cut.from - cut.to)} of ${left}: sent ${sent}`;
   }
   const amounts = `budget cut from ${durationText(cut.from)} to ${durationText(cut.to)}`;
   return source === undefined ? `${amounts} by ${span.service}` : `${amounts} by ${source} in ${span.service}`;
 }
 
-function refusedText(span: ViewedSpan): string {
+function refusalText(span: ViewedSpan): string {
   const left = budgetOf(span);
   return left === undefined
     ? `${span.service} refused on arrival`
     : `${span.service} refused on arrival: ${durationText(left)} was left`;
 }
 
-/** What stopped first, and where the cancel came last. */
-function stops({ steps, root, rows }: Plot): [ViewedSpan, string, Tone][] {
+/** The span that stopped first, and the last that the cancellation reached. */
+function stops({ steps, root, rows }: StoryFacts): [ViewedSpan, string, Tone][] {
   const first = steps[0]?.span;
   if (first === undefined) return [];
   const last = steps.findLast(({ span }) => span.service !== first.service && enderOf(span) !== "deadline")?.span;
   const moments: [ViewedSpan, string, Tone][] = [
     enderOf(first) === "deadline"
-      ? [first, `the deadline passed ${whereIn(first, rows)}`, "late"]
-      : [first, first === root ? `${whoAsked(root).toLowerCase()} left` : `${first.service} canceled`, "left"],
+      ? [first, `the deadline passed ${locationText(first, rows)}`, "late"]
+      : [first, first === root ? `${callerName(root).toLowerCase()} left` : `${first.service} canceled`, "left"],
   ];
   if (last !== undefined) {
     moments.push([last, `the cancel reached ${last.service}, ${durationText(last.end - first.end)} later`, "left"]);
@@ -86,8 +89,8 @@ function stops({ steps, root, rows }: Plot): [ViewedSpan, string, Tone][] {
   return moments;
 }
 
-/** The topmost spans that went on long after what they were for had been stopped. */
-export function unnoticed({ rows }: Plot): [ViewedSpan, number][] {
+/** Returns the topmost spans that ended long after a stopped ancestor, with the milliseconds. */
+export function lateSpans({ rows }: StoryFacts): [ViewedSpan, number][] {
   const found: [ViewedSpan, number][] = [];
   const path: (ViewedSpan | undefined)[] = [];
   let within = Infinity;
@@ -96,7 +99,7 @@ export function unnoticed({ rows }: Plot): [ViewedSpan, number][] {
     path[depth] = isStopped(span) ? span : stopped;
     if (depth > within) continue;
     within = Infinity;
-    if (stopped === undefined || span.end - stopped.end <= UNNOTICED) continue;
+    if (stopped === undefined || span.end - stopped.end <= LATE_AFTER) continue;
     found.push([span, span.end - stopped.end]);
     within = depth;
   }

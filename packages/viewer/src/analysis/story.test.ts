@@ -1,40 +1,40 @@
 import { describe, expect, it } from "vitest";
 
-import { tellStory } from "./story.ts";
+import { describeTrace } from "./story.ts";
 import { trace } from "./trace.fixture.ts";
 
-const headline = (...given: Parameters<typeof trace>) => tellStory(trace(...given))!.headline;
+const headline = (...given: Parameters<typeof trace>) => describeTrace(trace(...given))!.headline;
 const moments = (...given: Parameters<typeof trace>) =>
-  tellStory(trace(...given))!.moments.map(({ at, text }) => `${at} ${text}`);
+  describeTrace(trace(...given))!.moments.map(({ at, text }) => `${at} ${text}`);
 
 describe("the headline", () => {
-  it("is none of no spans", () => {
-    expect(tellStory([])).toBeUndefined();
+  it("is undefined without spans", () => {
+    expect(describeTrace([])).toBeUndefined();
   });
 
-  it("says what was left when all went well", () => {
-    const story = tellStory(trace({ gateway: [[0, 184], { budget: 2000, by: "response", status: 200 }] }))!;
+  it("has the time left if the request was answered in time", () => {
+    const story = describeTrace(trace({ gateway: [[0, 184], { budget: 2000, by: "response", status: 200 }] }))!;
     expect(story).toMatchObject({
       headline: "Answered with 200 after 184 ms, with 1.82 s of its 2 s to spare.",
       tone: "good",
     });
   });
 
-  it("says when an answer came after the deadline", () => {
+  it("has the delay if the answer came after the deadline", () => {
     expect(headline({ gateway: [[0, 230], { budget: 200, by: "response", status: 200 }] })).toBe(
       "Answered with 200 after 230 ms, 30 ms after its deadline.",
     );
   });
 
-  it("says that there was no deadline", () => {
+  it("states that there was no deadline", () => {
     expect(headline({ gateway: [[0, 9], { status: 404 }] })).toBe(
       "Answered with 404 after 9 ms; it carries no deadline.",
     );
     expect(headline({ job: [[0, 9]] })).toBe("Took 9 ms; it carries no deadline.");
   });
 
-  it("says who left, and how far that went", () => {
-    const story = tellStory(
+  it("states that the visitor left, and what was canceled", () => {
+    const story = describeTrace(
       trace({
         gateway: [[0, 83], { by: "client" }],
         "gateway/call": [[1, 83.5], { by: "cancel", kind: "client", service: "gateway" }],
@@ -47,28 +47,28 @@ describe("the headline", () => {
     });
   });
 
-  it("says that it was a caller who left, where the trace began elsewhere", () => {
+  it("names the caller if the root span has an unknown parent", () => {
     const [root] = trace({ gateway: [[0, 83], { by: "client" }] });
-    expect(tellStory([{ ...root!, parentSpanId: "elsewhere" }])!.headline).toBe(
-      "The caller left after 83 ms; nothing was under way behind it.",
+    expect(describeTrace([{ ...root!, parentSpanId: "elsewhere" }])!.headline).toBe(
+      "The caller left after 83 ms; no other work was in progress.",
     );
   });
 
-  it("does not say that all was well, where somebody did not notice", () => {
+  it("names a service that continued after the cancellation", () => {
     const gone = [[0, 80], { by: "client" }] as const;
     expect(headline({ gateway: gone, "gateway/deaf": [[1, 200]] })).toBe(
-      "The visitor left after 80 ms; deaf went on for 120 ms, for nobody.",
+      "The visitor left after 80 ms; deaf continued for 120 ms after that.",
     );
     expect(headline({ gateway: gone, "gateway/deaf": [[1, 200]], "gateway/b": [[1, 81], { by: "client" }] })).toBe(
-      "The visitor left after 80 ms; 1 span in 1 service was canceled within 1 ms, but deaf went on for 120 ms.",
+      "The visitor left after 80 ms; 1 span in 1 service was canceled within 1 ms, but deaf continued for 120 ms.",
     );
     expect(headline({ gateway: gone, "gateway/quick": [[1, 85]] })).toBe(
-      "The visitor left after 80 ms; nothing behind it was canceled.",
+      "The visitor left after 80 ms; no other work was canceled.",
     );
   });
 
-  it("says whose deadline passed, who set it, and what was waited for", () => {
-    const story = tellStory(
+  it("states which deadline passed, its source, and the callee that was waited for", () => {
+    const story = describeTrace(
       trace({
         gateway: [[0, 320], { budget: 1500, source: "grpc-timeout header", status: 504, by: "response", failed: true }],
         "gateway/pricing": [[5, 315], { budget: 300, source: "maxTimeout", status: 504, by: "deadline", failed: true }],
@@ -81,18 +81,19 @@ describe("the headline", () => {
     )!;
     expect(story).toMatchObject({
       headline:
-        "The deadline of 300 ms, set by maxTimeout in pricing, passed while pricing waited for inventory; the visitor got 504 after 320 ms.",
+        "The deadline of 300 ms, set by maxTimeout in pricing, passed while pricing waited for inventory; " +
+        "the visitor got 504 after 320 ms.",
       tone: "late",
     });
   });
 
-  it("says that the visitor's own deadline passed", () => {
+  it("names the header if the visitor's own deadline passed", () => {
     expect(
       headline({ gateway: [[0, 201], { budget: 200, source: "x-timeout header", by: "deadline", status: 504 }] }),
     ).toBe("The deadline of 200 ms, set by x-timeout header, passed in gateway; the visitor got 504 after 201 ms.");
   });
 
-  it("says that a request was refused, and why where that is known", () => {
+  it("states that a request was refused, with the reason if known", () => {
     expect(headline({ gateway: [[0, 1], { budget: 3, by: "refusal", status: 504 }] })).toBe(
       "Refused on arrival with 504: 3 ms was left, too little to begin.",
     );
@@ -101,7 +102,7 @@ describe("the headline", () => {
     );
   });
 
-  it("says where a failure began, and what it was", () => {
+  it("states where a failure began, and its message", () => {
     expect(
       headline({
         gateway: [[0, 12], { by: "error", status: 500, failed: true }],
@@ -112,8 +113,8 @@ describe("the headline", () => {
     ).toBe("Failed with 500 after 12 ms; it began in stock, at stock: disk full.");
   });
 
-  it("says what went wrong on the way to an answer, once for each", () => {
-    const story = tellStory(
+  it("lists the problems behind an answer, once each", () => {
+    const story = describeTrace(
       trace({
         gateway: [[0, 350], { by: "response", status: 200 }],
         "gateway/GET": [[1, 300], { kind: "client", service: "gateway", by: "deadline", failed: true }],
@@ -129,7 +130,7 @@ describe("the headline", () => {
     });
   });
 
-  it("does not list everything where much went wrong", () => {
+  it("summarizes many problems", () => {
     const failed = { failed: true };
     expect(
       headline({
@@ -139,12 +140,12 @@ describe("the headline", () => {
         "a/d": [[1, 2], failed],
         "a/e": [[1, 2], failed],
       }),
-    ).toBe("Answered with 200 after 9 ms, though b failed, c failed and 2 more did not do well.");
+    ).toBe("Answered with 200 after 9 ms, though b failed, c failed and 2 more had problems.");
   });
 });
 
 describe("the moments", () => {
-  it("tell where a budget came from and was cut, who was refused, whose clock fired, and how far that went", () => {
+  it("contain the origin and cuts of a budget, refusals, the deadline that passed and the cancellation", () => {
     expect(
       moments({
         gateway: [[0, 320], { budget: 1500, source: "grpc-timeout header", status: 200 }],
@@ -162,7 +163,7 @@ describe("the moments", () => {
     ]);
   });
 
-  it("tell who went on though nobody waited any more, but not what was below it", () => {
+  it("contain the topmost span that continued after the cancellation", () => {
     expect(
       moments({
         gateway: [[0, 80], { by: "client" }],
@@ -173,7 +174,7 @@ describe("the moments", () => {
     ).toEqual([
       "80 the visitor left",
       "82 the cancel reached quick, 2 ms later",
-      "200 deaf went on for 120 ms, for nobody",
+      "200 deaf continued for 120 ms after the cancel",
     ]);
   });
 });

@@ -3,42 +3,42 @@ import type { ViewedSpan } from "../span.ts";
 import { type DeadlineBand, originOf } from "./deadline-band.ts";
 import { durationText } from "./duration-text.ts";
 import { describeEnding, type Tone } from "./ending.ts";
-import { firstDeadline, type Plot, plotOf, whereIn, whoAsked } from "./plot.ts";
 import { budgetOf, enderOf, errorTypeOf, isStopped, statusOf } from "./span-facts.ts";
-import { momentsOf, type StoryMoment, unnoticed } from "./story-moments.ts";
+import { callerName, firstDeadline, locationText, type StoryFacts, storyFacts } from "./story-facts.ts";
+import { lateSpans, momentsOf, type StoryMoment } from "./story-moments.ts";
 
-/** What happened to a request, in words. */
+/** A description of what happened to a request. */
 export interface Story {
   readonly headline: string;
   readonly tone: Tone;
-  /** What led to it, in order of time. */
+  /** The events that contributed, in order of time. */
   readonly moments: readonly StoryMoment[];
 }
 
-/** Tells what happened, from nothing but the spans; `undefined` if there are none. */
-export function tellStory(spans: readonly ViewedSpan[]): Story | undefined {
-  const plot = plotOf(spans);
-  if (plot === undefined) return undefined;
-  return { headline: headlineOf(plot), tone: toneOf(plot), moments: momentsOf(plot) };
+/** Describes a trace. Returns `undefined` if there are no spans. */
+export function describeTrace(spans: readonly ViewedSpan[]): Story | undefined {
+  const facts = storyFacts(spans);
+  if (facts === undefined) return undefined;
+  return { headline: headlineOf(facts), tone: toneOf(facts), moments: momentsOf(facts) };
 }
 
-function toneOf(plot: Plot): Tone {
-  const { root, rows } = plot;
+function toneOf(facts: StoryFacts): Tone {
+  const { root, rows } = facts;
   if (statusOf(root) === 504 && rows.some(({ span }) => enderOf(span) === "deadline")) return "late";
   const { tone } = describeEnding(enderOf(root), statusOf(root), root.failed);
-  return tone === "good" && troublesOf(plot).length > 0 ? "refused" : tone;
+  return tone === "good" && problemsOf(facts).length > 0 ? "refused" : tone;
 }
 
-function headlineOf(plot: Plot): string {
-  const { root } = plot;
+function headlineOf(facts: StoryFacts): string {
+  const { root } = facts;
   const by = enderOf(root);
-  if (by === "client") return `${whoAsked(root)} left after ${took(root)}${whatWasCanceled(plot)}.`;
-  if (by === "cancel") return `Canceled after ${took(root)}${whatWasCanceled(plot)}.`;
+  if (by === "client") return `${callerName(root)} left after ${took(root)}${canceledText(facts)}.`;
+  if (by === "cancel") return `Canceled after ${took(root)}${canceledText(facts)}.`;
   if (by === "refusal") return refusal(root);
-  const late = by === "deadline" || statusOf(root) === 504 ? firstDeadline(plot) : undefined;
-  if (late !== undefined) return `${deadlinePassed(late, plot.rows)}${whatWasAnswered(root)}.`;
-  if (by === "error" || root.failed || (statusOf(root) ?? 0) >= 500) return failure(plot);
-  return answered(plot);
+  const late = by === "deadline" || statusOf(root) === 504 ? firstDeadline(facts) : undefined;
+  if (late !== undefined) return `${deadlinePassed(late, facts.rows)}${answerText(root)}.`;
+  if (by === "error" || root.failed || (statusOf(root) ?? 0) >= 500) return failure(facts);
+  return answered(facts);
 }
 
 function took({ start, end }: ViewedSpan): string {
@@ -49,15 +49,15 @@ function counted(count: number, what: string): string {
   return `${count} ${what}${count === 1 ? "" : "s"}`;
 }
 
-function whatWasCanceled(plot: Plot): string {
-  const { root, steps, rows } = plot;
+function canceledText(facts: StoryFacts): string {
+  const { root, steps, rows } = facts;
   const others = steps.filter(({ span }) => span !== root);
-  const deaf = unnoticed(plot)[0];
-  const wentOn = deaf === undefined ? "" : `${deaf[0].service} went on for ${durationText(deaf[1])}`;
+  const late = lateSpans(facts)[0];
+  const continued = late === undefined ? "" : `${late[0].service} continued for ${durationText(late[1])}`;
   if (others.length === 0) {
-    if (wentOn !== "") return `; ${wentOn}, for nobody`;
+    if (continued !== "") return `; ${continued} after that`;
     const isBusy = rows.some(({ span }) => span !== root && span.end > root.end);
-    return isBusy ? "; nothing behind it was canceled" : "; nothing was under way behind it";
+    return isBusy ? "; no other work was canceled" : "; no other work was in progress";
   }
   const calls = others.filter(({ span }) => span.kind === "client");
   const services = new Set(others.map(({ span }) => span.service));
@@ -65,7 +65,7 @@ function whatWasCanceled(plot: Plot): string {
   const what = `${counted(count, calls.length > 0 ? "call" : "span")} in ${counted(services.size, "service")}`;
   const last = others.at(-1)!.span.end - root.end;
   const when = last > 0.05 ? `within ${durationText(last)}` : "at once";
-  return `; ${what} ${count === 1 ? "was" : "were"} canceled ${when}${wentOn === "" ? "" : `, but ${wentOn}`}`;
+  return `; ${what} ${count === 1 ? "was" : "were"} canceled ${when}${continued === "" ? "" : `, but ${continued}`}`;
 }
 
 function refusal(root: ViewedSpan): string {
@@ -82,19 +82,20 @@ function deadlinePassed(band: DeadlineBand, rows: readonly TreeRow[]): string {
   const by = origin.source ?? origin.cut?.by;
   const where = origin.cut === undefined || origin.source === undefined ? "" : ` in ${origin.span.service}`;
   const who = by === undefined ? "" : `, set by ${by}${where},`;
-  return `The deadline of ${durationText(origin.budget)}${who} passed ${whereIn(band.span, rows)}`;
+  return `The deadline of ${durationText(origin.budget)}${who} passed ${locationText(band.span, rows)}`;
 }
 
-function whatWasAnswered(root: ViewedSpan): string {
+function answerText(root: ViewedSpan): string {
   const status = statusOf(root);
-  if (status === undefined) return `; it all ended after ${took(root)}`;
-  return `; ${whoAsked(root).toLowerCase()} got ${status} after ${took(root)}`;
+  if (status === undefined) return `; the request ended after ${took(root)}`;
+  return `; ${callerName(root).toLowerCase()} got ${status} after ${took(root)}`;
 }
 
-function failure({ rows, root }: Plot): string {
-  // The cause is where nothing below it failed: of such the first.
+function failure({ rows, root }: StoryFacts): string {
+  // The cause is the failed span without failed descendants that ended first.
   const causes = rows.filter(
-    ({ span, depth }, index) => span.failed && !isStopped(span) && !isAbove(rows, index, depth, ({ failed }) => failed),
+    ({ span, depth }, index) =>
+      span.failed && !isStopped(span) && !hasDescendant(rows, index, depth, ({ failed }) => failed),
   );
   const cause = causes.reduce<ViewedSpan | undefined>(
     (first, { span }) => (first === undefined || span.end < first.end ? span : first),
@@ -103,24 +104,31 @@ function failure({ rows, root }: Plot): string {
   const status = statusOf(root);
   const head = `Failed${status === undefined ? "" : ` with ${status}`} after ${took(root)}`;
   if (cause === undefined) return `${head}.`;
-  const why = cause.statusMessage || errorTypeOf(cause);
-  const what = why === undefined || why === String(status) ? "" : `: ${why}`;
+  const reason = cause.statusMessage || errorTypeOf(cause);
+  const what = reason === undefined || reason === String(status) ? "" : `: ${reason}`;
   return cause === root ? `${head}${what}.` : `${head}; it began in ${cause.service}, at ${cause.name}${what}.`;
 }
 
-function isAbove(rows: readonly TreeRow[], index: number, depth: number, is: (span: ViewedSpan) => boolean): boolean {
+function hasDescendant(
+  rows: readonly TreeRow[],
+  index: number,
+  depth: number,
+  predicate: (span: ViewedSpan) => boolean,
+): boolean {
   for (let next = index + 1; next < rows.length && rows[next]!.depth > depth; next += 1) {
-    if (is(rows[next]!.span)) return true;
+    if (predicate(rows[next]!.span)) return true;
   }
   return false;
 }
 
-function answered(plot: Plot): string {
-  const { root, bands } = plot;
+function answered(facts: StoryFacts): string {
+  const { root, bands } = facts;
   const status = statusOf(root);
-  const head = `${status === undefined && enderOf(root) === undefined ? "Took" : `Answered${status === undefined ? "" : ` with ${status}`} after`} ${took(root)}`;
-  const troubles = troublesOf(plot);
-  if (troubles.length > 0) return `${head}, though ${listed(troubles)}.`;
+  const isAnswered = status !== undefined || enderOf(root) !== undefined;
+  const verb = isAnswered ? `Answered${status === undefined ? "" : ` with ${status}`} after` : "Took";
+  const head = `${verb} ${took(root)}`;
+  const problems = problemsOf(facts);
+  if (problems.length > 0) return `${head}, though ${listed(problems)}.`;
   const band = bands.get(root.spanId);
   if (band === undefined) return `${head}; it carries no deadline.`;
   const left = band.at - root.end;
@@ -129,34 +137,34 @@ function answered(plot: Plot): string {
     : `${head}, ${durationText(-left)} after its deadline.`;
 }
 
-/** What went wrong below, without its consequences further down. */
-function troublesOf({ rows, root }: Plot): string[] {
-  const troubles: string[] = [];
+/** Describes the problems below the root. The spans below a problem are its consequences and are skipped. */
+function problemsOf({ rows, root }: StoryFacts): string[] {
+  const problems: string[] = [];
   for (let index = 0; index < rows.length; index += 1) {
     const { span, depth } = rows[index]!;
     const by = enderOf(span);
     if (span === root || !(isStopped(span) || by === "refusal" || span.failed)) continue;
-    // What a call ran into is told by the one that was called, where that has told us.
+    // The server span describes a failed call better than the client span, if there is one.
     const called = rows[index + 1];
-    const teller = span.kind === "client" && called !== undefined && called.depth === depth + 1 ? called.span : span;
-    troubles.push(trouble(isStopped(span) ? span : teller, teller));
+    const reporter = span.kind === "client" && called !== undefined && called.depth === depth + 1 ? called.span : span;
+    problems.push(problemText(isStopped(span) ? span : reporter, reporter));
     while ((rows[index + 1]?.depth ?? -1) > depth) index += 1;
   }
-  return [...new Set(troubles)];
+  return [...new Set(problems)];
 }
 
 function listed(texts: readonly string[]): string {
-  const shown = texts.length > 3 ? [...texts.slice(0, 2), `${texts.length - 2} more did not do well`] : texts;
+  const shown = texts.length > 3 ? [...texts.slice(0, 2), `${texts.length - 2} more had problems`] : texts;
   return shown.length === 1 ? shown[0]! : `${shown.slice(0, -1).join(", ")} and ${shown.at(-1)}`;
 }
 
-function trouble(span: ViewedSpan, { service, kind, name }: ViewedSpan): string {
-  const whom = kind === "client" ? `${name} of ${service}` : service;
+function problemText(span: ViewedSpan, { service, kind, name }: ViewedSpan): string {
+  const subject = kind === "client" ? `${name} of ${service}` : service;
   const by = enderOf(span);
-  if (by === "deadline") return `time ran out for ${whom}`;
+  if (by === "deadline") return `time ran out for ${subject}`;
   if (by === "refusal") {
     const left = budgetOf(span);
-    return left === undefined ? `${whom} refused` : `${whom} refused because ${durationText(left)} was left`;
+    return left === undefined ? `${subject} refused` : `${subject} refused because ${durationText(left)} was left`;
   }
-  return by === "client" || by === "cancel" ? `${whom} was canceled` : `${whom} failed`;
+  return by === "client" || by === "cancel" ? `${subject} was canceled` : `${subject} failed`;
 }

@@ -7,15 +7,15 @@ import { trace } from "./trace.fixture.ts";
 
 describe("the range of time", () => {
   it.each([
-    ["reaches to a deadline that is not far off", 120, 220],
-    ["leaves out one that is", 1000, 200],
-    ["does not end before the last span does", 20, 200],
+    ["includes a deadline shortly after the end", 120, 220],
+    ["excludes a deadline far after the end", 1000, 200],
+    ["includes the end of the last span", 20, 200],
   ])("%s", (_what, budget, to) => {
     const spans = trace({ a: [[100, 200], { budget }] });
     expect(timeRange(spans, deadlineBands(spanTree(spans)).values())).toEqual({ from: 100, to });
   });
 
-  it("is not empty, though a trace be", () => {
+  it("is not empty for an empty trace or a trace without duration", () => {
     expect(timeRange([], [])).toEqual({ from: 0, to: 1 });
     const { from, to } = timeRange(trace({ a: [[5, 5]] }), []);
     expect(to).toBeGreaterThan(from);
@@ -33,7 +33,7 @@ describe("ticks", () => {
     expect(actual.map((each) => Number(each.toFixed(6)))).toEqual(expected);
   });
 
-  it("are those of the whole trace, where a part of it is in view", () => {
+  it("count from the start of the trace, also if zoomed in", () => {
     expect(ticks(50, 127, 5)).toEqual([130, 140, 150, 160, 170]);
   });
 });

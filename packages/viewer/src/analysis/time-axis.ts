@@ -1,16 +1,16 @@
 import type { ViewedSpan } from "../span.ts";
 import type { DeadlineBand } from "./deadline-band.ts";
 
-/** The time that a waterfall shows, in milliseconds since the epoch. */
+/** The time range of a waterfall in milliseconds since the epoch. */
 export interface TimeRange {
   readonly from: number;
   readonly to: number;
 }
 
-/** How far beyond the end of the trace a deadline may lie and still be worth the room. */
-const WORTH = 1.5;
+/** A deadline is in the range if it is at most this many durations of the trace after its start. */
+const MAX_FACTOR = 1.5;
 
-/** From the first start to the last end; a deadline that is not far off is shown too. */
+/** Returns the range from the first start to the last end, or to a deadline shortly after it. */
 export function timeRange(spans: readonly ViewedSpan[], bands: Iterable<DeadlineBand>): TimeRange {
   let [from, end] = [Infinity, -Infinity];
   for (const span of spans) {
@@ -20,11 +20,16 @@ export function timeRange(spans: readonly ViewedSpan[], bands: Iterable<Deadline
   if (from === Infinity) return { from: 0, to: 1 };
   const took = Math.max(end - from, 0.001);
   let to = from + took;
-  for (const { at } of bands) if (at <= from + took * WORTH) to = Math.max(to, at);
+  for (const { at } of bands) if (at <= from + took * MAX_FACTOR) to = Math.max(to, at);
   return { from, to };
 }
 
-/** Round times in a view of so many milliseconds, that begins so long after the start; one at least where it begins there. */
+/**
+ * Returns round times for the axis, in milliseconds from the start of the trace.
+ *
+ * @param took length of the view
+ * @param after start of the view
+ */
 export function ticks(took: number, after: number, atMost: number): number[] {
   if (!(took > 0) || atMost < 1) return [after];
   const rough = took / atMost;

@@ -1,15 +1,15 @@
 import { span } from "../span.fixture.ts";
 import type { ViewedSpan } from "../span.ts";
 
-type Told = readonly [
+type SpanSpec = readonly [
   at: readonly [number, number],
   given?: Partial<ViewedSpan> & { by?: string; budget?: number; source?: string; status?: number },
 ];
 
-/** A trace for a test: spans by their names, each with the path that leads to it, as in `gateway/search`. */
-export function trace(told: Readonly<Record<string, Told>>): ViewedSpan[] {
-  const paths = Object.keys(told);
-  return Object.entries(told).map(([path, [[start, end], { by, budget, source, status, ...given } = {}]], index) => {
+/** Creates a trace for a test. The keys are paths of span names such as `gateway/search`. */
+export function trace(specs: Readonly<Record<string, SpanSpec>>): ViewedSpan[] {
+  const paths = Object.keys(specs);
+  return Object.entries(specs).map(([path, [[start, end], { by, budget, source, status, ...given } = {}]], index) => {
     const above = paths.indexOf(path.split("/").slice(0, -1).join("/"));
     const name = path.split("/").at(-1)!;
     const attributes = {

@@ -9,10 +9,10 @@ import { startViewer } from "../server/viewer.ts";
 
 it.each([
   ["protobuf", ProtobufExporter, "none"],
-  ["protobuf, packed", ProtobufExporter, "gzip"],
+  ["protobuf with gzip", ProtobufExporter, "gzip"],
   ["JSON", JsonExporter, "none"],
-  ["JSON, packed", JsonExporter, "gzip"],
-] as const)("takes what OpenTelemetry's exporter sends in %s", async (_name, Exporter, compression) => {
+  ["JSON with gzip", JsonExporter, "gzip"],
+] as const)("receives a span from the OpenTelemetry exporter for %s", async (_name, Exporter, compression) => {
   await using viewer = await startViewer({ port: 0 });
   const exporter = new Exporter({ url: `${viewer.url}/v1/traces`, compression: compression as never });
   const provider = new TracerProvider({

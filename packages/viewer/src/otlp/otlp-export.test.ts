@@ -4,7 +4,7 @@ import { span } from "../span.fixture.ts";
 import { formatTraces } from "./otlp-export.ts";
 import { parseTracesJson } from "./otlp-json.ts";
 
-it("what is exported and read again is the same", () => {
+it("parses exported spans back to equal spans", () => {
   const resource = { "service.name": "shop", "host.cpus": 4 };
   const rest = { service: "shop", resource };
   const spans = [

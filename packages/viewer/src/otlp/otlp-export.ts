@@ -2,8 +2,8 @@ import type { Attributes, AttributeValue, ViewedSpan } from "../span.ts";
 import { FAILED, numberOf } from "./otlp.ts";
 
 /**
- * Spans as an `ExportTraceServiceRequest` in JSON, for any other tool that reads OTLP. Times are as exact as they were kept: to a quarter of a
- * microsecond. Maps have become text.
+ * Formats spans as an `ExportTraceServiceRequest` in JSON, for other tools that read OTLP. The resolution of times is a
+ * quarter of a microsecond. Attribute values that were maps are strings of JSON.
  */
 export function formatTraces(spans: readonly ViewedSpan[]): object {
   const byResource = Map.groupBy(spans, ({ resource, service }) => resource ?? service);

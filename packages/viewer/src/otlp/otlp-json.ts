@@ -1,29 +1,29 @@
 import type { Attributes, SpanEvent, SpanLink, ViewedSpan } from "../span.ts";
 import {
   FAILED,
-  flattened,
+  toAttributeValue,
   integerOrText,
   kindOf,
-  MOST_LEVELS,
-  MOST_PARTS,
+  MAX_DEPTH,
+  MAX_PARTS,
   numberOrText,
-  type Part,
+  type OtlpValue,
   serviceOf,
-  unreadable,
+  parseError,
 } from "./otlp.ts";
 
-/** A value of OTLP's JSON encoding, of which any part may be missing or wrong. */
+/** A value of the JSON encoding, before validation. */
 type Json = { readonly [name: string]: Json } | readonly Json[] | string | number | boolean | null | undefined;
 
 /**
- * The spans of an `ExportTraceServiceRequest` in JSON.
+ * Parses an `ExportTraceServiceRequest` in JSON.
  *
- * @throws SyntaxError if it is not JSON, or not of that shape: nothing is taken then
+ * @throws SyntaxError if the text is not JSON, or does not have this shape
  * @see https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding
  */
 export function parseTracesJson(text: string): ViewedSpan[] {
   const request: Json = JSON.parse(text);
-  if (partsOf(request, MOST_LEVELS) > MOST_PARTS) throw unreadable(`a request must have ${MOST_PARTS} parts at most`);
+  if (countParts(request, MAX_DEPTH) > MAX_PARTS) throw parseError(`a request must have ${MAX_PARTS} parts or fewer`);
   return list(request, "resourceSpans").flatMap((resourceSpans) => {
     const resource = attributes(field(field(resourceSpans, "resource"), "attributes"));
     const service = serviceOf(resource);
@@ -35,12 +35,16 @@ export function parseTracesJson(text: string): ViewedSpan[] {
   });
 }
 
-/** How many objects and lists there are in a value, which may have so many levels. */
-function partsOf(value: Json, levels: number): number {
+/**
+ * Counts the objects and lists in a value.
+ *
+ * @throws SyntaxError if the value has more levels than permitted
+ */
+function countParts(value: Json, levels: number): number {
   if (typeof value !== "object" || value === null) return 0;
-  if (levels === 0) throw unreadable(`a value must have ${MOST_LEVELS} levels at most`);
+  if (levels === 0) throw parseError(`a value must have ${MAX_DEPTH} levels or fewer`);
   let parts = 1;
-  for (const each of Object.values(value) as Json[]) parts += partsOf(each, levels - 1);
+  for (const each of Object.values(value) as Json[]) parts += countParts(each, levels - 1);
   return parts;
 }
 
@@ -66,7 +70,7 @@ function parseSpan(span: Json, origin: Pick<ViewedSpan, "service" | "resource" |
   };
 }
 
-/** Some write a parent of zeros where there is none. */
+/** Some exporters send an id of zeros for a root span. */
 function parentOf(span: Json): string | undefined {
   const parent = field(span, "parentSpanId") ? id(span, "parentSpanId", 16) : undefined;
   return parent === "0000000000000000" ? undefined : parent;
@@ -97,19 +101,19 @@ function field(value: Json, name: string): Json {
 function list(value: Json, name: string): readonly Json[] {
   const items = field(value, name);
   if (items === undefined || items === null) return [];
-  if (!Array.isArray(items)) throw unreadable(`'${name}' must be a list`);
+  if (!Array.isArray(items)) throw parseError(`'${name}' must be a list`);
   return items;
 }
 
 function id(span: Json, name: string, digits: number): string {
   const value = field(span, name);
   if (typeof value !== "string" || value.length !== digits || !/^[\da-f]+$/i.test(value)) {
-    throw unreadable(`'${name}' must be ${digits} hexadecimal digits`);
+    throw parseError(`'${name}' must be ${digits} hexadecimal digits`);
   }
   return value.toLowerCase();
 }
 
-/** Nanoseconds come as a decimal string, of more digits than a number holds. */
+/** Nanoseconds are a decimal string, because they exceed the safe integers. */
 function time(span: Json, name: string): number {
   const value = field(span, name);
   if (
@@ -117,7 +121,7 @@ function time(span: Json, name: string): number {
     !/^\d{1,20}$/.test(String(value)) ||
     BigInt(value) >= 2n ** 64n
   ) {
-    throw unreadable(`'${name}' must be nanoseconds since the epoch`);
+    throw parseError(`'${name}' must be nanoseconds since the epoch`);
   }
   const nanos = BigInt(value);
   return Number(nanos / 1_000_000n) + Number(nanos % 1_000_000n) / 1e6;
@@ -126,7 +130,7 @@ function time(span: Json, name: string): number {
 function attributes(pairs: Json): Attributes {
   const entries = Array.isArray(pairs) ? pairs : [];
   return Object.fromEntries(
-    entries.map((pair: Json) => [asText(field(pair, "key")), flattened(partOf(field(pair, "value")))]),
+    entries.map((pair: Json) => [asText(field(pair, "key")), toAttributeValue(parseValue(field(pair, "value")))]),
   );
 }
 
@@ -134,16 +138,16 @@ function number(value: Json): number {
   return typeof value === "object" ? NaN : Number(value);
 }
 
-function partOf(value: Json): Part {
+function parseValue(value: Json): OtlpValue {
   const [kind, content] = Object.entries((value ?? {}) as Record<string, Json>)[0] ?? [];
   if (kind === "intValue" && (typeof content === "string" || typeof content === "number"))
     return integerOrText(content);
   if (kind === "doubleValue") return numberOrText(number(content));
   if (kind === "boolValue") return content === true;
-  if (kind === "arrayValue") return list(content, "values").map(partOf);
+  if (kind === "arrayValue") return list(content, "values").map(parseValue);
   if (kind === "kvlistValue") {
     return Object.fromEntries(
-      list(content, "values").map((pair) => [asText(field(pair, "key")), partOf(field(pair, "value"))]),
+      list(content, "values").map((pair) => [asText(field(pair, "key")), parseValue(field(pair, "value"))]),
     );
   }
   return typeof content === "string" ? content : JSON.stringify(content ?? null);

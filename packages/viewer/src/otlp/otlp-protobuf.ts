@@ -1,16 +1,25 @@
-import { WireType } from "@bufbuild/protobuf/wire";
+import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 
 import type { Attributes, AttributeValue, SpanEvent, SpanLink, ViewedSpan } from "../span.ts";
-import { FAILED, kindOf, serviceOf, unreadable } from "./otlp.ts";
-import { FIRST, readAttribute, readAttributesOf } from "./protobuf-attribute.ts";
-import { type Fields, MessageReader, readFields, readMessage } from "./protobuf-message.ts";
+import {
+  FAILED,
+  integerOrText,
+  kindOf,
+  MAX_DEPTH,
+  MAX_PARTS,
+  numberOrText,
+  type OtlpValue,
+  parseError,
+  serviceOf,
+  toAttributeValue,
+} from "./otlp.ts";
 
 const { Bit64, LengthDelimited, Varint } = WireType;
 
 /**
- * The spans of an `ExportTraceServiceRequest` in protobuf. What is not drawn is passed over.
+ * Parses an `ExportTraceServiceRequest` in protobuf. It skips fields that the viewer does not show.
  *
- * @throws SyntaxError if it is not of that shape: nothing is taken then
+ * @throws SyntaxError if the body does not have this shape
  * @see https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/trace/v1/trace.proto
  */
 export function parseTracesProtobuf(body: Uint8Array): ViewedSpan[] {
@@ -19,10 +28,45 @@ export function parseTracesProtobuf(body: Uint8Array): ViewedSpan[] {
   try {
     readFields(reader, body.length, { 1: LengthDelimited }, () => readResourceSpans(reader, spans));
   } catch (error) {
-    throw error instanceof SyntaxError ? error : unreadable(`this is no OTLP in protobuf: ${(error as Error).message}`);
+    throw error instanceof SyntaxError
+      ? error
+      : parseError(`the body is not OTLP in protobuf: ${(error as Error).message}`);
   }
   return spans;
 }
+
+/** A reader that counts the messages it has read. */
+class MessageReader extends BinaryReader {
+  #messages = 0;
+
+  count(): void {
+    if (++this.#messages > MAX_PARTS) throw parseError(`a request must have ${MAX_PARTS} parts or fewer`);
+  }
+}
+
+/** The wire types of the fields to read, by field number. */
+type Fields = Readonly<Record<number, WireType>>;
+
+/** Reads an embedded message, which starts with its length. */
+function readMessage(reader: MessageReader, fields: Fields, read: (field: number) => void): void {
+  reader.count();
+  const length = reader.uint32();
+  readFields(reader, reader.pos + length, fields, read);
+}
+
+/** Reads fields up to a position. Unknown fields and other wire types are skipped, as protobuf requires. */
+function readFields(reader: BinaryReader, end: number, fields: Fields, read: (field: number) => void): void {
+  if (end > reader.len) throw parseError("a message is longer than the request");
+  while (reader.pos < end) {
+    const [field, type] = reader.tag();
+    if (fields[field] === type) read(field);
+    else reader.skip(type, field);
+  }
+  if (reader.pos !== end) throw parseError("a field is longer than its message");
+}
+
+/** For messages of which only the first field is read. */
+const FIRST: Fields = { 1: LengthDelimited };
 
 const RESOURCE_SPANS: Fields = { 1: LengthDelimited, 2: LengthDelimited };
 
@@ -31,7 +75,7 @@ function readResourceSpans(reader: MessageReader, spans: ViewedSpan[]): void {
   const scopes: number[] = [];
   readMessage(reader, RESOURCE_SPANS, (field) => {
     if (field === 1) resource = readAttributesOf(reader);
-    // Read at the end: the resource may come after what it stands for.
+    // Parse the scopes last: the resource may follow them.
     else {
       scopes.push(reader.pos);
       reader.skip(LengthDelimited);
@@ -101,7 +145,7 @@ function readSpan(reader: MessageReader, { service, resource }: Origin): ViewedS
     else if (field === 13) (links ??= []).push(readLink(reader));
     else status = readStatus(reader);
   });
-  if (traceId === "" || spanId === "") throw unreadable("a span has no trace_id or no span_id");
+  if (traceId === "" || spanId === "") throw parseError("a span has no trace_id or no span_id");
   return {
     traceId,
     spanId,
@@ -122,11 +166,11 @@ function readSpan(reader: MessageReader, { service, resource }: Origin): ViewedS
 
 function readId(reader: MessageReader, bytes: number, name: string): string {
   const id = reader.bytes();
-  if (id.length !== bytes) throw unreadable(`'${name}' must be ${bytes} bytes: current length is ${id.length}`);
+  if (id.length !== bytes) throw parseError(`'${name}' must be ${bytes} bytes; received ${id.length}`);
   return Buffer.from(id.buffer, id.byteOffset, bytes).toString("hex");
 }
 
-/** Some write a parent of no bytes, some one of zeros, where there is none. */
+/** For a root span some exporters send an empty id, others an id of zeros. */
 function readParent(reader: MessageReader): string | undefined {
   const { pos } = reader;
   if (reader.uint32() === 0) return undefined;
@@ -135,7 +179,10 @@ function readParent(reader: MessageReader): string | undefined {
   return id === "0000000000000000" ? undefined : id;
 }
 
-/** Nanoseconds in 64 bits, as milliseconds. A number does not hold them all: 2^32 ns are 4294 ms and 967,296 ns, and each part is whole. */
+/**
+ * Converts nanoseconds in 64 bits to milliseconds. They exceed the safe integers, so it adds the two halves as whole
+ * numbers: 2^32 ns are 4294 ms and 967,296 ns.
+ */
 function readTime(reader: MessageReader): number {
   const low = reader.fixed32();
   const high = reader.fixed32();
@@ -185,4 +232,70 @@ function readStatus(reader: MessageReader): Status {
     else code = reader.int32();
   });
   return { code, message };
+}
+
+/** Reads the attributes of a message that has them in its first field, such as a resource. */
+function readAttributesOf(reader: MessageReader): Attributes {
+  const attributes: Record<string, AttributeValue> = {};
+  readMessage(reader, FIRST, () => readAttribute(reader, attributes, 0));
+  return attributes;
+}
+
+const KEY_VALUE: Fields = { 1: LengthDelimited, 2: LengthDelimited };
+
+/** Reads an attribute and adds it to `into`. */
+function readAttribute(reader: MessageReader, into: Record<string, AttributeValue>, level: number): void {
+  const [key, part] = readPair(reader, level);
+  const value = toAttributeValue(part);
+  if (key !== "__proto__") into[key] = value;
+  // An assignment to `__proto__` would replace the prototype.
+  else Object.defineProperty(into, key, { value, enumerable: true, configurable: true, writable: true });
+}
+
+function readPair(reader: MessageReader, level: number): [key: string, value: OtlpValue] {
+  let key = "";
+  let value: OtlpValue = "null";
+  readMessage(reader, KEY_VALUE, (field) => {
+    if (field === 1) key = reader.string();
+    else value = readValue(reader, level);
+  });
+  return [key, value];
+}
+
+const VALUE: Fields = {
+  1: LengthDelimited,
+  2: Varint,
+  3: Varint,
+  4: Bit64,
+  5: LengthDelimited,
+  6: LengthDelimited,
+  7: LengthDelimited,
+};
+
+/** Reads an `AnyValue`. */
+function readValue(reader: MessageReader, level: number): OtlpValue {
+  if (level >= MAX_DEPTH) throw parseError(`a value must have ${MAX_DEPTH} levels or fewer`);
+  let value: OtlpValue = "null";
+  readMessage(reader, VALUE, (field) => {
+    if (field === 1) value = reader.string();
+    else if (field === 2) value = reader.bool();
+    else if (field === 3) value = integerOrText(reader.int64());
+    else if (field === 4) value = numberOrText(reader.double());
+    else if (field === 5) value = readList(reader, level + 1);
+    else if (field === 6) value = readMap(reader, level + 1);
+    else value = Buffer.from(reader.bytes()).toString("base64");
+  });
+  return value;
+}
+
+function readList(reader: MessageReader, level: number): OtlpValue[] {
+  const values: OtlpValue[] = [];
+  readMessage(reader, FIRST, () => values.push(readValue(reader, level)));
+  return values;
+}
+
+function readMap(reader: MessageReader, level: number): OtlpValue {
+  const pairs: [string, OtlpValue][] = [];
+  readMessage(reader, FIRST, () => pairs.push(readPair(reader, level)));
+  return Object.fromEntries(pairs);
 }

@@ -1,7 +1,5 @@
 import type { Attributes, AttributeValue, SpanKind } from "../span.ts";
 
-/** What both encodings of OTLP have in common. */
-
 const KINDS: readonly SpanKind[] = ["internal", "internal", "server", "client", "producer", "consumer"];
 
 export function kindOf(number: number): SpanKind {
@@ -12,45 +10,48 @@ export function numberOf(kind: SpanKind): number {
   return KINDS.lastIndexOf(kind);
 }
 
-/** `STATUS_CODE_ERROR` of OTLP. */
+/** `STATUS_CODE_ERROR`. */
 export const FAILED = 2;
 
-/** Far more than anybody sends at once; one of two bytes becomes an object of a hundred. */
-export const MOST_PARTS = 2_000_000;
+/**
+ * Far above any real request. A message of two bytes becomes an object of a hundred bytes, so the size alone is no
+ * limit.
+ */
+export const MAX_PARTS = 2_000_000;
 
-/** Far more levels than anybody sends, and less than is too deep for the stack. */
-export const MOST_LEVELS = 100;
+/** Far above any real value, and low enough for recursion. */
+export const MAX_DEPTH = 100;
 
 export function serviceOf(resource: Attributes): string {
   const name = resource["service.name"];
   return typeof name === "string" && name !== "" ? name : "unknown_service";
 }
 
-/** What could not be read, and why: nothing of it is taken. */
-export function unreadable(why: string): SyntaxError {
-  return new SyntaxError(`Cannot read traces: ${why}`);
+/** Creates the error for a request that cannot be parsed. None of its spans are stored. */
+export function parseError(reason: string): SyntaxError {
+  return new SyntaxError(`Cannot read traces: ${reason}`);
 }
 
-/** A value as it is read, in which maps are still maps. */
-export type Part = string | number | boolean | readonly Part[] | { readonly [key: string]: Part };
+/** A parsed `AnyValue`, whose maps are still objects. */
+export type OtlpValue = string | number | boolean | readonly OtlpValue[] | { readonly [key: string]: OtlpValue };
 
-/** Maps have become text, as what is drawn is a line: once, for what is text already would be quoted anew at each level. */
-export function flattened(part: Part): AttributeValue {
-  if (typeof part !== "object") return part;
-  return isList(part) ? part.map(flattened) : JSON.stringify(part);
+/** Converts maps to JSON text, because the viewer shows a value as one line. Only the outermost map is quoted. */
+export function toAttributeValue(value: OtlpValue): AttributeValue {
+  if (typeof value !== "object") return value;
+  return isList(value) ? value.map(toAttributeValue) : JSON.stringify(value);
 }
 
-function isList(part: Part): part is readonly Part[] {
-  return Array.isArray(part);
+function isList(value: OtlpValue): value is readonly OtlpValue[] {
+  return Array.isArray(value);
 }
 
-/** What a number holds is one; of others it would lose digits. */
+/** Returns a number if it is exact, else the digits as text. */
 export function integerOrText(value: bigint | number | string): number | string {
   const number = Number(value);
   return Number.isSafeInteger(number) ? number : String(value);
 }
 
-/** JSON, in which spans are kept and shown, has no number for what is none, or has no end. */
+/** Returns NaN and infinities as text, because JSON, in which spans are stored and sent, cannot represent them. */
 export function numberOrText(value: number): number | string {
   return Number.isFinite(value) ? value : String(value);
 }

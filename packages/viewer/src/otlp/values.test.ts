@@ -5,7 +5,7 @@ import type { AttributeValue } from "../span.ts";
 import { parseTracesJson } from "./otlp-json.ts";
 import { parseTracesProtobuf } from "./otlp-protobuf.ts";
 
-/** A value of OTLP, in either encoding. */
+/** An attribute value for either encoding. */
 type Value = { readonly map: Readonly<Record<string, Value>> } | bigint | number | string;
 
 function inJson(value: Value): object {
@@ -55,11 +55,11 @@ const ENCODINGS: readonly [string, (value: Value) => AttributeValue | undefined]
 ];
 
 describe.each(ENCODINGS)("a value in %s", (_name, read) => {
-  it("that is no number, or has no end, is text: JSON would make nothing of it", () => {
+  it("becomes text if it is NaN or infinite, because JSON cannot represent these", () => {
     expect([NaN, Infinity, -Infinity, 0.5].map(read)).toEqual(["NaN", "Infinity", "-Infinity", 0.5]);
   });
 
-  it("that is an integer is a number as long as that holds it", () => {
+  it("becomes a number if it is a safe integer, else text", () => {
     expect([7n, -5n, 2n ** 53n - 1n, 2n ** 53n + 1n, -(2n ** 63n)].map(read)).toEqual([
       7,
       -5,
@@ -69,29 +69,29 @@ describe.each(ENCODINGS)("a value in %s", (_name, read) => {
     ]);
   });
 
-  it("that is a map of maps is text, quoted once", () => {
+  it("becomes text if it is a map of maps, quoted once", () => {
     expect(read({ map: { a: { map: { b: "c" } }, n: 0.5 } })).toBe('{"a":{"b":"c"},"n":0.5}');
   });
 
-  it("that is deep takes no more room than it has levels", () => {
+  it("has a length proportional to its depth", () => {
     let value: Value = "x";
     for (let level = 0; level < 20; level++) value = { map: { k: value } };
     expect(String(read(value)).length).toBeLessThan(200);
   });
 });
 
-describe("a request of more parts than anybody sends", () => {
-  it("is refused in protobuf, in which each may have two bytes", () => {
+describe("a request with too many parts", () => {
+  it("is rejected in protobuf, where a part may take two bytes", () => {
     const events = Buffer.alloc(2 * 2_000_001);
     for (let at = 0; at < events.length; at += 2) events[at] = (11 << 3) | 2;
     const span = Buffer.concat([within(1, new Uint8Array(16).fill(1)), within(2, new Uint8Array(8).fill(1)), events]);
     expect(() => parseTracesProtobuf(within(1, within(2, within(2, span))))).toThrow(
-      "Cannot read traces: a request must have 2000000 parts at most",
+      "Cannot read traces: a request must have 2000000 parts or fewer",
     );
   });
 
-  it("is refused in JSON", () => {
+  it("is rejected in JSON", () => {
     const body = `{"resourceSpans":[{"scopeSpans":[{"spans":[{"events":[${"{},".repeat(2_000_000)}{}]}]}]}]}`;
-    expect(() => parseTracesJson(body)).toThrow("Cannot read traces: a request must have 2000000 parts at most");
+    expect(() => parseTracesJson(body)).toThrow("Cannot read traces: a request must have 2000000 parts or fewer");
   });
 });

@@ -5,17 +5,17 @@ import { formatTraces } from "../otlp/otlp-export.ts";
 import { serviceGraph } from "../store/service-graph.ts";
 import { searchTraces } from "../store/trace-search.ts";
 import type { TraceStore } from "../store/trace-store.ts";
-import type { Changes } from "./changes.ts";
-import { Refused } from "./refused.ts";
+import type { ChangeStream } from "./change-stream.ts";
+import { HttpError } from "./http-error.ts";
 
 const TRACE = /^\/api\/traces\/([\da-f]{32})(\/otlp)?$/;
 
-/** Answers what the page asks. Returns whether it was anything of this. */
-export function answerApi(url: URL, res: ServerResponse, store: TraceStore, changes: Changes): boolean {
+/** Answers a request to the API. Returns `false` if the path is not part of it. */
+export function answerApi(url: URL, res: ServerResponse, store: TraceStore, changes: ChangeStream): boolean {
   const { pathname, searchParams } = url;
   if (pathname === "/api/traces") answer(res, searchTraces(store, queryOf(searchParams)));
   else if (pathname === "/api/graph") answer(res, serviceGraph(store));
-  else if (pathname === "/api/changes") changes.listen(res);
+  else if (pathname === "/api/changes") changes.subscribe(res);
   else {
     const match = TRACE.exec(pathname);
     if (match === null) return false;
@@ -27,10 +27,7 @@ export function answerApi(url: URL, res: ServerResponse, store: TraceStore, chan
 function answerTrace(res: ServerResponse, store: TraceStore, traceId: string, isExport: boolean): void {
   const spans = store.trace(traceId);
   if (spans.length === 0) {
-    throw new Refused(
-      404,
-      `Cannot show trace ${traceId}: it is not here: it has not come yet, or has left to make room`,
-    );
+    throw new HttpError(404, `Cannot show trace ${traceId}: it has not come yet, or has left to make room`);
   }
   if (!isExport) return answer(res, { traceId, spans } satisfies Trace);
   res.setHeader("content-disposition", `attachment; filename="trace-${traceId}.json"`);
@@ -49,7 +46,7 @@ function queryOf(params: URLSearchParams): TraceQuery {
     if (given === undefined) return undefined;
     const value = Number(given);
     if (!(value >= 0)) {
-      throw new Refused(400, `Cannot search: '${name}' must be a number, zero or more; received "${given}"`);
+      throw new HttpError(400, `Cannot search: '${name}' must be a number, zero or more; received "${given}"`);
     }
     return value;
   };

@@ -58,7 +58,7 @@ describe("the receiver", () => {
     return [response.status, await response.text()];
   }
 
-  it("takes traces in JSON", async () => {
+  it("accepts traces in JSON", async () => {
     expect(await post(JSON.stringify(request))).toEqual([200, "{}"]);
     expect(store.trace(TRACE)).toEqual([
       {
@@ -77,7 +77,7 @@ describe("the receiver", () => {
     ]);
   });
 
-  it("takes them packed", async () => {
+  it("accepts gzip", async () => {
     expect((await post(new Uint8Array(gzipSync(JSON.stringify(request))), { "content-encoding": "gzip" }))[0]).toBe(
       200,
     );
@@ -85,7 +85,7 @@ describe("the receiver", () => {
   });
 
   it.each([
-    ["what is not JSON", "{", {}, 400, /JSON/],
+    ["a body that is not JSON", "{", {}, 400, /JSON/],
     [
       "a span without an id",
       JSON.stringify(request).replace("b7ad6b7169203331", "b7"),
@@ -101,44 +101,45 @@ describe("the receiver", () => {
       /'startTimeUnixNano' must be nanoseconds/,
     ],
     [
-      "another encoding",
+      "another content type",
       "x",
       { "content-type": "application/grpc" },
       415,
       /OTEL_EXPORTER_OTLP_PROTOCOL=http\/protobuf or http\/json\); received application\/grpc/,
     ],
-    ["what is not protobuf", "x", { "content-type": "application/x-protobuf" }, 400, /no OTLP in protobuf/],
-    ["another packing", "x", { "content-encoding": "br" }, 415, /content-encoding must be gzip or none/],
-    ["what is not packed as it says", "x", { "content-encoding": "gzip" }, 400, /unexpected end of file/],
-    ["more than it may be", JSON.stringify({ x: "x".repeat(20_000) }), {}, 413, /10000 bytes at most/],
-  ])("refuses %s, and says why", async (_name, body, headers, status, message) => {
+    ["a body that is not protobuf", "x", { "content-type": "application/x-protobuf" }, 400, /not OTLP in protobuf/],
+    ["another compression", "x", { "content-encoding": "br" }, 415, /'content-encoding' must be gzip or absent/],
+    ["a body that is not gzip despite its header", "x", { "content-encoding": "gzip" }, 400, /unexpected end of file/],
+    ["a body above the limit", JSON.stringify({ x: "x".repeat(20_000) }), {}, 413, /10000 bytes or fewer/],
+  ])("rejects %s with the reason", async (_name, body, headers, status, message) => {
     const [actual, text] = await post(body, headers as Record<string, string>);
     expect(actual).toBe(status);
     expect(text).toMatch(message);
     expect(store.size.spans).toBe(0);
   });
 
-  it("refuses what unpacks to more than it may be", async () => {
+  it("rejects a gzip body that decompresses to more than the limit", async () => {
     const bomb = new Uint8Array(gzipSync(Buffer.alloc(1_000_000)));
     expect((await post(bomb, { "content-encoding": "gzip" }))[0]).toBe(413);
   });
 
-  it("goes on after an upload that is broken off", async () => {
+  it("keeps serving after an aborted upload", async () => {
     const socket = connect(Number(new URL(receiver.url).port), "127.0.0.1");
     socket.write(
-      "POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: Application/JSON\r\nContent-Encoding: gzip\r\nContent-Length: 100\r\n\r\n",
+      "POST /v1/traces HTTP/1.1\r\nHost: localhost\r\nContent-Type: Application/JSON\r\n" +
+        "Content-Encoding: gzip\r\nContent-Length: 100\r\n\r\n",
     );
     socket.write(gzipSync("{").subarray(0, 12), () => socket.destroy());
     await once(socket, "close");
     expect((await post(JSON.stringify(request)))[0]).toBe(200);
   });
 
-  it("takes metrics and logs, whose senders would complain, and drops them", async () => {
+  it("accepts metrics and logs and drops them", async () => {
     expect(await post("{}", {}, "/v1/metrics")).toEqual([200, "{}"]);
     expect(await post("{}", {}, "/v1/logs")).toEqual([200, "{}"]);
   });
 
-  it("refuses other methods", async () => {
+  it("rejects methods other than POST", async () => {
     expect((await fetch(`${receiver.url}/v1/traces`)).status).toBe(405);
   });
 });

@@ -6,12 +6,17 @@ import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { parseTracesJson } from "../otlp/otlp-json.ts";
 import { parseTracesProtobuf } from "../otlp/otlp-protobuf.ts";
 import type { ViewedSpan } from "../span.ts";
-import { Refused } from "./refused.ts";
+import { HttpError } from "./http-error.ts";
 
-/** Where OTLP over HTTP is sent, by its specification. Metrics and logs are taken, as their senders would complain, and dropped. */
+/**
+ * The paths of OTLP over HTTP. Metrics and logs are accepted, so that their exporters report no errors, and dropped.
+ */
 const SIGNALS = new Set(["/v1/traces", "/v1/metrics", "/v1/logs"]);
 
-/** Receives OTLP over HTTP, in protobuf or JSON, packed or not. Returns `undefined` for a path that is not OTLP's. */
+/**
+ * Receives OTLP over HTTP in protobuf or JSON, optionally gzipped. Returns `undefined` for a path that is not part of
+ * OTLP.
+ */
 export function receiveOtlp(
   req: IncomingMessage,
   res: ServerResponse,
@@ -32,30 +37,31 @@ async function receive(
   const type = (req.headers["content-type"] ?? "").split(";")[0]!.trim().toLowerCase();
   const isProtobuf = type === "application/x-protobuf";
   try {
-    if (req.method !== "POST") throw new Refused(405, `the method must be POST; received ${req.method}`);
+    if (req.method !== "POST") throw new HttpError(405, `method must be POST; received ${req.method}`);
     if (!isProtobuf && type !== "application/json") {
-      throw new Refused(
+      throw new HttpError(
         415,
-        `content-type must be application/x-protobuf or application/json (OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf or http/json); received ${type}`,
+        "'content-type' must be application/x-protobuf or application/json " +
+          `(OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf or http/json); received ${type}`,
       );
     }
     const body = await bodyOf(req, maxBytes);
     if (path === "/v1/traces") take(isProtobuf ? parseTracesProtobuf(body) : parseTracesJson(body.toString("utf8")));
     answer(res, 200, isProtobuf ? new Uint8Array() : "{}", isProtobuf);
   } catch (error) {
-    const { status, message } = refusalOf(error);
+    const { status, message } = errorResponse(error);
     if (status === 413) res.setHeader("connection", "close");
     answer(res, status, isProtobuf ? statusMessage(message) : JSON.stringify({ message }), isProtobuf);
   }
 }
 
-function refusalOf(error: unknown): { status: number; message: string } {
+function errorResponse(error: unknown): { status: number; message: string } {
   const message = error instanceof Error ? error.message : String(error);
-  if (error instanceof Refused) return { status: error.status, message: `Cannot receive OTLP: ${message}` };
+  if (error instanceof HttpError) return { status: error.status, message: `Cannot receive OTLP: ${message}` };
   return { status: 400, message };
 }
 
-/** `google.rpc.Status`, as OTLP wants errors: only its message. */
+/** A `google.rpc.Status` with only its message, which is OTLP's format of errors. */
 function statusMessage(message: string): Uint8Array {
   return new BinaryWriter().tag(2, 2).string(message).finish();
 }
@@ -68,23 +74,23 @@ function answer(res: ServerResponse, status: number, body: string | Uint8Array, 
 async function bodyOf(req: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const encoding = (req.headers["content-encoding"] ?? "identity").toLowerCase();
   if (encoding !== "gzip" && encoding !== "identity") {
-    throw new Refused(415, `content-encoding must be gzip or none; received ${encoding}`);
+    throw new HttpError(415, `'content-encoding' must be gzip or absent; received ${encoding}`);
   }
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of encoding === "gzip" ? unpacked(req) : req) {
+  for await (const chunk of encoding === "gzip" ? decompressed(req) : req) {
     length += chunk.length;
-    if (length > maxBytes) throw new Refused(413, `a request may have ${maxBytes} bytes at most, unpacked`);
+    if (length > maxBytes) throw new HttpError(413, `the body must be ${maxBytes} bytes or fewer after decompression`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
 }
 
-/** Not a pipeline: that would destroy the request, and with it the answer to it. */
-function unpacked(req: IncomingMessage): AsyncIterable<Buffer> {
+/** Does not use `pipeline`, which would destroy the request, and with it the response. */
+function decompressed(req: IncomingMessage): AsyncIterable<Buffer> {
   const gunzip = createGunzip();
   req.once("close", () => {
-    if (!req.complete) gunzip.destroy(new Error("the upload was broken off"));
+    if (!req.complete) gunzip.destroy(new Error("the client aborted the upload"));
   });
   return req.pipe(gunzip);
 }

@@ -12,23 +12,26 @@ const TYPES: Readonly<Record<string, string>> = {
   ".woff2": "font/woff2",
 };
 
-/** Nothing but what comes from here: no script or style that text of a span could smuggle in, and no frame around the page. */
+/**
+ * Allows only files of this server: no script or style injected through the text of a span, and no frame around the
+ * page.
+ */
 const POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; font-src 'self'; " +
-  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+  "font-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 interface Asset {
   readonly body: Buffer;
   readonly type: string;
-  /** Its name changes with its content. */
-  readonly isFixed: boolean;
+  /** The file name contains a hash of the content. */
+  readonly isImmutable: boolean;
 }
 
-/** The page and what belongs to it, read once: a path that is asked for is looked up, never opened. */
+/** The files of the page, read once at startup: a request path is a key of a map, never a path of the file system. */
 export class Page {
   readonly #assets = new Map<string, Asset>();
 
-  /** @param folder what Vite has built */
+  /** @param folder output of the Vite build */
   constructor(folder: string) {
     for (const file of readdirSync(folder, { recursive: true, withFileTypes: true })) {
       if (!file.isFile()) continue;
@@ -37,19 +40,19 @@ export class Page {
       this.#assets.set(name === "index.html" ? "/" : `/${name}`, {
         body: readFileSync(path),
         type: TYPES[extname(name)] ?? "application/octet-stream",
-        isFixed: name.startsWith("assets/"),
+        isImmutable: name.startsWith("assets/"),
       });
     }
   }
 
-  /** Whether there was such a thing to serve. */
+  /** Returns `false` if the page has no such file. */
   serve(path: string, res: ServerResponse): boolean {
     const asset = this.#assets.get(path);
     if (asset === undefined) return false;
     res.writeHead(200, {
       "content-type": asset.type,
       "content-length": asset.body.length,
-      "cache-control": asset.isFixed ? "public, max-age=31536000, immutable" : "no-cache",
+      "cache-control": asset.isImmutable ? "public, max-age=31536000, immutable" : "no-cache",
       "content-security-policy": POLICY,
       "referrer-policy": "no-referrer",
     });

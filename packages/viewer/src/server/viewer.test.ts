@@ -29,14 +29,14 @@ describe("the viewer", () => {
     rmSync(folder, { recursive: true });
   });
 
-  /** By `node:http`, as fetch does not let one say who one is. */
+  /** Uses `node:http`, because `fetch` does not let a caller set `Host` and `Origin`. */
   async function ask(path: string, headers: http.OutgoingHttpHeaders = {}, method = "GET"): Promise<[number, string]> {
     const request = http.request(viewer.url + path, { headers, method }).end();
     const [response] = (await once(request, "response")) as [http.IncomingMessage];
     return [response.statusCode!, (await response.setEncoding("utf8").toArray()).join("")];
   }
 
-  it("shows the page, under a policy that lets nothing else in", async () => {
+  it("serves the page with a content security policy", async () => {
     const response = await fetch(viewer.url);
     expect(await response.text()).toContain("the page");
     expect(response.headers.get("content-security-policy")).toMatch(
@@ -47,13 +47,13 @@ describe("the viewer", () => {
   });
 
   it.each(["/../package.json", "/..%2fpackage.json", "/assets/../../x", "/nothing"])(
-    "serves nothing but the page's own files: not %s",
+    "serves only files of the page: %s is 404",
     async (path) => {
       expect((await ask(path))[0]).toBe(404);
     },
   );
 
-  it("lists traces, and gives one", async () => {
+  it("returns a list of traces, one trace and the graph of services", async () => {
     const list = await (await fetch(`${viewer.url}/api/traces?service=shop`)).json();
     expect(list).toMatchObject({ traces: [{ traceId: TRACE }], matching: 1, stored: { spans: 1 } });
     const one = await (await fetch(`${viewer.url}/api/traces/${TRACE}`)).json();
@@ -61,7 +61,7 @@ describe("the viewer", () => {
     expect(await (await fetch(`${viewer.url}/api/graph`)).json()).toMatchObject({ services: [{ name: "shop" }] });
   });
 
-  it("exports one as OTLP in JSON", async () => {
+  it("exports a trace as OTLP in JSON", async () => {
     const response = await fetch(`${viewer.url}/api/traces/${TRACE}/otlp`);
     expect(response.headers.get("content-disposition")).toBe(`attachment; filename="trace-${TRACE}.json"`);
     expect(parseTracesJson(await response.text())).toMatchObject([{ traceId: TRACE, service: "shop" }]);
@@ -71,27 +71,27 @@ describe("the viewer", () => {
     ["/api/traces/1af7651916cd43dd8448eb211c80319c", 404, /it has not come yet, or has left to make room/],
     ["/api/traces?min=soon", 400, /'min' must be a number, zero or more; received "soon"/],
     ["/api/traces?limit=-1", 400, /'limit' must be a number/],
-    ["/api/nothing", 404, /traces are received at \/v1\/traces, and shown at \//],
-  ])("says why it cannot answer %s", async (path, status, message) => {
+    ["/api/nothing", 404, /the viewer receives traces at \/v1\/traces and shows them at \//],
+  ])("returns the reason if it cannot answer %s", async (path, status, message) => {
     const [actual, body] = await ask(path);
     expect([actual, JSON.parse(body).message]).toEqual([status, expect.stringMatching(message)]);
   });
 
-  it("answers a question for a head alone", async () => {
+  it("answers HEAD without a body", async () => {
     for (const path of ["/", "/api/traces", "/api/changes"]) expect(await ask(path, {}, "HEAD")).toEqual([200, ""]);
   });
 
-  it("refuses to change anything", async () => {
+  it("rejects methods other than GET and HEAD", async () => {
     expect((await ask("/api/traces", {}, "DELETE"))[0]).toBe(405);
   });
 
   it.each<[string, http.OutgoingHttpHeaders, number]>([
-    ["by a name of somebody else's that leads here", { host: "evil.example" }, 421],
-    ["for a script of another origin", { origin: "https://evil.example" }, 403],
-    ["for one that hides its origin", { origin: "null" }, 403],
-    ["for another site's image or script tag", { "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" }, 403],
-    ["for another port of this machine", { "sec-fetch-site": "same-site" }, 403],
-  ])("answers nobody who asks %s", async (_who, headers, status) => {
+    ["a foreign Host header", { host: "evil.example" }, 421],
+    ["a script of another origin", { origin: "https://evil.example" }, 403],
+    ["an opaque origin", { origin: "null" }, 403],
+    ["an image or script tag of another site", { "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" }, 403],
+    ["another port of this machine", { "sec-fetch-site": "same-site" }, 403],
+  ])("rejects %s", async (_case, headers, status) => {
     for (const path of ["/", "/api/traces", `/api/traces/${TRACE}`, "/api/changes"]) {
       const [actual, body] = await ask(path, headers);
       expect([actual, body.includes(TRACE)]).toEqual([status, false]);
@@ -101,17 +101,17 @@ describe("the viewer", () => {
 
   it.each<[string, http.OutgoingHttpHeaders]>([
     ["localhost", { host: "localhost:4318" }],
-    ["IPv6's loopback", { host: "[::1]:4318" }],
+    ["the loopback address of IPv6", { host: "[::1]:4318" }],
     ["its own page", { host: "127.0.0.1:4318", origin: "http://127.0.0.1:4318", "sec-fetch-site": "same-origin" }],
     [
-      "a link that is followed",
+      "a link from another site",
       { "sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document" },
     ],
-  ])("answers %s", async (_who, headers) => {
+  ])("accepts %s", async (_case, headers) => {
     expect((await ask("/", headers))[0]).toBe(200);
   });
 
-  it("tells pages that spans have come", async () => {
+  it("notifies pages of new spans", async () => {
     const response = await fetch(`${viewer.url}/api/changes`);
     expect(response.headers.get("content-type")).toBe("text/event-stream");
     const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
@@ -121,7 +121,7 @@ describe("the viewer", () => {
     await reader.cancel();
   });
 
-  it("ends though pages are listening, and a second call is the same", async () => {
+  it("closes while pages are connected, and returns the same promise on a second call", async () => {
     const response = await fetch(`${viewer.url}/api/changes`);
     const closed = viewer.close();
     expect(viewer.close()).toBe(closed);
@@ -131,7 +131,7 @@ describe("the viewer", () => {
   });
 });
 
-it("may be reached by a name that it was given", async () => {
+it("accepts a Host header from allowHosts", async () => {
   await using viewer = await startViewer({ port: 0, allowHosts: ["viewer.internal"] });
   const request = http.get(`${viewer.url}/api/traces`, { headers: { host: "viewer.internal" } });
   const [response] = (await once(request, "response")) as [http.IncomingMessage];
@@ -142,7 +142,7 @@ it("may be reached by a name that it was given", async () => {
 it.each([
   ["fd00::1", "[fd00::1]:4318"],
   ["MyBox", "mybox:4318"],
-])("may be reached by %s, as a browser writes it", async (allowed, host) => {
+])("accepts %s from allowHosts in the form that browsers send", async (allowed, host) => {
   await using viewer = await startViewer({ port: 0, allowHosts: [allowed] });
   const request = http.get(`${viewer.url}/api/traces`, { headers: { host } });
   const [response] = (await once(request, "response")) as [http.IncomingMessage];
@@ -150,13 +150,13 @@ it.each([
   expect(response.statusCode).toBe(200);
 });
 
-it.each(["viewer:4318", "a/b", "http://viewer", ""])("refuses %j as a host", async (host) => {
+it.each(["viewer:4318", "a/b", "http://viewer", ""])("rejects %j as a host", async (host) => {
   await expect(startViewer({ port: 0, allowHosts: [host] })).rejects.toThrow(
-    /a host must be a name or an address, without a port/,
+    /must be names or addresses without a port/,
   );
 });
 
-it("a port that is taken is told at once", async () => {
+it("rejects if the port is in use", async () => {
   await using viewer = await startViewer({ port: 0 });
   await expect(startViewer({ port: Number(new URL(viewer.url).port) })).rejects.toThrow("EADDRINUSE");
 });

@@ -7,43 +7,47 @@ import { fileURLToPath } from "node:url";
 import { SpanFile } from "../store/span-file.ts";
 import { type StoreLimits, TraceStore } from "../store/trace-store.ts";
 import { answerApi } from "./api-server.ts";
-import { Changes } from "./changes.ts";
-import { hostName, refuseStrangers } from "./local-only.ts";
+import { ChangeStream } from "./change-stream.ts";
+import { HttpError } from "./http-error.ts";
+import { hostName, checkOrigin } from "./origin-check.ts";
 import { receiveOtlp } from "./otlp-receiver.ts";
 import { Page } from "./page.ts";
-import { Refused } from "./refused.ts";
 
 export interface ViewerOptions extends StoreLimits {
-  /** @default 4318, OTLP's own; 0 for any that is free */
+  /** Port to listen on; 0 for any free port. @default 4318, the port of OTLP */
   port?: number;
-  /** @default "127.0.0.1": traces are nobody else's business */
+  /**
+   * Address to listen on. Traces contain private data: listen beyond loopback only in a trusted network. @default
+   * "127.0.0.1"
+   */
   host?: string;
-  /** Names that it may be reached by, besides those of loopback. */
+  /** Accepted names in the `Host` header, besides loopback and `host`. */
   allowHosts?: readonly string[];
-  /** A file of SQLite that keeps what is in the store: made if there is none. */
+  /** Path of a SQLite file that keeps the contents of the store. The viewer creates it if needed. */
   db?: string;
-  /** Longest request in bytes, unpacked. @default 16 MiB */
+  /** Maximum size of an OTLP request in bytes, after decompression. @default 16 MiB */
   maxRequestBytes?: number;
-  /** Folder of the built page. @default the one in this package */
+  /** Folder of the built page. @default the page of this package */
   page?: string;
 }
 
 /** A running viewer. */
 export interface Viewer extends AsyncDisposable {
-  /** The page's address, and what to set as OTEL_EXPORTER_OTLP_ENDPOINT. */
+  /** The address of the page, and the value for OTEL_EXPORTER_OTLP_ENDPOINT. */
   readonly url: string;
   readonly store: TraceStore;
-  /** Stops at once. A second call gives the same promise. */
+  /** Closes all connections and the file at once. A second call returns the same promise. */
   close(): Promise<void>;
 }
 
 const BUILT = fileURLToPath(new URL("../../dist/web", import.meta.url));
 
 /**
- * Receives traces by OTLP over HTTP, and shows them on a page.
+ * Starts a server that receives traces by OTLP over HTTP and shows them on a page.
  *
- * @throws RangeError if a limit is none
- * @throws Error if the port cannot be had, or the file of `db` not be used
+ * @throws RangeError if a limit is not above 0
+ * @throws TypeError if a host is not a name or an address
+ * @throws Error if the port is in use, or `db` is not a file of the viewer
  */
 export async function startViewer(options: ViewerOptions = {}): Promise<Viewer> {
   const { port = 4318, host = "127.0.0.1", allowHosts = [], maxRequestBytes = 16 * 1024 * 1024 } = options;
@@ -53,28 +57,31 @@ export async function startViewer(options: ViewerOptions = {}): Promise<Viewer> 
     ...(maxBytes === undefined ? undefined : { maxBytes }),
   });
   const page = existsSync(folder) ? new Page(folder) : undefined;
-  const changes = new Changes();
+  const changes = new ChangeStream();
   const hosts = [host, ...allowHosts].map(hostName);
 
   async function serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
-    refuseStrangers(req, hosts);
+    checkOrigin(req, hosts);
     const url = URL.parse(req.url ?? "/", "http://viewer");
-    if (url === null) throw new Refused(400, `Cannot read the address: it is no URL; received ${req.url}`);
+    if (url === null) throw new HttpError(400, `Cannot answer: the request target must be a URL; received ${req.url}`);
     const received = receiveOtlp(req, res, url.pathname, maxRequestBytes, (spans) => store.add(spans));
     if (received !== undefined) return received;
     if (req.method !== "GET" && req.method !== "HEAD") {
-      throw new Refused(405, `Cannot answer ${url.pathname}: the method must be GET; received ${req.method}`);
+      throw new HttpError(405, `Cannot answer ${url.pathname}: the method must be GET or HEAD; received ${req.method}`);
     }
-    // A stream of events has no head alone.
+    // The event stream would keep a response to HEAD open.
     if (req.method === "HEAD" && url.pathname === "/api/changes") return void res.end();
     if (answerApi(url, res, store, changes) || page?.serve(url.pathname, res) === true) return;
-    throw new Refused(404, `Cannot find ${url.pathname}: traces are received at /v1/traces, and shown at /`);
+    throw new HttpError(
+      404,
+      `Cannot find ${url.pathname}: the viewer receives traces at /v1/traces and shows them at /`,
+    );
   }
 
   const server = createServer((req, res) => {
     res.setHeader("x-content-type-options", "nosniff");
     res.setHeader("cross-origin-resource-policy", "same-origin");
-    serve(req, res).catch((error: unknown) => refuse(res, error));
+    serve(req, res).catch((error: unknown) => answerError(res, error));
   });
   const file = db === undefined ? undefined : new SpanFile(db);
   file?.restore(store);
@@ -96,14 +103,14 @@ function urlOf(server: Server, host: string): string {
   return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
-function refuse(res: ServerResponse, error: unknown): void {
+function answerError(res: ServerResponse, error: unknown): void {
   if (res.headersSent) return void res.destroy();
   const message = error instanceof Error ? error.message : String(error);
-  res.writeHead(error instanceof Refused ? error.status : 500, { "content-type": "application/json" });
+  res.writeHead(error instanceof HttpError ? error.status : 500, { "content-type": "application/json" });
   res.end(JSON.stringify({ message }));
 }
 
-async function closeServer(server: Server, changes: Changes): Promise<void> {
+async function closeServer(server: Server, changes: ChangeStream): Promise<void> {
   changes.close();
   server.close();
   server.closeAllConnections();

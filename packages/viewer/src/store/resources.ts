@@ -1,51 +1,51 @@
 import type { Attributes, ViewedSpan } from "../span.ts";
 import { attributeBytes } from "./span-bytes.ts";
 
-interface KeptResource {
+interface StoredResource {
   readonly resource: Attributes;
   readonly text: string;
   readonly bytes: number;
-  /** How many spans are of it. */
+  /** Number of spans that refer to it. */
   spans: number;
 }
 
-/** The resources of the spans that are kept. Equal ones are one object, however often they are sent, which leaves with its last span. */
+/** The resources of the stored spans, with reference counts: spans with equal resources share one object. */
 export class Resources {
-  readonly #byText = new Map<string, KeptResource>();
-  /** All that are kept and those equal to them, so that one batch is compared once. */
-  readonly #byObject = new WeakMap<Attributes, KeptResource>();
+  readonly #byText = new Map<string, StoredResource>();
+  /** Also has objects equal to a stored one, so that the resource of a batch is serialized once. */
+  readonly #byObject = new WeakMap<Attributes, StoredResource>();
 
-  /** Has a span share its resource with others. Returns how many bytes that takes. */
-  share(span: ViewedSpan): number {
+  /** Replaces the resource of a span by the shared object. Returns the number of bytes added. */
+  acquire(span: ViewedSpan): number {
     if (span.resource === undefined) return 0;
-    const kept = this.#keep(span.resource);
-    (span as { resource?: Attributes }).resource = kept.resource;
-    kept.spans += 1;
-    return kept.spans === 1 ? kept.bytes : 0;
+    const stored = this.#intern(span.resource);
+    (span as { resource?: Attributes }).resource = stored.resource;
+    stored.spans += 1;
+    return stored.spans === 1 ? stored.bytes : 0;
   }
 
-  /** Lets go of the resource of a span that was shared. Returns how many bytes that frees. */
-  leave({ resource }: ViewedSpan): number {
+  /** Releases the resource of a span. Returns the number of bytes freed. */
+  release({ resource }: ViewedSpan): number {
     if (resource === undefined) return 0;
-    const kept = this.#byObject.get(resource)!;
-    kept.spans -= 1;
-    if (kept.spans > 0) return 0;
-    this.#byText.delete(kept.text);
+    const stored = this.#byObject.get(resource)!;
+    stored.spans -= 1;
+    if (stored.spans > 0) return 0;
+    this.#byText.delete(stored.text);
     this.#byObject.delete(resource);
-    return kept.bytes;
+    return stored.bytes;
   }
 
-  #keep(resource: Attributes): KeptResource {
+  #intern(resource: Attributes): StoredResource {
     const known = this.#byObject.get(resource);
-    // One whose last span has left may have been followed by another.
+    // The entry may be stale: another object may have replaced it after its last span was released.
     if (known !== undefined && this.#byText.get(known.text) === known) return known;
     const text = JSON.stringify(resource);
-    let kept = this.#byText.get(text);
-    if (kept === undefined) {
-      kept = { resource, text, bytes: text.length + attributeBytes(resource), spans: 0 };
-      this.#byText.set(text, kept);
+    let stored = this.#byText.get(text);
+    if (stored === undefined) {
+      stored = { resource, text, bytes: text.length + attributeBytes(resource), spans: 0 };
+      this.#byText.set(text, stored);
     }
-    this.#byObject.set(resource, kept);
-    return kept;
+    this.#byObject.set(resource, stored);
+    return stored;
   }
 }

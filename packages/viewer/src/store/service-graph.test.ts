@@ -4,7 +4,7 @@ import { span } from "../span.fixture.ts";
 import { serviceGraph } from "./service-graph.ts";
 import { TraceStore } from "./trace-store.ts";
 
-it("counts a call where a span hangs on one of another service, and a request where it comes from outside", () => {
+it("counts a span as a call if its parent is of another service, and as a request if it comes from outside", () => {
   const store = new TraceStore();
   for (let request = 0; request < 20; request++) {
     const failed = request === 0;
@@ -23,6 +23,6 @@ it("counts a call where a span hangs on one of another service, and a request wh
   });
 });
 
-it("of an empty store is empty", () => {
+it("returns an empty graph for an empty store", () => {
   expect(serviceGraph(new TraceStore())).toEqual({ services: [], calls: [] });
 });

@@ -2,8 +2,8 @@ import type { ServiceCall, ServiceGraph, ServiceNode } from "../api.ts";
 import type { ViewedSpan } from "../span.ts";
 import type { TraceStore } from "./trace-store.ts";
 
-/** Durations and failures of what is counted together. */
-class Tally {
+/** Durations and failures of a service, or of the calls between two services. */
+class CallStats {
   readonly #durations: number[] = [];
   failed = 0;
 
@@ -19,33 +19,33 @@ class Tally {
   }
 }
 
-/** Who calls whom: a call leads from the service above a span to the service of the span, where these differ. */
+/** Counts the calls between services: a span is a call if its parent belongs to another service. */
 export function serviceGraph(store: TraceStore): ServiceGraph {
-  const services = new Map<string, Tally>();
-  const calls = new Map<string, Map<string, Tally>>();
+  const services = new Map<string, CallStats>();
+  const calls = new Map<string, Map<string, CallStats>>();
   for (const spans of store.traces()) {
     for (const span of spans.values()) {
-      const tally = tallyOf(services, span.service);
+      const stats = statsOf(services, span.service);
       const above = span.parentSpanId === undefined ? undefined : spans.get(span.parentSpanId);
       if (above !== undefined && above.service !== span.service) {
         let from = calls.get(above.service);
         if (from === undefined) calls.set(above.service, (from = new Map()));
-        tallyOf(from, span.service).add(span);
+        statsOf(from, span.service).add(span);
       }
-      // A request is what came from outside of the service.
-      if (above?.service !== span.service) tally.add(span);
+      // A span is a request if it arrives from outside of its service.
+      if (above?.service !== span.service) stats.add(span);
     }
   }
   return {
-    services: [...services].map(([name, tally]): ServiceNode => ({ name, ...tally.figures })),
+    services: [...services].map(([name, stats]): ServiceNode => ({ name, ...stats.figures })),
     calls: [...calls].flatMap(([from, all]) =>
-      [...all].map(([to, tally]): ServiceCall => ({ from, to, ...tally.figures })),
+      [...all].map(([to, stats]): ServiceCall => ({ from, to, ...stats.figures })),
     ),
   };
 }
 
-function tallyOf(tallies: Map<string, Tally>, name: string): Tally {
-  let tally = tallies.get(name);
-  if (tally === undefined) tallies.set(name, (tally = new Tally()));
-  return tally;
+function statsOf(all: Map<string, CallStats>, name: string): CallStats {
+  let stats = all.get(name);
+  if (stats === undefined) all.set(name, (stats = new CallStats()));
+  return stats;
 }

@@ -1,10 +1,10 @@
 import type { Attributes, AttributeValue, ViewedSpan } from "../span.ts";
 
-/** An object of V8 with its fields, and the names and numbers in it: measured with a million spans, not known. */
+/** Bytes of a V8 object with its fields, and of a key with its value: measured with a million spans. */
 const SPAN = 320;
 const PAIR = 32;
 
-/** About how many bytes a span takes in memory, without its resource. */
+/** Estimates the memory of a span in bytes, without its resource. */
 export function spanBytes({ name, attributes, events = [], links = [], statusMessage = "" }: ViewedSpan): number {
   let bytes = SPAN + name.length + statusMessage.length + links.length * 2 * PAIR + attributeBytes(attributes);
   for (const event of events) bytes += SPAN / 2 + event.name.length + attributeBytes(event.attributes);

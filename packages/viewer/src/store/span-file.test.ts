@@ -10,12 +10,12 @@ import { span } from "../span.fixture.ts";
 
 const ids = (letter: string): [string, string] => [letter.repeat(32), letter.repeat(16)];
 
-describe("a file of spans", () => {
+describe("the file of spans", () => {
   let folder: string;
   beforeEach(() => void (folder = mkdtempSync(join(tmpdir(), "viewer-"))));
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  it("keeps them until the viewer is started again", async () => {
+  it("restores the spans after a restart", async () => {
     const db = join(folder, "spans.db");
     const spans = [span(...ids("a"), { attributes: { list: [1, "b"] } }), span(...ids("b"), { start: 5.25 })];
     {
@@ -26,7 +26,7 @@ describe("a file of spans", () => {
     expect([viewer.store.trace(ids("a")[0]), viewer.store.trace(ids("b")[0])]).toEqual([[spans[0]], [spans[1]]]);
   });
 
-  it("lets go of what leaves the store", async () => {
+  it("deletes spans that the store drops", async () => {
     const db = join(folder, "spans.db");
     {
       await using viewer = await startViewer({ port: 0, db, maxSpans: 2 });
@@ -36,7 +36,7 @@ describe("a file of spans", () => {
     expect([...viewer.store.summaries()].map(({ traceId }) => traceId[0])).toEqual(["c", "b"]);
   });
 
-  it("is within the limits of a store that is smaller than the file", async () => {
+  it("shrinks to the limits of a store that is smaller than the file", async () => {
     const db = join(folder, "spans.db");
     {
       await using viewer = await startViewer({ port: 0, db });
@@ -47,8 +47,8 @@ describe("a file of spans", () => {
     expect(viewer.store.size.spans).toBe(1);
   });
 
-  it("that cannot be written to keeps nothing from being shown, and says so once", async () => {
-    const said = vi.spyOn(console, "error").mockImplementation(() => {});
+  it("logs once that it cannot be written, and the store keeps working", async () => {
+    const logged = vi.spyOn(console, "error").mockImplementation(() => {});
     const db = join(folder, "spans.db");
     await using viewer = await startViewer({ port: 0, db, maxSpans: 2 });
     const other = new DatabaseSync(db);
@@ -56,12 +56,12 @@ describe("a file of spans", () => {
     for (const letter of ["a", "b", "c"]) viewer.store.add([span(...ids(letter))]);
     other.close();
     expect([...viewer.store.summaries()].map(({ traceId }) => traceId[0])).toEqual(["c", "b"]);
-    expect(said.mock.calls).toEqual([[expect.stringMatching(/^Cannot keep spans in .*spans.db: no such table/)]]);
-    said.mockRestore();
+    expect(logged.mock.calls).toEqual([[expect.stringMatching(/^Cannot keep spans in .*spans.db: no such table/)]]);
+    logged.mockRestore();
   });
 
-  it("shows the others if some of it is damaged, and says so", async () => {
-    const said = vi.spyOn(console, "error").mockImplementation(() => {});
+  it("skips damaged rows and logs their number", async () => {
+    const logged = vi.spyOn(console, "error").mockImplementation(() => {});
     const db = join(folder, "spans.db");
     {
       await using viewer = await startViewer({ port: 0, db });
@@ -75,15 +75,15 @@ describe("a file of spans", () => {
     file.close();
     await using viewer = await startViewer({ port: 0, db });
     expect([...viewer.store.summaries()].map(({ traceId }) => traceId[0])).toEqual(["d"]);
-    expect(said.mock.calls).toEqual([[expect.stringMatching(/^Cannot read 3 of the spans in .*spans.db/)]]);
-    said.mockRestore();
+    expect(logged.mock.calls).toEqual([[expect.stringMatching(/^Cannot read 3 spans in .*spans.db/)]]);
+    logged.mockRestore();
   });
 
-  it("is refused if it is something else, which stays as it is", async () => {
+  it("rejects a file that is not SQLite", async () => {
     const db = join(folder, "notes.txt");
     writeFileSync(db, "These are notes, and no database, however long they may get. ".repeat(100));
     await expect(startViewer({ port: 0, db })).rejects.toThrow(
-      /^Cannot keep spans in .*notes.txt: it must be a file of/,
+      /^Cannot keep spans in .*notes.txt: it must be a SQLite file/,
     );
   });
 });

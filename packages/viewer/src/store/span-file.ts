@@ -4,7 +4,7 @@ import type { ViewedSpan } from "../span.ts";
 import { spanBytes } from "./span-bytes.ts";
 import type { StoreObserver, TraceStore } from "./trace-store.ts";
 
-/** Spans in a file of SQLite, so that they are still there when the viewer is started again. What leaves the store leaves the file. */
+/** Keeps the spans of the store in a SQLite file, so that they survive a restart. */
 export class SpanFile implements StoreObserver {
   readonly #db: DatabaseSync;
   readonly #insert: StatementSync;
@@ -13,11 +13,11 @@ export class SpanFile implements StoreObserver {
   #isRestoring = false;
   #isFailing = false;
 
-  /** @throws Error if the file cannot be opened, or is something else */
+  /** @throws Error if the file cannot be opened or created, or is not a SQLite file of the viewer */
   constructor(path: string) {
     this.#path = path;
     try {
-      // Not imported: Node 22 warns of it, also those who keep nothing.
+      // Not imported: Node 22 would print a warning even if no file is used.
       this.#db = new (process.getBuiltinModule("node:sqlite").DatabaseSync)(path);
       this.#db.exec(`
         PRAGMA journal_mode = WAL;
@@ -30,23 +30,24 @@ export class SpanFile implements StoreObserver {
       this.#delete = this.#db.prepare("DELETE FROM spans WHERE trace_id = ?");
     } catch (error) {
       throw new Error(
-        `Cannot keep spans in ${path}: it must be a file of this viewer, or one that it can make: ${(error as Error).message}`,
+        `Cannot keep spans in ${path}: it must be a SQLite file of the viewer, or a path where it can create one: ` +
+          (error as Error).message,
         { cause: error },
       );
     }
   }
 
-  /** Gives the store what is kept, in the order in which it came, and follows it from then on. */
+  /** Adds the spans of the file to the store, in order of arrival, and observes the store from then on. */
   restore(store: TraceStore): void {
-    // Before the store is read into: a smaller one than the last lets go of some, which leaves the file too.
+    // Observe first: if the store is smaller than before, it drops spans, which the file must drop too.
     store.observe(this);
     this.#isRestoring = true;
     const rows = this.#db.prepare("SELECT span FROM spans ORDER BY rowid").all();
-    const spans = rows.map(({ span }) => spanIn(String(span))).filter((span) => span !== undefined);
+    const spans = rows.map(({ span }) => parseSpan(String(span))).filter((span) => span !== undefined);
     store.add(spans);
     this.#isRestoring = false;
     const unreadable = rows.length - spans.length;
-    if (unreadable > 0) console.error(`Cannot read ${unreadable} of the spans in ${this.#path}: the others are shown`);
+    if (unreadable > 0) console.error(`Cannot read ${unreadable} spans in ${this.#path}; they are skipped`);
   }
 
   added(spans: readonly ViewedSpan[]): void {
@@ -62,7 +63,7 @@ export class SpanFile implements StoreObserver {
     this.#attempt(() => this.#delete.run(traceId));
   }
 
-  /** Who sends spans can do nothing about a disk that is full: they are shown, though they cannot be kept, and that is said once. */
+  /** Logs the first of a series of errors instead of throwing: a full disk must not fail the sender's request. */
   #attempt(work: () => void): void {
     try {
       work();
@@ -78,7 +79,7 @@ export class SpanFile implements StoreObserver {
     try {
       this.#db.exec("ROLLBACK");
     } catch {
-      // There is none: it failed before, or SQLite has rolled it back.
+      // No transaction is open: BEGIN failed, or SQLite has rolled it back.
     }
   }
 
@@ -87,11 +88,11 @@ export class SpanFile implements StoreObserver {
   }
 }
 
-/** What is damaged, or from a version that wrote otherwise, keeps nobody from seeing the others. */
-function spanIn(text: string): ViewedSpan | undefined {
+/** Returns `undefined` for a row that is damaged or has another format. */
+function parseSpan(text: string): ViewedSpan | undefined {
   try {
     const span = JSON.parse(text) as ViewedSpan;
-    // What has no size is no span.
+    // `spanBytes` throws if a field is missing.
     return span.traceId && span.spanId && spanBytes(span) > 0 ? span : undefined;
   } catch {
     return undefined;

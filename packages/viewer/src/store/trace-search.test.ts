@@ -21,24 +21,24 @@ store.add([
 ]);
 
 it.each<[string, TraceQuery, string[]]>([
-  ["nothing", {}, ["left", "late", "ok00"]],
-  ["a service that has any part in it", { service: "catalog" }, ["ok00"]],
+  ["no condition", {}, ["left", "late", "ok00"]],
+  ["a service that takes part", { service: "catalog" }, ["ok00"]],
   ["a status", { status: "504" }, ["late"]],
   ["a class of status", { status: "2xx" }, ["ok00"]],
-  ["failure", { status: "error" }, ["late"]],
+  ["a failed span", { status: "error" }, ["late"]],
   ["what ended it", { endedBy: "client" }, ["left"]],
-  ["its duration", { min: 50, max: 100 }, ["left"]],
-  ["text in the name of any span, in any case", { text: "select" }, ["ok00"]],
-  ["the beginning of its id", { text: "LAT" }, ["late"]],
-  ["several things at once", { text: "search", min: 100, endedBy: "deadline" }, ["late"]],
-  ["what there is not", { text: "lamp" }, []],
+  ["duration", { min: 50, max: 100 }, ["left"]],
+  ["part of a span name, ignoring case", { text: "select" }, ["ok00"]],
+  ["the beginning of the trace id", { text: "LAT" }, ["late"]],
+  ["several conditions", { text: "search", min: 100, endedBy: "deadline" }, ["late"]],
+  ["a text that does not occur", { text: "lamp" }, []],
 ])("finds traces by %s, newest first", (_what, query, ids) => {
   const { traces, matching } = searchTraces(store, query);
   expect(traces.map(({ traceId }) => traceId)).toEqual(ids);
   expect(matching).toBe(ids.length);
 });
 
-it("tells how many match beyond the limit, and what there is to choose from", () => {
+it("returns the number of matches beyond the limit, and the values for the filters", () => {
   const { traces, matching, services, endings, stored } = searchTraces(store, { limit: 1 });
   expect([traces.length, matching]).toEqual([1, 3]);
   expect([services, endings]).toEqual([

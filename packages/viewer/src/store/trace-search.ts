@@ -1,9 +1,9 @@
 import type { TraceList, TraceQuery, TraceSummary } from "../api.ts";
 import type { TraceStore } from "./trace-store.ts";
 
-const MOST = 1000;
+const MAX_LIMIT = 1000;
 
-/** The traces that a query asks for, newest first. */
+/** Returns the traces that match a query, newest first. */
 export function searchTraces(store: TraceStore, query: TraceQuery): TraceList {
   const { limit = 100, text = "" } = query;
   const traces: TraceSummary[] = [];
@@ -15,7 +15,7 @@ export function searchTraces(store: TraceStore, query: TraceQuery): TraceList {
     if (summary.endedBy !== undefined) endings.add(summary.endedBy);
     if (!matches(summary, query) || !mentions(store, summary, text.trim().toLowerCase())) continue;
     matching += 1;
-    if (traces.length < Math.min(limit, MOST)) traces.push(summary);
+    if (traces.length < Math.min(limit, MAX_LIMIT)) traces.push(summary);
   }
   return {
     traces,
@@ -36,12 +36,12 @@ function matches(
     (ending === undefined || endedBy === ending) &&
     duration >= min &&
     duration <= max &&
-    (wanted === undefined || (wanted === "error" ? failed : isOfClass(status, wanted)))
+    (wanted === undefined || (wanted === "error" ? failed : matchesStatus(status, wanted)))
   );
 }
 
-/** Whether a status is the one that is wanted, `504`, or one of a class, `5xx`. */
-function isOfClass(status: number | undefined, wanted: string): boolean {
+/** @param wanted a status such as `504`, or a class such as `5xx` */
+function matchesStatus(status: number | undefined, wanted: string): boolean {
   if (status === undefined) return false;
   return /^\dxx$/i.test(wanted) ? String(status)[0] === wanted[0] : String(status) === wanted;
 }

@@ -5,27 +5,28 @@ import { spanBytes } from "./span-bytes.ts";
 import { summarize } from "./trace-summary.ts";
 
 export interface StoreLimits {
-  /** @default 100,000 */
+  /** Maximum number of spans. @default 100,000 */
   readonly maxSpans?: number;
-  /** Bytes that spans take in memory, as estimated. @default 256 MiB */
+  /** Maximum memory of the spans in bytes, as estimated. @default 256 MiB */
   readonly maxBytes?: number;
 }
 
-/** What is told of what the store does. */
+/** Is notified synchronously when the store adds or drops spans. */
 export interface StoreObserver {
   added(spans: readonly ViewedSpan[]): void;
+  /** Called for each trace that the store drops to stay within its limits. */
   dropped(traceId: string): void;
 }
 
-/** A trace as far as it has come. */
+/** The spans of a trace that have arrived so far. */
 interface StoredTrace {
   readonly spans: Map<string, ViewedSpan>;
   bytes: number;
-  /** Until another span comes. */
+  /** Computed on demand, and discarded when another span arrives. */
   summary: TraceSummary | undefined;
 }
 
-/** Traces in memory, up to a number of spans and of bytes; past that the trace that came first leaves. */
+/** Keeps traces in memory. Above its limits it drops the trace that arrived first. */
 export class TraceStore {
   readonly #traces = new Map<string, StoredTrace>();
   readonly #observers: StoreObserver[] = [];
@@ -36,11 +37,11 @@ export class TraceStore {
   #bytes = 0;
   #dropped = 0;
 
-  /** @throws RangeError if a limit is no number above 0 */
+  /** @throws RangeError if a limit is not a number above 0 */
   constructor({ maxSpans = 100_000, maxBytes = 256 * 1024 * 1024 }: StoreLimits = {}) {
     for (const [name, value] of Object.entries({ maxSpans, maxBytes })) {
       if (!(value > 0)) {
-        throw new RangeError(`Cannot make a store: '${name}' must be a number above 0; received ${value}`);
+        throw new RangeError(`Cannot create a trace store: '${name}' must be a number above 0; received ${value}`);
       }
     }
     this.#maxSpans = maxSpans;
@@ -51,7 +52,10 @@ export class TraceStore {
     this.#observers.push(observer);
   }
 
-  /** Takes the spans over, their resources too: equal ones become one. A span that comes again, as after a retry of its export, replaces itself. */
+  /**
+   * Adds spans and takes ownership of them: their resources are replaced by shared objects. A span that arrives again,
+   * as after a retry of its export, replaces the first.
+   */
   add(spans: readonly ViewedSpan[]): void {
     for (const span of spans) this.#add(span);
     for (const observer of this.#observers) observer.added(spans);
@@ -64,7 +68,7 @@ export class TraceStore {
       this.#traces.set(span.traceId, (trace = { spans: new Map(), bytes: 0, summary: undefined }));
     const before = trace.spans.get(span.spanId);
     const bytes = spanBytes(span) - (before === undefined ? 0 : spanBytes(before));
-    this.#bytes += this.#resources.share(span) - (before === undefined ? 0 : this.#resources.leave(before));
+    this.#bytes += this.#resources.acquire(span) - (before === undefined ? 0 : this.#resources.release(before));
     trace.spans.set(span.spanId, span);
     trace.summary = undefined;
     trace.bytes += bytes;
@@ -77,30 +81,30 @@ export class TraceStore {
     this.#traces.delete(id);
     this.#spans -= trace.spans.size;
     this.#bytes -= trace.bytes;
-    for (const span of trace.spans.values()) this.#bytes -= this.#resources.leave(span);
+    for (const span of trace.spans.values()) this.#bytes -= this.#resources.release(span);
     this.#dropped += trace.spans.size;
     for (const observer of this.#observers) observer.dropped(id);
   }
 
-  /** The spans of a trace that have come so far, by their start. */
+  /** Returns the spans of a trace that have arrived so far, sorted by start. */
   trace(traceId: string): ViewedSpan[] {
     return [...(this.#traces.get(traceId)?.spans.values() ?? [])].sort((a, b) => a.start - b.start);
   }
 
-  /** Every trace in short, the one that came last first. */
+  /** Summaries of all traces, newest first. */
   *summaries(): Generator<TraceSummary> {
     for (const trace of [...this.#traces.values()].reverse()) {
       yield (trace.summary ??= summarize([...trace.spans.values()]));
     }
   }
 
-  /** Whether any span of the trace is wanted. */
-  has(traceId: string, wanted: (span: ViewedSpan) => boolean): boolean {
-    for (const span of this.#traces.get(traceId)?.spans.values() ?? []) if (wanted(span)) return true;
+  /** Returns whether any span of the trace satisfies the predicate. */
+  has(traceId: string, predicate: (span: ViewedSpan) => boolean): boolean {
+    for (const span of this.#traces.get(traceId)?.spans.values() ?? []) if (predicate(span)) return true;
     return false;
   }
 
-  /** One trace after the other. */
+  /** The spans of each trace by span id, oldest trace first. */
   *traces(): Generator<ReadonlyMap<string, ViewedSpan>> {
     for (const trace of this.#traces.values()) yield trace.spans;
   }
@@ -109,7 +113,7 @@ export class TraceStore {
     return { traces: this.#traces.size, spans: this.#spans, bytes: this.#bytes };
   }
 
-  /** Spans that have left to make room. */
+  /** Number of spans dropped so far to stay within the limits. */
   get dropped(): number {
     return this.#dropped;
   }

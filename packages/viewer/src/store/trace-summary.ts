@@ -1,7 +1,7 @@
 import type { TraceSummary } from "../api.ts";
 import type { ViewedSpan } from "../span.ts";
 
-/** A trace in short. Of no spans there is none. */
+/** @param spans at least one */
 export function summarize(spans: readonly ViewedSpan[]): TraceSummary {
   const root = rootOf(spans);
   const { attributes } = root;
@@ -27,7 +27,7 @@ export function summarize(spans: readonly ViewedSpan[]): TraceSummary {
   };
 }
 
-/** The span that has no parent here; of several the first, and one that has none at all before others. */
+/** Prefers a span without a parent to one with an unknown parent, and the earliest of equals. */
 function rootOf(spans: readonly ViewedSpan[]): ViewedSpan {
   const known = new Set(spans.map(({ spanId }) => spanId));
   const rank = ({ parentSpanId }: ViewedSpan): number =>

@@ -1,12 +1,9 @@
-// One way to call another service: a process of its own, which makes calls when it is told to, and tells what they have used.
-import { context, propagation, trace } from "@opentelemetry/api";
-import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
-import { W3CTraceContextPropagator } from "@opentelemetry/core";
-import { registerInstrumentations } from "@opentelemetry/instrumentation";
+// A client of one variant in a process of its own. It makes calls on request and reports their CPU time and memory.
 import { UndiciInstrumentation } from "@opentelemetry/instrumentation-undici";
-import { BatchSpanProcessor, type SpanExporter, TracerProvider } from "@opentelemetry/sdk-trace";
 import { background, current, run, withTimeout } from "@throughline/context";
 import { createFetch } from "@throughline/fetch";
+
+import { recordSpans } from "../tracing.ts";
 
 export type Variant =
   | "bare"
@@ -22,19 +19,11 @@ const [variant, url] = process.argv.slice(2) as [Variant, string];
 const TIMEOUT = 5_000;
 const CONCURRENCY = 20;
 
-/** Takes spans and does nothing with them, so that only making them is measured. */
-const nowhere: SpanExporter = { export: (_spans, done) => done({ code: 0 }), shutdown: () => Promise.resolve() };
-
 if (variant === "ours, with a recorded span" || variant === "OpenTelemetry undici") {
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-  propagation.setGlobalPropagator(new W3CTraceContextPropagator());
-  const tracerProvider = new TracerProvider({ spanProcessors: [new BatchSpanProcessor({ exporter: nowhere })] });
-  trace.setGlobalTracerProvider(tracerProvider);
-  const instrumentations = variant === "OpenTelemetry undici" ? [new UndiciInstrumentation()] : [];
-  registerInstrumentations({ tracerProvider, instrumentations });
+  recordSpans(variant === "OpenTelemetry undici" ? [new UndiciInstrumentation()] : []);
 }
 
-/** Each call of ours is under a context of its own, as that of a request which makes one call: to derive and end it is counted too. */
+/** Each call of ours has its own context, as in a request that makes one call: deriving and ending it counts too. */
 function callOf(): () => Promise<unknown> {
   if (variant === "bare, with AbortSignal.timeout") {
     return async () => (await fetch(url, { signal: AbortSignal.timeout(TIMEOUT) })).json();
@@ -51,7 +40,7 @@ function callOf(): () => Promise<unknown> {
   };
 }
 
-/** The least that a call under a context needs: its signal, and a header with the time that is left. */
+/** The minimum for a call in a context: its signal, and a header with the time left. */
 async function handWired(): Promise<unknown> {
   const ctx = current();
   const headers = { "grpc-timeout": `${Math.floor(ctx.remaining()) - 1}m` };

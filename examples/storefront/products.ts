@@ -1,4 +1,4 @@
-/** What the storefront sells, and how long its services take over it. */
+/** A product of the storefront. */
 export interface Product {
   readonly id: string;
   readonly name: string;
@@ -11,11 +11,11 @@ const PRODUCTS: readonly Product[] = [
   { id: "attic-1", name: "Everything in the attic" },
 ];
 
-export function find(query: string): Product[] {
+export function findProducts(query: string): Product[] {
   return PRODUCTS.filter((product) => product.id.startsWith(query));
 }
 
-/** Milliseconds of work for a query: the attic takes everybody long, a sofa only those who read its reviews. */
+/** Milliseconds of work for a query: `attic` is slow in every service, `sofa` only in reviews. */
 export function workFor(query: string, service: "catalog" | "inventory" | "pricing" | "reviews"): number {
   if (query === "attic") return 1_500;
   if (query === "sofa" && service === "reviews") return 1_500 + Math.random() * 1_000;

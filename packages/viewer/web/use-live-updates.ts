@@ -1,21 +1,21 @@
 import { useEffect, useState } from "preact/hooks";
 
-import type { Change } from "../src/api.ts";
+import type { ChangeEvent } from "../src/api.ts";
 
-export interface Changes {
-  /** Grows when there is something new to look at. */
+export interface LiveUpdates {
+  /** Increases when pages must fetch again. */
   readonly revision: number;
   readonly state: "live" | "paused" | "lost";
-  /** Whether spans have come in while it was paused. */
+  /** Whether spans have arrived during a pause. */
   readonly hasMore: boolean;
   readonly toggle: () => void;
 }
 
-/** So that a busy system does not make the page ask all the time. */
-const BETWEEN = 400;
+/** Minimum milliseconds between two revisions. */
+const INTERVAL = 400;
 
-/** Follows what comes in, until it is paused. */
-export function useChanges(): Changes {
+/** Subscribes to the events of the server. */
+export function useLiveUpdates(): LiveUpdates {
   const [revision, setRevision] = useState(0);
   const [isPaused, setPaused] = useState(false);
   const [isLost, setLost] = useState(false);
@@ -23,7 +23,7 @@ export function useChanges(): Changes {
   useEffect(() => {
     const source = new EventSource("./api/changes");
     source.addEventListener("change", ({ data }: MessageEvent<string>) => {
-      const { spans: now } = JSON.parse(data) as Change;
+      const { spans: now } = JSON.parse(data) as ChangeEvent;
       setSpans(({ seen }) => ({ seen, now }));
     });
     source.addEventListener("open", () => {
@@ -38,9 +38,9 @@ export function useChanges(): Changes {
     const timer = setTimeout(() => {
       setSpans(({ now }) => ({ seen: now, now }));
       setRevision((last) => last + 1);
-    }, BETWEEN);
+    }, INTERVAL);
     return () => clearTimeout(timer);
-    // A change that comes while the timer runs is looked at with it, not later.
+    // A change during the timer does not restart it.
   }, [isPaused, spans.now === spans.seen]);
   return {
     revision,

@@ -1,15 +1,15 @@
 import { randomBytes } from "node:crypto";
 
-import type { ProblemResponse, Scenario } from "./scenarios.ts";
+import type { SearchResult, Scenario } from "./scenarios.ts";
 
-/** Sends a scenario's request, as a visitor's browser would, under a trace whose id is then known. */
-export async function visit(
+/** Sends a scenario's request as a visitor's browser would, with a new trace id. */
+export async function sendRequest(
   gateway: string,
   token: string,
   { query, budget, leavesAfter }: Scenario,
-): Promise<{ traceId: string; answer: ProblemResponse }> {
+): Promise<{ traceId: string; answer: SearchResult }> {
   const traceId = randomBytes(16).toString("hex");
-  const answer = await ask(`${gateway}/search?q=${query}`, {
+  const answer = await search(`${gateway}/search?q=${query}`, {
     headers: {
       authorization: `Bearer ${token}`,
       "txn-token": "made up",
@@ -21,7 +21,7 @@ export async function visit(
   return { traceId, answer };
 }
 
-async function ask(url: string, init: RequestInit): Promise<ProblemResponse> {
+async function search(url: string, init: RequestInit): Promise<SearchResult> {
   try {
     const response = await fetch(url, init);
     const type = response.headers.get("content-type") ?? "";

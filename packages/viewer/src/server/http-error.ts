@@ -1,5 +1,5 @@
-/** A request that is not taken, with the status to say so. */
-export class Refused extends Error {
+/** An error that the viewer answers with an HTTP status. */
+export class HttpError extends Error {
   readonly status: number;
 
   constructor(status: number, message: string) {

@@ -1,25 +1,25 @@
 import type { TreeRow } from "../span-tree.ts";
 
-/** A row that is shown, and how many are below it in the tree. */
-export interface ShownRow extends TreeRow {
+/** A row with the number of its descendants. */
+export interface VisibleRow extends TreeRow {
   readonly below: number;
   readonly isCollapsed: boolean;
 }
 
-/** The rows that no collapsed span is above of. */
-export function shownRows(rows: readonly TreeRow[], collapsed: ReadonlySet<string>): ShownRow[] {
+/** Returns the rows without a collapsed ancestor. */
+export function visibleRows(rows: readonly TreeRow[], collapsed: ReadonlySet<string>): VisibleRow[] {
   const below = countBelow(rows);
-  const shown: ShownRow[] = [];
+  const visible: VisibleRow[] = [];
   for (let index = 0; index < rows.length; index += 1) {
     const { span, depth } = rows[index]!;
     const isCollapsed = below[index]! > 0 && collapsed.has(span.spanId);
-    shown.push({ span, depth, below: below[index]!, isCollapsed });
+    visible.push({ span, depth, below: below[index]!, isCollapsed });
     if (isCollapsed) index += below[index]!;
   }
-  return shown;
+  return visible;
 }
 
-/** From the last to the first: what is below a row is all that follows and is deeper. */
+/** Counts the descendants of each row from the last to the first: they are the deeper rows that follow it. */
 function countBelow(rows: readonly TreeRow[]): number[] {
   const below = rows.map(() => 0);
   for (let index = rows.length - 1; index >= 0; index -= 1) {

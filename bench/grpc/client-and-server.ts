@@ -1,67 +1,57 @@
-// A server and a client of gRPC in one process, in one of the ways that are compared: it makes as many calls as it is asked for, and reports what they have cost.
+// A gRPC server and client of one variant in one process. It makes calls on request and reports their CPU time and
+// memory.
 import { createRequire } from "node:module";
 
 import type * as GrpcJs from "@grpc/grpc-js";
-import { context, propagation, trace } from "@opentelemetry/api";
-import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
-import { W3CTraceContextPropagator } from "@opentelemetry/core";
-import { registerInstrumentations } from "@opentelemetry/instrumentation";
 import { GrpcInstrumentation } from "@opentelemetry/instrumentation-grpc";
-import { BatchSpanProcessor, type SpanExporter, TracerProvider } from "@opentelemetry/sdk-trace";
 import { background, run, withTimeout } from "@throughline/context";
 import { clientInterceptor, serverInterceptor } from "@throughline/grpc";
+
+import { recordSpans } from "../tracing.ts";
 
 export type Variant =
   | "bare"
   | "bare, with a deadline and interceptors that do nothing"
   | "ours"
-  | "ours, in a context that is there"
+  | "ours, in an existing context"
   | "ours, with recorded spans"
   | "OpenTelemetry grpc";
 
-/** What a number of calls has used. */
+/** The cost of a number of calls. */
 export interface Used {
   /** Microseconds a call. */
   readonly cpu: number;
   /** MiB. */
   readonly rss: number;
-  /** What a call brings to the server, which shows that a variant does what its name says. */
+  /** What the server receives with a call, as proof that the variant does what its name says. */
   readonly sends: string;
 }
 
 const [variant] = process.argv.slice(2) as [Variant];
 const isOurs = variant.startsWith("ours");
-const isThere = variant === "ours, in a context that is there";
+const isInherited = variant === "ours, in an existing context";
 const isIdle = variant === "bare, with a deadline and interceptors that do nothing";
 
-/** Takes spans and does nothing with them, so that only making them is measured. */
-const nowhere: SpanExporter = { export: (_spans, done) => done({ code: 0 }), shutdown: () => Promise.resolve() };
-
 if (variant === "ours, with recorded spans" || variant === "OpenTelemetry grpc") {
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
-  propagation.setGlobalPropagator(new W3CTraceContextPropagator());
-  const tracerProvider = new TracerProvider({ spanProcessors: [new BatchSpanProcessor({ exporter: nowhere })] });
-  trace.setGlobalTracerProvider(tracerProvider);
-  const instrumentations = variant === "OpenTelemetry grpc" ? [new GrpcInstrumentation()] : [];
-  registerInstrumentations({ tracerProvider, instrumentations });
+  recordSpans(variant === "OpenTelemetry grpc" ? [new GrpcInstrumentation()] : []);
 }
 
-// Required, not imported: instrumentations patch what is required.
+// Required, not imported: instrumentations patch CommonJS modules.
 const grpc = createRequire(import.meta.url)("@grpc/grpc-js") as typeof GrpcJs;
 
 const idleServer: GrpcJs.ServerInterceptor = (_method, call) => new grpc.ServerInterceptingCall(call, {});
 const idleClient: GrpcJs.Interceptor = (options, next) => new grpc.InterceptingCall(next(options), {});
 
-const asIs = (bytes: Buffer): Buffer => bytes;
+const identity = (bytes: Buffer): Buffer => bytes;
 const service = {
   Unary: {
     path: "/bench.Echo/Unary",
     requestStream: false,
     responseStream: false,
-    requestSerialize: asIs,
-    requestDeserialize: asIs,
-    responseSerialize: asIs,
-    responseDeserialize: asIs,
+    requestSerialize: identity,
+    requestDeserialize: identity,
+    responseSerialize: identity,
+    responseDeserialize: identity,
   },
 } as const;
 
@@ -91,9 +81,9 @@ function call(): Promise<void> {
   });
 }
 
-/** With ours, in a context that is made for the call, as is done where it has a deadline of its own; or in that of the request being served. */
+/** Ours calls in a context made for the call, as for a call with its own deadline, or in the context of a request. */
 async function one(): Promise<void> {
-  if (!isOurs || isThere) return call();
+  if (!isOurs || isInherited) return call();
   const [ctx, cancel] = withTimeout(background, 5000);
   await run(ctx, call);
   cancel();
@@ -105,7 +95,7 @@ async function many(count: number): Promise<void> {
     while (left-- > 0) await one();
   };
   const [ctx, cancel] = withTimeout(background, "1h");
-  await Promise.all(Array.from({ length: 20 }, () => (isThere ? run(ctx, worker) : worker())));
+  await Promise.all(Array.from({ length: 20 }, () => (isInherited ? run(ctx, worker) : worker())));
   cancel();
 }
 
@@ -116,7 +106,7 @@ function sends(): string {
   return names.join(", ");
 }
 
-// Nothing is collected by force: that would discard compiled code as well, and compilers would be measured for seconds after.
+// No forced garbage collection: it would also discard compiled code, and the next seconds would measure the compilers.
 process.on("message", async (calls: number) => {
   const before = process.cpuUsage();
   await many(calls);

@@ -8,8 +8,8 @@ import {
   withValue,
 } from "@throughline/context";
 
-/** What a large tree costs: in time for each of its contexts, or in bytes that stay. */
-export interface Growth {
+/** The cost of a large tree: time of each context, or bytes retained. */
+export interface ScaleResult {
   readonly name: string;
   readonly result: string;
 }
@@ -39,9 +39,9 @@ async function bytes(count: number, make: () => unknown): Promise<string> {
   return `${Math.round(grown / kept.length)} bytes each`;
 }
 
-export async function growth(): Promise<Growth[]> {
+export async function measureScale(): Promise<ScaleResult[]> {
   const million = 1_000_000;
-  const rows: Growth[] = [];
+  const rows: ScaleResult[] = [];
   const add = async (name: string, result: Promise<string>): Promise<void> =>
     void rows.push({ name, result: await result });
 
@@ -66,7 +66,7 @@ export async function growth(): Promise<Growth[]> {
     }),
   );
   await add(
-    "cancel them all, and call all back",
+    "cancel them all, and run all callbacks",
     timed(million, async () => {
       cancelWide();
       await null;
@@ -75,7 +75,7 @@ export async function growth(): Promise<Growth[]> {
 
   const alive: Context[] = [];
   await add(
-    "1,000,000 deadlines alive, each waited for",
+    "1,000,000 armed deadlines",
     timed(million, () => {
       for (let i = 0; i < million; i++) {
         const [ctx] = withTimeout(background, 3_600_000 + Math.random() * million);
@@ -85,7 +85,7 @@ export async function growth(): Promise<Growth[]> {
     }),
   );
   await add(
-    "... one more among them, made and cancelled",
+    "... one more among them, created and canceled",
     timed(100_000, () => {
       for (let i = 0; i < 100_000; i++) {
         const [ctx, cancel] = withTimeout(background, 3_600_000 + Math.random() * million);
@@ -107,14 +107,14 @@ export async function growth(): Promise<Growth[]> {
     }),
   );
   await add(
-    "... cancelled at its top",
+    "... canceled at its top",
     timed(100_000, () => cancelTop()),
   );
 
   const [root] = withCancel(background);
   const before = await heap();
   await add(
-    "5,000,000 requests under one context that stays",
+    "5,000,000 requests under one long-lived context",
     timed(5 * million, async () => {
       for (let i = 0; i < 5 * million; i++) {
         const [ctx, cancel] = withTimeout(withValue(root, key, i), 30_000);
@@ -125,7 +125,7 @@ export async function growth(): Promise<Growth[]> {
     }),
   );
   rows.push({
-    name: "... and what they leave on the heap",
+    name: "... heap growth after them",
     result: `${(((await heap()) - before) / 1024).toFixed(0)} KiB in all`,
   });
   return rows;
