@@ -16,6 +16,10 @@ export interface TraceSummary {
   readonly spans: number;
   /** Whether any span failed. */
   readonly failed: boolean;
+  /** Number of spans that the store has dropped from the trace, if it has: the rest is only a part. */
+  readonly dropped?: number;
+  /** Set if the root span was sent without an end. */
+  readonly isUnfinished?: true;
   /** HTTP status of the root span. */
   readonly status?: number | undefined;
   /** What ended the root span: `response`, `deadline`, `client`, ... */
@@ -53,11 +57,13 @@ export interface TraceList {
   readonly endings: readonly string[];
 }
 
-/** `GET /api/traces/<id>`, 404 if the store does not have it. `GET /api/traces/<id>/otlp` returns it as OTLP. */
+/** `GET /api/traces/<id>`, 404 if the store does not have it. `ETag` changes with its spans. `GET /api/traces/<id>/otlp` returns it as OTLP. */
 export interface Trace {
   readonly traceId: string;
   /** Sorted by start. */
   readonly spans: readonly ViewedSpan[];
+  /** Number of spans that the store has dropped from the trace, if it has: `spans` is only a part. */
+  readonly dropped?: number;
 }
 
 /** `GET /api/graph`: the calls between services in all stored traces. Durations are in milliseconds. */

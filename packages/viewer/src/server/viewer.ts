@@ -71,7 +71,7 @@ export async function startViewer(options: ViewerOptions = {}): Promise<Viewer> 
     }
     // The event stream would keep a response to HEAD open.
     if (req.method === "HEAD" && url.pathname === "/api/changes") return void res.end();
-    if (answerApi(url, res, store, changes) || page?.serve(url.pathname, res) === true) return;
+    if (answerApi(url, req, res, store, changes) || page?.serve(url.pathname, res) === true) return;
     throw new HttpError(
       404,
       `Cannot find ${url.pathname}: the viewer receives traces at /v1/traces and shows them at /`,

@@ -9,6 +9,7 @@ export class SpanFile implements StoreObserver {
   readonly #db: DatabaseSync;
   readonly #insert: StatementSync;
   readonly #delete: StatementSync;
+  readonly #deleteSpan: StatementSync;
   readonly #path: string;
   #isRestoring = false;
   #isFailing = false;
@@ -19,16 +20,26 @@ export class SpanFile implements StoreObserver {
     try {
       // Not imported: Node 22 would print a warning even if no file is used.
       this.#db = new (process.getBuiltinModule("node:sqlite").DatabaseSync)(path);
+      // Another viewer would not see the spans of this one, and would drop them by its own limits.
       this.#db.exec(`
+        PRAGMA locking_mode = EXCLUSIVE;
         PRAGMA journal_mode = WAL;
         PRAGMA synchronous = NORMAL;
         CREATE TABLE IF NOT EXISTS spans (
           trace_id TEXT NOT NULL, span_id TEXT NOT NULL, span TEXT NOT NULL, PRIMARY KEY (trace_id, span_id)
         );
+        BEGIN IMMEDIATE;
+        COMMIT;
       `);
       this.#insert = this.#db.prepare("INSERT OR REPLACE INTO spans (trace_id, span_id, span) VALUES (?, ?, ?)");
       this.#delete = this.#db.prepare("DELETE FROM spans WHERE trace_id = ?");
+      this.#deleteSpan = this.#db.prepare("DELETE FROM spans WHERE trace_id = ? AND span_id = ?");
     } catch (error) {
+      if (/database is locked/.test((error as Error).message)) {
+        throw new Error(`Cannot keep spans in ${path}: another viewer uses it; give each its own file with --db`, {
+          cause: error,
+        });
+      }
       throw new Error(
         `Cannot keep spans in ${path}: it must be a SQLite file of the viewer, or a path where it can create one: ` +
           (error as Error).message,
@@ -61,6 +72,10 @@ export class SpanFile implements StoreObserver {
 
   dropped(traceId: string): void {
     this.#attempt(() => this.#delete.run(traceId));
+  }
+
+  droppedSpan({ traceId, spanId }: ViewedSpan): void {
+    this.#attempt(() => this.#deleteSpan.run(traceId, spanId));
   }
 
   /** Logs the first of a series of errors instead of throwing: a full disk must not fail the sender's request. */
