@@ -11,16 +11,16 @@ const ACROSS = 320;
 const DOWN = 128;
 const BOX = { width: 184, height: 76 };
 
-export function GraphDrawing({ graph }: { readonly graph: ServiceGraph }) {
+export function GraphDrawing({ graph, zoom }: { readonly graph: ServiceGraph; readonly zoom: number }) {
   const { nodes, calls, width, height } = useMemo(() => layOut(graph, { across: ACROSS, down: DOWN }), [graph]);
   const lines = useMemo(() => callLines(calls, BOX), [calls]);
   knowServices(graph.services.map(({ name }) => name));
   return (
-    <div class="graph-scroller">
+    <div class="graph-scroller" tabIndex={0} role="region" aria-label="Graph of the services">
       <svg
         class="graph"
-        width={width}
-        height={height}
+        width={width * zoom}
+        height={height * zoom}
         viewBox={`0 0 ${width} ${height}`}
         role="group"
         aria-label="Services"

@@ -17,6 +17,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["x", "choose a trace for comparison"],
   ["c", "compare the two that are chosen"],
   ["g", "graph of services"],
+  ["d", "deadlines of all traces"],
   ["l", "list of traces"],
   ["p", "pause or resume live updates"],
   ["?", "this help"],

@@ -3,9 +3,7 @@
 // each tab would leave none for the seventh.
 
 /** A message to the tabs. */
-export type LiveMessage =
-  | { readonly type: "open" | "lost" }
-  | { readonly type: "change"; readonly data: string };
+export type LiveMessage = { readonly type: "open" | "lost" } | { readonly type: "change"; readonly data: string };
 
 const ports = new Set<MessagePort>();
 let source: EventSource | undefined;

@@ -92,7 +92,12 @@ function drawSpans(canvas: HTMLCanvasElement, { rows, range }: TracePicture): vo
       if (isFailed) context.fillStyle = "oklch(0.6 0.2 20)";
       else if (hue !== hueOf(span.service)) context.fillStyle = `oklch(0.65 0.13 ${(hue = hueOf(span.service))})`;
       const x = (span.start - range.from) * scale;
-      context.fillRect(x, (index / rows.length) * (HEIGHT - height), Math.max(1, (span.end - span.start) * scale), height);
+      context.fillRect(
+        x,
+        (index / rows.length) * (HEIGHT - height),
+        Math.max(1, (span.end - span.start) * scale),
+        height,
+      );
     }
   }
 }

@@ -32,7 +32,10 @@ export function TimeAxis({ scale, onView }: TimeAxisProps) {
       {selection !== undefined && (
         <span
           class="axis-selection"
-          style={{ left: `${scale.at(selection.from)}%`, width: `${scale.at(selection.to) - scale.at(selection.from)}%` }}
+          style={{
+            left: `${scale.at(selection.from)}%`,
+            width: `${scale.at(selection.to) - scale.at(selection.from)}%`,
+          }}
         />
       )}
     </div>

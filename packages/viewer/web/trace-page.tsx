@@ -38,7 +38,12 @@ export function TracePage({ traceId, spanId, revision }: TracePageProps) {
   return (
     <div class="trace-page">
       <StoryHeader picture={picture} traceId={traceId} onSelect={select} />
-      <TraceWarnings picture={picture} onSelect={select} correctsClocks={correctsClocks} onCorrect={setCorrectsClocks} />
+      <TraceWarnings
+        picture={picture}
+        onSelect={select}
+        correctsClocks={correctsClocks}
+        onCorrect={setCorrectsClocks}
+      />
       <div class={selected === undefined ? "trace-body" : "trace-body has-panel"}>
         <Waterfall picture={picture} selected={selected?.spanId} onSelect={select} />
         {selected !== undefined && (

@@ -1,5 +1,5 @@
-import type { SpanFind } from "./use-span-find.ts";
 import type { TracePicture } from "./trace-picture.ts";
+import type { SpanFind } from "./use-span-find.ts";
 
 /** What the waterfall draws besides the spans. */
 export interface WaterfallModes {

@@ -117,10 +117,7 @@ export function WaterfallRow(props: WaterfallRowProps) {
       </div>
       <div role="gridcell" class="timeline" aria-label={`begins at ${durationText(span.start - picture.range.from)}`}>
         {band !== undefined && <DeadlineMark band={band} scale={scale} />}
-        <span
-          class={barClass(row)}
-          style={{ left: `${left}%`, width: `${Math.max(0, scale.at(end) - left)}%` }}
-        />
+        <span class={barClass(row)} style={{ left: `${left}%`, width: `${Math.max(0, scale.at(end) - left)}%` }} />
         <EventTicks events={span.events ?? []} scale={scale} />
       </div>
     </div>

@@ -25,10 +25,7 @@ export function correctClocks(rows: readonly TreeRow[]): ViewedSpan[] {
   return corrected;
 }
 
-function walk(
-  rows: readonly TreeRow[],
-  visit: (span: ViewedSpan, shift: number, isOrigin: boolean) => void,
-): void {
+function walk(rows: readonly TreeRow[], visit: (span: ViewedSpan, shift: number, isOrigin: boolean) => void): void {
   const path: ViewedSpan[] = [];
   const shiftAt: number[] = [];
   for (const { span, depth } of rows) {

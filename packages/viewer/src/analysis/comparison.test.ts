@@ -25,7 +25,12 @@ describe("a comparison", () => {
   });
 
   it("pairs parallel calls by their target, in whatever order they start", () => {
-    const call = (url: string): object => ({ service: "a", name: "GET", kind: "client", attributes: { "url.full": url } });
+    const call = (url: string): object => ({
+      service: "a",
+      name: "GET",
+      kind: "client",
+      attributes: { "url.full": url },
+    });
     const before = trace({ a: [[0, 90]], "a/x": [[1, 11], call("/x")], "a/y": [[2, 52], call("/y")] });
     const after = trace({ a: [[0, 90]], "a/y": [[1, 51], call("/y")], "a/x": [[2, 12], call("/x")] });
     expect(compared(before, after).map((row) => row[4])).toEqual([0, 0, 0]);

@@ -74,7 +74,11 @@ function pairSiblings(before: readonly ViewedSpan[], after: readonly ViewedSpan[
 }
 
 /** Pairs by target, then by duration: the longest with the longest. */
-function pairEqual(left: readonly ViewedSpan[], right: readonly ViewedSpan[], partners: Map<ViewedSpan, ViewedSpan>): void {
+function pairEqual(
+  left: readonly ViewedSpan[],
+  right: readonly ViewedSpan[],
+  partners: Map<ViewedSpan, ViewedSpan>,
+): void {
   const byTarget = Map.groupBy(right, targetOf);
   const [restLeft, restRight] = [new Set(left), new Set(right)];
   const pair = (some: readonly ViewedSpan[], others: readonly ViewedSpan[]): void => {
@@ -117,7 +121,6 @@ function targetOf({ attributes }: ViewedSpan): string {
 
 function rowOf({ before, after, depth }: PairNode): ComparedRow {
   const { service, name, kind } = (before ?? after)!;
-  const difference =
-    before === undefined || after === undefined ? undefined : durationOf(after) - durationOf(before);
+  const difference = before === undefined || after === undefined ? undefined : durationOf(after) - durationOf(before);
   return { depth, service, name, kind, before, after, difference };
 }

@@ -63,7 +63,8 @@ function runLength(rows: readonly TreeRow[], below: readonly number[], first: nu
   let end = first;
   while (end < rows.length && below[end] === 0) {
     const { span: other, depth: level } = rows[end]!;
-    if (level !== depth || other.name !== span.name || other.service !== span.service || other.kind !== span.kind) break;
+    if (level !== depth || other.name !== span.name || other.service !== span.service || other.kind !== span.kind)
+      break;
     end += 1;
   }
   return Math.max(1, end - first);

@@ -177,8 +177,7 @@ function readSpan(reader: MessageReader, { service, resource }: Origin): ViewedS
     else if (field === 13) {
       const link = readLink(reader);
       if (link !== undefined) (links ??= []).push(link);
-    }
-    else status = readStatus(reader);
+    } else status = readStatus(reader);
   });
   if (traceId === "" || spanId === "") reader.problem ??= "a span has no trace_id or no span_id";
   if (reader.problem !== undefined) {

@@ -3,9 +3,9 @@ import { createGunzip } from "node:zlib";
 
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 
-import { parseError } from "../otlp/otlp.ts";
 import { parseTracesJson } from "../otlp/otlp-json.ts";
 import { parseTracesProtobuf } from "../otlp/otlp-protobuf.ts";
+import { parseError } from "../otlp/otlp.ts";
 import type { ViewedSpan } from "../span.ts";
 import { HttpError } from "./http-error.ts";
 
@@ -65,11 +65,7 @@ interface Rejected {
 }
 
 /** @throws SyntaxError if all spans are invalid */
-function store(
-  body: Buffer,
-  isProtobuf: boolean,
-  take: (spans: ViewedSpan[]) => number,
-): Rejected | undefined {
+function store(body: Buffer, isProtobuf: boolean, take: (spans: ViewedSpan[]) => number): Rejected | undefined {
   let invalid = 0;
   let reason = "";
   const reject = (why: string): void => {

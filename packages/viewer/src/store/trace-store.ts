@@ -229,7 +229,8 @@ function separated({ spans, shared }: StoredTrace): ReadonlyMap<string, ViewedSp
   if (shared === undefined) return spans;
   const all = new Map(spans);
   for (const span of spans.values()) {
-    if (span.parentSpanId !== undefined && shared.has(span.parentSpanId)) all.set(span.spanId, childOfServer(span, all));
+    if (span.parentSpanId !== undefined && shared.has(span.parentSpanId))
+      all.set(span.spanId, childOfServer(span, all));
   }
   return all;
 }
