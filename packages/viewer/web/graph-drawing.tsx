@@ -11,7 +11,7 @@ const ACROSS = 320;
 const DOWN = 128;
 const BOX = { width: 184, height: 76 };
 
-export function GraphDrawing({ graph, zoom }: { readonly graph: ServiceGraph; readonly zoom: number }) {
+export function GraphDrawing({ graph, zoom }: { readonly graph: ServiceGraph; readonly zoom: number | undefined }) {
   const { nodes, calls, width, height } = useMemo(() => layOut(graph, { across: ACROSS, down: DOWN }), [graph]);
   const lines = useMemo(() => callLines(calls, BOX), [calls]);
   knowServices(graph.services.map(({ name }) => name));
@@ -19,8 +19,11 @@ export function GraphDrawing({ graph, zoom }: { readonly graph: ServiceGraph; re
     <div class="graph-scroller" tabIndex={0} role="region" aria-label="Graph of the services">
       <svg
         class="graph"
-        width={width * zoom}
-        height={height * zoom}
+        style={
+          zoom === undefined
+            ? { width: "100%", maxWidth: `${width}px` }
+            : { width: `${width * zoom}px`, height: `${height * zoom}px` }
+        }
         viewBox={`0 0 ${width} ${height}`}
         role="group"
         aria-label="Services"

@@ -11,7 +11,7 @@ import { backToList } from "./use-route.ts";
 export function GraphPage({ revision }: { readonly revision: number }) {
   const { value: graph, problem } = useFetched<ServiceGraph>("./api/graph", revision);
   const [filter, setFilter] = useState("");
-  const [zoom, setZoom] = useState(1);
+  const [zoom, setZoom] = useState<number | undefined>();
   const shown = useMemo(() => graph && neighborhood(graph, filter), [graph, filter]);
   useKeys({
     "+": () => setZoom(zoomed(zoom, 1.25)),
@@ -51,8 +51,8 @@ export function GraphPage({ revision }: { readonly revision: number }) {
         <button type="button" aria-label="Zoom out" onClick={() => setZoom(zoomed(zoom, 0.8))}>
           −
         </button>
-        <button type="button" onClick={() => setZoom(1)}>
-          {Math.round(zoom * 100)} %
+        <button type="button" onClick={() => setZoom(undefined)}>
+          {zoom === undefined ? "Fit" : `${Math.round(zoom * 100)} %`}
         </button>
         <button type="button" aria-label="Zoom in" onClick={() => setZoom(zoomed(zoom, 1.25))}>
           +
@@ -63,6 +63,7 @@ export function GraphPage({ revision }: { readonly revision: number }) {
   );
 }
 
-function zoomed(zoom: number, by: number): number {
-  return Math.max(0.2, Math.min(3, zoom * by));
+/** @param zoom `undefined` if the graph fits the page */
+function zoomed(zoom: number | undefined, by: number): number {
+  return Math.max(0.2, Math.min(3, (zoom ?? 1) * by));
 }

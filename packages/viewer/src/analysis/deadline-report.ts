@@ -51,7 +51,8 @@ export function deadlineReport(traces: Iterable<readonly ViewedSpan[]>, query: R
       for (const { span } of rows) spent.set(span.service, (spent.get(span.service) ?? 0) + times.get(span.spanId)!);
     }
     for (const { span, budget, used, cut } of bands.values()) {
-      if (span.kind === "client") continue;
+      // The budget of a call is that of the hop that it calls, unless the caller shortens it.
+      if (span.kind === "client" && cut?.isReserve !== false) continue;
       const hop = hopOf(hops, span);
       hop.requests += 1;
       hop.budgets.push(budget);
