@@ -65,7 +65,7 @@ function Page({ route, updates: { revision }, ...choice }: PageProps) {
       return <ComparePage before={route.before} after={route.after} />;
     default:
       return (
-        <Notice title="There is no such page">
+        <Notice title="There is no such page" isPage>
           <p>
             Nothing is shown at <code>{route.path}</code>. <a href="#/">All traces</a>
           </p>

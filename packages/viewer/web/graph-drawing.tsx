@@ -84,20 +84,25 @@ function ServiceBox({ node, x, y }: PlacedNode) {
       <text x={left + 29} y={top + 24.5} class="box-name">
         {shortened(name)}
       </text>
-      <text x={left + 12} y={top + 44} class="box-figures">
-        p50 {durationText(p50)} · p95 {durationText(p95)}
-      </text>
-      <text x={left + 12} y={top + 61} class={share > 0 ? "box-figures has-failed" : "box-figures"}>
-        {count.toLocaleString("en")} {count === 1 ? "request" : "requests"}
+      {/* In the order of the label, so that its beginning is what one sees. */}
+      <text x={left + 12} y={top + 44} class={share > 0 ? "box-figures has-failed" : "box-figures"}>
+        {countText(count)}
         {share > 0 && ` · ${percent(share)} failed`}
+      </text>
+      <text x={left + 12} y={top + 61} class="box-figures">
+        p50 {durationText(p50)} · p95 {durationText(p95)}
       </text>
     </a>
   );
 }
 
 function figures({ count, failed, p50, p95 }: Omit<PlacedNode["node"], "name">): string {
-  const share = percent(failed / Math.max(1, count));
-  return `${count} requests, ${share} failed, p50 ${durationText(p50)}, p95 ${durationText(p95)}`;
+  const share = failed === 0 ? "" : `${percent(failed / Math.max(1, count))} failed, `;
+  return `${countText(count)}, ${share}p50 ${durationText(p50)}, p95 ${durationText(p95)}`;
+}
+
+function countText(count: number): string {
+  return `${count.toLocaleString("en")} ${count === 1 ? "request" : "requests"}`;
 }
 
 function percent(share: number): string {

@@ -24,7 +24,7 @@ export function GraphPage({ revision }: { readonly revision: number }) {
   if (graph === undefined) return <p class="loading">Loading …</p>;
   if (graph.services.length === 0) {
     return (
-      <Notice title="No services yet">
+      <Notice title="No services yet" isPage>
         <p>Services appear here as their traces arrive.</p>
       </Notice>
     );

@@ -14,7 +14,13 @@ const namesOf = (rows: ReturnType<typeof spanTree>, ids: Iterable<string>) =>
 
 describe("the own time of a span", () => {
   it("is without its children, and counts parallel children once", () => {
-    const rows = treeOf({ a: [[0, 100]], "a/b": [[10, 50]], "a/c": [[30, 60]], "a/d": [[90, 120]], "a/b/e": [[10, 20]] });
+    const rows = treeOf({
+      a: [[0, 100]],
+      "a/b": [[10, 50]],
+      "a/c": [[30, 60]],
+      "a/d": [[90, 120]],
+      "a/b/e": [[10, 20]],
+    });
     const times = selfTimes(rows);
     expect(rows.map(({ span }) => [span.name, times.get(span.spanId)])).toEqual([
       ["a", 40],
@@ -67,7 +73,12 @@ describe("clocks that differ", () => {
 
 it("warns of what is missing or doubtful", () => {
   const spans = trace({ a: [[0, 9]], b: [[1, 2]], c: [[5, 3]], d: [[4, 4]] });
-  const rows = spanTree([spans[0]!, { ...spans[1]!, parentSpanId: "gone" }, spans[2]!, { ...spans[3]!, isUnfinished: true }]);
+  const rows = spanTree([
+    spans[0]!,
+    { ...spans[1]!, parentSpanId: "gone" },
+    spans[2]!,
+    { ...spans[3]!, isUnfinished: true },
+  ]);
   expect(traceWarnings(rows, { dropped: 1200, shifts: new Map([["id-0", -40]]) })).toEqual([
     { text: "1,200 spans of this trace dropped by the viewer's limits", spanIds: [] },
     { text: "1 span with a missing parent", spanIds: ["id-1"] },

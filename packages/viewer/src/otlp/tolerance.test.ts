@@ -15,8 +15,7 @@ const SPAN = {
   endTimeUnixNano: "1790000000010000000",
 };
 const requestOf = (...spans: readonly object[]): object => ({ resourceSpans: [{ scopeSpans: [{ spans }] }] });
-const parse = (request: object, reject?: (reason: string) => void) =>
-  parseTracesJson(JSON.stringify(request), reject);
+const parse = (request: object, reject?: (reason: string) => void) => parseTracesJson(JSON.stringify(request), reject);
 
 describe("JSON from other encoders", () => {
   it("may have names of enum values, as the answers of Tempo", () => {
@@ -37,7 +36,10 @@ describe("JSON from other encoders", () => {
     ["batches", { batches: [{ scopeSpans: [{ spans: [SPAN] }] }] }],
     ["trace", { trace: requestOf(SPAN) }],
     ["result", { result: requestOf(SPAN) }],
-    ["snake case", { resource_spans: [{ scope_spans: [{ spans: [{ ...SPAN, traceId: undefined, trace_id: TRACE }] }] }] }],
+    [
+      "snake case",
+      { resource_spans: [{ scope_spans: [{ spans: [{ ...SPAN, traceId: undefined, trace_id: TRACE }] }] }] },
+    ],
     ["scopes of old versions", { resourceSpans: [{ instrumentationLibrarySpans: [{ spans: [SPAN] }] }] }],
     ["ids in base64", requestOf({ ...SPAN, traceId: "CvdlGRbNQ92ESOshHIAxnA==", spanId: "t61rcWkgMzE=" })],
   ])("may have %s", (_what, request) => {
@@ -50,7 +52,9 @@ describe("JSON from other encoders", () => {
 
   it("keeps the valid spans beside an invalid one", () => {
     const reasons: string[] = [];
-    const spans = parse(requestOf(SPAN, { ...SPAN, spanId: "" }, { ...SPAN, events: 5 }), (reason) => reasons.push(reason));
+    const spans = parse(requestOf(SPAN, { ...SPAN, spanId: "" }, { ...SPAN, events: 5 }), (reason) =>
+      reasons.push(reason),
+    );
     expect([spans.length, reasons]).toEqual([1, ["'spanId' must be 16 hexadecimal digits", "'events' must be a list"]]);
   });
 });

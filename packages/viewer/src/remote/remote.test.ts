@@ -1,5 +1,5 @@
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { once } from "node:events";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
@@ -136,7 +136,10 @@ describe("traces of Tempo", () => {
     });
     expect(list.traces[1]!.traceId).toBe(TRACE);
     expect([list.services, list.remote]).toEqual([["shop"], { kind: "Tempo", url: remote.url }]);
-    const { searchParams } = new URL(remote.requests.find(({ url }) => url!.startsWith("/api/search?"))!.url!, remote.url);
+    const { searchParams } = new URL(
+      remote.requests.find(({ url }) => url!.startsWith("/api/search?"))!.url!,
+      remote.url,
+    );
     expect(Object.fromEntries(searchParams)).toMatchObject({
       q: '{ resource.service.name = "shop" && status = error }',
       limit: "7",
@@ -146,7 +149,10 @@ describe("traces of Tempo", () => {
 
   it.each([
     [{}, "{  }"],
-    [{ status: "5xx", min: 100 }, "{ span.http.response.status_code >= 500 && span.http.response.status_code < 600 && traceDuration >= 100ms }"],
+    [
+      { status: "5xx", min: 100 },
+      "{ span.http.response.status_code >= 500 && span.http.response.status_code < 600 && traceDuration >= 100ms }",
+    ],
     [{ endedBy: "deadline" }, '{ span.throughline.ended_by = "deadline" }'],
     [{ text: 'http.route="/a" a"b.c' }, '{ .http.route = "/a" && name =~ "(?i).*a\\"b\\\\.c.*" }'],
     [{ text: "http.status_code=504" }, "{ .http.status_code = 504 }"],
