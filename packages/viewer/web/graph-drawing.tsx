@@ -83,15 +83,15 @@ function ServiceBox({ node, x, y }: PlacedNode) {
       <circle cx={left + 17} cy={top + 20} r="5" class="box-dot" />
       <text x={left + 29} y={top + 24.5} class="box-name">
         {shortened(name)}
-      </text>
-      {/* In the order of the label, so that its beginning is what one sees. */}
+      </text>{" "}
+      {/* The order of the label: a name must contain the visible text. */}
       <text x={left + 12} y={top + 44} class={share > 0 ? "box-figures has-failed" : "box-figures"}>
         {countText(count)}
         {share > 0 && ` · ${percent(share)} failed`}
-      </text>
+      </text>{" "}
       <text x={left + 12} y={top + 61} class="box-figures">
         p50 {durationText(p50)} · p95 {durationText(p95)}
-      </text>
+      </text>{" "}
     </a>
   );
 }
