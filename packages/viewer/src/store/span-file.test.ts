@@ -93,6 +93,15 @@ describe("the file of spans", () => {
     expect(viewer.store.size.spans).toBe(2);
   });
 
+  it("rejects the SQLite file of another program, and leaves it alone", async () => {
+    const db = join(folder, "other.db");
+    const other = new DatabaseSync(db);
+    other.exec("CREATE TABLE users (id INTEGER)");
+    other.close();
+    await expect(startViewer({ port: 0, db })).rejects.toThrow(/other.db: .*it belongs to another program/);
+    await expect(startViewer({ port: 0, db: "" })).rejects.toThrow("'db' must be the path of a file");
+  });
+
   it("rejects a file that is not SQLite", async () => {
     const db = join(folder, "notes.txt");
     writeFileSync(db, "These are notes, and no database, however long they may get. ".repeat(100));

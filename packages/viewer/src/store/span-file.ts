@@ -17,9 +17,14 @@ export class SpanFile implements StoreObserver {
   /** @throws Error if the file cannot be opened or created, or is not a SQLite file of the viewer */
   constructor(path: string) {
     this.#path = path;
+    if (path === "") throw new Error("Cannot keep spans: 'db' must be the path of a file; received an empty text");
     try {
       // Not imported: Node 22 would print a warning even if no file is used.
       this.#db = new (process.getBuiltinModule("node:sqlite").DatabaseSync)(path);
+      const tables = this.#db.prepare("SELECT name FROM sqlite_master WHERE type = 'table'").all();
+      if (tables.length > 0 && !tables.some(({ name }) => name === "spans")) {
+        throw new Error("it belongs to another program");
+      }
       // Another viewer would not see the spans of this one, and would drop them by its own limits.
       this.#db.exec(`
         PRAGMA locking_mode = EXCLUSIVE;
@@ -53,12 +58,23 @@ export class SpanFile implements StoreObserver {
     // Observe first: if the store is smaller than before, it drops spans, which the file must drop too.
     store.observe(this);
     this.#isRestoring = true;
-    const rows = this.#db.prepare("SELECT span FROM spans ORDER BY rowid").all();
+    const rows = this.#readAll();
     const spans = rows.map(({ span }) => parseSpan(String(span))).filter((span) => span !== undefined);
     store.add(spans);
     this.#isRestoring = false;
     const unreadable = rows.length - spans.length;
     if (unreadable > 0) console.error(`Cannot read ${unreadable} spans in ${this.#path}; they are skipped`);
+  }
+
+  #readAll(): Record<string, unknown>[] {
+    try {
+      return this.#db.prepare("SELECT span FROM spans ORDER BY rowid").all();
+    } catch (error) {
+      this.#db.close();
+      throw new Error(`Cannot read the spans in ${this.#path}: ${(error as Error).message}; move the file away`, {
+        cause: error,
+      });
+    }
   }
 
   added(spans: readonly ViewedSpan[]): void {
