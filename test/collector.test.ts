@@ -107,7 +107,7 @@ describe("the files for a Collector", () => {
   const collector = read("collector.yaml") as Collector;
   const services = Object.entries(compose.services);
 
-  it("name in each pipeline what there is, and check memory before anything else", () => {
+  it("reference defined components in each pipeline, with the memory limiter first", () => {
     for (const pipeline of Object.values(collector.service.pipelines)) {
       for (const kind of ["receivers", "processors", "exporters"] as const) {
         expect(Object.keys(collector[kind])).toEqual(expect.arrayContaining(pipeline[kind]));
@@ -116,31 +116,31 @@ describe("the files for a Collector", () => {
     }
   });
 
-  it("mount files that exist, and volumes that are declared", () => {
+  it("mount existing files and declared volumes", () => {
     for (const source of services.flatMap(([, { volumes = [] }]) => volumes.map((each) => each.split(":")[0]!))) {
       if (source.startsWith("./")) expect(existsSync(join(FOLDER, source))).toBe(true);
       else expect(Object.keys(compose.volumes)).toContain(source);
     }
   });
 
-  it("listen on loopback only, by images of a fixed version", () => {
+  it("publish ports on loopback only and use images with fixed versions", () => {
     for (const [, { image, ports = [] }] of services) {
       expect(image).toMatch(/:\d+\.\d+\.\d+$/);
       for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:\d+:\d+$/);
     }
   });
 
-  it("take what services send, and send it to one that is there in each profile", () => {
+  it("receive on the published ports and export to one service in each profile", () => {
     const inside = Object.values(collector.receivers.otlp.protocols).map(({ endpoint }) => endpoint.split(":")[1]);
     const published = compose.services["collector"]!.ports!.map((port) => port.split(":")[2]);
     expect(published).toEqual(inside);
 
     const host = collector.exporters["otlp/traces"]!.endpoint.split(":")[0]!;
     for (const profile of compose.services["collector"]!.profiles) {
-      const takers = services.filter(
+      const receivers = services.filter(
         ([, { profiles, networks }]) => profiles.includes(profile) && networks?.default.aliases.includes(host),
       );
-      expect(takers).toHaveLength(1);
+      expect(receivers).toHaveLength(1);
     }
   });
 
@@ -164,7 +164,7 @@ describe("the files for a Collector", () => {
     for (const label of [...labels, "header", "name", "reason"]) expect(recorded.labels).toContain(label);
   });
 
-  it.each(["tempo.yaml", "grafana.yaml", "alerts.yaml", "dashboard.json"])("%s can be read", (file) => {
+  it.each(["tempo.yaml", "grafana.yaml", "alerts.yaml", "dashboard.json"])("%s is valid YAML", (file) => {
     expect(Object.keys(read(file) as object).length).toBeGreaterThan(0);
   });
 });

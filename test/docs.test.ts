@@ -12,26 +12,26 @@ interface Block {
 
 const FOLDER = new URL("./.docs/", import.meta.url);
 
-/** The TypeScript in a README, block by block. */
+/** The TypeScript blocks of a Markdown file. */
 function blocksOf(file: string): Block[] {
   const blocks = [...readFileSync(file, "utf8").matchAll(/^```ts\n(.*?)^```$/gms)];
   return blocks.map((block, index) => ({ name: `${file.replaceAll(/\W+/g, "-")}-${index + 1}`, code: block[1]! }));
 }
 
-/** What the block says it prints: the comments after its `console.log`s. */
-function claimed(code: string): string[] {
+/** The output that a block documents: the comments after its `console.log` calls. */
+function documentedOutput(code: string): string[] {
   return [...code.matchAll(/console\.log\(.*\);? *\/\/ (.*)$/gm)].map((match) => match[1]!);
 }
 
 const blocks = globSync(["README.md", "packages/*/README.md", "docs/*.md"]).toSorted().flatMap(blocksOf);
 
-describe("the code in a README", () => {
+describe("the code in the documentation", () => {
   const servers: net.Server[] = [];
   beforeAll(() => {
     rmSync(FOLDER, { recursive: true, force: true });
     mkdirSync(FOLDER);
     for (const { name, code } of blocks) writeFileSync(new URL(`${name}.ts`, FOLDER), code);
-    // A reader has port 3000; a test takes what is free, and closes it.
+    // Documented ports such as 3000 may be in use, so the tests use free ports and close them.
     const { listen } = net.Server.prototype;
     vi.spyOn(net.Server.prototype, "listen").mockImplementation(function (this: net.Server, ...args: unknown[]) {
       servers.push(this);
@@ -47,7 +47,7 @@ describe("the code in a README", () => {
     rmSync(FOLDER, { recursive: true, force: true });
   });
 
-  it("is there", () => {
+  it("exists", () => {
     expect(blocks.length).toBeGreaterThan(10);
   });
 
@@ -63,18 +63,18 @@ describe("the code in a README", () => {
     expect(await tsc.catch((error: { stdout: string }) => error.stdout)).toEqual({ stdout: "", stderr: "" });
   });
 
-  it.each(blocks)("runs, and prints what it says: $name", async ({ name, code }) => {
+  it.each(blocks)("prints its documented output: $name", async ({ name, code }) => {
     const printed: string[] = [];
     const log = vi.spyOn(console, "log").mockImplementation((...args: unknown[]) => void printed.push(formatted(args)));
     await import(new URL(`${name}.ts`, FOLDER).href);
     await new Promise(setImmediate);
     log.mockRestore();
 
-    expect(printed.toSorted()).toEqual(claimed(code).toSorted());
+    expect(printed.toSorted()).toEqual(documentedOutput(code).toSorted());
   });
 });
 
-/** As `console.log` does. */
+/** Formats arguments like `console.log`. */
 function formatted(args: readonly unknown[]): string {
   return format(...(args as [unknown]));
 }

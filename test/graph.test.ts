@@ -3,7 +3,7 @@ import { dirname, join, normalize } from "node:path";
 
 import { describe, expect, it } from "vitest";
 
-/** Which package may depend on which, as the design draws it: downwards only. */
+/** The packages that each package may import. */
 const ALLOWED: Record<string, readonly string[]> = {
   context: [],
   http: ["context", "resilience"],
@@ -12,6 +12,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   koa: ["context", "http"],
   fetch: ["context", "http", "resilience"],
   grpc: ["context", "http"],
+  messages: ["context", "http", "resilience"],
   resilience: ["context"],
   identity: ["context", "http", "resilience"],
   telemetry: ["context"],
@@ -31,10 +32,10 @@ function manifest(name: string): {
   return JSON.parse(readFileSync(`packages/${name}/package.json`, "utf8"));
 }
 
-/** The packages that a package's own files import, tests left out. */
+/** The npm packages that the files of a package import, without tests and fuzz subjects. */
 function imported(name: string): string[] {
   const files = readdirSync(`packages/${name}/src`, { recursive: true, encoding: "utf8" }).filter((file) =>
-    /(?<!\.test)\.ts$/.test(file),
+    /(?<!\.(?:test|fuzz))\.ts$/.test(file),
   );
   const sources = files.map((file) => readFileSync(`packages/${name}/src/${file}`, "utf8")).join("\n");
   const specifiers = [
@@ -54,28 +55,28 @@ function imported(name: string): string[] {
   ];
 }
 
-it("knows every package", () => {
+it("ALLOWED lists every package", () => {
   expect(packages.toSorted()).toEqual(Object.keys(ALLOWED).toSorted());
 });
 
 describe.each(packages)("%s", (name) => {
-  it("imports only packages below it", () => {
+  it("imports only the packages that ALLOWED lists", () => {
     const siblings = imported(name)
       .filter((each) => each.startsWith("@throughline/"))
       .map((each) => each.slice("@throughline/".length));
     expect(siblings.filter((each) => !ALLOWED[name]!.includes(each))).toEqual([]);
   });
 
-  it("declares what it imports, and nothing else", () => {
+  it("declares exactly the dependencies that it imports", () => {
     const { dependencies = {}, peerDependencies = {}, peerDependenciesMeta = {} } = manifest(name);
     const declared = [...Object.keys(dependencies), ...Object.keys(peerDependencies)];
-    // Hosts are peers that adapters fit by shape: none of their code is imported. The API goes with every package on a Context.
+    // Adapters use only the types of their hosts. Every package with a Context needs the API as a peer.
     const byShape = new Set(["express", "koa", "@opentelemetry/api", ...Object.keys(peerDependenciesMeta)]);
     expect(imported(name).filter((each) => !declared.includes(each))).toEqual([]);
     expect(declared.filter((each) => !imported(name).includes(each) && !byShape.has(each))).toEqual([]);
   });
 
-  it("has the one version, and asks siblings for just that", () => {
+  it("has the version of the repository, and depends on that version of its siblings", () => {
     const { version } = JSON.parse(readFileSync("lerna.json", "utf8")) as { version: string };
     const { dependencies = {} } = manifest(name);
     expect(manifest(name).version).toBe(version);
@@ -84,7 +85,7 @@ describe.each(packages)("%s", (name) => {
     ).toEqual([]);
   });
 
-  it("promises the lowest Node that the tests run on", () => {
+  it("requires the lowest Node that the tests run on", () => {
     const matrix = JSON.parse(readFileSync("test/matrix/package.json", "utf8")) as {
       optionalDependencies: { "lowest-node": string };
     };
@@ -92,14 +93,14 @@ describe.each(packages)("%s", (name) => {
     expect(manifest(name).engines.node).toBe(`>=${lowest}`);
   });
 
-  it("has a table of contents of named exports", () => {
+  it("has an index.ts with named exports only", () => {
     const index = readFileSync(`packages/${name}/src/index.ts`, "utf8");
     expect(index).not.toMatch(/export \*|export default/);
     expect(index.replaceAll(/\/\/.*|export (?:type )?\{[^}]*\} from "[^"]+";/g, "").trim()).toBe("");
   });
 });
 
-/** The folders of a package, each with the folders that its files may import; files beside them may import all. */
+/** The folders of a package, each with the folders that it may import. Files outside of the folders may import all. */
 const LAYERS: Record<string, Record<string, readonly string[]>> = {
   http: {
     wire: [],
@@ -111,11 +112,11 @@ const LAYERS: Record<string, Record<string, readonly string[]>> = {
   },
 };
 
-/** The files of a package, tests left out, with the files of the same package that each imports, types included. */
+/** The files of a package, without tests and fuzz subjects, with the files of the package that each imports. */
 function filesOf(name: string): Map<string, string[]> {
   const root = `packages/${name}/src`;
   const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((file) =>
-    /(?<!\.test)\.ts$/.test(file),
+    /(?<!\.(?:test|fuzz))\.ts$/.test(file),
   );
   const importsOf = (file: string): string[] =>
     [...readFileSync(`${root}/${file}`, "utf8").matchAll(/^(?:import|export)\s[^;]*?from "(\.[^"]+)";$/gm)].map(
@@ -124,7 +125,7 @@ function filesOf(name: string): Map<string, string[]> {
   return new Map(files.map((file) => [file, importsOf(file)]));
 }
 
-/** Files that import each other, directly or through others, as one list for each circle that is found. */
+/** The circles of imports, each as a list of files. */
 function circlesOf(imports: ReadonlyMap<string, readonly string[]>): string[][] {
   const done = new Set<string>();
   const circles: string[][] = [];
@@ -139,7 +140,7 @@ function circlesOf(imports: ReadonlyMap<string, readonly string[]>): string[][] 
   return circles;
 }
 
-it("finds a circle of files", () => {
+it("circlesOf finds a circle", () => {
   const imports = new Map([
     ["a", ["b"]],
     ["b", ["c"]],
@@ -165,6 +166,73 @@ it.each(Object.entries(LAYERS))("the folders of %s import only folders below the
   expect(wrong).toEqual([]);
 });
 
-it("the context asks its user for OpenTelemetry's API, and for nothing else", () => {
+it("the only peer dependency of context is the API of OpenTelemetry", () => {
   expect(Object.keys(manifest("context").peerDependencies!)).toEqual(["@opentelemetry/api"]);
+});
+
+/** The folders of `test`, each with the folders that it may import. Files outside of the folders may import all. */
+const TEST_LAYERS: Record<string, readonly string[]> = {
+  support: [],
+  fuzz: [],
+  hosts: ["support"],
+  conformance: ["support", "hosts"],
+  drivers: ["support"],
+  leaks: ["support", "hosts"],
+  instrumented: ["support"],
+  storefront: ["support"],
+  tools: ["support"],
+  soak: ["support"],
+  process: [],
+  types: [],
+  viewer: [],
+  interop: [],
+  matrix: [],
+};
+
+/** The source files below a folder. */
+function sourcesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((file) => /\.(?:ts|tsx|mjs)$/.test(file) && !/(?:^|\/)(?:node_modules|dist|\.\w+)\//.test(file))
+    .map((file) => join(folder, file));
+}
+
+/** The relative imports of a file, static and dynamic, as paths from the root of the repository. */
+function relativeImports(file: string): string[] {
+  const specifiers = readFileSync(file, "utf8").matchAll(/(?:\bfrom |\bimport |\bimport\()"(\.[^"]+)"/g);
+  return [...specifiers].map(([, specifier]) => normalize(join(dirname(file), specifier!)));
+}
+
+it("the folders of test import only the folders that TEST_LAYERS lists", () => {
+  const wrong: string[] = [];
+  const folders = new Set<string>();
+  for (const file of sourcesIn("test")) {
+    const [, folder, ...rest] = file.split("/");
+    if (rest.length === 0) continue;
+    folders.add(folder!);
+    const allowed = new Set([folder, ...(TEST_LAYERS[folder!] ?? [])]);
+    for (const imported of relativeImports(file)) {
+      if (!allowed.has(imported.split("/")[1])) wrong.push(`${file} -> ${imported}`);
+    }
+  }
+  expect(wrong).toEqual([]);
+  expect([...folders].toSorted()).toEqual(Object.keys(TEST_LAYERS).toSorted());
+});
+
+it.each(["test", "bench", "examples"])("no file of %s imports from packages by a relative path", (folder) => {
+  const wrong = sourcesIn(folder).flatMap((file) =>
+    relativeImports(file)
+      .filter((imported) => imported.startsWith("packages/"))
+      .map((imported) => `${file} -> ${imported}`),
+  );
+  expect(wrong).toEqual([]);
+});
+
+it.each(packages)("no file of %s imports files outside of the package by a relative path", (name) => {
+  const root = `packages/${name}`;
+  const wrong = sourcesIn(`${root}/src`).flatMap((file) =>
+    relativeImports(file)
+      .filter((imported) => !imported.startsWith(`${root}/`))
+      .map((imported) => `${file} -> ${imported}`),
+  );
+  expect(wrong).toEqual([]);
 });

@@ -8,35 +8,35 @@ import Koa from "koa";
 import request from "supertest";
 import { describe, expect, it } from "vitest";
 
-/** A function as it is called where nothing checks types. */
+/** A function without type checks. */
 type Loose = (...args: unknown[]) => unknown;
 
 const loose = (fn: unknown): Loose => fn as Loose;
 
-describe("middleware where it does not belong is answered with what would be right", () => {
+describe("misplaced middleware fails with an error that names the right one", () => {
   it.each<[string, unknown, RegExp]>([
     [
-      "a function that makes it",
+      "an uncalled requestContext",
       onExpress.requestContext,
       /it takes an object of options; .*app\.use\(requestContext\(\)\)/,
     ],
     [
-      "Koa's function that makes it",
+      "Koa's uncalled requestContext",
       onKoa.requestContext,
       /it takes an object of options; .*app\.use\(requestContext\(\)\)/,
     ],
     [
-      "Koa's",
+      "Koa middleware",
       onKoa.requestContext(),
       /this is Koa middleware, called as \(ctx, next\); for Express it is in @throughline\/express/,
     ],
     [
-      "node:http's function",
+      "requestContext of node:http",
       onHttp.requestContext,
       /'listener' must be a function; .*for Express is in @throughline\/express/,
     ],
     [
-      "the fetch handlers' function",
+      "requestContext of fetch handlers",
       onFetch.requestContext,
       /'handler' must be a function; .*call requestContext\(handler, options\)/,
     ],
@@ -53,27 +53,27 @@ describe("middleware where it does not belong is answered with what would be rig
 
   it.each<[string, unknown, RegExp]>([
     [
-      "a function that makes it",
+      "an uncalled requestContext",
       onKoa.requestContext,
       /it takes an object of options; .*app\.use\(requestContext\(\)\)/,
     ],
     [
-      "Express's function that makes it",
+      "Express's uncalled requestContext",
       onExpress.requestContext,
       /it takes an object of options; .*app\.use\(requestContext\(\)\)/,
     ],
     [
-      "Express's",
+      "Express middleware",
       onExpress.requestContext(),
       /this is Express middleware, called as \(req, res, next\); for Koa it is in @throughline\/koa/,
     ],
     [
-      "node:http's function",
+      "requestContext of node:http",
       onHttp.requestContext,
       /'listener' must be a function; .*that for Koa in @throughline\/koa/,
     ],
     [
-      "the fetch handlers' function",
+      "requestContext of fetch handlers",
       onFetch.requestContext,
       /'handler' must be a function; .*call requestContext\(handler, options\)/,
     ],
@@ -91,7 +91,7 @@ describe("middleware where it does not belong is answered with what would be rig
 
 const CONTEXT = /it needs a Context as its first argument, such as current\(\) or background; received /;
 
-describe("a call without its first argument fails with a TypeError that says which", () => {
+describe("a call without its first argument fails with a TypeError that names the argument", () => {
   it.each<[string, () => unknown, RegExp]>([
     [
       "http's requestContext({})",
@@ -124,7 +124,7 @@ describe("a call without its first argument fails with a TypeError that says whi
       new RegExp(`Cannot acquire a semaphore: ${CONTEXT.source}undefined`),
     ],
   ])("%s", async (_call, call, message) => {
-    // Some reject, as all that they do is waited for.
+    // Asynchronous functions reject instead of throwing.
     const failed: unknown = await (async () => call())().catch((error: unknown) => error);
 
     expect(failed).toBeInstanceOf(TypeError);

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 
+import { type DatabaseServer, postgresPrograms, startPostgres } from "@throughline/test/support/postgres.ts";
 import { startViewer, type ViewedSpan, type Viewer } from "@throughline/viewer";
 
 import { sendRequest } from "./client.ts";
@@ -71,9 +72,24 @@ async function playAll(gateway: string, token: string): Promise<void> {
   if (isOnce && shown < SCENARIOS.length) process.exitCode = 1;
 }
 
+/** A PostgreSQL for the stock of inventory, from the programs of this machine; `undefined` without them. */
+async function openDatabase(): Promise<DatabaseServer | undefined> {
+  if (postgresPrograms() !== undefined) {
+    try {
+      return await startPostgres();
+    } catch (error) {
+      console.log(`Cannot start PostgreSQL: ${(error as Error).message}`);
+    }
+  }
+  console.log("PostgreSQL is not here: inventory keeps its stock in SQLite, in memory.");
+  return undefined;
+}
+
 const viewer = collector === undefined ? await openViewer() : undefined;
 console.log("Starting seven services: gateway, tokens, search, catalog, inventory, pricing, reviews ...");
+const database = await openDatabase();
 const storefront = await startStorefront(port, {
+  ...(database === undefined ? undefined : { DATABASE_URL: database.url }),
   OTEL_BSP_SCHEDULE_DELAY: `${EXPORT_DELAY}`,
   ...telemetry(viewer?.url),
 });
@@ -90,5 +106,6 @@ try {
   }
 } finally {
   await storefront.stop();
+  await database?.stop();
   await viewer?.close();
 }

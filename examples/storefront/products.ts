@@ -4,7 +4,7 @@ export interface Product {
   readonly name: string;
 }
 
-const PRODUCTS: readonly Product[] = [
+export const PRODUCTS: readonly Product[] = [
   { id: "lamp-1", name: "Desk lamp" },
   { id: "lamp-2", name: "Floor lamp" },
   { id: "sofa-1", name: "Sofa with ten thousand reviews" },

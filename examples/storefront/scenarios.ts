@@ -80,6 +80,7 @@ export const SCENARIOS: readonly Scenario[] = [
         lastEnd(spans) < 300,
         `every service stopped within ${Math.round(lastEnd(spans))} ms of the request, instead of after 1500 ms`,
       ],
+      ...queryClaims(spans),
     ],
   },
   {
@@ -93,6 +94,16 @@ export const SCENARIOS: readonly Scenario[] = [
     traced: (spans) => [[sameServices(spans, ["gateway"]), "no other service was called"]],
   },
 ];
+
+/** What PostgreSQL did; nothing where the stock is in memory. */
+function queryClaims(spans: readonly ViewedSpan[]): Claim[] {
+  return spans
+    .filter((span) => span.attributes["db.system.name"] === "postgresql")
+    .map((span) => [
+      took(span) < 300 && endedBy(span) !== undefined,
+      `PostgreSQL canceled the query of the stock after ${Math.round(took(span))} ms, instead of after 1500 ms`,
+    ]);
+}
 
 function servers(spans: readonly ViewedSpan[], service?: string): ViewedSpan[] {
   return spans.filter((span) => span.kind === "server" && (service === undefined || span.service === service));

@@ -2,14 +2,16 @@ import { type Context, current } from "@throughline/context";
 import { criticality, ServerOverloaded, setRoute } from "@throughline/http";
 import { describe, expect, it, vi } from "vitest";
 
-import { type Reply, send, type Sent } from "../support/client.ts";
-import { serveOn } from "../support/serving.ts";
-import { type Handler, hosts } from "./hosts/index.ts";
+import { type Handler, hosts } from "../hosts/index.ts";
+import { serveOn } from "../hosts/serving.ts";
+import { type Reply, type Sent, send } from "../support/http-client.ts";
 
-describe.each(hosts)("$name, which takes on only so much", (host) => {
+describe.each(hosts)("$name with admission control", (host) => {
   const { serving } = serveOn(host);
 
-  /** A server of one request at a time, which runs until it is told to finish; requests say in a header who they are. */
+  /**
+   * A server that runs one request at a time, until `finish` is called. Requests have their criticality in a header.
+   */
   async function busy(queue: number, acceptCriticality: "any" | "lower" = "any") {
     const running: { criticality: string; ctx: Context; finish: () => void }[] = [];
     const url = await serving(
@@ -28,8 +30,8 @@ describe.each(hosts)("$name, which takes on only so much", (host) => {
     return { running, request, first };
   }
 
-  /** What a request that cannot finish is given. */
-  const EACH_MS = 10;
+  /** The deadline of requests that cannot finish in time. */
+  const SHORT_MS = 10;
 
   /** Long enough for a request to have arrived. */
   const arrived = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 30));
@@ -37,10 +39,10 @@ describe.each(hosts)("$name, which takes on only so much", (host) => {
   function refused({ status, headers }: Reply): unknown[] {
     return [status, headers["throughline-outcome"], headers["retry-after"]];
   }
-  /** Clients are told different times, so that they do not all come back at once. */
+  /** The retry-after times are random, so that clients do not all retry at once. */
   const OVERLOADED = [503, "overloaded;started=?0", expect.stringMatching(/^[123]$/)];
 
-  it("runs no more at a time, and the rest in their turn, the more critical first", async () => {
+  it("runs at most `concurrency` requests and queues the others, the most critical first", async () => {
     const { running, request, first } = await busy(3);
     const replies = [first];
     for (const which of ["sheddable", "default", "critical"]) {
@@ -57,7 +59,7 @@ describe.each(hosts)("$name, which takes on only so much", (host) => {
     expect(running.map((each) => each.criticality)).toEqual(["default", "critical", "default", "sheddable"]);
   });
 
-  it("refuses what cannot wait, the least critical first, and says that it is safe to send again", async () => {
+  it("answers 503 to requests that exceed the queue, the least critical first, with retry-after", async () => {
     const { running, request, first } = await busy(1);
     const shed = request("sheddable").reply;
     await arrived();
@@ -73,7 +75,7 @@ describe.each(hosts)("$name, which takes on only so much", (host) => {
     expect((await kept).status).toBe(200);
   });
 
-  it("takes nobody's word for being more critical, unless it is told to", async () => {
+  it("ignores a raised criticality unless acceptCriticality is 'any'", async () => {
     const { running, request, first } = await busy(1, "lower");
     const waiting = request("default").reply;
     await arrived();
@@ -86,7 +88,7 @@ describe.each(hosts)("$name, which takes on only so much", (host) => {
     await waiting;
   });
 
-  it("never runs what has expired while it waited, or whose client has left", async () => {
+  it("never runs a queued request that has expired or whose client has disconnected", async () => {
     const { running, request, first } = await busy(3);
     const expired = await request("default", { "grpc-timeout": "40m" }).reply;
     const gone = request("default");
@@ -102,7 +104,7 @@ describe.each(hosts)("$name, which takes on only so much", (host) => {
     expect(running.length).toBe(1);
   });
 
-  it("refuses what cannot finish in its time, but never more than a fifth", async () => {
+  it("refuses requests that cannot meet their deadline, but at most a fifth of all", async () => {
     let ms = 25;
     const handler: Handler = () => {
       if (!host.hasRoutes) setRoute("/items/:id");
@@ -111,7 +113,7 @@ describe.each(hosts)("$name, which takes on only so much", (host) => {
     const url = await serving(handler, { admission: { deadlineAware: true } });
     await Promise.all(Array.from({ length: 20 }, () => send(host.protocol, url).reply));
     ms = 1;
-    // Of 30 requests 6 may be refused; the rest runs, and is in time as it happens.
+    // Of 30 requests 6 may be refused. The others run, and are in time here.
     const statuses: number[] = [];
     for (let index = 0; index < 10; index++) {
       const reply = await send(host.protocol, url, { "grpc-timeout": "20m" }).reply;
@@ -124,9 +126,9 @@ describe.each(hosts)("$name, which takes on only so much", (host) => {
     expect(statuses.slice(0, 3)).toEqual([503, 503, 503]);
   });
 
-  describe("runs no more at a time, though handlers do not look at their contexts", () => {
-    /** A server of two requests at a time, whose handlers run until they may finish. */
-    async function stubborn() {
+  describe("never exceeds its concurrency, although handlers ignore their contexts,", () => {
+    /** A server that runs two requests at a time, whose handlers ignore their contexts until `finish` is called. */
+    async function ignoringContext() {
       const finish = Promise.withResolvers<void>();
       let [running, most, count] = [0, 0, 0];
       const handler: Handler = async () => {
@@ -140,11 +142,11 @@ describe.each(hosts)("$name, which takes on only so much", (host) => {
       return { url, finish: finish.resolve, most: () => most, count: () => count };
     }
 
-    it("when 40 requests have no time left", async () => {
-      const { url, finish, most, count } = await stubborn();
+    it("when the deadlines of 40 requests pass", async () => {
+      const { url, finish, most, count } = await ignoringContext();
       const replies = Array.from(
         { length: 40 },
-        () => send(host.protocol, url, { "grpc-timeout": `${EACH_MS}m` }).reply,
+        () => send(host.protocol, url, { "grpc-timeout": `${SHORT_MS}m` }).reply,
       );
       for (const { status } of await Promise.all(replies)) expect(status).toBe(504);
       expect(most()).toBeLessThanOrEqual(2);
@@ -158,8 +160,8 @@ describe.each(hosts)("$name, which takes on only so much", (host) => {
       expect(most()).toBeLessThanOrEqual(2);
     });
 
-    it("when 40 clients leave at once", async () => {
-      const { url, finish, most, count } = await stubborn();
+    it("when 40 clients disconnect", async () => {
+      const { url, finish, most, count } = await ignoringContext();
       for (let index = 0; index < 40; index++) {
         const sent = send(host.protocol, url);
         sent.reply.catch(() => {});
@@ -180,7 +182,7 @@ describe.each(hosts)("$name, which takes on only so much", (host) => {
   it.each<[string, Handler]>([
     ["an upload", async ({ text }) => `${(await text()).length}`],
     ["an upload that the handler does not read", () => "ok"],
-  ])("learns how long a handler takes, and not how long its client takes to send %s", async (_what, handle) => {
+  ])("measures the time of the handler without the time that its client takes to send %s", async (_what, handle) => {
     const handler: Handler = (received) => {
       if (!host.hasRoutes) setRoute("/items/:id");
       return handle(received);
@@ -199,7 +201,7 @@ describe.each(hosts)("$name, which takes on only so much", (host) => {
     }
   });
 
-  it("learns how long a handler takes that does not read the body of its request", async () => {
+  it("measures the time of a handler that does not read the request body", async () => {
     let ms = 40;
     const handler: Handler = () => {
       if (!host.hasRoutes) setRoute("/items/:id");
@@ -217,7 +219,7 @@ describe.each(hosts)("$name, which takes on only so much", (host) => {
     expect((await post({ "grpc-timeout": "30m" })).status).toBe(503);
   });
 
-  it("does the same where a handler says so itself", async () => {
+  it("answers 503 with retry-after if a handler throws ServerOverloaded", async () => {
     const url = await serving(() => Promise.reject(new ServerOverloaded()));
     expect(refused(await send(host.protocol, url).reply)).toEqual([
       503,

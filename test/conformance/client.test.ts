@@ -1,19 +1,14 @@
 import type http from "node:http";
 
-import { metrics, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import { SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { suppressTracing } from "@opentelemetry/core";
-import {
-  AggregationTemporality,
-  InMemoryMetricExporter,
-  MeterProvider,
-  PeriodicExportingMetricReader,
-} from "@opentelemetry/sdk-metrics";
 import { background, type Context, DeadlineExceeded, run, withCancel, withTimeout } from "@throughline/context";
 import { callsOf, withCriticality } from "@throughline/http";
 import { parseGrpcTimeout } from "@throughline/http/adapter";
 import { describe, expect, it, vi } from "vitest";
 
 import { atEnd, cleanUpAfterEach, echo, serve, silentServer } from "../support/loopback.ts";
+import { measureDuringEach } from "../support/measurements.ts";
 import { recordSpans } from "../support/spans.ts";
 import { clients } from "./clients/index.ts";
 
@@ -28,7 +23,7 @@ describe.each(clients)("$name", (client) => {
     return JSON.parse(await response.text()) as Record<string, string>;
   }
 
-  /** A server that takes a request, and leaves it at that, or begins to answer. */
+  /** A server that never responds, or that only begins its response. */
   async function stalling(begin?: (res: http.ServerResponse) => void) {
     const [arrived, left] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const { url } = await serve((_req, res) => {
@@ -39,7 +34,7 @@ describe.each(clients)("$name", (client) => {
     return { url, arrived: arrived.promise, left: left.promise };
   }
 
-  it("sends the time that is left, less the margin, and keeps what it was given", async () => {
+  it("sends the remaining time less the margin, and keeps the headers of the call", async () => {
     const headers = await sentUnder(withTimeout(background, "2s")[0], { margin: "500ms" });
 
     const sent = parseGrpcTimeout(headers["grpc-timeout"]!)!;
@@ -48,13 +43,13 @@ describe.each(clients)("$name", (client) => {
     expect(headers["x-own"]).toBe("kept");
   });
 
-  it("sends no deadline where there is none, and how critical it is where that is not the default", async () => {
+  it("sends no deadline without one, and the criticality only if it is not the default", async () => {
     expect(await sentUnder(background)).not.toHaveProperty("grpc-timeout");
     expect(await sentUnder(background)).not.toHaveProperty("throughline-criticality");
     expect((await sentUnder(withCriticality(background, "sheddable")))["throughline-criticality"]).toBe("sheddable");
   });
 
-  it("does not dial under a context that has ended, or with too little time left", async () => {
+  it("does not connect if the context has ended or too little time is left", async () => {
     const { url, server } = await serve(echo);
     const connected = vi.fn();
     server.on("connection", connected);
@@ -66,7 +61,7 @@ describe.each(clients)("$name", (client) => {
     expect(connected).not.toHaveBeenCalled();
   });
 
-  it("ends with its context while it connects", async () => {
+  it("ends with its context while connecting", async () => {
     const url = await silentServer();
     const [ctx] = withTimeout(background, 50);
 
@@ -75,7 +70,7 @@ describe.each(clients)("$name", (client) => {
     expect(error).toBe(ctx.err());
   });
 
-  it("ends with its context while it waits, and the server sees its client leave", async () => {
+  it("ends with its context while waiting, and the server sees the disconnect", async () => {
     const { url, arrived, left } = await stalling();
     const [ctx, cancel] = withCancel(background);
     const calling = run(ctx, () => call(url)).catch((error: unknown) => error);
@@ -87,7 +82,7 @@ describe.each(clients)("$name", (client) => {
     expect(callsOf(ctx.err())).toMatchObject([{ method: "GET", url, attempt: 1 }]);
   });
 
-  it("ends with its context while its body is read, and the server sees its client leave", async () => {
+  it("ends with its context while its body is read, and the server sees the disconnect", async () => {
     const { url, left } = await stalling((res) => void res.write("begun"));
     const [ctx, cancel] = withCancel(background);
     const response = await run(ctx, () => call(url));
@@ -101,7 +96,7 @@ describe.each(clients)("$name", (client) => {
     expect(callsOf(ctx.err())).toMatchObject([{ url, phase: "body" }]);
   });
 
-  it("ends by a timeout of its own, which is told apart from the deadline", async () => {
+  it("ends at its own timeout, with an error that differs from the deadline's", async () => {
     const { url } = await stalling();
     const [ctx] = withTimeout(background, "10s", { source: "the caller" });
     const error: unknown = await run(ctx, () => client.make({ timeout: 40 }, atEnd)(url)).catch((e: unknown) => e);
@@ -110,7 +105,7 @@ describe.each(clients)("$name", (client) => {
     expect(ctx.err()).toBeUndefined();
   });
 
-  it("leaves telemetry's own traffic alone", async () => {
+  it("sends no deadline with the traffic of telemetry", async () => {
     const [ctx] = withTimeout(background, "2s");
     expect(await sentUnder(suppressTracing(ctx) as Context)).not.toHaveProperty("grpc-timeout");
   });
@@ -121,24 +116,19 @@ describe.each(clients)("$name", (client) => {
     const calling = client.make({}, atEnd);
     for (let index = 0; index < 20; index++) await (await run(ctx, () => calling(url))).text();
 
-    await vi.waitUntil(() => (ctx as unknown as { scope: { watch: unknown } }).scope.watch === undefined);
+    await vi.waitUntil(() => (ctx as unknown as { scope: { listeners: unknown } }).scope.listeners === undefined);
     cancel();
   });
 
-  it("is measured, as the conventions want it", async () => {
-    const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
-    const provider = new MeterProvider({ readers: [new PeriodicExportingMetricReader({ exporter })] });
-    metrics.setGlobalMeterProvider(provider);
-    try {
+  describe("with metrics", () => {
+    const series = measureDuringEach();
+
+    it("records http.client.request.duration with the attributes of the semantic conventions", async () => {
       const { url } = await serve(echo);
       await (await call(url)).text();
-      const series = async () => {
-        await provider.forceFlush();
-        const all = exporter.getMetrics().flatMap(({ scopeMetrics }) => scopeMetrics.flatMap((scope) => scope.metrics));
-        return all.find((metric) => metric.descriptor.name === "http.client.request.duration")?.dataPoints;
-      };
-      await vi.waitUntil(async () => (await series()) !== undefined);
-      expect((await series())!.map(({ attributes }) => attributes)).toEqual([
+      await vi.waitUntil(async () => (await series("http.client.request.duration")).length > 0);
+
+      expect((await series("http.client.request.duration")).map(({ attributes }) => attributes)).toEqual([
         {
           "http.request.method": "GET",
           "http.response.status_code": 200,
@@ -146,16 +136,13 @@ describe.each(clients)("$name", (client) => {
           "server.port": Number(new URL(url).port),
         },
       ]);
-    } finally {
-      metrics.disable();
-      await provider.shutdown();
-    }
+    });
   });
 
   describe("with an SDK", () => {
     const spans = recordSpans();
 
-    it("has one CLIENT span, below that of its context, which the next service is told of", async () => {
+    it("has one CLIENT span, a child of the context's span, and sends its id", async () => {
       const parent = trace.getTracer("test").startSpan("parent");
       const headers = await sentUnder(trace.setSpan(background, parent) as Context);
 
@@ -172,7 +159,7 @@ describe.each(clients)("$name", (client) => {
       });
     });
 
-    it("has a deadline for an error of its span, and a cancellation for none", async () => {
+    it("records a deadline as an error of its span, and a cancellation not as an error", async () => {
       const { url, arrived } = await stalling();
       const [limited] = withTimeout(background, 60);
       await run(limited, () => call(url)).catch(() => {});
@@ -190,7 +177,7 @@ describe.each(clients)("$name", (client) => {
       ]);
     });
 
-    it("has a refused connection for an error, by its code", async () => {
+    it("records a refused connection as an error with its code", async () => {
       const { url, server } = await serve(echo);
       await new Promise((resolve) => server.close(resolve));
       await expect(call(url)).rejects.toThrow();

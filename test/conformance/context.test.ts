@@ -12,15 +12,15 @@ import { ResponseSent } from "@throughline/http";
 import { sleep } from "@throughline/resilience";
 import { describe, expect, it, vi } from "vitest";
 
-import { send } from "../support/client.ts";
-import { serveOn } from "../support/serving.ts";
-import { hosts } from "./hosts/index.ts";
+import { hosts } from "../hosts/index.ts";
+import { serveOn } from "../hosts/serving.ts";
+import { send } from "../support/http-client.ts";
 
 describe.each(hosts)("$name", (host) => {
   const { serving, servingWith, answer } = serveOn(host);
 
   describe("the context", () => {
-    it("ends when the answer to a HEAD is out, which has no body", async () => {
+    it("ends when the response to a HEAD request is sent", async () => {
       let ctx: Context | undefined;
       const url = await serving(() => {
         ctx = current();
@@ -32,35 +32,38 @@ describe.each(hosts)("$name", (host) => {
       expect(ctx?.cause()).toBeInstanceOf(ResponseSent);
     });
 
-    it("ends when the response is out, and says so", async () => {
+    it("ends when the response is sent, with ResponseSent as its cause", async () => {
       const { ctx } = await answer({});
 
       await vi.waitUntil(() => ctx?.err());
       expect(ctx?.cause()).toBeInstanceOf(ResponseSent);
     });
 
-    it.runIf(!host.isFetch)("that has ended with the response is no error of a handler's that went on", async () => {
-      const errors: unknown[] = [];
-      const failed = Promise.withResolvers<void>();
-      const url = await servingWith(
-        async ({ node: { res } }) => {
-          const ctx = current();
-          if ("respond" in res) (res as { respond(): void }).respond();
-          res.end("ok");
-          await new Promise((resolve) => ctx.signal.addEventListener("abort", resolve));
-          failed.resolve();
-          throw ctx.err()!;
-        },
-        { onError: (error) => void errors.push(error) },
-      );
-      expect((await send(host.protocol, url).reply).body).toBe("ok");
-      await failed.promise;
-      await new Promise((resolve) => setTimeout(resolve, 10));
+    it.runIf(!host.isFetch)(
+      "that ended with the response causes no application error if its handler throws it later",
+      async () => {
+        const errors: unknown[] = [];
+        const failed = Promise.withResolvers<void>();
+        const url = await servingWith(
+          async ({ node: { res } }) => {
+            const ctx = current();
+            if ("respond" in res) (res as { respond(): void }).respond();
+            res.end("ok");
+            await new Promise((resolve) => ctx.signal.addEventListener("abort", resolve));
+            failed.resolve();
+            throw ctx.err()!;
+          },
+          { onError: (error) => void errors.push(error) },
+        );
+        expect((await send(host.protocol, url).reply).body).toBe("ok");
+        await failed.promise;
+        await new Promise((resolve) => setTimeout(resolve, 10));
 
-      expect(errors).toEqual([]);
-    });
+        expect(errors).toEqual([]);
+      },
+    );
 
-    it("detached from the request, lives on with its values and without its deadline", async () => {
+    it("without cancellation keeps its values after the request and has no deadline", async () => {
       const key = createKey<string>("tenant");
       let background: Context | undefined;
       const { ctx } = await answer({ "grpc-timeout": "2S" }, {}, () => {
@@ -75,7 +78,7 @@ describe.each(hosts)("$name", (host) => {
       ]);
     });
 
-    it("is each request's own, however many there are at a time", async () => {
+    it("is separate for each concurrent request", async () => {
       const contexts: Context[] = [];
       const url = await serving(async () => {
         const ctx = current();
@@ -90,7 +93,7 @@ describe.each(hosts)("$name", (host) => {
       expect(new Set(contexts).size).toBe(10);
     });
 
-    it("does not end with one that the server was started under", async () => {
+    it("does not end with the context in which the server was started", async () => {
       const [starting, cancel] = withCancel(background);
       const seen: (string | undefined)[] = [];
       const url = await run(starting, () =>
@@ -105,7 +108,7 @@ describe.each(hosts)("$name", (host) => {
       expect(seen).toEqual([undefined]);
     });
 
-    it("leaves the application's own errors to the application", async () => {
+    it("leaves errors of the application to its own error handler", async () => {
       const { reply } = await answer({ "grpc-timeout": "2S" }, {}, () => Promise.reject(new Error("a bug")));
 
       expect(reply.status).toBe(500);

@@ -5,11 +5,11 @@ import type { DeadlineDialect } from "@throughline/http";
 import { sleep } from "@throughline/resilience";
 import { describe, expect, it, vi } from "vitest";
 
-import { send } from "../support/client.ts";
-import { serveOn } from "../support/serving.ts";
-import { hosts } from "./hosts/index.ts";
+import { hosts } from "../hosts/index.ts";
+import { serveOn } from "../hosts/serving.ts";
+import { send } from "../support/http-client.ts";
 
-/** A body that begins, and goes on for ever. */
+/** A body that never ends. */
 function endless(): Readable {
   return Readable.from(
     (async function* () {
@@ -29,7 +29,7 @@ describe.each(hosts)("$name", (host) => {
   const { serving, servingWith, answer } = serveOn(host);
 
   describe("the deadline", () => {
-    it("is what the caller sent", async () => {
+    it("is the one that the caller sent", async () => {
       const { reply, remaining } = await answer({ "grpc-timeout": "2S" });
 
       expect(reply.body).toBe("ok");
@@ -37,7 +37,7 @@ describe.each(hosts)("$name", (host) => {
       expect(remaining).toBeLessThanOrEqual(2000);
     });
 
-    it("is the least of all headers that are sent", async () => {
+    it("is the shortest of all deadline headers", async () => {
       const { remaining } = await answer({
         "grpc-timeout": "9S",
         "connect-timeout-ms": "3000",
@@ -48,24 +48,24 @@ describe.each(hosts)("$name", (host) => {
       expect(remaining).toBeLessThanOrEqual(3000);
     });
 
-    it("is cut to the server's limit, and never extended by a caller", async () => {
+    it("is limited by maxTimeout, whatever the caller sends", async () => {
       const { remaining } = await answer({ "grpc-timeout": "99999999H" }, { maxTimeout: "2s" });
 
       expect(remaining).toBeLessThanOrEqual(2000);
     });
 
-    it("is the default for a caller that sends none", async () => {
+    it("is defaultTimeout if the caller sends none", async () => {
       const { remaining } = await answer({}, { defaultTimeout: "2s", maxTimeout: "1m" });
 
       expect(remaining).toBeGreaterThan(1500);
       expect(remaining).toBeLessThanOrEqual(2000);
     });
 
-    it("is absent where nobody sets one", async () => {
+    it("is absent if neither caller nor server sets one", async () => {
       expect((await answer({})).remaining).toBe(Infinity);
     });
 
-    it("that has passed on arrival is answered 504, and the handler does not run", async () => {
+    it("that has passed on arrival is answered 504 without running the handler", async () => {
       const { reply, ctx } = await answer({ "grpc-timeout": "0m" });
 
       expect(reply.status).toBe(504);
@@ -80,14 +80,14 @@ describe.each(hosts)("$name", (host) => {
       expect(ctx).toBeUndefined();
     });
 
-    it("that leaves less than minBudget is answered 504, and the handler does not run", async () => {
+    it("that leaves less than minBudget is answered 504 without running the handler", async () => {
       const { reply, ctx } = await answer({ "grpc-timeout": "40m" }, { minBudget: "50ms" });
 
       expect(reply.status).toBe(504);
       expect(ctx).toBeUndefined();
     });
 
-    it("that passes in the handler is answered 504, with the budget and who set it", async () => {
+    it("that passes in the handler is answered 504 with the budget and its source", async () => {
       const { reply, ctx } = await answer({ "grpc-timeout": "30m" }, {}, async () => {
         await sleep(current(), "10s");
         return "too late";
@@ -100,7 +100,7 @@ describe.each(hosts)("$name", (host) => {
       expect(ctx?.err()).toBeInstanceOf(DeadlineExceeded);
     });
 
-    it("that passes while the handler does not listen is answered 504 all the same, and what it does later has no effect", async () => {
+    it("that passes while the handler ignores its context is answered 504, and the handler's late result has no effect", async () => {
       const late = Promise.withResolvers<void>();
       let isDone = false;
       const url = await serving(async () => {
@@ -117,46 +117,43 @@ describe.each(hosts)("$name", (host) => {
       late.resolve();
       await vi.waitUntil(() => isDone);
       await new Promise(setImmediate);
-      // The server is none the worse for it.
+      // The server still serves.
       expect((await send(host.protocol, url).reply).body).toBe("too late");
     });
 
     it.each([
       ["at once", () => Promise.resolve()],
-      ["when the answer is out", (answered: Promise<unknown>) => answered],
-    ])(
-      "that has been answered is no error of the application's: a handler may fail with it %s",
-      async (_when, until) => {
-        const [answered, failed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-        const errors: unknown[] = [];
-        const url = await servingWith(
-          async () => {
-            const ctx = current();
-            await new Promise((resolve) => ctx.signal.addEventListener("abort", resolve));
-            await until(answered.promise);
-            failed.resolve();
-            throw ctx.err()!;
-          },
-          { onError: (error) => void errors.push(error) },
-        );
-        expect((await send(host.protocol, url, { "grpc-timeout": "30m" }).reply).status).toBe(504);
-        await new Promise((resolve) => setTimeout(resolve, 10));
-        answered.resolve();
-        await failed.promise;
-        await new Promise((resolve) => setTimeout(resolve, 10));
+      ["after the response is sent", (answered: Promise<unknown>) => answered],
+    ])("that was answered causes no application error if the handler throws it %s", async (_when, until) => {
+      const [answered, failed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const errors: unknown[] = [];
+      const url = await servingWith(
+        async () => {
+          const ctx = current();
+          await new Promise((resolve) => ctx.signal.addEventListener("abort", resolve));
+          await until(answered.promise);
+          failed.resolve();
+          throw ctx.err()!;
+        },
+        { onError: (error) => void errors.push(error) },
+      );
+      expect((await send(host.protocol, url, { "grpc-timeout": "30m" }).reply).status).toBe(504);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      answered.resolve();
+      await failed.promise;
+      await new Promise((resolve) => setTimeout(resolve, 10));
 
-        expect(errors).toEqual([]);
-      },
-    );
+      expect(errors).toEqual([]);
+    });
 
-    it("that passes in the middle of a body breaks it off: it does not end as if it were whole", async () => {
+    it("that passes during the response body aborts the response", async () => {
       const url = await serving(() => endless());
       const sent = send(host.protocol, url, { "grpc-timeout": "60m" });
 
       await expect(sent.reply).rejects.toThrow();
     });
 
-    it("can only be earlier further in, and is answered there too without the handler", async () => {
+    it("can only be shortened by an inner request context, which answers it too", async () => {
       const left: number[] = [];
       const measure = async (options: object, inner: object): Promise<number> => {
         const url = await serving(() => String(left.push(current().remaining())), options, inner);
@@ -175,7 +172,7 @@ describe.each(hosts)("$name", (host) => {
     });
 
     it.each(["soon", "-1S", "1s", "123456789m", "1 S"])(
-      "written as %j is answered 400, naming header and grammar",
+      "written as %j is answered 400 with the header and its grammar",
       async (value) => {
         const { reply, ctx } = await answer({ "grpc-timeout": value });
 
@@ -193,8 +190,8 @@ describe.each(hosts)("$name", (host) => {
       ["text", () => "50"],
       ["a promise", async () => 50],
       ["a promise that rejects", () => Promise.reject(new Error("no"))],
-      ["an error that it throws", () => explode()],
-    ])("of which a dialect of the application makes %s is answered 400", async (_what, parse) => {
+      ["a thrown error", () => explode()],
+    ])("that a dialect of the application parses to %s is answered 400", async (_what, parse) => {
       const dialect = { header: "x-budget", grammar: "a budget", parse, format: String } as DeadlineDialect;
       const { reply, ctx } = await answer({ "x-budget": "50" }, { deadlineHeaders: [dialect], maxTimeout: "2s" });
 
@@ -203,7 +200,7 @@ describe.each(hosts)("$name", (host) => {
     });
 
     it.each([Infinity, 1e300, Number.MAX_SAFE_INTEGER])(
-      "of which a dialect of the application makes %d ms is cut to the server's limit, and is none without one",
+      "that a dialect of the application parses to %d ms is limited by maxTimeout, and distant without it",
       async (ms) => {
         const deadlineHeaders = [{ header: "x-budget", grammar: "a budget", parse: () => ms, format: String }];
         expect(
@@ -219,7 +216,7 @@ describe.each(hosts)("$name", (host) => {
       expect((await answer({ "grpc-timeout": ["1S", "2S"] })).reply.status).toBe(400);
     });
 
-    it("that is malformed counts as absent where the server is told to ignore it", async () => {
+    it("that is malformed counts as absent with invalidDeadline: 'ignore'", async () => {
       const { reply, remaining } = await answer(
         { "grpc-timeout": "soon" },
         { invalidDeadline: "ignore", maxTimeout: "2s" },

@@ -6,28 +6,27 @@ import { ClientDisconnected, ResponseSent } from "@throughline/http";
 import { sleep } from "@throughline/resilience";
 import { describe, expect, it, vi } from "vitest";
 
-import { send, type Sent } from "../support/client.ts";
-import { dial } from "../support/dial.ts";
-import { serveOn } from "../support/serving.ts";
-import { type Handler, hosts } from "./hosts/index.ts";
+import { type Handler, hosts } from "../hosts/index.ts";
+import { serveOn } from "../hosts/serving.ts";
+import { type Sent, dial, send } from "../support/http-client.ts";
 
-describe.each(hosts)("$name, whose client leaves", (host) => {
+describe.each(hosts)("$name, whose client disconnects", (host) => {
   const { serving, servingWith } = serveOn(host);
   const isHttp1 = host.protocol === "http/1.1";
 
-  /** A handler that waits for its context, and what became of each. */
+  /** A handler that waits until its context ends, and the contexts of its requests. */
   function waiting(before: Handler = () => ""): { handler: Handler; contexts: Context[] } {
     const contexts: Context[] = [];
     const handler: Handler = async (received) => {
       await before(received);
       contexts.push(current());
       await sleep(current(), "10s");
-      return "nobody reads this";
+      return "never received";
     };
     return { handler, contexts };
   }
 
-  async function expectGone(contexts: readonly Context[], count = 1): Promise<void> {
+  async function expectDisconnected(contexts: readonly Context[], count = 1): Promise<void> {
     await vi.waitUntil(() => contexts.length === count && contexts.every((ctx) => ctx.err()));
     for (const ctx of contexts) {
       expect(ctx.err()).toBeInstanceOf(Canceled);
@@ -36,11 +35,11 @@ describe.each(hosts)("$name, whose client leaves", (host) => {
   }
 
   it.each<[string, (sent: Sent) => void, Handler | undefined]>([
-    ["with nothing sent", () => {}, undefined],
-    ["with a body that was read", ({ body }) => body.end("all of it"), ({ text }) => text()],
-    ["with a body that was not read", ({ body }) => body.end("all of it"), undefined],
-    ["in the middle of its body", ({ body }) => body.write("half of it"), undefined],
-  ])("%s: the context ends, and what waits fails with its error", async (_when, sendBody, before) => {
+    ["without a body", () => {}, undefined],
+    ["after a body that the handler read", ({ body }) => body.end("all of it"), ({ text }) => text()],
+    ["after a body that the handler did not read", ({ body }) => body.end("all of it"), undefined],
+    ["during its body", ({ body }) => body.write("half of it"), undefined],
+  ])("%s: the context ends, and waiting functions fail with its error", async (_when, sendBody, before) => {
     const { handler, contexts } = waiting(before);
     const failed = Promise.withResolvers<unknown>();
     const url = await serving(async (received) => {
@@ -58,14 +57,14 @@ describe.each(hosts)("$name, whose client leaves", (host) => {
     await vi.waitUntil(() => contexts.length === 1);
     sent.leave();
 
-    await expectGone(contexts);
+    await expectDisconnected(contexts);
     expect(await failed.promise).toBe(contexts[0]!.err());
   });
 
   it.each([
     ["at once", () => Promise.resolve()],
     ["later", (later: Promise<unknown>) => later],
-  ])("the application is not told of an error that its handler fails with for that, %s", async (_when, until) => {
+  ])("the application receives no error if its handler throws the context's error %s", async (_when, until) => {
     const [running, later] = [Promise.withResolvers<Context>(), Promise.withResolvers<void>()];
     const errors: unknown[] = [];
     const url = await servingWith(
@@ -82,7 +81,7 @@ describe.each(hosts)("$name, whose client leaves", (host) => {
     sent.reply.catch(() => {});
     const ctx = await running.promise;
     sent.leave();
-    await expectGone([ctx]);
+    await expectDisconnected([ctx]);
     await new Promise((resolve) => setTimeout(resolve, 10));
     later.resolve();
     await new Promise((resolve) => setTimeout(resolve, 10));
@@ -90,7 +89,7 @@ describe.each(hosts)("$name, whose client leaves", (host) => {
     expect(errors).toEqual([]);
   });
 
-  it("in the middle of a response that it does not read: the context ends", async () => {
+  it("during a response that it does not read: the context ends", async () => {
     let ctx: Context | undefined;
     const url = await serving(() => {
       ctx = current();
@@ -106,10 +105,10 @@ describe.each(hosts)("$name, whose client leaves", (host) => {
   });
 
   it.runIf(isHttp1).each<[string, (socket: Socket) => void]>([
-    ["by closing its half of the connection", (socket) => socket.end()],
-    // Under TLS there is no way to send one.
+    ["by closing its side of the connection", (socket) => socket.end()],
+    // TLS sockets cannot send a reset.
     ["by a reset", (socket) => (host.isSecure ? socket.destroy() : socket.resetAndDestroy())],
-    ["by dropping the connection", (socket) => socket.destroy()],
+    ["by closing the connection", (socket) => socket.destroy()],
   ])("%s: the context ends", async (_how, leave) => {
     const { handler, contexts } = waiting();
     const socket = dial(await serving(handler));
@@ -117,7 +116,7 @@ describe.each(hosts)("$name, whose client leaves", (host) => {
     await vi.waitUntil(() => contexts.length === 1);
     leave(socket);
 
-    await expectGone(contexts);
+    await expectDisconnected(contexts);
   });
 
   it.runIf(isHttp1)("in a pipeline: the contexts of all its requests end", async () => {
@@ -127,25 +126,28 @@ describe.each(hosts)("$name, whose client leaves", (host) => {
     await vi.waitUntil(() => contexts.length === 2);
     socket.destroy();
 
-    await expectGone(contexts, 2);
+    await expectDisconnected(contexts, 2);
   });
 
-  it.runIf(isHttp1)("between the requests of one connection: what was answered stays answered", async () => {
-    const contexts: Context[] = [];
-    const socket = dial(
-      await serving(() => {
-        contexts.push(current());
-        return "ok";
-      }),
-    );
-    for (const id of [1, 2]) {
-      socket.write(`GET /items/${id} HTTP/1.1\r\nHost: x\r\n\r\n`);
-      await once(socket, "data");
-      await vi.waitUntil(() => contexts.length === id && contexts[id - 1]!.err());
-    }
-    socket.destroy();
+  it.runIf(isHttp1)(
+    "between the requests of one connection: answered requests keep ResponseSent as their cause",
+    async () => {
+      const contexts: Context[] = [];
+      const socket = dial(
+        await serving(() => {
+          contexts.push(current());
+          return "ok";
+        }),
+      );
+      for (const id of [1, 2]) {
+        socket.write(`GET /items/${id} HTTP/1.1\r\nHost: x\r\n\r\n`);
+        await once(socket, "data");
+        await vi.waitUntil(() => contexts.length === id && contexts[id - 1]!.err());
+      }
+      socket.destroy();
 
-    await once(socket, "close");
-    expect(contexts.map((ctx) => ctx.cause())).toEqual([expect.any(ResponseSent), expect.any(ResponseSent)]);
-  });
+      await once(socket, "close");
+      expect(contexts.map((ctx) => ctx.cause())).toEqual([expect.any(ResponseSent), expect.any(ResponseSent)]);
+    },
+  );
 });

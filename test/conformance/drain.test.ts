@@ -11,12 +11,11 @@ import { drain, ServerDraining } from "@throughline/http";
 import { sleep } from "@throughline/resilience";
 import { describe, expect, it, vi } from "vitest";
 
-import { send } from "../support/client.ts";
-import { dial } from "../support/dial.ts";
-import { hosts, serve, type Served } from "./hosts/index.ts";
+import { hosts, serve, type Served } from "../hosts/index.ts";
+import { dial, send } from "../support/http-client.ts";
 
-/** A server that hands its connections over to another, as port multiplexers do; gives the address to reach that one by. */
-async function handOver({ server, url }: Pick<Served, "server" | "url">): Promise<AsyncDisposable & { url: string }> {
+/** Starts a server that passes its connections to another one, as port multiplexers do. Returns its URL. */
+async function forwardTo({ server, url }: Pick<Served, "server" | "url">): Promise<AsyncDisposable & { url: string }> {
   const other = createServer(
     (socket) =>
       void server.emit(
@@ -36,8 +35,8 @@ const UPGRADES = {
   connect: "CONNECT next.example:80 HTTP/1.1\r\nhost: x\r\n\r\n",
 } as const;
 
-describe.concurrent.each(hosts)("$name, drained", (host) => {
-  it("lets what runs finish, takes no new connection, and then is closed", async () => {
+describe.concurrent.each(hosts)("$name, drained,", (host) => {
+  it("finishes running requests, refuses new connections, and closes", async () => {
     const [begun, finish] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     await using served = await serve(host, async () => {
       begun.resolve();
@@ -55,7 +54,7 @@ describe.concurrent.each(hosts)("$name, drained", (host) => {
     expect(served.server.listening).toBe(false);
   });
 
-  it("cancels what runs on for too long, which has a moment to answer that", async () => {
+  it("cancels requests that run longer than shutdownTimeout and answers 503", async () => {
     let ctx: Context | undefined;
     await using served = await serve(host, async () => {
       ctx = current();
@@ -77,7 +76,7 @@ describe.concurrent.each(hosts)("$name, drained", (host) => {
     await drained;
   });
 
-  it("answers for what does not listen", async () => {
+  it("answers 503 for handlers that ignore their context", async () => {
     const begun = Promise.withResolvers<void>();
     await using served = await serve(host, () => (begun.resolve(), new Promise(() => {})));
     const { reply } = send(host.protocol, served.url);
@@ -86,7 +85,7 @@ describe.concurrent.each(hosts)("$name, drained", (host) => {
     expect((await reply).headers["throughline-outcome"]).toBe("draining;started=?1");
   });
 
-  it("breaks off what has begun, and does not listen", async () => {
+  it("aborts started responses of handlers that ignore their context", async () => {
     const begun = Promise.withResolvers<void>();
     const body = new PassThrough();
     body.write("begun");
@@ -99,7 +98,7 @@ describe.concurrent.each(hosts)("$name, drained", (host) => {
     body.destroy();
   });
 
-  it("tells what is called from now on that there is no more time than that", async () => {
+  it("limits the deadline of calls to shutdownTimeout from then on", async () => {
     const sent: (string | null)[] = [];
     const fetch = createFetch({
       fetch: async (_input, init) => (sent.push(new Headers(init?.headers).get("grpc-timeout")), new Response()),
@@ -122,10 +121,10 @@ describe.concurrent.each(hosts)("$name, drained", (host) => {
     await drained;
   });
 
-  it("cancels what runs on for too long over a connection that another server has handed over", async () => {
+  it("cancels late requests on a connection that another server passed to it", async () => {
     const begun = Promise.withResolvers<void>();
     await using served = await serve(host, async () => (begun.resolve(), await sleep(current(), "1h"), "never"));
-    await using other = await handOver(served);
+    await using other = await forwardTo(served);
     const { reply } = send(host.protocol, other.url);
     await begun.promise;
     await drain(served.server, { shutdownTimeout: 30 });
@@ -133,7 +132,7 @@ describe.concurrent.each(hosts)("$name, drained", (host) => {
     expect((await reply).headers["throughline-outcome"]).toBe("draining;started=?1");
   });
 
-  it("is drained at once where it has no connections, and by one drain, however often it is asked for", async () => {
+  it("drains at once without connections, and returns the same promise for repeated calls", async () => {
     await using served = await serve(host, () => "ok");
     const from = performance.now();
     const drained = drain(served.server, { shutdownTimeout: "10s" });
@@ -144,7 +143,7 @@ describe.concurrent.each(hosts)("$name, drained", (host) => {
     expect(performance.now() - from).toBeLessThan(400);
   });
 
-  it.runIf(host.protocol === "http/1.1")("says with the response that it closes the connection", async () => {
+  it.runIf(host.protocol === "http/1.1")("announces with the response that it closes the connection", async () => {
     const [begun, finish] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     await using served = await serve(host, async () => (begun.resolve(), await finish.promise, "finished"));
     const { reply } = send(host.protocol, served.url, { connection: "keep-alive" });
@@ -157,9 +156,9 @@ describe.concurrent.each(hosts)("$name, drained", (host) => {
   });
 
   it.runIf(host.protocol === "http/1.1").each([
-    ["that wait for their handlers, and closes the connection with the last", 3, [false, false, true]],
-    ["that wait for the first of them", 1, [false, false, false]],
-  ] as const)("sends all responses of a pipeline %s", async (_what, waiting, isClosing) => {
+    ["that wait for their handlers, and announces the close with the last one", 3, [false, false, true]],
+    ["that wait for the first one", 1, [false, false, false]],
+  ] as const)("sends all responses of a pipeline %s", async (_what, waiting, closes) => {
     let runs = 0;
     const finish = Promise.withResolvers<void>();
     await using served = await serve(host, async () => {
@@ -175,12 +174,12 @@ describe.concurrent.each(hosts)("$name, drained", (host) => {
     const answers = (await text(socket)).split(/(?=HTTP\/1\.1 )/);
 
     expect(answers.map((answer) => answer.slice(9, 12))).toEqual(["200", "200", "200"]);
-    expect(answers.map((answer) => /connection: close/i.test(answer))).toEqual(isClosing);
+    expect(answers.map((answer) => /connection: close/i.test(answer))).toEqual(closes);
     await drained;
   });
 
   it.runIf(host.protocol === "http/1.1").each(["upgrade", "connect"] as const)(
-    "ends connections of the event %s, also where no ordinary request has come before",
+    "ends connections of the event %s, also if no ordinary request came before",
     async (event) => {
       await using served = await serve(host, () => "ok");
       const upgraded = Promise.withResolvers<Duplex>();
@@ -188,21 +187,21 @@ describe.concurrent.each(hosts)("$name, drained", (host) => {
       server.on(event, (_req, socket) => upgraded.resolve(socket));
       const socket = dial(served.url);
       socket.write(UPGRADES[event]);
-      const theirs = await upgraded.promise;
-      theirs.write("upgraded");
+      const serverSide = await upgraded.promise;
+      serverSide.write("upgraded");
       const from = performance.now();
       const drained = drain(server, { shutdownTimeout: "30s" });
 
       expect(await text(socket)).toBe("upgraded");
       await drained;
-      // Not cut off.
-      expect(theirs.writableEnded).toBe(true);
+      // Ended, not destroyed.
+      expect(serverSide.writableEnded).toBe(true);
       expect(performance.now() - from).toBeLessThan(2000);
     },
   );
 
   it.runIf(host.protocol === "http/1.1" && !host.isSecure)(
-    "answers 503 to what comes over a connection that there is, without running any of it",
+    "answers 503 to new requests on open connections without running them",
     async () => {
       let runs = 0;
       const finish = Promise.withResolvers<void>();
@@ -211,7 +210,7 @@ describe.concurrent.each(hosts)("$name, drained", (host) => {
         await finish.promise;
         return "finished";
       });
-      // Pipelined behind one that runs: it is read when the server is already being drained.
+      // Waits for the running request on the same connection, so it is read during the drain.
       const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
       const get = (): Promise<http.IncomingMessage> =>
         new Promise((resolve, reject) => http.get(served.url, { agent }, resolve).on("error", reject));
@@ -222,7 +221,7 @@ describe.concurrent.each(hosts)("$name, drained", (host) => {
       finish.resolve();
 
       (await first).resume();
-      // It is refused, or the connection is closed before: it has not run either way.
+      // It is refused, or the connection is closed first. It has not run in either case.
       const outcome = await second.then(
         (response) => (
           response.resume(),
@@ -239,7 +238,7 @@ describe.concurrent.each(hosts)("$name, drained", (host) => {
 });
 
 describe("drain", () => {
-  it("answers 503 over HTTP/2 on a session that there is", async () => {
+  it("answers 503 to new streams of an open HTTP/2 session", async () => {
     const host = hosts.find(({ name }) => name === "node:http2")!;
     const [begun, finish] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     await using served = await serve(host, async () => (begun.resolve(), await finish.promise, "finished"));
@@ -252,7 +251,7 @@ describe("drain", () => {
       });
     const first = request();
     await begun.promise;
-    // Sent before the client has heard that the session is about to end.
+    // Sent before the client receives GOAWAY.
     const drained = drain(served.server, { shutdownTimeout: "10s" });
     const second = request();
     finish.resolve();
@@ -263,7 +262,7 @@ describe("drain", () => {
     await drained;
   });
 
-  it("called again is the same, and on a server that does not listen yet is done at once, and no more than that", async () => {
+  it("resolves at once for a server that does not listen, and works again after it listens", async () => {
     const server = http.createServer();
     await drain(server, { shutdownTimeout: 0 });
     server.listen(0, "127.0.0.1");
@@ -275,14 +274,14 @@ describe("drain", () => {
   });
 
   it.each(["http/1.1", "http/2"] as const)(
-    "drains a server of %s that does not listen, and serves connections that another hands over",
+    "drains a %s server that does not listen and serves connections that another passes to it",
     async (protocol) => {
       const [begun, finish] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
       const host = hosts.find((each) => each.protocol === protocol && each.name.startsWith("node:"))!;
       const { listener } = host.listener(async () => (begun.resolve(), await finish.promise, "finished"), {});
       const server = protocol === "http/2" ? http2.createServer() : http.createServer();
       server.on("request", listener as http.RequestListener);
-      await using other = await handOver({ server, url: "http://127.0.0.1/items/1" });
+      await using other = await forwardTo({ server, url: "http://127.0.0.1/items/1" });
       const { reply } = send(protocol, other.url);
       await begun.promise;
       const drained = drain(server, { shutdownTimeout: "10s" });
@@ -297,7 +296,7 @@ describe("drain", () => {
     },
   );
 
-  it("is not kept waiting by connections that are idle, have sent nothing, or were upgraded", async () => {
+  it("does not wait for connections that are idle, have sent nothing or were upgraded", async () => {
     const server = http.createServer({ keepAliveTimeout: 60_000 }, (_req, res) => void res.end("ok"));
     const upgraded = Promise.withResolvers<Duplex>();
     server.on("upgrade", (_req, socket) => upgraded.resolve(socket));
@@ -313,16 +312,16 @@ describe("drain", () => {
       socket.write(text);
       return socket;
     });
-    const theirs = await upgraded.promise;
+    const serverSide = await upgraded.promise;
     await new Promise((resolve) => setTimeout(resolve, 50));
     const from = performance.now();
     await drain(server, { shutdownTimeout: "30s" });
 
     expect(performance.now() - from).toBeLessThan(2000);
-    for (const socket of [...sockets, theirs]) socket.destroy();
+    for (const socket of [...sockets, serverSide]) socket.destroy();
   });
 
-  it("runs nothing that asks to go on, or for something special", async () => {
+  it("runs no request with expect: 100-continue and no upgrade", async () => {
     const server = http.createServer((_req, res) => setTimeout(() => res.end("ok"), 100));
     const ran = vi.fn();
     server.on("checkContinue", ran).on("upgrade", ran).listen(0, "127.0.0.1");
@@ -345,7 +344,7 @@ describe("drain", () => {
     [{}, { shutdownTimeout: 1 }, /it must be one of node:http or node:http2/],
     [http.createServer(), { shutdownTimeout: "soon" }, /'shutdownTimeout' must be zero or more/],
     [http.createServer(), { shutdownTimeout: 1, force: true }, /there is no option 'force'/],
-  ])("refuses what is wrong", (server, options, message) => {
+  ])("throws for an invalid server or option", (server, options, message) => {
     expect(() => drain(server as never, options as never)).toThrow(message);
   });
 });

@@ -1,5 +1,4 @@
-import http from "node:http";
-import type { AddressInfo } from "node:net";
+import type http from "node:http";
 
 import { Canceled, current, DeadlineExceeded } from "@throughline/context";
 import { requestContext } from "@throughline/express";
@@ -9,10 +8,11 @@ import express from "express";
 import express4 from "express4";
 import Koa from "koa";
 import Koa2 from "koa2";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
-import { serveOn } from "../support/serving.ts";
-import { hosts } from "./hosts/index.ts";
+import { hosts } from "../hosts/index.ts";
+import { serveOn } from "../hosts/serving.ts";
+import { cleanUpAfterEach, serve } from "../support/loopback.ts";
 
 describe.each(hosts)("$name", (host) => {
   const { answer } = serveOn(host);
@@ -21,10 +21,10 @@ describe.each(hosts)("$name", (host) => {
     it.each<[string, unknown, number]>([
       ["a deadline", new DeadlineExceeded(), 504],
       ["a deadline in another error", new Error("query failed", { cause: new DeadlineExceeded() }), 504],
-      ["one of several", new AggregateError([new Error("a"), new DeadlineExceeded()]), 504],
-      ["too much to do", new ServerOverloaded(), 503],
-      ["nobody known", new Unauthenticated(), 401],
-    ])("that is %s is answered", async (_what, error, status) => {
+      ["a deadline among several errors", new AggregateError([new Error("a"), new DeadlineExceeded()]), 504],
+      ["an overload", new ServerOverloaded(), 503],
+      ["a missing authentication", new Unauthenticated(), 401],
+    ])("that is %s is answered with a problem document", async (_what, error, status) => {
       const { reply } = await answer({}, {}, () => Promise.reject(error));
 
       expect(reply.status).toBe(status);
@@ -35,7 +35,7 @@ describe.each(hosts)("$name", (host) => {
     });
 
     it.each([new Error("a bug"), new Canceled("the application's own"), "a string"])(
-      "that is %s is the application's own",
+      "that is %s goes to the application's error handler",
       async (error) => {
         const { reply } = await answer({ "grpc-timeout": "2S" }, {}, () => Promise.reject(error));
 
@@ -43,7 +43,7 @@ describe.each(hosts)("$name", (host) => {
       },
     );
 
-    it("is answered in text to a client that asks for that", async () => {
+    it("is answered in plain text if the client asks for text", async () => {
       const refused = await answer({ accept: "text/html", "grpc-timeout": "0m" });
       const late = await answer({ accept: "text/plain", "grpc-timeout": "20m" }, {}, async () => {
         await sleep(current(), "10s");
@@ -58,8 +58,8 @@ describe.each(hosts)("$name", (host) => {
   });
 });
 
-/** Handlers of errors that know nothing of ours: those of the frameworks, and one of the kind that reads `statusCode`. */
-const strangers: readonly [string, (fail: () => unknown) => http.RequestListener][] = [
+/** Error handlers without Throughline: those of the frameworks, and one that reads `statusCode`. */
+const foreignHandlers: readonly [string, (fail: () => unknown) => http.RequestListener][] = [
   ["Express 5", (fail) => expressWith(express, fail)],
   ["Express 4", (fail) => expressWith(express4 as typeof express, fail)],
   ["Koa 3", (fail) => koaWith(Koa, fail)],
@@ -90,9 +90,8 @@ function koaWith(Framework: typeof Koa, fail: () => unknown): http.RequestListen
   return app.use(async () => void (await fail())).callback();
 }
 
-describe.each(strangers)("%s, without an error handler of ours", (_name, listenerOf) => {
-  let server: http.Server | undefined;
-  afterEach(() => server?.close());
+describe.each(foreignHandlers)("%s without Throughline's error handler", (_name, listenerOf) => {
+  cleanUpAfterEach();
 
   it.each<[number, Error, Record<string, string | RegExp>]>([
     [504, new DeadlineExceeded(), {}],
@@ -102,9 +101,8 @@ describe.each(strangers)("%s, without an error handler of ours", (_name, listene
     [503, new ServerDraining(), { "retry-after": "0" }],
     [400, new InvalidHeader("txn-token"), {}],
   ])("answers %i to %s", async (status, error, expected) => {
-    server = http.createServer(listenerOf(() => Promise.reject(error))).listen(0, "127.0.0.1");
-    await new Promise((resolve) => server!.once("listening", resolve));
-    const response = await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+    const { url } = await serve(listenerOf(() => Promise.reject(error)));
+    const response = await fetch(url);
     await response.text();
 
     expect(response.status).toBe(status);

@@ -1,5 +1,4 @@
-import http from "node:http";
-import type { AddressInfo } from "node:net";
+import type http from "node:http";
 
 import { getRequestListener } from "@hono/node-server";
 import { type Context, current, withoutCancel, withTimeout } from "@throughline/context";
@@ -11,18 +10,19 @@ import { guard as koaGuard, requestContext as koaContext } from "@throughline/ko
 import express from "express";
 import { SignJWT } from "jose";
 import Koa from "koa";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 
-import { send } from "../support/client.ts";
-import { serveOn } from "../support/serving.ts";
-import { hosts } from "./hosts/index.ts";
+import { hosts } from "../hosts/index.ts";
+import { serveOn } from "../hosts/serving.ts";
+import { send } from "../support/http-client.ts";
+import { cleanUpAfterEach, serve } from "../support/loopback.ts";
 
 const SECRET = new TextEncoder().encode("a secret of thirty-two bytes or more");
 const authenticated = bearer(jwtVerifier({ issuer: "shop", audience: "shop", algorithms: ["HS256"], keys: SECRET }));
 const authorized = requireScope("inventory:read", "search");
 const who = (): string => `${principal()?.subject}: ${current().remaining() <= 5000}`;
 
-/** The same service on each host: known to be somebody, who may read. */
+/** The same service on each host; its guards authenticate and authorize the request. */
 const services: readonly [string, () => http.RequestListener][] = [
   [
     "Express",
@@ -64,14 +64,12 @@ const services: readonly [string, () => http.RequestListener][] = [
 ];
 
 describe.each(services)("on %s", (_name, listener) => {
-  let server: http.Server | undefined;
-  afterEach(() => server?.close());
+  cleanUpAfterEach();
 
   async function ask(authorization?: string): Promise<Response> {
-    server = http.createServer(listener()).listen(0, "127.0.0.1");
-    await new Promise((resolve) => server!.once("listening", resolve));
+    const { url } = await serve(listener());
     const headers = authorization === undefined ? {} : { authorization };
-    return fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`, { headers });
+    return fetch(url, { headers });
   }
 
   const token = (scope: string, key = SECRET): Promise<string> =>
@@ -80,29 +78,35 @@ describe.each(services)("on %s", (_name, listener) => {
       .setExpirationTime("1m")
       .sign(key);
 
-  it("somebody who may is let through, under the request's own deadline", async () => {
+  it("an authorized request passes and keeps its deadline", async () => {
     const response = await ask(`Bearer ${await token("search inventory:read more")}`);
     expect([response.status, await response.text()]).toEqual([200, "ada: true"]);
   });
 
   it.each<[string, () => Promise<string | undefined>, number, string, string]>([
-    ["nobody", async () => undefined, 401, "Bearer", "Unauthenticated"],
-    ["somebody by another scheme", async () => "Basic YTpi", 401, 'Bearer error="invalid_request"', "Unauthenticated"],
+    ["a request without credentials", async () => undefined, 401, "Bearer", "Unauthenticated"],
     [
-      "somebody whose token does not hold",
+      "a request with another scheme",
+      async () => "Basic YTpi",
+      401,
+      'Bearer error="invalid_request"',
+      "Unauthenticated",
+    ],
+    [
+      "a request with an invalid token",
       async () => `Bearer ${await token("search", new TextEncoder().encode("another secret of thirty-two bytes"))}`,
       401,
       'Bearer error="invalid_token"',
       "Unauthenticated",
     ],
     [
-      "somebody who may not",
+      "a request without the scope",
       async () => `bearer ${await token("search")}`,
       403,
       'Bearer error="insufficient_scope", scope="inventory:read search"',
       "Forbidden",
     ],
-  ])("%s is told so, and how to be let through", async (_who, authorization, status, challenge, title) => {
+  ])("%s is answered with the reason and a challenge", async (_who, authorization, status, challenge, title) => {
     const response = await ask(await authorization());
     expect([response.status, response.headers.get("www-authenticate")]).toEqual([status, challenge]);
     expect(response.headers.get("content-type")).toBe("application/problem+json");
@@ -113,7 +117,7 @@ describe.each(services)("on %s", (_name, listener) => {
 describe.each(hosts.filter(({ hasGuards }) => hasGuards))("on $name", (host) => {
   const { servingWith } = serveOn(host);
 
-  /** A service behind a guard that takes its time, and does not look at its context. */
+  /** A service behind a slow guard that ignores its context. */
   async function behindSlowGuard() {
     const [deciding, decision, decided] = [
       Promise.withResolvers<Context>(),
@@ -127,7 +131,7 @@ describe.each(hosts.filter(({ hasGuards }) => hasGuards))("on $name", (host) => 
         deciding.resolve(ctx);
         await decision.promise;
         decided.resolve();
-        // It may give a context that does not end with the request.
+        // A guard may return a context that does not end with the request.
         return withoutCancel(ctx);
       },
       onError: (error) => void errors.push(error),
@@ -140,7 +144,7 @@ describe.each(hosts.filter(({ hasGuards }) => hasGuards))("on $name", (host) => 
     return { url, errors, deciding: deciding.promise, decide, count: () => count };
   }
 
-  it("a handler does not run when the deadline has passed while a guard decided", async () => {
+  it("a handler does not run if the deadline passes in a guard", async () => {
     const { url, errors, decide, count } = await behindSlowGuard();
     const { status } = await send(host.protocol, url, { "grpc-timeout": "30m" }).reply;
     await decide();
@@ -148,7 +152,7 @@ describe.each(hosts.filter(({ hasGuards }) => hasGuards))("on $name", (host) => 
     expect([status, count(), errors]).toEqual([504, 0, []]);
   });
 
-  it("a handler does not run when the client has left while a guard decided", async () => {
+  it("a handler does not run if the client disconnects during a guard", async () => {
     const { url, errors, deciding, decide, count } = await behindSlowGuard();
     const sent = send(host.protocol, url);
     sent.reply.catch(() => {});
@@ -160,7 +164,7 @@ describe.each(hosts.filter(({ hasGuards }) => hasGuards))("on $name", (host) => 
     expect([count(), errors]).toEqual([0, []]);
   });
 
-  it("a handler does not run when a guard takes a context of its own that has ended", async () => {
+  it("a handler does not run if a guard returns a context that has ended", async () => {
     let count = 0;
     const guard: Guard = ({ ctx }) => {
       const [within, cancel] = withTimeout(ctx, "1h");
@@ -179,7 +183,7 @@ describe.each(hosts.filter(({ hasGuards }) => hasGuards))("on $name", (host) => 
     [true, /received boolean true$/],
     ["yes", /received string "yes"$/],
     [{ subject: "ada" }, /received an object of type Object$/],
-  ])("a guard that returns %j lets nothing in: that is an error of the application", async (answer, message) => {
+  ])("a guard that returns %j fails closed with an application error", async (answer, message) => {
     let count = 0;
     const errors: unknown[] = [];
     const url = await servingWith(() => `${(count += 1)}`, {
@@ -194,6 +198,6 @@ describe.each(hosts.filter(({ hasGuards }) => hasGuards))("on $name", (host) => 
   });
 });
 
-it.each([[], [""], ["two words"], [7]])("a scope that is none is refused: %j", (...scopes) => {
+it.each([[], [""], ["two words"], [7]])("requireScope throws for invalid scopes: %j", (...scopes) => {
   expect(() => requireScope(...(scopes as string[]))).toThrow(/it needs scopes/);
 });

@@ -2,21 +2,21 @@ import { current } from "@throughline/context";
 import { sleep } from "@throughline/resilience";
 import { describe, expect, it, vi } from "vitest";
 
+import { hosts } from "../hosts/index.ts";
+import { serveOn } from "../hosts/serving.ts";
 import { measureDuringEach, type Series } from "../support/measurements.ts";
-import { serveOn } from "../support/serving.ts";
-import { hosts } from "./hosts/index.ts";
 
-describe.each(hosts)("$name, measured", (host) => {
+describe.each(hosts)("the metrics of $name", (host) => {
   const { answer, abandon } = serveOn(host);
   const series = measureDuringEach();
 
-  /** What is told once a request is over, which may be a moment after its answer. */
+  /** The first series of an instrument. A request is recorded shortly after its response. */
   async function settled(name: string): Promise<Series> {
     await vi.waitUntil(async () => (await series(name)).length > 0);
     return (await series(name))[0]!;
   }
 
-  it("tells how long requests take, as the conventions want it", async () => {
+  it("record http.server.request.duration with the attributes of the semantic conventions", async () => {
     await answer({});
 
     const { attributes, count, sum } = await settled("http.server.request.duration");
@@ -31,7 +31,7 @@ describe.each(hosts)("$name, measured", (host) => {
     expect(sum).toBeLessThan(5);
   });
 
-  it("tells what was left on arrival, and who said so", async () => {
+  it("record the remaining time on arrival and its source", async () => {
     await answer({ "grpc-timeout": "2S" });
 
     expect(await settled("throughline.server.deadline.remaining")).toMatchObject({
@@ -40,7 +40,7 @@ describe.each(hosts)("$name, measured", (host) => {
     });
   });
 
-  it("tells what ended requests, and by how much those were late that their deadline ended", async () => {
+  it("count what ended requests, and record how late exceeded deadlines were", async () => {
     await answer({ "grpc-timeout": "20m" }, {}, async () => {
       await sleep(current(), "10s");
       return "too late";
@@ -55,14 +55,14 @@ describe.each(hosts)("$name, measured", (host) => {
     expect((await settled("http.server.request.duration")).attributes["error.type"]).toBe("DEADLINE_EXCEEDED");
   });
 
-  it("tells of a client that left, and makes up no status for it", async () => {
+  it("count a disconnect, and record no status for it", async () => {
     await abandon();
 
     expect((await settled("throughline.server.requests")).attributes).toEqual({ "throughline.ended_by": "client" });
     expect((await settled("http.server.request.duration")).attributes).not.toHaveProperty("http.response.status_code");
   });
 
-  it("tells of deadlines that cannot be read", async () => {
+  it("count invalid deadlines", async () => {
     await answer({ "grpc-timeout": "soon" });
 
     expect(await settled("throughline.deadline.invalid")).toMatchObject({

@@ -2,14 +2,14 @@ import { current, run, withoutCancel } from "@throughline/context";
 import { createFetch } from "@throughline/fetch";
 import { describe, expect, it } from "vitest";
 
-import { serveOn } from "../support/serving.ts";
-import { hosts } from "./hosts/index.ts";
+import { hosts } from "../hosts/index.ts";
+import { serveOn } from "../hosts/serving.ts";
 
 describe.each(hosts)("$name", (host) => {
   const { answer } = serveOn(host);
 
   describe("mode", () => {
-    /** What the next service would be sent, and whether this one is held to the deadline. */
+    /** The deadline that the next service receives, the remaining time in this one, and the status. */
     async function under(
       mode: "observe" | "propagate" | "enforce",
       timeout: string,
@@ -26,19 +26,19 @@ describe.each(hosts)("$name", (host) => {
       return { ...seen, status: reply.status };
     }
 
-    it("observe holds nobody to a deadline, and sends none on", async () => {
+    it("observe neither enforces nor sends a deadline", async () => {
       expect(await under("observe", "2S")).toEqual({ sent: null, left: Infinity, status: 200 });
       expect(await under("observe", "0m")).toEqual({ sent: null, left: Infinity, status: 200 });
     });
 
-    it("propagate sends it on, and holds nobody to it here: not even when the time is up", async () => {
+    it("propagate sends the deadline and does not enforce it, even after it has passed", async () => {
       const { sent, left, status } = await under("propagate", "2S");
       expect([left, status]).toEqual([Infinity, 200]);
       expect(sent).toMatch(/^1\d{3}m$/);
       expect(await under("propagate", "0m")).toEqual({ sent: "1m", left: Infinity, status: 200 });
     });
 
-    it("propagate has no part in what was detached from the request", async () => {
+    it("propagate sends no deadline from a context without cancellation", async () => {
       let sent: string | null = "none seen";
       const fetch = createFetch({
         fetch: async (_input, init) => ((sent = new Headers(init?.headers).get("grpc-timeout")), new Response()),
@@ -50,7 +50,7 @@ describe.each(hosts)("$name", (host) => {
       expect(sent).toBeNull();
     });
 
-    it("enforce holds everybody to it, here and further on", async () => {
+    it("enforce enforces the deadline and sends it", async () => {
       const { sent, left, status } = await under("enforce", "2S");
       expect([left <= 2000, status]).toEqual([true, 200]);
       expect(sent).toMatch(/^1\d{3}m$/);

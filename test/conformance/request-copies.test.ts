@@ -10,7 +10,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 
 import { cleanUpAfterEach, serve } from "../support/loopback.ts";
 
-// It declares the header of tokens.
+// It registers the header of Txn-Tokens.
 beforeAll(() => import("@throughline/identity"));
 
 propagateValue(createKey<string>("region"), { name: "copies-region", codec: textCodec, maxBytes: 64, as: "header" });
@@ -19,14 +19,14 @@ cleanUpAfterEach();
 
 type Handler = (request: Request, ...rest: unknown[]) => Promise<Response>;
 
-/** A server of fetch handlers that has a kind of Request of its own, behind which a real one is made when it is needed. */
+/** A server of fetch handlers with its own Request class, which makes a real Request on demand. */
 interface Server {
   listener(handler: Handler): http.RequestListener;
   copy(request: Request): Request;
 }
 
 const SERVERS: Record<string, Server> = {
-  // It replaces the global Request by one that takes its own kind.
+  // It replaces the global Request with one that accepts its own class.
   "@hono/node-server": { listener: (handler) => getRequestListener(handler), copy: (request) => new Request(request) },
   h3: {
     listener: (handler) => toNodeHandler(new H3().all("/", ({ req }) => handler(req))) as http.RequestListener,
@@ -34,7 +34,7 @@ const SERVERS: Record<string, Server> = {
   },
 };
 
-/** What something before the middleware may do to a request, by which the real one is made. */
+/** Ways to make the server create the real Request before the middleware runs. */
 const TOUCHES: Record<string, (request: Request) => unknown> = {
   "nothing has touched": () => {},
   "something has read the headers": (request) => request.headers.get("accept"),
@@ -45,7 +45,7 @@ const TOUCHES: Record<string, (request: Request) => unknown> = {
 
 describe.each(Object.entries(SERVERS))("a request of %s", (_server, { listener, copy }) => {
   it.each(Object.entries(TOUCHES))(
-    "that %s has no forged header left, nor have its copies",
+    "that %s has no forged header, and neither have its copies",
     async (_touched, touch) => {
       const seen: Record<string, string> = {};
       const handler = requestContext(async (request: Request) => {
@@ -72,7 +72,7 @@ describe.each(Object.entries(SERVERS))("a request of %s", (_server, { listener, 
   );
 });
 
-/** Not by `fetch`, whose classes a server may have replaced. */
+/** Sends without `fetch`, because the server may have replaced its classes. */
 async function send(url: string, headers: http.OutgoingHttpHeaders): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const request = http.request(url, { method: "POST", headers, agent: false }, (response) => {

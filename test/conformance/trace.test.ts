@@ -7,10 +7,10 @@ import { requestId, textCodec, traceId } from "@throughline/http";
 import { propagateIdentity } from "@throughline/http/adapter";
 import { describe, expect, it } from "vitest";
 
-import { send } from "../support/client.ts";
-import { serveOn } from "../support/serving.ts";
+import { hosts } from "../hosts/index.ts";
+import { serveOn } from "../hosts/serving.ts";
+import { send } from "../support/http-client.ts";
 import { recordSpans } from "../support/spans.ts";
-import { hosts } from "./hosts/index.ts";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const TRACEPARENT = `00-${TRACE}-b7ad6b7169203331-01`;
@@ -27,13 +27,13 @@ describe.each(hosts)("$name", (host) => {
   const { answer, abandon, serving } = serveOn(host);
 
   describe("without an SDK", () => {
-    it("the caller's trace is known", async () => {
+    it("the handler has the trace id of the caller", async () => {
       const { reply } = await answer({ traceparent: TRACEPARENT }, {}, () => traceId() ?? "none");
 
       expect(reply.body).toBe(TRACE);
     });
 
-    it("a trace begins where the caller has none, the same for all of the request", async () => {
+    it("a request without a trace starts one, with the same id for the whole request", async () => {
       const { reply } = await answer({}, {}, () => `${traceId()} ${traceId()}`);
       const [first, second] = reply.body.split(" ");
 
@@ -43,9 +43,9 @@ describe.each(hosts)("$name", (host) => {
 
     it.each([
       ["the caller's", { "x-request-id": "01ARZ3NDEKTSV4RRFFQ69G5FAV" }, "01ARZ3NDEKTSV4RRFFQ69G5FAV"],
-      ["that of the trace, where the caller's is not fit for a log", { "x-request-id": "a b" }, TRACE],
-      ["that of the trace, where the caller has sent none", {}, TRACE],
-    ])("the id of a request is %s: in the handler, in the response, and in calls", async (_what, headers, id) => {
+      ["the trace id if the caller's is not safe to log", { "x-request-id": "a b" }, TRACE],
+      ["the trace id if the caller sends none", {}, TRACE],
+    ])("the request id is %s: in the handler, in the response and in calls", async (_what, headers, id) => {
       const sent: (string | null)[] = [];
       const fetch = createFetch({
         fetch: async (_input, init) => (sent.push(new Headers(init?.headers).get("x-request-id")), new Response()),
@@ -60,7 +60,7 @@ describe.each(hosts)("$name", (host) => {
       );
 
       expect([reply.body, sent]).toEqual([id, [id]]);
-      // A stream of HTTP/2 writes its own head.
+      // Handlers of HTTP/2 streams write the head themselves.
       if (host.name !== "streams of node:http2") expect(reply.headers["x-request-id"]).toBe(id);
     });
   });
@@ -68,7 +68,7 @@ describe.each(hosts)("$name", (host) => {
   describe("with an SDK", () => {
     const spans = recordSpans();
 
-    it("a request has one SERVER span, in its caller's trace", async () => {
+    it("a request has one SERVER span in the trace of its caller", async () => {
       await answer({ traceparent: TRACEPARENT, "grpc-timeout": "2S" }, { maxTimeout: "1s" });
 
       const [span] = await spans.take(1);
@@ -88,20 +88,23 @@ describe.each(hosts)("$name", (host) => {
       expect(span!.status.code).toBe(SpanStatusCode.UNSET);
     });
 
-    it.runIf(host.hasRoutes)("its span is named after the route, that of its router included", async () => {
-      await answer({});
+    it.runIf(host.hasRoutes)(
+      "the name of the span has the complete route, including the path of the router",
+      async () => {
+        await answer({});
 
-      const [span] = await spans.take(1);
-      expect(span!.name).toBe("GET /items/:id");
-      expect(span!.attributes["http.route"]).toBe("/items/:id");
-    });
+        const [span] = await spans.take(1);
+        expect(span!.name).toBe("GET /items/:id");
+        expect(span!.attributes["http.route"]).toBe("/items/:id");
+      },
+    );
 
-    it("headers of the request are told where they are asked for", async () => {
+    it("the span records the request headers of captureHeaders", async () => {
       await answer({ "x-tenant": "acme", "x-secret": "s" }, { captureHeaders: ["X-Tenant", "x-absent"] });
 
       const [span] = await spans.take(1);
-      const told = Object.entries(span!.attributes).filter(([name]) => name.startsWith("http.request.header."));
-      expect(told).toEqual([["http.request.header.x-tenant", ["acme"]]]);
+      const recorded = Object.entries(span!.attributes).filter(([name]) => name.startsWith("http.request.header."));
+      expect(recorded).toEqual([["http.request.header.x-tenant", ["acme"]]]);
     });
 
     it.each([
@@ -113,7 +116,7 @@ describe.each(hosts)("$name", (host) => {
       "txn_token",
       "Trace-Badge",
       "TRACE_BADGE",
-    ])("its span records that %s was sent, and never its value", async (name) => {
+    ])("the span records that %s was sent, without its value", async (name) => {
       await answer({ [name]: "s3cret" }, { captureHeaders: [name] });
 
       const [span] = await spans.take(1);
@@ -121,7 +124,7 @@ describe.each(hosts)("$name", (host) => {
       expect(JSON.stringify(span!.attributes)).not.toContain("s3cret");
     });
 
-    it("a deadline that passed is an error of the span", async () => {
+    it("an exceeded deadline is an error of the span", async () => {
       await answer({ "grpc-timeout": "0m" });
 
       const [span] = await spans.take(1);
@@ -134,7 +137,7 @@ describe.each(hosts)("$name", (host) => {
     });
 
     // Koa 2 leaves such a response open.
-    it.runIf(host.name !== "Koa 2")("a body that fails in the middle is an error", async () => {
+    it.runIf(host.name !== "Koa 2")("a response body that fails is an error of the span", async () => {
       const url = await serving(() => Readable.from(failing()));
       await send(host.protocol, url).reply.catch(() => {});
 
@@ -147,7 +150,7 @@ describe.each(hosts)("$name", (host) => {
       expect(span!.status.code).toBe(SpanStatusCode.ERROR);
     });
 
-    it("a client that left is no error, and no status is made up", async () => {
+    it("a disconnect is not an error of the span, and has no status", async () => {
       await abandon();
 
       const [span] = await spans.take(1);

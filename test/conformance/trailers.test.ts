@@ -5,19 +5,19 @@ import { createKey } from "@throughline/context";
 import { propagateValue, textCodec } from "@throughline/http";
 import { beforeAll, describe, expect, it } from "vitest";
 
-import { dial } from "../support/dial.ts";
-import { serveOn } from "../support/serving.ts";
-import { type Host, hosts } from "./hosts/index.ts";
-import { isTakenFor } from "./spellings.ts";
+import { type Host, hosts } from "../hosts/index.ts";
+import { serveOn } from "../hosts/serving.ts";
+import { dial } from "../support/http-client.ts";
+import { readsAs } from "./header-variants.ts";
 
-/** Sends trailers of these names to a server of the host, and gives those that its handler can read. */
+/** Returns a function that sends trailers with these names and returns those that the handler can read. */
 function trailersOn(host: Host): (names: readonly string[]) => Promise<Record<string, string>> {
   const { serving } = serveOn(host);
   return async (names) => {
     let found: Record<string, string> = {};
     const url = await serving(async (received) => {
       await received.text();
-      // HTTP/2 reports them as an event of their own, behind the end of the body.
+      // HTTP/2 reports trailers in a separate event after the end of the body.
       await new Promise(setImmediate);
       found = received.trailers();
       return "ok";
@@ -27,23 +27,26 @@ function trailersOn(host: Host): (names: readonly string[]) => Promise<Record<st
   };
 }
 
-/** A Request has no trailers. @hono/node-server gives the request of Node's too; the test's handlers of h3 do not ask for it. */
+/**
+ * A Request has no trailers. @hono/node-server also passes Node's request; the handlers of h3 in these tests do not use
+ * it.
+ */
 function kept(host: Host, ...names: string[]): string[] {
   return host.name === "h3" ? [] : names;
 }
 
-// What is declared is so for the whole process: these come first.
-describe.each(hosts)("$name, where nothing is declared,", (host) => {
+// Propagated values are registered for the whole process, so these tests come first.
+describe.each(hosts)("$name, without propagated values,", (host) => {
   const found = trailersOn(host);
 
-  it.each(["baggage", "BAGGAGE"])("removes the trailer %s, and no other", async (name) => {
+  it.each(["baggage", "BAGGAGE"])("removes the trailer %s and no other", async (name) => {
     const trailers = await found(["x-checksum", name, "x-kept"]);
 
     expect(Object.keys(trailers)).toEqual(kept(host, "x-checksum", "x-kept"));
   });
 });
 
-describe("where a header and a token are declared", () => {
+describe("with a propagated header and a token", () => {
   beforeAll(async () => {
     propagateValue(createKey<string>("region"), {
       name: "trailing-region",
@@ -58,12 +61,12 @@ describe("where a header and a token are declared", () => {
     const found = trailersOn(host);
 
     it.each(["trailing-region", "Trailing-Region", "trailing_region", "txn-token", "TXN.TOKEN", "baggage"])(
-      "removes the trailer %s, and no other",
+      "removes the trailer %s and no other",
       async (name) => {
         const trailers = await found(["x-checksum", name, "x-kept"]);
 
         const names = ["trailing-region", "txn-token", "baggage"];
-        expect(Object.keys(trailers).filter((each) => names.some((one) => isTakenFor(one, each)))).toEqual([]);
+        expect(Object.keys(trailers).filter((each) => names.some((one) => readsAs(one, each)))).toEqual([]);
         expect(Object.keys(trailers)).toEqual(kept(host, "x-checksum", "x-kept"));
       },
     );

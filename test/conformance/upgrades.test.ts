@@ -5,13 +5,13 @@ import { createKey } from "@throughline/context";
 import { propagateValue, requestContext, textCodec, type TrustOptions } from "@throughline/http";
 import { beforeAll, describe, expect, it } from "vitest";
 
-import { dial } from "../support/dial.ts";
+import { hosts, serve } from "../hosts/index.ts";
+import { headersOf } from "../hosts/received.ts";
+import { dial } from "../support/http-client.ts";
 import { cleanUpAfterEach, serve as serveUntilEnd } from "../support/loopback.ts";
-import { hosts, serve } from "./hosts/index.ts";
-import { toldByNode } from "./hosts/told.ts";
-import { isTakenFor } from "./spellings.ts";
+import { readsAs } from "./header-variants.ts";
 
-// It declares the header of tokens.
+// It registers the header of Txn-Tokens.
 beforeAll(() => import("@throughline/identity"));
 
 propagateValue(createKey<string>("region"), { name: "upgrade-region", codec: textCodec, maxBytes: 64, as: "header" });
@@ -23,11 +23,11 @@ const REQUESTS = {
   connect: `CONNECT next.example:80 HTTP/1.1\r\nhost: x\r\n${FORGED}`,
 } as const;
 
-/** The names of headers that a listener of this event can read. */
+/** The names of the headers that a listener of this event can read. */
 async function namesRead(server: http.Server, url: string, event: keyof typeof REQUESTS): Promise<string[]> {
   const read = Promise.withResolvers<string[]>();
   server.once(event, (req, socket) => {
-    read.resolve(Object.keys(toldByNode(req)));
+    read.resolve(Object.keys(headersOf(req)));
     socket.end();
   });
   const socket = dial(url);
@@ -37,11 +37,11 @@ async function namesRead(server: http.Server, url: string, event: keyof typeof R
 }
 
 const forged = (names: readonly string[]): string[] =>
-  names.filter((name) => ["upgrade-region", "txn-token", "baggage"].some((one) => isTakenFor(one, name)));
+  names.filter((name) => ["upgrade-region", "txn-token", "baggage"].some((one) => readsAs(one, name)));
 
 describe.each(hosts.filter(({ protocol }) => protocol === "http/1.1"))("beside $name", (host) => {
   it.each(["upgrade", "connect"] as const)(
-    "a listener of the event %s reads no header that the client may not set, on the first request either",
+    "a listener of the event %s cannot read a forged header, even on the first request",
     async (event) => {
       await using served = await serve(host, () => "ok");
       const names = await namesRead(served.server as http.Server, served.url, event);
@@ -52,18 +52,18 @@ describe.each(hosts.filter(({ protocol }) => protocol === "http/1.1"))("beside $
   );
 });
 
-describe("of several middlewares", () => {
+describe("several middlewares", () => {
   cleanUpAfterEach();
   const trust: TrustOptions = { addresses: ["127.0.0.1"] };
 
-  // What has been made before, above, trusts nobody.
-  it("the only one that trusts any peer decides which headers an upgrade request keeps; of two that do, neither", async () => {
+  // The middlewares of the tests above trust no peer.
+  it("with one that trusts a peer, it decides which headers an upgrade request keeps; with two, neither does", async () => {
     const { server, url } = await serveUntilEnd(requestContext((_req, res) => void res.end()));
     requestContext(() => {}, { trust });
     const kept = await namesRead(server, url, "upgrade");
     requestContext(() => {}, { trust: { unixSocket: true } });
 
-    // A token waits for its verification, whoever sends it.
+    // A token is removed until it is verified, also from a trusted peer.
     expect(forged(kept)).toEqual(["upgrade-region", "baggage"]);
     expect(forged(await namesRead(server, url, "upgrade"))).toEqual([]);
   });

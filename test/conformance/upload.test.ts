@@ -1,5 +1,3 @@
-import http from "node:http";
-import type { AddressInfo } from "node:net";
 import { Readable, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 
@@ -9,14 +7,15 @@ import { errorHandler, requestContext } from "@throughline/express";
 import { ClientDisconnected } from "@throughline/http";
 import express from "express";
 import express4 from "express4";
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 
-import { send, type Sent } from "../support/client.ts";
-import { serveOn } from "../support/serving.ts";
+import { hosts, type Received } from "../hosts/index.ts";
+import { serveOn } from "../hosts/serving.ts";
+import { type Sent, send } from "../support/http-client.ts";
+import { cleanUpAfterEach, serve } from "../support/loopback.ts";
 import { recordSpans, type Spans } from "../support/spans.ts";
-import { hosts, type Received } from "./hosts/index.ts";
 
-/** Ways in which a handler reads a body to its end. */
+/** Ways in which a handler reads a complete body. */
 const readings: readonly [how: string, read: (received: Received) => Promise<unknown>][] = [
   [
     "with for await",
@@ -26,9 +25,9 @@ const readings: readonly [how: string, read: (received: Received) => Promise<unk
   ],
   ["in a pipeline", ({ body }) => copy(body(), (_chunk, done) => done())],
   ["as text", ({ text }) => text()],
-  // As busboy does, and with it multer.
+  // Like busboy, which multer uses.
   [
-    "with a parser that has words of its own for a body that ends early",
+    "with a parser that has its own error for an incomplete body",
     async ({ body }) => {
       const stream = body()!;
       if (stream instanceof Readable) {
@@ -43,7 +42,7 @@ const readings: readonly [how: string, read: (received: Received) => Promise<unk
   ],
 ];
 
-/** Copies a body into a sink, as a handler does that stores it. */
+/** Copies a body into a sink, like a handler that stores it. */
 async function copy(
   body: ReturnType<Received["body"]>,
   write: (chunk: unknown, done: (error?: Error) => void) => void,
@@ -66,14 +65,14 @@ async function expectClient(spans: Spans, ctx: Context): Promise<void> {
   expect(ctx.cause()).toBeInstanceOf(ClientDisconnected);
 }
 
-/** Long enough for an error to come where it must not. */
+/** Long enough for an unwanted error to arrive. */
 const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 15));
 
-describe.each(hosts)("$name, to which a client uploads", (host) => {
+describe.each(hosts)("$name, during an upload", (host) => {
   const { servingWith } = serveOn(host);
   const spans = recordSpans();
 
-  /** A server, a client that has sent the beginning of its body, and what has come of both. */
+  /** A server, and a client that has sent the first part of its body. */
   async function uploading(
     handle: (received: Received) => Promise<unknown>,
     onError?: (error: unknown) => void | Promise<void>,
@@ -89,7 +88,7 @@ describe.each(hosts)("$name, to which a client uploads", (host) => {
           failed.resolve(error);
           throw error;
         }
-        return "it was whole";
+        return "complete";
       },
       { onError: (error) => (errors.push(error), onError?.(error)) },
     );
@@ -101,15 +100,15 @@ describe.each(hosts)("$name, to which a client uploads", (host) => {
   }
 
   describe.each<[string, (sent: Sent) => void]>([
-    ["leaves", (sent) => sent.leave()],
-    ["is lost with its connection", (sent) => sent.drop()],
+    ["disconnects", (sent) => sent.leave()],
+    ["loses its connection", (sent) => sent.drop()],
   ])("a client that %s", (_how, leave) => {
-    it.each(readings)("while its body is read %s is what ended the request, and no error", async (_reading, read) => {
+    it.each(readings)("while its body is read %s ended the request, which is not an error", async (_reading, read) => {
       const { sent, errors, ctx, failed } = await uploading(read);
       await settled();
       leave(sent);
 
-      // Over HTTP/2 Node tells listeners of an end, after `aborted`.
+      // Over HTTP/2, Node emits `end` after `aborted`.
       if (host.protocol === "http/1.1") expect(await failed).toBeInstanceOf(Error);
       await expectClient(spans, ctx);
       await settled();
@@ -117,7 +116,7 @@ describe.each(hosts)("$name, to which a client uploads", (host) => {
     });
   });
 
-  it("an error of the application's that comes when the client has left reaches the application", async () => {
+  it("an error of the handler after the disconnect reaches the application", async () => {
     const bug = new Error("a bug");
     const { sent, errors, ctx } = await uploading(async () => {
       await new Promise((resolve) => current().signal.addEventListener("abort", resolve));
@@ -130,7 +129,7 @@ describe.each(hosts)("$name, to which a client uploads", (host) => {
     await expectClient(spans, ctx);
   });
 
-  it("an error of the handler's is what ended the request, though its client has left before that was answered", async () => {
+  it("an error of the handler ended the request, even if the client disconnects before the response", async () => {
     const bug = new RangeError("a bug");
     const left = Promise.withResolvers<void>();
     const { sent, errors } = await uploading(
@@ -147,7 +146,7 @@ describe.each(hosts)("$name, to which a client uploads", (host) => {
     expect(span!.status.code).toBe(SpanStatusCode.ERROR);
   });
 
-  it("a body that cannot be stored is an error, as the client is still there", async () => {
+  it("a body that cannot be stored is an error while the client is connected", async () => {
     const full = Object.assign(new Error("no space left on device"), { code: "ENOSPC" });
     const { errors, failed } = await uploading(({ body }) => copy(body(), (_chunk, done) => done(full)));
 
@@ -163,10 +162,9 @@ describe.each(hosts)("$name, to which a client uploads", (host) => {
 describe.each([
   ["Express 5", express],
   ["Express 4", express4 as typeof express],
-])("%s, to which a client uploads", (_name, framework) => {
+])("%s, during an upload", (_name, framework) => {
   const spans = recordSpans();
-  let server: http.Server | undefined;
-  afterEach(() => server?.close());
+  cleanUpAfterEach();
 
   it.each<[string, express.RequestHandler, string]>([
     ["json", framework.json(), "application/json"],
@@ -174,7 +172,7 @@ describe.each([
     ["text", framework.text(), "text/plain"],
     ["urlencoded", framework.urlencoded({ extended: false }), "application/x-www-form-urlencoded"],
   ])(
-    "a client that leaves while express.%s reads is what ended the request, and no error",
+    "a client that disconnects while express.%s reads ended the request, which is not an error",
     async (_which, parser, type) => {
       const running = Promise.withResolvers<Context>();
       const errors: unknown[] = [];
@@ -182,9 +180,7 @@ describe.each([
       app.use(requestContext(), (_req, _res, next) => (running.resolve(current()), next()), parser);
       app.use(errorHandler());
       app.use(((error, _req, _res, _next) => void errors.push(error)) as express.ErrorRequestHandler);
-      server = http.createServer(app).listen(0, "127.0.0.1");
-      await new Promise((resolve) => server!.once("listening", resolve));
-      const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+      const { url } = await serve(app);
       const sent = send("http/1.1", url, { "content-type": type }, { method: "POST" });
       sent.reply.catch(() => {});
       sent.body.write('{"half":');

@@ -4,12 +4,12 @@ import { current, TraceContextPropagator, traceId } from "@throughline/context";
 import { createFetch } from "@throughline/fetch";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 
-import { serveOn } from "../support/serving.ts";
+import { hosts } from "../hosts/index.ts";
+import { serveOn } from "../hosts/serving.ts";
+import { sendRaw } from "../support/http-client.ts";
 import { recordSpans } from "../support/spans.ts";
-import { sendStrange } from "../support/strange-client.ts";
-import { hosts } from "./hosts/index.ts";
 
-// The rules that the W3C's own harness checks (https://github.com/w3c/trace-context, folder test), level 2.
+// The rules of the W3C's test harness (https://github.com/w3c/trace-context, folder test), level 2.
 
 type Headers = readonly (readonly [name: string, value: string])[];
 
@@ -18,7 +18,7 @@ const PARENT = "1234567890123456";
 const VALID = `00-${TRACE}-${PARENT}-00`;
 const TRACEPARENT = /^00-(?<trace>[0-9a-f]{32})-(?<parent>[0-9a-f]{16})-(?<flags>[0-9a-f]{2})$/;
 
-/** A new trace begins, and no tracestate is passed on. */
+/** Headers with which a new trace starts and no tracestate is sent on. */
 const BEGINS: readonly (readonly [what: string, headers: Headers])[] = [
   ["no traceparent", []],
   ["a tracestate without a traceparent", [["tracestate", "foo=1"]]],
@@ -67,12 +67,12 @@ const BEGINS: readonly (readonly [what: string, headers: Headers])[] = [
   ),
 ];
 
-/** The caller's trace goes on; with what tracestate. */
+/** Headers that continue the caller's trace, and the tracestate that is sent on. */
 const GOES_ON: readonly (readonly [what: string, headers: Headers, tracestate: string | undefined])[] = [
   ["a traceparent alone", [["traceparent", VALID]], undefined],
   ["a name in capitals", [["TRACEPARENT", VALID]], undefined],
   ["a later version", [["traceparent", `cc-${TRACE}-${PARENT}-01-what-the-future-will-be-like`]], undefined],
-  ["blanks around it", [["traceparent", `\t ${VALID} \t`]], undefined],
+  ["blanks around the value", [["traceparent", `\t ${VALID} \t`]], undefined],
   [
     "a tracestate",
     [
@@ -139,7 +139,7 @@ const GOES_ON: readonly (readonly [what: string, headers: Headers, tracestate: s
 describe.each(hosts)("$name", (host) => {
   const { serving } = serveOn(host);
 
-  /** The headers of two calls that a request with these headers makes, and the id that its log has. */
+  /** The headers of two calls of a request with these headers, and the trace id in its handler. */
   async function passedOn(headers: Headers): Promise<{ sent: Record<string, string>[]; id: string | undefined }> {
     const sent: Record<string, string>[] = [];
     let id: string | undefined;
@@ -152,7 +152,7 @@ describe.each(hosts)("$name", (host) => {
       await fetch("http://next.example/");
       return "ok";
     });
-    const { status } = await sendStrange(host.protocol, url, headers);
+    const { status } = await sendRaw(host.protocol, url, headers);
     expect(status).toBe(200);
     return { sent, id };
   }
@@ -160,7 +160,7 @@ describe.each(hosts)("$name", (host) => {
   describe.each([
     ["without an SDK", () => {}],
     [
-      "with a propagator of OpenTelemetry's, where nobody traces",
+      "with a propagator of OpenTelemetry but without a tracer",
       () =>
         void propagation.setGlobalPropagator(
           new CompositePropagator({ propagators: [new W3CTraceContextPropagator(), new TraceContextPropagator()] }),
@@ -174,7 +174,7 @@ describe.each(hosts)("$name", (host) => {
 
   describe("with an SDK", () => {
     recordSpans();
-    // In the place of OpenTelemetry's own, which takes part of what is malformed.
+    // Instead of OpenTelemetry's propagator, which accepts some malformed headers.
     beforeEach(() => {
       propagation.disable();
       propagation.setGlobalPropagator(new TraceContextPropagator());
@@ -183,12 +183,12 @@ describe.each(hosts)("$name", (host) => {
   });
 
   function rules(): void {
-    // HTTP/2 has no capitals, and no blanks around a value.
+    // HTTP/2 has no capitals in names and no blanks around values.
     const isSendable = (headers: Headers): boolean =>
       host.protocol === "http/1.1" ||
       headers.every(([name, value]) => name === name.toLowerCase() && value === value.trim());
 
-    it.each(BEGINS)("a new trace begins: %s", async (_what, headers) => {
+    it.each(BEGINS)("starts a new trace: %s", async (_what, headers) => {
       const { sent, id } = await passedOn(headers);
       const [first, second] = sent.map((each) => TRACEPARENT.exec(each["traceparent"] ?? "")?.groups);
 
@@ -200,7 +200,7 @@ describe.each(hosts)("$name", (host) => {
     });
 
     it.each(GOES_ON.filter(([, headers]) => isSendable(headers)))(
-      "the caller's trace goes on: %s",
+      "continues the caller's trace: %s",
       async (_what, headers, tracestate) => {
         const { sent, id } = await passedOn(headers);
         const [first, second] = sent.map((each) => TRACEPARENT.exec(each["traceparent"] ?? "")?.groups);
@@ -211,7 +211,7 @@ describe.each(hosts)("$name", (host) => {
       },
     );
 
-    it.each(["00", "01", "02", "03"])("the flags %s: the random flag is passed on as it came", async (flags) => {
+    it.each(["00", "01", "02", "03"])("sends the random flag of the flags %s on unchanged", async (flags) => {
       const { sent } = await passedOn([["traceparent", `00-${TRACE}-${PARENT}-${flags}`]]);
       const passed = Number.parseInt(TRACEPARENT.exec(sent[0]!["traceparent"]!)!.groups!["flags"]!, 16);
       expect(passed & 2).toBe(Number(flags) & 2);

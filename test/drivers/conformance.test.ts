@@ -3,11 +3,13 @@ import { callsOf } from "@throughline/http";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 
 import { type DriverHost, POOL_SIZE, type RunningHost } from "./host.ts";
+import { knexHosts } from "./knex.ts";
 import { mysqlHosts } from "./mysql.ts";
 import { pgHosts } from "./pg.ts";
+import { postgresHosts } from "./postgres.ts";
 import { redisHosts } from "./redis.ts";
 
-const hosts: readonly DriverHost[] = [...pgHosts, ...mysqlHosts, ...redisHosts];
+const hosts: readonly DriverHost[] = [...pgHosts, ...postgresHosts, ...knexHosts, ...mysqlHosts, ...redisHosts];
 
 /** More with `RACES=800`. */
 const RACES = Number(process.env["RACES"] ?? 150);

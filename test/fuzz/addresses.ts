@@ -2,10 +2,10 @@ import fc, { type Arbitrary } from "fast-check";
 
 import { DIGITS, isMadeOf, LOWER_HEX } from "./alphabet.ts";
 
-/** What IPv4 is within IPv6: `::ffff:0:0/96`. */
+/** The prefix of IPv4-mapped IPv6 addresses: `::ffff:0:0/96`. */
 const MAPPED = 0xffffn << 32n;
 
-/** Four numbers with points between, without needless zeros. */
+/** Reads dotted decimal notation without leading zeros. */
 export function readIPv4(text: string): bigint | undefined {
   const parts = text.split(".");
   const isPlain = (part: string): boolean =>
@@ -14,18 +14,18 @@ export function readIPv4(text: string): bigint | undefined {
   return parts.reduce((bits, part) => (bits << 8n) | BigInt(part), 0n);
 }
 
-/** RFC 4291, 2.2. */
+/** Reads the notation of RFC 4291, 2.2. */
 export function readIPv6(text: string): bigint | undefined {
   const halves = text.split("::");
   const [before, after] = halves.map(readGroups);
   if (halves.length > 2 || before === undefined) return undefined;
   if (halves.length === 1) return before.length === 8 ? bitsOf(before) : undefined;
-  // The last groups of the first half must not be an IPv4 address: that stands at the end.
+  // An IPv4 address may only be at the end, so not in the first half.
   if (after === undefined || before.length + after.length > 7 || halves[0]!.includes(".")) return undefined;
   return bitsOf([...before, ...Array.from({ length: 8 - before.length - after.length }, () => 0n), ...after]);
 }
 
-/** An address as 128 bits, whichever it is. */
+/** An IPv4 or IPv6 address as 128 bits. */
 export function readAddress(text: string): bigint | undefined {
   const short = readIPv4(text);
   return short === undefined ? readIPv6(text) : MAPPED | short;
@@ -46,7 +46,7 @@ function bitsOf(groups: readonly bigint[]): bigint {
   return groups.reduce((bits, group) => (bits << 16n) | group, 0n);
 }
 
-/** Addresses near each other, so that ranges meet them. */
+/** Addresses, many of them close to each other, so that ranges contain them. */
 const bits32 = fc.oneof(fc.integer({ min: 0, max: 2 ** 32 - 1 }), fc.integer({ min: 0x0a000000, max: 0x0a0000ff }));
 const bits128 = fc.oneof(
   fc.bigInt({ min: 0n, max: 2n ** 128n - 1n }),
@@ -57,7 +57,7 @@ const bits128 = fc.oneof(
 
 export const ipv4: Arbitrary<string> = bits32.map(writeIPv4);
 
-/** An IPv6 address in one of the ways in which it can be written. */
+/** An IPv6 address in one of its notations. */
 export const ipv6: Arbitrary<string> = fc
   .tuple(bits128, fc.nat({ max: 8 }), fc.nat({ max: 8 }), fc.boolean(), fc.boolean(), fc.boolean())
   .map(([bits, from, length, isCompressed, endsShort, isUpper]) => {

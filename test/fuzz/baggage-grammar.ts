@@ -2,12 +2,12 @@ import fc, { type Arbitrary } from "fast-check";
 
 import { DIGITS, isMadeOf, LOWER, span, textOf, TOKEN } from "./alphabet.ts";
 
-/** W3C Baggage, 3.3.1, and its limits, 3.3.2. */
+/** The characters of a value (W3C Baggage, 3.3.1) and the limits (3.3.2). */
 export const OCTETS = `!${span(0x23, 0x2b)}${span(0x2d, 0x3a)}${span(0x3c, 0x5b)}${span(0x5d, 0x7e)}`;
 export const MOST_BYTES = 8192;
 export const MOST_MEMBERS = 180;
 
-/** What may stand in a header's field (RFC 9110, 5.5), as bytes. OpenTelemetry puts anything in the place of properties. */
+/** The bytes of a header field (RFC 9110, 5.5). OpenTelemetry writes any of them as properties. */
 const FIELD = `\t${span(0x20, 0x7e)}${span(0x80, 0xff)}`;
 
 export interface Read {
@@ -20,7 +20,7 @@ export function isField(text: string): boolean {
   return isMadeOf(text, FIELD);
 }
 
-/** A member as it is written, or `undefined`. */
+/** Reads a member; `undefined` if it is invalid. */
 export function readMember(written: string): Read | undefined {
   const text = withoutSpace(written);
   const [pair, properties] = cut(text, ";");
@@ -29,13 +29,13 @@ export function readMember(written: string): Read | undefined {
   return isField(properties ?? "") ? { name, value, text } : undefined;
 }
 
-/** A member's name as the most careless reader sees it: see {@link loose}. */
+/** The name of a member as the most lenient reader sees it: see {@link loose}. */
 export function looseName(written: string): string {
   const name = cut(cut(written, ";")[0], "=")[0];
   return loose(decoded(name));
 }
 
-/** A name without case, without all that is no letter and no digit, and without the `HTTP_` that CGI puts before headers. */
+/** A name reduced to lower-case letters and digits, without the `HTTP_` that CGI puts before headers. */
 export function loose(name: string): string {
   const plain = Array.from(name.toLowerCase())
     .filter((each) => `${LOWER}${DIGITS}`.includes(each))
@@ -47,7 +47,7 @@ function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
-    // Whoever reads it all the same decodes what there is to decode.
+    // A lenient reader decodes the escapes that are valid.
     return text.replaceAll(/%[0-7][0-9a-f]/gi, (escape) => decodeURIComponent(escape));
   }
 }
@@ -62,9 +62,9 @@ export function readBaggage(header: string): Read[] {
 }
 
 const space = fc.constantFrom("", "", "", " ", "\t", "  ");
-/** Names by which values may be declared, few enough that one meets itself. */
-const declared = fc.oneof(textOf("ab", 1, 2), textOf(LOWER, 1, 8));
-const name = fc.oneof(textOf(TOKEN, 1, 12), declared, textOf("AB", 1, 1));
+/** Names of propagated values; few, so that some occur twice. */
+const valueName = fc.oneof(textOf("ab", 1, 2), textOf(LOWER, 1, 8));
+const name = fc.oneof(textOf(TOKEN, 1, 12), valueName, textOf("AB", 1, 1));
 const value = textOf(OCTETS, 0, 12);
 const property = fc
   .tuple(space, name, fc.option(fc.tuple(space, fc.constant("="), space, value)), space)
@@ -78,16 +78,16 @@ export const baggage: Arbitrary<string> = fc
   .array(member, { minLength: 1, maxLength: 5 })
   .map((members) => members.join(","));
 
-/** Some entries to be added. */
-export const entries: Arbitrary<[string, string][]> = fc.array(fc.tuple(declared, value), { maxLength: 4 });
+/** Entries to add. */
+export const entries: Arbitrary<[string, string][]> = fc.array(fc.tuple(valueName, value), { maxLength: 4 });
 
-/** Both parts around the first of these characters; the second is `undefined` without it. */
+/** The parts before and after the first occurrence of the character; without it, the second is `undefined`. */
 function cut(text: string, character: string): [string, string | undefined] {
   const at = text.indexOf(character);
   return at === -1 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
 }
 
-/** Without blanks and tabs around it, and nothing else that is space elsewhere. */
+/** Trims blanks and tabs, and no other white space. */
 function withoutSpace(text: string): string {
   let [from, to] = [0, text.length];
   while (from < to && " \t".includes(text[from]!)) from += 1;

@@ -3,15 +3,15 @@ import fc, { type Arbitrary, type RunDetails } from "fast-check";
 import type { AnySubject } from "./subject.ts";
 import { pump, type Pumped } from "./values.ts";
 
-/** What came of one subject. */
+/** The result of one subject. */
 export interface Result {
   readonly name: string;
-  /** How many values of each kind it was given, and how many of them it took. */
+  /** Number of values of each kind, and how many of them the parser accepted. */
   readonly kinds: Readonly<Record<Kind, Count>>;
   readonly ms: number;
-  /** Milliseconds that the slowest of the long values took. */
+  /** Time of the slowest long value, in milliseconds. */
   readonly slowest: number;
-  /** What does not hold, with the counterexample. */
+  /** The failed properties, each with its counterexample. */
   readonly failures: readonly string[];
 }
 
@@ -20,22 +20,25 @@ export interface Count {
   accepted: number;
 }
 
-/** Each kind's part of all values. Long ones take their time. */
+/** The share of each kind in all values. Long values are slow, so there are few. */
 const PARTS = { random: 0.25, mutated: 0.45, valid: 0.29, long: 0.01 } as const;
 
 export type Kind = keyof typeof PARTS;
 
-/** Characters of long values: hardly what baggage and tokens may have, and all that servers take of headers. */
+/** Lengths of long values: just below the limit of baggage, and Node's limit for all headers. */
 const LENGTHS = [8000, 16_384];
 
-/** Milliseconds that no value may take. */
+/** The longest time that any value may take, in milliseconds. */
 const LIMIT = 50;
 
-/** What takes longer than this must not take more than so many times what a quarter of it takes: four times would be linear. */
+/**
+ * A value that takes longer than NOTICEABLE ms must not take more than GROWTH times as long as a quarter of its length.
+ * Linear time would be 4 times as long.
+ */
 const NOTICEABLE = 10;
 const GROWTH = 10;
 
-/** Gives a subject so many values. @param limit milliseconds after which it must be done */
+/** Runs a subject with this many values. @param limit time for all of them, in milliseconds */
 export async function examine(subject: AnySubject, values: number, seed: number, limit: number): Promise<Result> {
   const kinds = count();
   const failures: string[] = [];
@@ -57,7 +60,7 @@ export async function examine(subject: AnySubject, values: number, seed: number,
         markInterruptAsFailure: true,
       },
     );
-    if (run.failed) failures.push(`${subject.name}, ${kind}: ${told(run)}`);
+    if (run.failed) failures.push(`${subject.name}, ${kind}: ${describeFailure(run)}`);
   }
 
   async function judged(value: unknown): Promise<boolean> {
@@ -65,7 +68,7 @@ export async function examine(subject: AnySubject, values: number, seed: number,
     const parsed = await subject.parse(value);
     if (performance.now() - began > LIMIT) {
       const ms = await least(subject, value);
-      if (ms > LIMIT) throw new Error(`It took ${ms.toFixed(1)} ms`);
+      if (ms > LIMIT) throw new Error(`The parser took ${ms.toFixed(1)} ms`);
     }
     return subject.judge(value, parsed);
   }
@@ -94,18 +97,19 @@ export async function examine(subject: AnySubject, values: number, seed: number,
   await look("mutated", subject.mutated, judged);
   await look("valid", subject.valid, judged);
   if (subject.long !== undefined) await look("long", subject.long.texts, grows);
-  if (kinds.valid.accepted === 0) failures.push(`${subject.name}, valid: none was accepted, so nothing is proved`);
+  if (kinds.valid.accepted === 0)
+    failures.push(`${subject.name}, valid: no value was accepted, so the subject proves nothing`);
   return { name: subject.name, kinds, ms: performance.now() - from, slowest, failures };
 }
 
-/** What does not hold, and how to see it again. */
-function told<V>({ counterexample, errorInstance, seed, numRuns }: RunDetails<[V]>): string {
-  if (counterexample === null) return `it was not done in time, but after ${numRuns} values`;
+/** Describes a failure and how to reproduce it. */
+function describeFailure<V>({ counterexample, errorInstance, seed, numRuns }: RunDetails<[V]>): string {
+  if (counterexample === null) return `time ran out after ${numRuns} values`;
   const why = errorInstance instanceof Error ? errorInstance.message : String(errorInstance);
   return `${short(fc.stringify(counterexample))}\n${short(why)}\nseed ${seed}, value ${numRuns}`;
 }
 
-/** What can be read, and seen: a counterexample is often a character that is not. */
+/** Escapes invisible characters and cuts long text. */
 function short(text: string): string {
   const seen = text.replaceAll(/[^\n\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
   return seen.length > 600 ? `${seen.slice(0, 300)} … ${seen.slice(-300)}` : seen;
@@ -116,7 +120,7 @@ function count(): Record<Kind, Count> {
   return { random: none(), mutated: none(), valid: none(), long: none() };
 }
 
-/** Milliseconds at best: once it may have been the machine's fault. */
+/** The shortest of 8 runs, in milliseconds: a single run may be slow because the machine is busy. */
 async function least({ parse }: AnySubject, value: unknown): Promise<number> {
   let ms = Infinity;
   for (let attempt = 0; attempt < 8; attempt++) {

@@ -2,31 +2,34 @@ import type { Arbitrary } from "fast-check";
 
 import { almost, anyText, type Pumped, pumped } from "./values.ts";
 
-/** One parser of what comes from outside, what it is given, and what must hold of its answers. */
+/** One parser of untrusted input, its input values, and the check of its results. */
 export interface Subject<V, R> {
   readonly name: string;
-  /** How many values it is given, compared with the others. @default 1 */
+  /** The number of values, relative to other subjects. @default 1 */
   readonly share?: number;
   readonly random: Arbitrary<V>;
   readonly mutated: Arbitrary<V>;
-  /** Made by the grammar. If none at all is accepted, nothing has been proved. */
+  /** Values that match the grammar. The subject fails if the parser accepts none of them. */
   readonly valid: Arbitrary<V>;
-  /** What is made longer and longer, to see how the time grows. */
+  /** Texts that are repeated to a given length, to measure how the time grows. */
   readonly long?: { readonly texts: Arbitrary<Pumped>; from(text: string): V };
-  /** The parser. All else is in nobody's time. */
+  /** The parser. Only this function is timed. */
   parse(value: V): R;
-  /** Reads the value in a second, simple way, and throws if the parser did not read the same. Returns whether it was accepted. */
+  /**
+   * Reads the value with a second, simple reader and throws if the parser's result differs. Returns whether the value was
+   * accepted.
+   */
   judge(value: V, parsed: Awaited<R>): boolean;
 }
 
-/** Subjects of all types. */
+/** A subject of any type. */
 export type AnySubject = Subject<unknown, unknown>;
 
 export function subject<V, R>(parts: Subject<V, R>): AnySubject {
   return parts as unknown as AnySubject;
 }
 
-/** A parser of text. */
+/** Makes the subject of a parser of text. */
 export function textSubject<R>(
   parts: Pick<Subject<string, R>, "name" | "share" | "valid" | "parse" | "judge">,
 ): AnySubject {

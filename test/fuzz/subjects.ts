@@ -1,42 +1,20 @@
-import { baggages } from "./baggage.ts";
-import { credentials } from "./bearer.ts";
-import { budgetOfCaller } from "./caller-budget.ts";
-import { claims } from "./claims.ts";
-import { deadlines } from "./deadlines.ts";
-import { declared } from "./declared.ts";
-import { origins } from "./origins.ts";
-import { otlpProtobuf } from "./otlp-protobuf.ts";
-import { otlp } from "./otlp.ts";
-import { query } from "./query.ts";
-import { retryAfter } from "./retry-after.ts";
+import { globSync } from "node:fs";
+
 import type { AnySubject } from "./subject.ts";
-import { tokens } from "./tokens.ts";
-import { traces } from "./trace.ts";
-import { trust } from "./trust.ts";
-import { untrusted } from "./untrusted.ts";
-import { words } from "./words.ts";
 
-/** All that reads what comes from outside. */
-export const subjects: readonly AnySubject[] = [
-  ...deadlines,
-  budgetOfCaller,
-  ...traces,
-  ...baggages,
-  ...untrusted,
-  ...declared,
-  retryAfter,
-  ...words,
-  credentials,
-  ...tokens,
-  ...claims,
-  query,
-  origins,
-  trust,
-  otlp,
-  otlpProtobuf,
-];
+const ROOT = new URL("../../", import.meta.url);
 
-/** How many values a subject is given, of so many in all. */
+/** The files with the subjects of each package, in an order that does not depend on the file system. */
+const files = globSync("packages/*/src/**/*.fuzz.ts", { cwd: ROOT }).toSorted();
+
+const modules = await Promise.all(
+  files.map(async (file) => (await import(new URL(file, ROOT).href)) as { readonly subjects: readonly AnySubject[] }),
+);
+
+/** The parsers of untrusted input in all packages. */
+export const subjects: readonly AnySubject[] = modules.flatMap((module) => module.subjects);
+
+/** The number of values for a subject, if all subjects together get `all` values. */
 export function valuesOf({ share = 1 }: AnySubject, all: number): number {
   return Math.ceil((all * share) / subjects.reduce((sum, each) => sum + (each.share ?? 1), 0));
 }

@@ -1,6 +1,6 @@
 import fc, { type Arbitrary } from "fast-check";
 
-/** Text of all kinds: bytes as a header has them, characters of every script, halves of surrogate pairs. */
+/** Any text: header bytes, characters of every script, unpaired surrogates. */
 export const anyText: Arbitrary<string> = fc.oneof(
   fc.string(),
   fc.string({ unit: "grapheme" }),
@@ -9,7 +9,7 @@ export const anyText: Arbitrary<string> = fc.oneof(
   fc.array(fc.integer({ min: 0, max: 0xffff })).map((units) => String.fromCharCode(...units)),
 );
 
-/** Whatever ends, parts or looks like something in one of the grammars. */
+/** Delimiters of the grammars, and characters that look like valid ones. */
 const INTRUDERS = [
   " |\t|\n|\r\n|\0|\u000b|\u007f|\u00a0|\u2028|\ufeff|\ud800",
   ',|;|=|-|+|.|/|:|*|%|@|?|#|"|\\|[|]|_|~|::|%2C|%00',
@@ -35,7 +35,7 @@ const CHANGES: readonly Change[] = [
   (text) => swapCase(text),
 ];
 
-/** Texts that are almost what they should be: one to three changes from it. */
+/** Valid texts with one to three changes. */
 export function almost(valid: Arbitrary<string>): Arbitrary<string> {
   const change = fc.tuple(fc.constantFrom(...CHANGES), fc.nat(), fc.nat(), fc.constantFrom(...INTRUDERS));
   return fc.tuple(valid, fc.array(change, { minLength: 1, maxLength: 3 })).map(([text, changes]) => {
@@ -48,14 +48,17 @@ export function almost(valid: Arbitrary<string>): Arbitrary<string> {
   });
 }
 
-/** A text with something in it that is repeated as often as one likes. */
+/** A text with a part that can be repeated. */
 export interface Pumped {
   readonly head: string;
   readonly unit: string;
   readonly tail: string;
 }
 
-/** Texts to be made long: space, a piece of a valid one, or something foreign, again and again, and perhaps something wrong at the end. */
+/**
+ * Texts to lengthen: they repeat white space, a piece of a valid text or a foreign character, and may have an invalid
+ * end.
+ */
 export function pumped(valid: Arbitrary<string>): Arbitrary<Pumped> {
   const unit = fc.oneof(fc.constantFrom(" ", "\t"), fc.constant("own"), fc.constantFrom(...INTRUDERS));
   const end = fc.oneof(fc.constantFrom("", "\0", '"'), fc.constantFrom(...INTRUDERS));
@@ -69,7 +72,7 @@ export function pumped(valid: Arbitrary<string>): Arbitrary<Pumped> {
     });
 }
 
-/** @param length how many characters it has, or a few less */
+/** Repeats the unit. @param length the largest length of the result; it may be a few characters shorter */
 export function pump({ head, unit, tail }: Pumped, length: number): string {
   return head + unit.repeat(Math.max(1, Math.floor((length - head.length - tail.length) / unit.length))) + tail;
 }

@@ -12,11 +12,11 @@ import type Koa from "koa";
 
 import type { Setup } from "./setups.ts";
 
-/** What an application does with a request for an item: gives the body of the answer. */
+/** Handles a request for an item and returns the response body. */
 type Handle = (id: string) => Promise<string>;
 type Load = (name: string) => Promise<unknown>;
 
-/** An application with a route in nested routers, where it has routers. */
+/** Makes an application; frameworks with routers have the route in nested routers. */
 export function listenerOf({ framework, loadedBy }: Setup, handle: Handle): Promise<RequestListener> {
   return applications[framework](loadedBy === "import" ? imported : required, handle);
 }

@@ -13,7 +13,7 @@ import type { Setup } from "./setups.ts";
 
 const instrumentation = { http: HttpInstrumentation, express: ExpressInstrumentation, koa: KoaInstrumentation };
 
-/** Sets OpenTelemetry up, before anything is loaded that is to be instrumented. */
+/** Registers OpenTelemetry. Call it before the instrumented modules are loaded. */
 export function instrument({ instrumentations, manager }: Setup): void {
   if (manager !== "none") {
     const made = manager === "rewriting" ? new Rewriting() : new AsyncLocalStorageContextManager();
@@ -23,7 +23,7 @@ export function instrument({ instrumentations, manager }: Setup): void {
   registerInstrumentations({ instrumentations: instrumentations.map((name) => new instrumentation[name]()) });
 }
 
-/** Makes a SERVER span active around the listener, and leaves no other trace of it in the context. */
+/** Activates a SERVER span around the listener, without the metadata that instrumentations set in the context. */
 export function around(listener: RequestListener): RequestListener {
   const tracer = trace.getTracer("around");
   return (req, res) => {

@@ -11,10 +11,10 @@ import { OURS, ROUTE, setups } from "./setups.ts";
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 
-/** A copy of it may be run, beside another OpenTelemetry. */
+/** The program; `test/matrix` runs a copy beside another version of OpenTelemetry. */
 const program = process.env["INSTRUMENTED_PROGRAM"] ?? fileURLToPath(new URL("serve.ts", import.meta.url));
 
-/** Runs the program in a process of its own, as instrumentations patch what is loaded after them. */
+/** Runs the program in its own process, because instrumentations only patch modules that are loaded after them. */
 async function reportOf(setup: string): Promise<Report> {
   const args = [...typescript, program, setup, `00-${TRACE}-b7ad6b7169203331-01`];
   const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 10_000 });
@@ -29,11 +29,11 @@ describe.each(Object.entries(setups))("%s", (name, { framework, spanOf = OURS, m
     requests = [report.answered, report.late, report.left];
   }, 15_000);
 
-  it("a request has one SERVER span, in its caller's trace", () => {
+  it("a request has one SERVER span in the trace of its caller", () => {
     for (const { spans } of requests) expect(spans).toMatchObject([{ scope: spanOf, traceId: TRACE }]);
   });
 
-  it("the handler has the deadline, and the trace of the span", () => {
+  it("the handler has the deadline and the trace of the span", () => {
     const { remaining, traceId } = report.answered;
 
     expect(remaining).toBeGreaterThan(1000);
@@ -41,7 +41,7 @@ describe.each(Object.entries(setups))("%s", (name, { framework, spanOf = OURS, m
     expect(traceId).toBe(TRACE);
   });
 
-  it("the span tells the budget, who set it, and what ended the request", () => {
+  it("the span records the budget, its source, and what ended the request", () => {
     expect(report.answered.status).toBe(200);
     expect(report.answered.spans[0]).toMatchObject({
       attributes: {
@@ -54,13 +54,13 @@ describe.each(Object.entries(setups))("%s", (name, { framework, spanOf = OURS, m
   });
 
   it.runIf(framework === "Express" || framework === "Koa")(
-    "the span has the route, that of its routers included",
+    "the span has the complete route, including the paths of its routers",
     () => {
       for (const { spans } of requests) expect(spans[0]!.attributes["http.route"]).toBe(ROUTE);
     },
   );
 
-  it("a deadline that passed is an error of the span", () => {
+  it("the span of an exceeded deadline is an error", () => {
     expect(report.late.status).toBe(504);
     expect(report.late.spans[0]).toMatchObject({
       attributes: {
@@ -72,7 +72,7 @@ describe.each(Object.entries(setups))("%s", (name, { framework, spanOf = OURS, m
     });
   });
 
-  it("a client that left is no error of the span", () => {
+  it("the span of a client that disconnected is not an error", () => {
     expect(report.left.status).toBeUndefined();
     expect(report.left.spans[0]).toMatchObject({
       attributes: { "throughline.ended_by": "client" },
@@ -81,7 +81,7 @@ describe.each(Object.entries(setups))("%s", (name, { framework, spanOf = OURS, m
     expect(report.left.spans[0]!.attributes).not.toHaveProperty("error.type");
   });
 
-  it("how long a request took is measured once, and what ended it is counted", () => {
+  it("records the duration of each request once, and counts what ended it", () => {
     expect(report.durations).toEqual({ [measuredBy]: 3 });
     expect(report.endings).toEqual({ response: 1, deadline: 1, client: 1 });
   });

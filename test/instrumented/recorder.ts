@@ -9,7 +9,7 @@ import {
 } from "@opentelemetry/sdk-metrics";
 import { type ReadableSpan, TracerProvider } from "@opentelemetry/sdk-trace";
 
-/** A SERVER span, as it ended. */
+/** An ended SERVER span. */
 export interface ServerSpan {
   readonly name: string;
   readonly attributes: Attributes;
@@ -19,16 +19,16 @@ export interface ServerSpan {
   readonly scope: string;
 }
 
-/** How many were counted, by something. */
+/** Counts by key. */
 export type Counts = Record<string, number>;
 
-/** The SERVER spans that were started since they were last taken: those that nobody ends count too. */
+/** The SERVER spans started since they were last taken, ended or not. */
 const started: ReadableSpan[] = [];
 const reader = new PeriodicExportingMetricReader({
   exporter: new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE),
 });
 
-/** Records what any tracer and any meter of the process tell. */
+/** Registers recorders for all tracers and meters of the process. */
 export function record(): { shutdown(): Promise<void> } {
   const recorder = {
     onStart: (span: ReadableSpan) => void (span.kind === SpanKind.SERVER && started.push(span)),
@@ -42,7 +42,7 @@ export function record(): { shutdown(): Promise<void> } {
   return provider;
 }
 
-/** Waits until there are SERVER spans, and all of them have ended. */
+/** Waits for SERVER spans until all of them have ended. */
 export async function takeServerSpans(): Promise<ServerSpan[]> {
   while (started.length === 0 || !started.every((span) => span.ended)) await setTimeout(1);
   return started.splice(0).map((span) => ({
@@ -54,7 +54,7 @@ export async function takeServerSpans(): Promise<ServerSpan[]> {
   }));
 }
 
-/** How many were told of by a metric, by who told or by an attribute. */
+/** The counts of a metric, by instrumentation scope or by an attribute. */
 export async function count(name: string, by: "scope" | { readonly attribute: string }): Promise<Counts> {
   const { resourceMetrics } = await reader.collect();
   const counts: Counts = {};

@@ -1,4 +1,4 @@
-// Serves a few requests of its own in the set-up that is named, prints what was recorded of them, and ends.
+// Serves a few of its own requests in the set-up named by its argument, prints the recorded data and exits.
 import { EventEmitter, once } from "node:events";
 import type { createServer } from "node:http";
 import { createRequire } from "node:module";
@@ -13,24 +13,24 @@ import { around, instrument } from "./instrument.ts";
 import { count, type Counts, record, type ServerSpan, takeServerSpans } from "./recorder.ts";
 import { pathOf, setups } from "./setups.ts";
 
-/** What was seen of one request. */
+/** The recorded data of one request. */
 export interface Seen {
-  /** Of the answer, if there was one. */
+  /** The response status, if there was a response. */
   readonly status: number | undefined;
   readonly spans: readonly ServerSpan[];
-  /** In the handler, after an `await`: what was left of the deadline, and the trace that it was in. */
+  /** The remaining time and the trace id in the handler, after an `await`. */
   readonly remaining: number;
   readonly traceId: string | undefined;
 }
 
-/** What is printed. */
+/** The output of the program. */
 export interface Report {
   readonly answered: Seen;
   readonly late: Seen;
   readonly left: Seen;
-  /** Records of `http.server.request.duration`, by the scope of the meter. */
+  /** The number of `http.server.request.duration` records, by the scope of the meter. */
   readonly durations: Counts;
-  /** Requests that we counted, by what ended them. */
+  /** `throughline.server.requests`, by what ended the request. */
   readonly endings: Counts;
 }
 
@@ -46,7 +46,7 @@ const listener = await listenerOf(setup, async (id) => {
   if (id === "slow") await setTimeout(10_000, undefined, { signal: ctx.signal });
   return id;
 });
-// Required: that is when an instrumentation patches it.
+// Loaded with `require`, because instrumentations patch it then.
 const http = createRequire(import.meta.url)("node:http") as { createServer: typeof createServer };
 const server = http.createServer(setup.spanOf === "around" ? around(listener) : listener).listen(0, "127.0.0.1");
 await once(server, "listening");

@@ -1,12 +1,15 @@
-/** How a program is set up for OpenTelemetry, and by whom it is instrumented. */
+/** A framework with OpenTelemetry's instrumentations. */
 export interface Setup {
   readonly framework: "node:http" | "Express" | "Koa" | "fetch";
   readonly instrumentations: readonly ("http" | "express" | "koa")[];
-  /** How the framework is loaded: instrumentations patch what is required; what is imported only with a hook, which nobody has here. */
+  /**
+   * How the framework is loaded. Instrumentations patch required modules, and imported ones only with a loader hook
+   * (not used).
+   */
   readonly loadedBy?: "import";
-  /** The context manager that was set up: OpenTelemetry's own, unless one is named. */
+  /** The context manager. @default OpenTelemetry's */
   readonly manager?: "rewriting" | "none";
-  /** Who makes the SERVER span and who measures the request, by the names of their scopes: we do, unless somebody is named. */
+  /** The scope that makes the SERVER span, and the scope that measures the request. @default Throughline */
   readonly spanOf?: string;
   readonly measuredBy?: string;
 }
@@ -15,7 +18,7 @@ export const OURS = "@throughline/http";
 const HTTP = "@opentelemetry/instrumentation-http";
 const byHttp = { spanOf: HTTP, measuredBy: HTTP };
 
-/** The route that all applications have, and one request to it. */
+/** The route of all applications, and the path of a request to it. */
 export const ROUTE = "/shops/:shop/items/:id";
 export const pathOf = (id: string): string => `/shops/lamps/items/${id}`;
 
@@ -34,7 +37,7 @@ export const setups: Readonly<Record<string, Setup>> = {
   },
   "Express, imported, not instrumented": { framework: "Express", instrumentations: [], loadedBy: "import" },
   "Express, Express instrumented, http not": { framework: "Express", instrumentations: ["express"] },
-  "Express, a SERVER span around it that no metadata tells of, contexts rewritten": {
+  "Express, inside a SERVER span without metadata, with a context manager that rewrites contexts": {
     framework: "Express",
     instrumentations: [],
     manager: "rewriting",

@@ -1,63 +1,64 @@
-// Who calls whom, and what the other side sees of a deadline and of a cancellation: `npm run test:interop`.
+// Calls between Throughline and other gRPC implementations in both directions: checks which deadline and which
+// cancellation
+// the other side sees. `npm run test:interop`
 import { setTimeout as delay } from "node:timers/promises";
 
 import { background, current, run, withCancel, withTimeout } from "@throughline/context";
 import { parseGrpcTimeout } from "@throughline/http/adapter";
 
-import { clientOf, serveEcho } from "../../packages/grpc/src/echo.fixture.ts";
-import { receivedTimeout } from "../../packages/grpc/src/received-timeout.ts";
-import { calling, cleanUp, type Peer, peers, serving, type Told } from "./peers.ts";
+import { connectEcho, serveEcho } from "./echo.ts";
+import { type CallResults, cleanUp, type Peer, peers, runClient, startServer } from "./peers.ts";
 
-/** How much less of a deadline the other side may see than was sent, and how late a cancel, in milliseconds. */
+/** How much less of a deadline the server may see than was sent, and how late a cancellation, in milliseconds. */
 const DEADLINE_WITHIN = 5;
 const CANCEL_WITHIN = 50;
 
-interface Ask {
+/** The request of a call. */
+interface Request {
   readonly op: "remaining" | "wait" | "ended";
   readonly id?: number;
 }
 
-/** What ours did, as a peer tells of its own. */
-async function weCall(address: string): Promise<Told> {
-  using client = clientOf(address);
-  const ask = (message: Ask): Promise<{ remaining: number | null; at: number | null }> =>
-    client.unary(message) as Promise<{ remaining: number | null; at: number | null }>;
-  await ask({ op: "remaining" });
+/** Calls the server of a peer with Throughline's client. */
+async function callPeer(address: string): Promise<CallResults> {
+  using client = connectEcho(address);
+  const send = (message: Request): Promise<{ remaining: number | null; at: number | null }> =>
+    client.call(message) as Promise<{ remaining: number | null; at: number | null }>;
+  await send({ op: "remaining" });
   const calls: { sent: number; seen: number | null }[] = [];
   for (let times = 0; times < 9; times++) {
     const [ctx, cancel] = withTimeout(background, 2000);
-    const { remaining } = await run(ctx, ask, { op: "remaining" });
+    const { remaining } = await run(ctx, send, { op: "remaining" });
     cancel();
     calls.push({ sent: 2000, seen: remaining });
   }
   const [ctx, cancel] = withCancel(background);
-  const waiting = run(ctx, ask, { op: "wait", id: 1 }).catch(() => {});
+  const waiting = run(ctx, send, { op: "wait", id: 1 }).catch(() => {});
   await delay(100);
-  const cancelled = Date.now();
+  const canceled = Date.now();
   cancel();
   await waiting;
   await delay(200);
-  const { at } = await ask({ op: "ended", id: 1 });
-  const late = await run(withTimeout(background, 100)[0], ask, { op: "wait", id: 2 }).catch((error: unknown) => error);
-  return { calls, cancelled, seen: at, code: (late as { code?: number }).code ?? 0 };
+  const { at } = await send({ op: "ended", id: 1 });
+  const late = await run(withTimeout(background, 100)[0], send, { op: "wait", id: 2 }).catch((error: unknown) => error);
+  return { calls, canceled, seen: at, code: (late as { code?: number }).code ?? 0 };
 }
 
-async function theyCall(peer: Peer): Promise<Told> {
+/** Runs the client of a peer against Throughline's server. */
+async function callFromPeer(peer: Peer): Promise<CallResults> {
   const ended = new Map<number, number>();
-  await using served = await serveEcho({
-    Unary(call, callback) {
-      const { op, id = 0 } = call.request as Ask;
-      const ctx = current();
-      const left = ctx.remaining();
-      // What came over the wire: each implementation rounds what it sends in its own way.
-      const sent = parseGrpcTimeout(receivedTimeout(call.metadata) ?? "") ?? 0;
-      if (op === "remaining") callback(null, { sent, remaining: left === Infinity ? null : left });
-      else if (op === "ended") callback(null, { at: ended.get(id) ?? null });
-      else ctx.signal.addEventListener("abort", () => ended.set(id, Date.now()));
-    },
+  await using served = await serveEcho(({ message, timeout, reply }) => {
+    const { op, id = 0 } = message as Request;
+    const ctx = current();
+    const left = ctx.remaining();
+    // The timeout of the header, because each implementation rounds its deadline differently.
+    const sent = parseGrpcTimeout(timeout) ?? 0;
+    if (op === "remaining") reply({ sent, remaining: left === Infinity ? null : left });
+    else if (op === "ended") reply({ at: ended.get(id) ?? null });
+    else ctx.signal.addEventListener("abort", () => ended.set(id, Date.now()));
   });
-  // Awaited, as what is served ends with this block.
-  return await calling(peer, served.address);
+  // Awaited here, because the server stops at the end of this block.
+  return await runClient(peer, served.address);
 }
 
 let passed = 0;
@@ -66,16 +67,16 @@ let failed = 0;
 function check(holds: boolean): string {
   if (holds) passed += 1;
   else failed += 1;
-  return holds ? "" : " NOT SO";
+  return holds ? "" : " FAILED";
 }
 
-function row(who: string, whom: string, { calls, cancelled, seen, code }: Told): void {
+function printRow(client: string, server: string, { calls, canceled, seen, code }: CallResults): void {
   const less = calls.map((call) => (call.seen === null ? Infinity : call.sent - call.seen)).toSorted((a, b) => a - b);
   const median = less[Math.floor(less.length / 2)]!;
-  const lag = seen === null ? Infinity : seen - cancelled;
+  const lag = seen === null ? Infinity : seen - canceled;
   const cells = [
-    who,
-    whom,
+    client,
+    server,
     `${median.toFixed(1)} ms less${check(median > -0.5 && median <= DEADLINE_WITHIN)}`,
     `after ${lag.toFixed(1)} ms${check(lag <= CANCEL_WITHIN)}`,
     `code ${code}${check(code === 4)}`,
@@ -83,7 +84,7 @@ function row(who: string, whom: string, { calls, cancelled, seen, code }: Told):
   console.log(`| ${cells.join(" | ")} |`);
 }
 
-console.log("| who calls | whom | deadline seen | cancel seen | a deadline that passes |");
+console.log("| client | server | deadline seen | cancellation seen | exceeded deadline |");
 console.log("| --- | --- | --- | --- | --- |");
 const missing: Peer[] = [];
 try {
@@ -92,15 +93,15 @@ try {
       missing.push(peer);
       continue;
     }
-    using server = await serving(peer);
-    row("ours", peer.name, await weCall(server.address));
-    row(peer.name, "ours", await theyCall(peer));
+    using server = await startServer(peer);
+    printRow("Throughline", peer.name, await callPeer(server.address));
+    printRow(peer.name, "Throughline", await callFromPeer(peer));
   }
 } finally {
   cleanUp();
 }
 for (const { name, missing: what } of missing) {
-  console.log(`\nSKIPPED: ${name} was not tried, as it needs ${what}.`);
+  console.log(`\nSKIPPED: ${name} was not tested, because it needs ${what}.`);
 }
 console.log(`\n${passed} passed, ${failed} failed, ${missing.length} of ${peers.length} peers skipped`);
 if (failed > 0) process.exitCode = 1;

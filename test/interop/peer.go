@@ -1,4 +1,4 @@
-// A peer that is not ours, with Go's grpc: `serve`, or `call <address>`. Messages are JSON.
+// A client and a server with Go's grpc: `serve`, or `call <address>`. Messages are JSON.
 package main
 
 import (
@@ -111,16 +111,16 @@ func call(address string) {
 	done := make(chan struct{})
 	go func() { unary(ctx, request{"wait", 1}); close(done) }()
 	time.Sleep(100 * time.Millisecond)
-	cancelled := now()
+	canceled := now()
 	cancel()
 	<-done
 	time.Sleep(200 * time.Millisecond)
-	told, _ := unary(context.Background(), request{"ended", 1})
+	last, _ := unary(context.Background(), request{"ended", 1})
 	late, stop := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	_, err = unary(late, request{"wait", 2})
 	stop()
 	json.NewEncoder(os.Stdout).Encode(map[string]interface{}{
-		"calls": calls, "cancelled": cancelled, "seen": told.At, "code": int(status.Code(err)),
+		"calls": calls, "canceled": canceled, "seen": last.At, "code": int(status.Code(err)),
 	})
 }
 

@@ -1,4 +1,4 @@
-"""A peer that is not ours, with Python's grpcio: `serve`, or `call <address>`. Messages are JSON."""
+"""A client and a server with Python's grpcio: `serve`, or `call <address>`. Messages are JSON."""
 
 import json
 import sys
@@ -53,7 +53,7 @@ def call(address):
             calls.append({"sent": reply["sent"], "seen": reply["remaining"]})
         waiting = unary.future({"op": "wait", "id": 1})
         time.sleep(0.1)
-        cancelled = now()
+        canceled = now()
         waiting.cancel()
         time.sleep(0.2)
         seen = unary({"op": "ended", "id": 1})["at"]
@@ -62,7 +62,7 @@ def call(address):
             code = 0
         except grpc.RpcError as error:
             code = error.code().value[0]
-        print(json.dumps({"calls": calls, "cancelled": cancelled, "seen": seen, "code": code}), flush=True)
+        print(json.dumps({"calls": calls, "canceled": canceled, "seen": seen, "code": code}), flush=True)
 
 
 if sys.argv[1] == "serve":

@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
-/** Somebody else's gRPC. */
+/** Another implementation of gRPC. */
 export interface Peer {
   readonly name: string;
-  /** Why it cannot be run here, if it cannot. */
+  /** The missing packages, if it cannot run on this machine. */
   readonly missing?: string;
   readonly command: readonly string[];
 }
@@ -17,7 +17,7 @@ export interface Peer {
 const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
 const built = mkdtempSync(join(tmpdir(), "interop-"));
 
-/** Where Debian puts sources of Go; another tree can be named. */
+/** Debian's folder for Go sources, unless the environment names another one. */
 const GOPATH = process.env["GOPATH"] ?? "/usr/share/gocode";
 
 function python(): Peer {
@@ -39,32 +39,34 @@ function go(): Peer {
 
 export const peers: readonly Peer[] = [python(), go()];
 
+/** Removes the built peers. */
 export function cleanUp(): void {
   rmSync(built, { recursive: true, force: true });
 }
 
-export interface ServingPeer extends Disposable {
+/** A running server of a peer. */
+export interface PeerServer extends Disposable {
   readonly address: string;
 }
 
-/** Has it serve until it is disposed of. */
-export async function serving({ command: [file, ...args] }: Peer): Promise<ServingPeer> {
+/** Starts the server of a peer, which runs until it is disposed. */
+export async function startServer({ command: [file, ...args] }: Peer): Promise<PeerServer> {
   const child: ChildProcess = spawn(file!, [...args, "serve"], { stdio: ["pipe", "pipe", "inherit"] });
-  const [said] = (await once(child.stdout!.setEncoding("utf8"), "data")) as [string];
-  const { port } = JSON.parse(said) as { port: number };
+  const [line] = (await once(child.stdout!.setEncoding("utf8"), "data")) as [string];
+  const { port } = JSON.parse(line) as { port: number };
   return { address: `127.0.0.1:${port}`, [Symbol.dispose]: () => void child.stdin!.end() };
 }
 
-/** What a peer tells of its calls. */
-export interface Told {
+/** The results of a client's calls: the deadlines that it sent and the server saw, and the times of a cancellation. */
+export interface CallResults {
   readonly calls: readonly { readonly sent: number; readonly seen: number | null }[];
-  readonly cancelled: number;
+  readonly canceled: number;
   readonly seen: number | null;
   readonly code: number;
 }
 
-/** Has it call a server of ours. */
-export async function calling({ command: [file, ...args] }: Peer, address: string): Promise<Told> {
+/** Runs the client of a peer against a server. */
+export async function runClient({ command: [file, ...args] }: Peer, address: string): Promise<CallResults> {
   const child = spawn(file!, [...args, "call", address], { stdio: ["ignore", "pipe", "inherit"] });
-  return JSON.parse(await text(child.stdout)) as Told;
+  return JSON.parse(await text(child.stdout)) as CallResults;
 }

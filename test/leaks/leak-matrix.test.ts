@@ -1,11 +1,11 @@
 import { propagation } from "@opentelemetry/api";
-import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from "@opentelemetry/core";
 import { run } from "@throughline/context";
 import type { SendOptions } from "@throughline/http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { cargo, type Item, laden } from "./cargo.ts";
-import { type Hop, namesOfUsers, ORIGINS, type Place, places } from "./places.ts";
+import { registerPropagators } from "../support/spans.ts";
+import { carriedItems, contextWithAll, type Item } from "./carried-items.ts";
+import { type Destination, destinations, type Hop, ORIGINS, userInfoDestinations } from "./destinations.ts";
 import { type Sender, senders } from "./senders.ts";
 import { type Arrival, listenForEveryName } from "./servers.ts";
 
@@ -17,19 +17,24 @@ const SWITCHES: readonly SendOptions[] = [
   ...KINDS.slice(0, 3).map((kind) => ({ [kind]: "origins" })),
 ];
 
-/** The rule: what is somebody's goes to our origins, all else everywhere, and a switch can only narrow that. */
-function isSent({ kind }: Item, { isOurs }: Hop, send: SendOptions): boolean {
-  const isSomebodys = kind === "values" || kind === "identity";
-  const reach = send[kind] ?? (isSomebodys ? "origins" : "everywhere");
-  return { everywhere: true, origins: isOurs, nowhere: false }[reach];
+/** The rule: values and identity go to allowed origins, everything else to all; the options can only narrow that. */
+function isSent({ kind }: Item, { isAllowed }: Hop, send: SendOptions): boolean {
+  const isPrivate = kind === "values" || kind === "identity";
+  const reach = send[kind] ?? (isPrivate ? "origins" : "everywhere");
+  return { everywhere: true, origins: isAllowed, nowhere: false }[reach];
 }
 
 const servers = listenForEveryName();
 
-/** What of one place's arrivals is not as the rule has it. */
-function wrong({ hops }: Place, arrivals: readonly Arrival[], send: SendOptions, hasPropagator: boolean): string[] {
+/** The violations of the rule in the requests of one destination. */
+function violations(
+  { hops }: Destination,
+  arrivals: readonly Arrival[],
+  send: SendOptions,
+  hasPropagator: boolean,
+): string[] {
   return hops.flatMap((hop, index) =>
-    cargo.flatMap((item) => {
+    carriedItems.flatMap((item) => {
       const isWanted = isSent(item, hop, send) && (hasPropagator || !item.needsPropagator);
       if (arrivals[index]!.head.includes(item.sign) === isWanted) return [];
       return `${JSON.stringify(send)}: ${item.what} ${isWanted ? "is not sent" : "leaks"} to ${hop.address}, hop ${index + 1}`;
@@ -37,11 +42,11 @@ function wrong({ hops }: Place, arrivals: readonly Arrival[], send: SendOptions,
   );
 }
 
-/** Of a place, what a sender goes to. */
-function reached({ where, hops }: Place, { refusesUsers }: Sender): Place {
-  const first = refusesUsers === "redirected" ? 1 : 0;
-  const refused = hops.findIndex(({ address }, index) => index >= first && address.includes("@"));
-  return { where, hops: refusesUsers === undefined || refused < 0 ? hops : hops.slice(0, refused) };
+/** The hops that a sender requests. */
+function requestedHops({ where, hops }: Destination, { rejectsUserInfo }: Sender): Destination {
+  const first = rejectsUserInfo === "redirected" ? 1 : 0;
+  const rejected = hops.findIndex(({ address }, index) => index >= first && address.includes("@"));
+  return { where, hops: rejectsUserInfo === undefined || rejected < 0 ? hops : hops.slice(0, rejected) };
 }
 
 describe.each([
@@ -49,9 +54,7 @@ describe.each([
   ["without an SDK", false],
 ])("%s", (_, hasPropagator) => {
   beforeAll(() => {
-    if (!hasPropagator) return;
-    const propagators = [new W3CTraceContextPropagator(), new W3CBaggagePropagator()];
-    propagation.setGlobalPropagator(new CompositePropagator({ propagators }));
+    if (hasPropagator) registerPropagators();
   });
   afterAll(() => propagation.disable());
 
@@ -62,20 +65,25 @@ describe.each([
       return { send, call: (url: string) => (call ??= sender.make({ origins: origins(), send }))(url) };
     });
 
-    it.each([...places, ...namesOfUsers])("sends what it should, and no more: $where", async (place) => {
-      const expected = reached(place, sender);
-      const found: string[] = [];
-      for (const { send, call } of calls) {
-        const error: unknown = await run(laden(), () => call(servers.chain(place.hops))).catch((e: unknown) => e);
-        const arrivals = servers.arrivals();
-        const hosts = expected.hops.map(({ address }) => new URL(servers.at(address)).host);
-        expect(
-          arrivals.map(({ host }) => host),
-          String(error),
-        ).toEqual(hosts);
-        found.push(...wrong(expected, arrivals, send, hasPropagator));
-      }
-      expect(found).toEqual([]);
-    });
+    it.each([...destinations, ...userInfoDestinations])(
+      "sends exactly the permitted items: $where",
+      async (destination) => {
+        const expected = requestedHops(destination, sender);
+        const found: string[] = [];
+        for (const { send, call } of calls) {
+          const error: unknown = await run(contextWithAll(), () => call(servers.chain(destination.hops))).catch(
+            (e: unknown) => e,
+          );
+          const arrivals = servers.arrivals();
+          const hosts = expected.hops.map(({ address }) => new URL(servers.at(address)).host);
+          expect(
+            arrivals.map(({ host }) => host),
+            String(error),
+          ).toEqual(hosts);
+          found.push(...violations(expected, arrivals, send, hasPropagator));
+        }
+        expect(found).toEqual([]);
+      },
+    );
   });
 });

@@ -11,18 +11,18 @@ import { lookup } from "./servers.ts";
 
 type Fetch = typeof globalThis.fetch;
 
-/** A way to send a context along, over redirects too. */
+/** A client that sends the context, over redirects too. */
 export interface Sender {
   readonly name: string;
-  /** Whether it goes to no address with a user's name in it, or follows no redirect to one. */
-  readonly refusesUsers?: "always" | "redirected";
-  /** Calls an address, and reads the answer to its end. */
+  /** Whether it rejects URLs with a user name, always or only in redirects. */
+  readonly rejectsUserInfo?: "always" | "redirected";
+  /** Makes a function that calls a URL and reads the complete response. */
   make(options: ClientOptions): (url: string) => Promise<unknown>;
 }
 
 const anyName = { connect: { lookup, rejectUnauthorized: false } };
 
-/** As undici has it, the last is the first that sees a request: each redirect passes by the context anew. */
+/** In undici the last interceptor sees a request first, so the context interceptor sees every redirect. */
 function throughRequest({ Agent, request, interceptors }: typeof undici8): Sender["make"] {
   return (options) => {
     const redirect = interceptors.redirect({ maxRedirections: 5 });
@@ -39,7 +39,7 @@ function throughFetch(
   return async (url) => (await fetch(url, { dispatcher } as unknown as RequestInit)).text();
 }
 
-/** Where `fetch` follows by itself, each hop comes to its dispatcher. */
+/** `fetch` follows redirects itself, so its dispatcher sees each hop. */
 function throughDispatcher(options: ClientOptions): (url: string) => Promise<unknown> {
   const dispatcher = new undici8.Agent(anyName).compose(contextInterceptor(options));
   return async (url) => (await undici8.fetch(url, { dispatcher })).text();
@@ -63,10 +63,10 @@ function throughAxiosFetch(options: ClientOptions): (url: string) => Promise<unk
 }
 
 export const senders: readonly Sender[] = [
-  { name: "createFetch", refusesUsers: "always", make: (options) => throughFetch(options) },
-  { name: "a fetch with the interceptor", refusesUsers: "always", make: throughDispatcher },
+  { name: "createFetch", rejectsUserInfo: "always", make: (options) => throughFetch(options) },
+  { name: "a fetch with the interceptor", rejectsUserInfo: "always", make: throughDispatcher },
   { name: "request of undici 8", make: throughRequest(undici8) },
   { name: "request of undici 7", make: throughRequest(undici7 as unknown as typeof undici8) },
   { name: "axios over node:http", make: throughAxios },
-  { name: "axios over fetch", refusesUsers: "redirected", make: throughAxiosFetch },
+  { name: "axios over fetch", rejectsUserInfo: "redirected", make: throughAxiosFetch },
 ];

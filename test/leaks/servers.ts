@@ -6,32 +6,32 @@ import net, { type AddressInfo, type LookupFunction } from "node:net";
 import { generate } from "selfsigned";
 import { afterAll, beforeAll } from "vitest";
 
-import type { Hop } from "./places.ts";
+import type { Hop } from "./destinations.ts";
 
-/** A request as it arrived. */
+/** A received request. */
 export interface Arrival {
   readonly host: string;
-  /** All of its head, in one. */
+  /** The complete head as one lower-case text. */
   readonly head: string;
 }
 
 export interface Servers {
-  /** The address where something listens: its port is added. */
+  /** Adds the port to an address. */
   at(address: string): string;
-  /** The first address of these, which redirects to the next. */
+  /** The URL of the first hop, which redirects to the next. */
   chain(hops: readonly Hop[]): string;
-  /** What has arrived since this was last asked. */
+  /** The requests since the last call. */
   arrivals(): Arrival[];
 }
 
-/** Every name is this machine. */
+/** Resolves every name to loopback. */
 export const lookup: LookupFunction = (_name, { all }, callback) => {
   if (all === true) callback(null, [{ address: "127.0.0.1", family: 4 }]);
   else callback(null, "127.0.0.1", 4);
 };
 
-/** On one port over http and over https, so that it is by the scheme alone that these differ. */
-function ofBothSchemes(plain: http.Server, secure: https.Server): net.Server {
+/** Serves http and https on one port, so that two origins can differ in their scheme only. */
+function onOnePort(plain: http.Server, secure: https.Server): net.Server {
   return net.createServer((socket) => {
     socket.once("data", (first: Buffer) => {
       socket.pause().unshift(first);
@@ -42,10 +42,10 @@ function ofBothSchemes(plain: http.Server, secure: https.Server): net.Server {
   });
 }
 
-/** The type of the first record of TLS (RFC 8446, 5.1). */
+/** The type of the first TLS record (RFC 8446, 5.1). */
 const TLS_HANDSHAKE = 22;
 
-/** Servers for all names, for the tests of a file: over http and https on a port, and on another. They tell nothing, and redirect as they are told. */
+/** Starts servers for all host names, for the tests of a file: http and https on two ports. They redirect to `next`. */
 export function listenForEveryName(): Servers {
   const seen: Arrival[] = [];
   const ports = { here: 0, other: 0 };
@@ -61,7 +61,7 @@ export function listenForEveryName(): Servers {
     const { private: key, cert } = await generate([{ name: "commonName", value: "every.test" }]);
     for (const name of ["here", "other"] as const) {
       const [plain, secure] = [http.createServer(listener), https.createServer({ key, cert }, listener)];
-      const both = ofBothSchemes(plain, secure).listen(0, "127.0.0.1");
+      const both = onOnePort(plain, secure).listen(0, "127.0.0.1");
       await once(both, "listening");
       ports[name] = (both.address() as AddressInfo).port;
       stopping.push(() => {

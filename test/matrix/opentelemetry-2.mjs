@@ -1,4 +1,4 @@
-// Contexts on the older line of OpenTelemetry (API 1.9, SDK 2), and beside an API that does not match the SDK's.
+// Contexts with the older OpenTelemetry (API 1.9, SDK 2), and with an API copy that the SDK does not know.
 import assert from "node:assert/strict";
 
 import { context, createContextKey, ROOT_CONTEXT, SpanKind, trace } from "@opentelemetry/api";
@@ -30,7 +30,7 @@ for (const [line, use] of [
     });
     assert.equal(same.current(), same.background);
   });
-  await test(`${line}: a copy whose API the SDK does not know carries it too, and shares it`, async () => {
+  await test(`${line}: a copy of the package whose API the SDK does not know carries the context too`, async () => {
     const [ctx, cancel] = mismatched.withCancel(same.withValue(same.background, key, line));
     await mismatched.run(ctx, async () => {
       await later();
@@ -41,7 +41,7 @@ for (const [line, use] of [
   });
 }
 
-await test("SDK 2: a span's context keeps the deadline, and the span its parent", async () => {
+await test("SDK 2: the context of a span keeps the deadline, and the span its parent", async () => {
   const exporter = new InMemorySpanExporter();
   trace.setGlobalTracerProvider(new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] }));
   const tracer = trace.getTracer("test");
@@ -59,8 +59,8 @@ await test("SDK 2: a span's context keeps the deadline, and the span its parent"
   assert.equal(inner.parentSpanContext.spanId, outer.spanContext().spanId);
 });
 
-await test("SDK 2: a foreign context is a parent", () => {
-  const symbol = createContextKey("theirs");
+await test("SDK 2: a context of OpenTelemetry can be a parent", () => {
+  const symbol = createContextKey("foreign");
   const [ctx] = same.withCancel(ROOT_CONTEXT.setValue(symbol, 1));
   assert.equal(ctx.getValue(symbol), 1);
   context.with(ROOT_CONTEXT.setValue(symbol, 2), () => assert.equal(same.current().getValue(symbol), 2));

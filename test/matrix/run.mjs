@@ -1,5 +1,5 @@
-// Runs the tests on the lowest Node that the packages promise and on the newest, and beside OpenTelemetry's SDK 2.
-// Arguments are those of `vitest run`: `npm run test:matrix -- packages/http`.
+// Runs the tests on the lowest supported Node and on the newest, and with OpenTelemetry's SDK 2.
+// Takes the arguments of `vitest run`: `npm run test:matrix -- packages/http`.
 import { spawn } from "node:child_process";
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -21,14 +21,16 @@ function run(command, args, { cwd = root, env } = {}) {
   });
 }
 
-/** Adds to the total. A run that fails without a failed test, as when a file does not load, counts as one. */
+/**
+ * Adds to the total. A run that fails without a failed test, such as a file that does not load, counts as one failure.
+ */
 function count(code, passed, failed) {
   total.passed += passed;
   total.failed += code === 0 ? failed : Math.max(failed, 1);
 }
 
-/** Puts a package as it would be published among this folder's own, where it finds this folder's OpenTelemetry. */
-function place(folder, name = `@throughline/${folder}`, api) {
+/** Copies a built package into this folder's `node_modules`, where it finds this folder's OpenTelemetry. */
+function installPackage(folder, name = `@throughline/${folder}`, api) {
   const target = join(here, "node_modules", name);
   rmSync(target, { recursive: true, force: true });
   for (const part of ["dist", "package.json"])
@@ -36,7 +38,10 @@ function place(folder, name = `@throughline/${folder}`, api) {
   if (api !== undefined) cpSync(api, join(target, "node_modules/@opentelemetry/api"), { recursive: true });
 }
 
-/** Copies what the tests of instrumentations run, to where it finds this folder's OpenTelemetry: not into `node_modules`, where Node runs no TypeScript. */
+/**
+ * Copies the program of `test/instrumented` to where it finds this folder's OpenTelemetry. Not into `node_modules`, where
+ * Node does not run TypeScript.
+ */
 function copyProgram() {
   const copy = join(here, ".program");
   rmSync(copy, { recursive: true, force: true });
@@ -64,15 +69,15 @@ const installed = await run("npm", ["ci", "--no-workspaces", "--no-audit", "--no
   cwd: here,
 });
 if (installed !== 0) process.exit(installed);
-for (const folder of ["context", "resilience", "http", "express", "koa", "fetch", "telemetry"]) place(folder);
-place("context", "throughline-context-with-another-api", join(root, "node_modules/@opentelemetry/api"));
+for (const folder of ["context", "resilience", "http", "express", "koa", "fetch", "telemetry"]) installPackage(folder);
+installPackage("context", "throughline-context-with-another-api", join(root, "node_modules/@opentelemetry/api"));
 const program = copyProgram();
 
 for (const name of ["lowest-node", "newest-node"]) {
   const node = join(here, "node_modules", name, "bin/node");
   const { version } = JSON.parse(readFileSync(join(here, "node_modules", name, "package.json"), "utf8"));
   const before = { ...total };
-  // Without the tests of the viewer's page, which runs in Chromium, and those beside tools, which `npm test` runs.
+  // Without the viewer's page, which runs in Chromium, and the tracing tools: `npm test` runs both.
   await runTests(node, [...process.argv.slice(2), "--exclude=test/viewer/**", "--exclude=test/tools/**"]);
   await runTests(node, ["test/instrumented"], { INSTRUMENTED_PROGRAM: program });
   for (const each of ["opentelemetry-2.mjs", "telemetry-2.mjs"]) await runProgram(node, each);

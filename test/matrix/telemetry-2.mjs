@@ -1,4 +1,4 @@
-// `startTelemetry` over the SDK 2 that a service brings with it.
+// `startTelemetry` with the SDK 2 that a service has installed.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import http from "node:http";
@@ -35,7 +35,7 @@ assert.deepEqual(valueOf(resource.attributes, "service.name"), { stringValue: "s
 assert.deepEqual(valueOf(resource.attributes, "team"), { stringValue: "a, b" });
 const left = Number(valueOf(scopeSpans[0].spans[0].attributes, "throughline.deadline.budget_ms").intValue);
 assert.ok(left > 3_590_000 && left <= 3_600_000, `${left} ms are left`);
-console.log("ok - SDK 2: startTelemetry exports spans, which tell of their deadlines");
+console.log("ok - SDK 2: startTelemetry exports spans with their deadlines");
 
 const exporter = new InMemorySpanExporter();
 const provider = new BasicTracerProvider({
@@ -46,4 +46,4 @@ const span = provider.getTracer("test").startSpan("one", {}, ctx);
 cancel();
 span.end();
 assert.equal(exporter.getFinishedSpans()[0].attributes["throughline.ended_by"], "cancel");
-console.log("ok - SDK 2: the processor tells who ended the context");
+console.log("ok - SDK 2: the processor records what ended the context");

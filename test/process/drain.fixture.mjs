@@ -1,4 +1,4 @@
-// Serves on a port of loopback, which it prints, until SIGTERM: then it drains.
+// Serves on a loopback port, which it prints, and drains at SIGTERM.
 import { once } from "node:events";
 import http from "node:http";
 import http2 from "node:http2";
@@ -48,8 +48,8 @@ const servers = {
 };
 
 const server = servers[process.argv[2]]();
-// A second signal must not end the process in the middle of it.
-process.on("SIGTERM", () => void drain(server, { within: "5s" }));
+// A second signal must not end the process during the drain.
+process.on("SIGTERM", () => void drain(server, { shutdownTimeout: "5s" }));
 server.listen(0, "127.0.0.1");
 await once(server, "listening");
 console.log(server.address().port);

@@ -10,10 +10,10 @@ import { expect, it } from "vitest";
 const FIXTURE = fileURLToPath(new URL("drain.fixture.mjs", import.meta.url));
 const CLIENTS = 60;
 
-/** How a request went: its status, or the error by which it was lost; `undefined` where the server has not accepted it. */
+/** The status of a request, or the error that lost it; `undefined` if the server did not accept the request. */
 type Outcome = number | { readonly lost: string } | undefined;
 
-/** Sends one request over a connection that may be kept from the last. */
+/** A client that keeps its connections. */
 interface Client {
   request(): Promise<Outcome>;
   close(): void;
@@ -46,7 +46,7 @@ function clientOfHttp2(port: number): Client {
       stream.on("response", (head) => (status = head[":status"]));
       stream.on("end", () => resolve(status));
       stream.on("error", ({ code, message }: NodeJS.ErrnoException) =>
-        // One that came after the last that GOAWAY names has not been looked at (RFC 9113, 6.8).
+        // The server has not processed a stream after the last one that GOAWAY names (RFC 9113, 6.8).
         resolve(stream.rstCode === http2.constants.NGHTTP2_REFUSED_STREAM ? undefined : { lost: `${code} ${message}` }),
       );
       stream.end("x");
@@ -55,7 +55,7 @@ function clientOfHttp2(port: number): Client {
   return { request, close: () => session.destroy() };
 }
 
-/** Runs one server from its start to the end of its drain, under clients that go on sending. */
+/** Runs one server until its drain ends, while clients continue to send. */
 async function outcomesOf(host: string): Promise<{ outcomes: Outcome[]; code: number | null; signal: string | null }> {
   const child: ChildProcess = spawn(process.execPath, [FIXTURE, host], { stdio: ["ignore", "pipe", "inherit"] });
   const ended = once(child, "exit") as Promise<[number | null, string | null]>;
@@ -69,10 +69,10 @@ async function outcomesOf(host: string): Promise<{ outcomes: Outcome[]; code: nu
         await delay(Math.random() * 4);
       }
     }
-    // Each has a connection before the drain begins: one that only waits to be accepted is refused.
+    // Every client has a connection before the drain starts: the server refuses connections that it has not accepted.
     await Promise.all(Array.from({ length: CLIENTS }, client.request));
     const clients = Array.from({ length: CLIENTS }, sendOn);
-    // In the midst of it, however slow the machine.
+    // Start the drain under load, however slow the machine is.
     while (outcomes.length <= CLIENTS) await delay(10);
     child.kill("SIGTERM");
     await delay(20);
@@ -87,11 +87,11 @@ async function outcomesOf(host: string): Promise<{ outcomes: Outcome[]; code: nu
 }
 
 const HOSTS = ["node:http", "Express", "Koa", "a fetch handler", "node:http2"];
-/** More of them show faults that are rarer. */
+/** More rounds find rarer faults. */
 const ROUNDS = 2;
 
 it.concurrent.each(HOSTS)(
-  "a process that serves with %s and drains at SIGTERM, sent twice, answers every request that it has accepted",
+  "a process that serves with %s and receives SIGTERM twice while it drains answers every accepted request",
   { timeout: 60_000 },
   async (host) => {
     for (let round = 0; round < ROUNDS; round++) {

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 
 const exec = promisify(execFile);
 
-/** Runs a program in a process of its own, against what would be published, and gives what it prints. */
+/** Runs a program in its own process with the built packages, and returns its output. */
 async function node(program: string, type: "module" | "commonjs" = "module"): Promise<string> {
   const { stdout, stderr } = await exec(process.execPath, [`--input-type=${type}`, "--eval", program], {
     timeout: 10_000,
@@ -13,7 +13,7 @@ async function node(program: string, type: "module" | "commonjs" = "module"): Pr
   return stdout + stderr;
 }
 
-it("CommonJS requires the package, and shares it with modules", async () => {
+it("CommonJS can require the package and shares it with ES modules", async () => {
   const printed = await node(
     `const context = require("@throughline/context");
      import("@throughline/context").then((module) => console.log(module.withCancel === context.withCancel, String(context.withCancel(context.background)[0])));`,
@@ -22,7 +22,7 @@ it("CommonJS requires the package, and shares it with modules", async () => {
   expect(printed).toBe("true background.withCancel\n");
 });
 
-it("a deadline alone keeps no process alive", async () => {
+it("a deadline alone does not keep the process alive", async () => {
   const printed = await node(
     `import { afterFunc, background, withTimeout } from "@throughline/context";
      afterFunc(withTimeout(background, "1h")[0], () => console.log("an hour later"));
@@ -31,7 +31,7 @@ it("a deadline alone keeps no process alive", async () => {
   expect(printed).toBe("ended at once\n");
 });
 
-it("the timer of deadlines belongs to no request, even if the package is first loaded inside one", async () => {
+it("the timer of deadlines has no async context of a request, even if the package is first loaded inside one", async () => {
   const printed = await node(
     `import { createContextKey, context, ROOT_CONTEXT } from "@opentelemetry/api";
      import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
@@ -44,7 +44,7 @@ it("the timer of deadlines belongs to no request, even if the package is first l
   expect(printed).toBe("undefined\n");
 });
 
-it("a sleep keeps it alive, as a timer does, and a sleep that is over does not", async () => {
+it("a sleep keeps the process alive like a timer, until it ends", async () => {
   const printed = await node(
     `import { background, withCancel } from "@throughline/context";
      import { sleep } from "@throughline/resilience";
@@ -57,7 +57,7 @@ it("a sleep keeps it alive, as a timer does, and a sleep that is over does not",
   expect(printed).toBe("slept\ncontext canceled\n");
 });
 
-it("a callback that throws ends the process, as an event listener does", async () => {
+it("a callback that throws ends the process, like an event listener that throws", async () => {
   const failed = await node(
     `import { afterFunc, background, withCancel } from "@throughline/context";
      const [ctx, cancel] = withCancel(background);
@@ -92,7 +92,7 @@ const SERVERS: readonly [name: string, program: string][] = [
   ],
 ];
 
-/** How a handler reads a body that does not come. */
+/** Ways in which a handler reads a body that stops arriving. */
 const HANDLERS: readonly [how: string, program: string][] = [
   ["with for await", `async function handle(req, res) { for await (const _ of req); res.end(); }`],
   [
@@ -104,11 +104,9 @@ const HANDLERS: readonly [how: string, program: string][] = [
 ];
 
 describe.each(SERVERS)("a service on %s", (_name, server) => {
-  it.each(HANDLERS)(
-    "outlives clients that break off their uploads, and that are late, read %s",
-    async (_how, handler) => {
-      const printed = await node(
-        `import http from "node:http";
+  it.each(HANDLERS)("survives uploads that clients abort and uploads that are late, read %s", async (_how, handler) => {
+    const printed = await node(
+      `import http from "node:http";
        ${handler}
        ${server}
        process.on("unhandledRejection", (error) => console.log("unhandled", error));
@@ -126,8 +124,7 @@ describe.each(SERVERS)("a service on %s", (_name, server) => {
            setTimeout(() => { console.log("alive"); process.exit(); }, 100);
          });
        });`,
-      );
-      expect(printed).toBe("504\nalive\n");
-    },
-  );
+    );
+    expect(printed).toBe("504\nalive\n");
+  });
 });

@@ -1,25 +1,26 @@
-/** What is to be sent. */
+/** A request to send. */
 export interface Wanted {
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
-  /** Bytes of a body: how many are announced, and how many of them are sent. */
+  /** The body: announced and sent bytes. */
   readonly upload?: { readonly announced: number; readonly sent: number } | undefined;
-  /** How often, one right behind the other: in a pipeline. */
+  /** How often it is sent in a pipeline. */
   readonly times: number;
 }
 
 /**
- * What a client saw of a request: the status of an answer that came whole; that the answer, or all of it, was missing; that the client
- * left; that another request's client took the connection along; that nothing came of it for too long.
+ * The result of a request for its client: the status of a complete response; "aborted" if the response is incomplete or
+ * missing; "left" if the client disconnected; "session lost" if the client of another request reset the shared session;
+ * "hung" if nothing happened for too long.
  */
-export type Seen = `${number}` | "cut off" | "left" | "taken along" | "hung";
+export type Seen = `${number}` | "aborted" | "left" | "session lost" | "hung";
 
-/** One request under way, in the hands of its client. */
+/** A running request of a client. */
 export abstract class Call {
-  /** How it ended. Never rejects. */
+  /** The result. Never rejects. */
   readonly end: Promise<Seen>;
   readonly since: number = performance.now();
-  /** Called for each piece of the answer. */
+  /** Called for each chunk of the response. */
   onData: (() => void) | undefined = undefined;
   readonly #resolve: (seen: Seen) => void;
   #isOver = false;
@@ -34,41 +35,41 @@ export abstract class Call {
     return this.#isOver;
   }
 
-  /** The first end counts. */
+  /** Sets the result; later calls have no effect. */
   settle(seen: Seen): void {
     this.#isOver = true;
     this.#resolve(seen);
   }
 
   /**
-   * Leaves without waiting for an answer.
+   * Disconnects without waiting for a response.
    *
-   * @param luck says how, evenly in [0, 1)
+   * @param random selects how, uniform in [0, 1)
    */
-  leave(luck: number): void {
+  leave(random: number): void {
     if (this.#isOver) return;
     this.settle("left");
-    // When to leave was chosen by the same luck: here it is its other digits.
-    this.abandon((luck * 64) % 1 < this.harshness);
+    // The same number has selected the time, so other digits of it are used here.
+    this.abandon((random * 64) % 1 < this.resetShare);
   }
 
-  /** Leaves as nothing has come of it for too long. */
+  /** Disconnects because nothing happened for too long. */
   giveUp(): void {
     if (this.#isOver) return;
     this.settle("hung");
     this.abandon(true);
   }
 
-  /** How many of those that leave reset their connection, with whatever else goes over it. */
-  protected abstract readonly harshness: number;
-  protected abstract abandon(isHarsh: boolean): void;
-  /** Stops reading. */
+  /** The share of disconnects that reset the connection or session, with all other requests on it. */
+  protected abstract readonly resetShare: number;
+  protected abstract abandon(isReset: boolean): void;
+  /** Stops reading the response. */
   abstract pause(): void;
   abstract resume(): void;
 }
 
-/** What a client sends its requests over, one at a time. */
-export interface Line {
+/** Sends requests one at a time over connections that it manages. */
+export interface Sender {
   send(wanted: Wanted): Call;
   close(): void;
 }

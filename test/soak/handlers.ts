@@ -5,11 +5,11 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterFunc, type Context, current, withTimeout } from "@throughline/context";
 import { fanOut, sleep } from "@throughline/resilience";
 
-/** A request, whatever it came over. */
+/** A request over any protocol. */
 export interface Received {
   readonly body: Readable;
   readonly to: Writable;
-  /** Sends the head of a 200, where the first byte does not. */
+  /** Sends the head of a 200 response, if the first byte does not. */
   begin(): void;
 }
 
@@ -17,10 +17,12 @@ export type Handler = (received: Received) => void | Promise<void>;
 
 const PIECE = Buffer.alloc(16 * 1024, "x");
 
-/** How late those are that do not listen, in milliseconds: later than any deadline, also where the process has come to a halt for a while. */
+/**
+ * How long handlers run that ignore their context, in milliseconds: past any deadline, also if the process was delayed.
+ */
 const LATE = 500;
 
-/** By the second part of the path. None of those that do not listen looks at whether anybody is still there. */
+/** Handlers by the second part of the path. */
 const HANDLERS: Record<string, Handler> = {
   answer: end,
   async upload(received) {
@@ -31,7 +33,7 @@ const HANDLERS: Record<string, Handler> = {
     begin();
     await pipeline(pieces(8), to);
   },
-  /** More than a connection takes up without being read. */
+  /** More than a connection buffers for a client that does not read. */
   async "too-long"({ to, begin }) {
     begin();
     await pipeline(pieces(1500), to);
@@ -44,11 +46,11 @@ const HANDLERS: Record<string, Handler> = {
     await sleep(current(), "4ms");
     end(received);
   },
-  async deaf(received) {
+  async ignore(received) {
     await delay(LATE);
     end(received);
   },
-  /** Finds out by itself, before anybody could tell it. */
+  /** Blocks the event loop past its deadline, so only `throwIfAborted` can see the end. */
   busy(received) {
     for (const from = performance.now(); performance.now() - from < 5;);
     current().throwIfAborted();
@@ -60,7 +62,7 @@ const HANDLERS: Record<string, Handler> = {
     await sleep(current(), "10s");
     to.end();
   },
-  async "begin-deaf"({ to, begin }) {
+  async "begin-ignore"({ to, begin }) {
     begin();
     to.write("x");
     await delay(LATE);
@@ -75,13 +77,13 @@ const HANDLERS: Record<string, Handler> = {
     end(received);
   },
   async forget(received) {
-    forgetful(current());
+    deriveWithoutCancel(current());
     await Promise.all([child(1, "1s"), child(2, "1s")]);
     end(received);
   },
 };
 
-/** What throws at once, and not by a promise, does so here too. */
+/** A handler that throws synchronously does so here too. */
 export function handle(path: string, received: Received): void | Promise<void> {
   return HANDLERS[path.split(/[/?]/)[2]!]!(received);
 }
@@ -91,7 +93,7 @@ function end({ to, begin }: Received): void {
   to.end("x");
 }
 
-/** Works under a deadline of its own, and has something done when that is over. */
+/** Works under its own deadline and runs a function when that context ends. */
 async function child(ms: number, timeout: "1s" | "6s" | "9s"): Promise<void> {
   const [ctx, cancel] = withTimeout(current(), timeout);
   const over = Promise.withResolvers<void>();
@@ -106,13 +108,13 @@ async function child(ms: number, timeout: "1s" | "6s" | "9s"): Promise<void> {
   await over.promise;
 }
 
-/** Derives what nobody cancels: some of it watched, some of it not, and with a deadline that nobody will wait for. */
-function forgetful(ctx: Context): void {
+/** Derives contexts that are never canceled: observed and unobserved ones, with distant deadlines. */
+function deriveWithoutCancel(ctx: Context): void {
   void withTimeout(ctx, "1h");
-  const [watched] = withTimeout(ctx, "1m");
-  afterFunc(watched, () => {});
-  watched.signal.addEventListener("abort", () => {});
-  sleep(withTimeout(watched, "30s")[0], "20s").catch(() => {});
+  const [observed] = withTimeout(ctx, "1m");
+  afterFunc(observed, () => {});
+  observed.signal.addEventListener("abort", () => {});
+  sleep(withTimeout(observed, "30s")[0], "20s").catch(() => {});
 }
 
 function pieces(count: number): Readable {

@@ -8,7 +8,7 @@ import { requestContext, type ServerOptions, streamContext } from "@throughline/
 import express from "express";
 
 import { handle } from "./handlers.ts";
-import { CONCURRENCY, QUEUE } from "./room.ts";
+import { CONCURRENCY, QUEUE } from "./kinds.ts";
 
 const OPEN: ServerOptions = { maxTimeout: "5s" };
 const LIMITED: ServerOptions = { firstByteTimeout: "25ms", idleTimeout: "40ms" };
@@ -16,19 +16,19 @@ const ADMITTED: ServerOptions = { admission: { concurrency: CONCURRENCY, queue: 
 
 const nothing = (): void => {};
 
-/** What Node says to whoever reads the body, or writes the answer, of a client that has left. */
-const LEFT = new Set(["ECONNRESET", "ERR_STREAM_PREMATURE_CLOSE"]);
+/** Error codes of Node when a handler reads or writes after the client disconnected. */
+const DISCONNECT_CODES = new Set(["ECONNRESET", "ERR_STREAM_PREMATURE_CLOSE"]);
 
-/** The handlers here fail where their context has ended or their client has left. What else is thrown is none of theirs. */
+/** Handlers may fail because their context ended or their client disconnected. Every other error is a bug. */
 function rethrowUnexpected(error: unknown): void {
-  const isExpected = error instanceof ContextError || LEFT.has((error as NodeJS.ErrnoException).code ?? "");
+  const isExpected = error instanceof ContextError || DISCONNECT_CODES.has((error as NodeJS.ErrnoException).code ?? "");
   if (!isExpected) throw error;
 }
 
-/** Does what an application may do before it comes to a route: something that takes its time, and does not listen. */
+/** Work before the route that takes time and ignores the context. */
 const authenticate = (): Promise<void> => delay(2);
 
-/** Each gate has options of its own, which the outermost middleware takes first; `inner` has them further in. */
+/** Each gate has its own options in the outermost middleware; `inner` has them in an inner one. */
 export function expressApp(): RequestListener {
   const app = express();
   app.use("/limited", forExpress(LIMITED));
@@ -38,7 +38,7 @@ export function expressApp(): RequestListener {
   app.all("/:gate/:what", (req, res) => handle(req.originalUrl, { body: req, to: res, begin: nothing }));
   app.use(errorHandler());
   app.use(((error, _req, res, _next) => {
-    // Express would catch it.
+    // Express would catch a synchronous error.
     queueMicrotask(() => rethrowUnexpected(error));
     if (res.headersSent) res.destroy();
     else res.status(500).end();
@@ -46,7 +46,7 @@ export function expressApp(): RequestListener {
   return app;
 }
 
-/** By the compatibility API of `node:http2`. */
+/** Uses the compatibility API of `node:http2`. */
 export function http2Listener(): (req: Http2ServerRequest, res: Http2ServerResponse) => void {
   const gates = gatesOf<[Http2ServerRequest, Http2ServerResponse]>(requestContext, (req, res) =>
     handle(req.url, { body: req, to: res, begin: nothing }),
@@ -63,14 +63,14 @@ export function http2Listener(): (req: Http2ServerRequest, res: Http2ServerRespo
   };
 }
 
-/** By streams of `node:http2`. */
+/** Uses streams of `node:http2`. */
 export function streamListener(): (...args: StreamArgs) => void {
   const gates = gatesOf<StreamArgs>(streamContext, (stream, headers) =>
     handle(headers[":path"]!, { body: stream, to: stream, begin: () => begin(stream) }),
   );
   return async (...args) => {
     const [stream, headers] = args;
-    // As a client that resets its stream has the server's fail too.
+    // A stream that the client resets emits an error on the server too.
     stream.on("error", nothing);
     try {
       await gates[gateOf(headers[":path"]!)]!(...args);
@@ -89,19 +89,19 @@ function gatesOf<Args extends unknown[]>(
   withContext: (listener: Listener<Args>, options: ServerOptions) => Listener<Args>,
   listener: Listener<Args>,
 ): Record<string, Listener<Args>> {
-  const further = withContext(listener, ADMITTED);
+  const admitted = withContext(listener, ADMITTED);
   return {
     open: withContext(listener, OPEN),
     limited: withContext(listener, LIMITED),
-    admitted: withContext(listener, ADMITTED),
+    admitted,
     inner: withContext(async (...args) => {
       await authenticate();
-      await further(...args);
+      await admitted(...args);
     }, OPEN),
   };
 }
 
-/** Does nothing where nobody is left. */
+/** Does nothing if the client has disconnected. */
 function begin(stream: ServerHttp2Stream): void {
   if (!stream.closed && !stream.destroyed) stream.respond();
 }

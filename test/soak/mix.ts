@@ -1,43 +1,46 @@
 import type { Wanted } from "./call.ts";
-import type { Kind, Protocol } from "./kind.ts";
-import { ADMITTED } from "./kinds-admitted.ts";
-import { ANSWERED } from "./kinds-answered.ts";
-import { LATE } from "./kinds-late.ts";
-import { LEAVING } from "./kinds-leaving.ts";
-import { randomFrom } from "./random.ts";
+import { type Kind, KINDS, type Protocol } from "./kinds.ts";
 
-/** By their numbers the server tells of them. */
-export const KINDS: readonly Kind[] = [...ANSWERED, ...LEAVING, ...LATE, ...ADMITTED];
-
-/** A kind that was drawn, with all that is left to chance. */
+/** A random kind with its random parts. */
 export interface Drawn {
   readonly kind: Kind;
   readonly wanted: Wanted;
-  readonly luck: number;
+  readonly random: number;
 }
 
-/** An endless sequence of requests for one protocol: the same for the same seed. */
+/** An endless sequence of requests for one protocol, the same for the same seed. */
 export function mix(protocol: Protocol, seed: number): () => Drawn {
-  const random = randomFrom(seed);
+  const next = randomFrom(seed);
   const kinds = KINDS.filter(({ only = protocol }) => only === protocol);
   const total = kinds.reduce((sum, { share }) => sum + share, 0);
   return () => {
-    let left = random() * total;
+    let left = next() * total;
     const kind = kinds.find(({ share }) => (left -= share) < 0)!;
-    return { kind, wanted: wantedFor(kind, random()), luck: random() };
+    return { kind, wanted: wantedFor(kind, next()), random: next() };
   };
 }
 
-export function wantedFor(kind: Kind, luck: number): Wanted {
+export function wantedFor(kind: Kind, random: number): Wanted {
   const { path, headers = {}, deadline, upload, times = 1 } = kind;
   return {
     path: `${path}?kind=${KINDS.indexOf(kind)}`,
-    headers: deadline === undefined ? headers : { ...headers, "grpc-timeout": `${between(deadline, luck)}m` },
+    headers: deadline === undefined ? headers : { ...headers, "grpc-timeout": `${between(deadline, random)}m` },
     upload,
     times,
   };
 }
 
-function between([least, most]: readonly [number, number], luck: number): number {
-  return least + Math.round(luck * (most - least));
+function between([least, most]: readonly [number, number], random: number): number {
+  return least + Math.round(random * (most - least));
+}
+
+/** Uniform numbers in [0, 1), the same for the same seed (mulberry32). */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
 }

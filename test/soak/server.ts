@@ -1,45 +1,47 @@
-// The servers under test, in a process of their own: they do as they are told by messages, and tell what they hold.
+// Runs the servers under test in their own process. The parent process controls them with messages and requests
+// reports.
 import { once } from "node:events";
 import http from "node:http";
 import http2 from "node:http2";
 import type { AddressInfo, Server } from "node:net";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 
-import { Endings } from "./endings.ts";
+import { EndCounter } from "./end-counter.ts";
+import { type HeldResources, heldResources } from "./held-resources.ts";
 import { expressApp, http2Listener, streamListener } from "./hosts.ts";
-import { type Remains, remainsOf } from "./remains.ts";
 
+/** The port of each server. */
 export interface Ports {
   readonly express: number;
   readonly http2: number;
   readonly streams: number;
 }
 
-/** What the server says when it is asked. */
+/** A report of the server process. */
 export interface Report {
-  readonly remains: Remains;
-  readonly begun: number;
-  readonly over: number;
-  readonly endings: Endings["counts"];
-  /** The longest that the process has stood still since the last report, in milliseconds. Where that is long, deadlines are late. */
+  readonly held: HeldResources;
+  readonly started: number;
+  readonly ended: number;
+  readonly endCounts: EndCounter["counts"];
+  /** The longest delay of the event loop since the last report, in milliseconds. Deadlines are late by it. */
   readonly stall: number;
-  /** What nobody has caught, and warnings: each with how often. */
+  /** Uncaught errors and warnings, with their number. */
   readonly failures: Readonly<Record<string, number>>;
 }
 
 const failures: Record<string, number> = {};
 function note(what: string, error: unknown): void {
-  const told = error instanceof Error ? error.stack!.split("\n", 4).join(" ") : String(error);
-  failures[`${what}: ${told}`] = (failures[`${what}: ${told}`] ?? 0) + 1;
+  const text = error instanceof Error ? error.stack!.split("\n", 4).join(" ") : String(error);
+  failures[`${what}: ${text}`] = (failures[`${what}: ${text}`] ?? 0) + 1;
 }
-process.on("uncaughtException", (error) => note("nobody caught", error));
-process.on("unhandledRejection", (reason) => note("nobody handled", reason));
+process.on("uncaughtException", (error) => note("uncaught exception", error));
+process.on("unhandledRejection", (reason) => note("unhandled rejection", reason));
 process.on("warning", (warning) => {
-  // `queryObjects`, which the end is looked at with, is said to be one.
+  // `queryObjects`, which counts objects in the report, is experimental.
   if (warning.name !== "ExperimentalWarning") note("warning", warning);
 });
 
-const endings = Endings.record();
+const counter = EndCounter.register();
 const onHttp1 = http.createServer(expressApp());
 const onHttp2 = http2.createServer().on("request", http2Listener());
 const onStreams = http2.createServer().on("stream", streamListener());
@@ -56,9 +58,9 @@ loop.enable();
 
 async function report(isThorough: boolean): Promise<Report> {
   const stall = loop.max / 1e6;
-  const remains = await remainsOf(servers, isThorough);
+  const held = await heldResources(servers, isThorough);
   loop.reset();
-  return { remains, begun: endings.begun, over: endings.over, endings: endings.counts, stall, failures };
+  return { held, started: counter.started, ended: counter.ended, endCounts: counter.counts, stall, failures };
 }
 
 process.on("message", async (message: "report" | "thorough report" | "end") => {

@@ -11,13 +11,13 @@ import { typescript } from "../support/typescript.ts";
 
 const MAIN = fileURLToPath(new URL("../../examples/storefront/main.ts", import.meta.url));
 
-interface Played {
+interface RunResult {
   readonly code: number;
   readonly output: string;
 }
 
-/** Plays the scenarios in processes of their own, as `npm start -- --once` does, with something broken if asked. */
-async function play(sabotage?: string, environment: Record<string, string> = {}): Promise<Played> {
+/** Runs the scenarios as `npm start -- --once` does. @param sabotage a module that breaks one feature */
+async function runScenarios(sabotage?: string, environment: Record<string, string> = {}): Promise<RunResult> {
   const broken =
     sabotage === undefined
       ? {}
@@ -31,15 +31,15 @@ async function play(sabotage?: string, environment: Record<string, string> = {})
 }
 
 describe("the storefront", () => {
-  it("shows what its four scenarios claim", { timeout: 60_000 }, async () => {
-    const { code, output } = await play();
+  it("passes its four scenarios", { timeout: 60_000 }, async () => {
+    const { code, output } = await runScenarios();
 
     expect(output).toContain("4 of 4 scenarios showed what they claim");
     expect(output).not.toContain("NOT SO");
     expect(code).toBe(0);
   });
 
-  it("sends its spans to the operator's collector instead, if there is one", { timeout: 60_000 }, async () => {
+  it("sends its spans to the collector that the environment names", { timeout: 60_000 }, async () => {
     const paths = new Set<string>();
     const collector = http.createServer((req, res) => {
       paths.add(`${req.url} ${req.headers["content-type"]}`);
@@ -49,7 +49,7 @@ describe("the storefront", () => {
     collector.listen(0, "127.0.0.1");
     await once(collector, "listening");
     const url = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`;
-    const { code, output } = await play(undefined, {
+    const { code, output } = await runScenarios(undefined, {
       OTEL_EXPORTER_OTLP_ENDPOINT: url,
       OTEL_METRICS_EXPORTER: "none",
       OTEL_LOGS_EXPORTER: "none",
@@ -62,9 +62,9 @@ describe("the storefront", () => {
   });
 });
 
-describe("the storefront, left running", () => {
+describe("the running storefront", () => {
   it(
-    "takes another port if its own is taken, answers there, and drains and ends well at a Ctrl-C",
+    "uses another port if its own is in use, responds there, and drains and exits with code 0 at Ctrl-C",
     { timeout: 60_000 },
     async () => {
       const taken = http.createServer().listen(0, "127.0.0.1");
@@ -87,7 +87,7 @@ describe("the storefront, left running", () => {
       expect(await response.json()).toMatchObject({ complete: true, for: "ada", stockFor: "ada" });
       expect((await fetch(url!)).status).toBe(401);
 
-      // As npm does: the terminal sends it to the whole group, and npm to its child once more.
+      // Two signals, as with npm: the terminal signals the whole group, and npm signals its child again.
       child.kill("SIGINT");
       child.kill("SIGINT");
       const [code] = (await once(child, "exit")) as [number];
@@ -97,16 +97,20 @@ describe("the storefront, left running", () => {
   );
 });
 
-// What a scenario claims is worth nothing if it would be claimed anyway: each is played again with what it rests on broken.
-describe("with something broken, the storefront says what it no longer shows", () => {
+// Each scenario must fail if the feature that it demonstrates is broken.
+describe("the storefront with a broken feature reports the claim that fails", () => {
   it.each([
-    ["traces are not passed on", "no-trace", "all seven services took part, in one trace"],
-    ["deadlines are not passed on", "no-deadline", "what is left of the deadline shrinks from hop to hop"],
+    ["traces are not sent", "no-trace", "all seven services took part, in one trace"],
+    ["deadlines are not sent", "no-deadline", "what is left of the deadline shrinks from hop to hop"],
     ["fan-outs do not end at a deadline", "no-partial-answer", "the answer is partial, and in time"],
-    ["services do not see their client leave", "no-disconnect", "each that was at work saw that its client had left"],
-    ["deadlines are not looked at on arrival", "no-refusal", "the answer is 504, a problem document"],
+    [
+      "services do not notice that a client disconnects",
+      "no-disconnect",
+      "each that was at work saw that its client had left",
+    ],
+    ["deadlines are not checked on arrival", "no-refusal", "the answer is 504, a problem document"],
   ])("%s", { timeout: 60_000 }, async (_what, sabotage, claim) => {
-    const { code, output } = await play(sabotage);
+    const { code, output } = await runScenarios(sabotage);
 
     expect(output).toContain(`✗ NOT SO: ${claim}`);
     expect(code).toBe(1);

@@ -3,13 +3,13 @@ import zlib from "node:zlib";
 
 import { serve } from "./loopback.ts";
 
-/** Two origins that answer, by the path that is called, in the ways that a client of HTTP has to deal with. */
+/** Two origins. The path of a request selects one of the responses that an HTTP client must handle. */
 export interface AnsweringServers {
   readonly here: string;
   readonly elsewhere: string;
 }
 
-type ProblemResponse = (request: Received, res: http.ServerResponse) => unknown;
+type Answer = (request: Received, res: http.ServerResponse) => unknown;
 
 interface Received {
   readonly req: http.IncomingMessage;
@@ -30,32 +30,35 @@ const ENCODED: Readonly<Record<string, Buffer>> = {
   snappy: Buffer.from(TEXT),
 };
 
-/** Headers of a request that two calls of the same need not have in common: those of the connection, and the time that is left. */
+/** Headers that may differ between two equal calls: those of the connection, and the remaining time. */
 const OWN_TO_A_CALL = new Set(["grpc-timeout", "host", "connection"]);
 
-/** What the server was sent, in the order in which it came. A boundary of multipart forms is made up for each. */
+/** Responds with the request, its headers in their order. Multipart boundaries are random, so they are replaced. */
 function echo({ req, body }: Received, res: http.ServerResponse): void {
   const headers: string[] = [];
   for (let index = 0; index < req.rawHeaders.length; index += 2) {
     const name = req.rawHeaders[index]!;
     if (!OWN_TO_A_CALL.has(name.toLowerCase())) headers.push(`${name}: ${req.rawHeaders[index + 1]}`);
   }
-  const told = { method: req.method, url: req.url, headers, body };
+  const received = { method: req.method, url: req.url, headers, body };
   res.writeHead(200, { "content-type": "application/json", "set-cookie": ["a=1", "b=2"], "x-twice": ["1", "2"] });
-  res.end(JSON.stringify(told, undefined, 1).replaceAll(/formdata-undici-\d+|-{4,}[\w-]+/g, "BOUNDARY"));
+  res.end(JSON.stringify(received, undefined, 1).replaceAll(/formdata-undici-\d+|-{4,}[\w-]+/g, "BOUNDARY"));
 }
 
 function redirect(res: http.ServerResponse, status: number, location: string): void {
   res.writeHead(status, { location }).end("moved");
 }
 
-/** Sends the beginning of a body, and goes on when a client can be expected to have it: what is reset before that would be lost with the connection. */
+/**
+ * Sends the first part of a body and continues after 30 ms, when the client has probably received it. A reset before
+ * that would discard the part with the connection.
+ */
 function begin(res: http.ServerResponse, headers: http.OutgoingHttpHeaders, then: () => void): void {
   res.writeHead(200, headers);
   res.write("beginning", () => setTimeout(then, 30));
 }
 
-const answers: Readonly<Record<string, ProblemResponse>> = {
+const answers: Readonly<Record<string, Answer>> = {
   "/echo": echo,
   "/status": ({ query }, res) => void res.writeHead(Number(query.get("is")), "Own Reason", { "x-a": "é" }).end(),
   "/encoded": ({ query }, res) => {
@@ -101,7 +104,7 @@ const answers: Readonly<Record<string, ProblemResponse>> = {
   "/refresh": (_request, res) => void res.writeHead(200, { refresh: "0; url=/echo" }).end("refresh"),
 };
 
-/** Serves both until the test is over. */
+/** Serves both origins until the test ends. */
 export async function serveAnswers(): Promise<AnsweringServers> {
   const listener: http.RequestListener = async (req, res) => {
     const { pathname, searchParams } = new URL(req.url!, "http://server");
@@ -109,7 +112,7 @@ export async function serveAnswers(): Promise<AnsweringServers> {
     try {
       for await (const chunk of req) chunks.push(chunk as Buffer);
     } catch {
-      return; // The client has left in the middle of its body.
+      return; // The client disconnected during its body.
     }
     const answer =
       answers[pathname] ?? ((_request: Received, to: http.ServerResponse) => to.writeHead(404).end("no such path"));

@@ -7,19 +7,19 @@ import { afterEach } from "vitest";
 
 const closing: (() => Promise<unknown>)[] = [];
 
-/** Has something done when the test is over. */
+/** Registers a function to run when the test ends. */
 export function atEnd(close: () => Promise<unknown>): void {
   closing.push(close);
 }
 
-/** Has each test of the file cleaned up after. */
+/** Runs the functions given to `atEnd` after each test of the file. */
 export function cleanUpAfterEach(): void {
   afterEach(async () => {
     for (const close of closing.splice(0)) await close();
   });
 }
 
-/** Serves on loopback until the test is over. */
+/** Serves on loopback until the test ends. */
 export async function serve(listener: http.RequestListener): Promise<{ url: string; server: http.Server }> {
   const server = http.createServer(listener);
   server.listen(0, "127.0.0.1");
@@ -31,7 +31,10 @@ export async function serve(listener: http.RequestListener): Promise<{ url: stri
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`, server };
 }
 
-/** The address of one that takes connections until the test is over and never says a word, so that TLS waits. */
+/**
+ * The URL of a server that accepts connections and never sends a byte, so that TLS handshakes wait. Closed when the
+ * test ends.
+ */
 export async function silentServer(): Promise<string> {
   const sockets: net.Socket[] = [];
   const server = net.createServer((socket) => void sockets.push(socket)).listen(0, "127.0.0.1");
@@ -43,11 +46,11 @@ export async function silentServer(): Promise<string> {
   return `https://127.0.0.1:${(server.address() as AddressInfo).port}/`;
 }
 
-/** Answers with the headers it was sent. */
+/** Responds with the request headers as JSON. */
 export const echo: http.RequestListener = (req, res) =>
   void res.setHeader("content-type", "application/json").end(JSON.stringify(req.headers));
 
-/** The headers that a server sees of a call made in the context. */
+/** The headers that a server receives of a call made in the context. */
 export async function headersSentBy(
   fetch: typeof globalThis.fetch,
   ctx: Context,

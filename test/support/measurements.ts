@@ -7,15 +7,15 @@ import {
 } from "@opentelemetry/sdk-metrics";
 import { afterEach, beforeEach } from "vitest";
 
-/** One series: the attributes that it has, and what was measured. */
+/** One series of an instrument: its attributes and its data. */
 export interface Series {
   readonly attributes: Record<string, unknown>;
   readonly count: number;
-  /** Absent for what only counts. */
+  /** `undefined` for counters. */
   readonly sum: number | undefined;
 }
 
-/** Measures during each test of the suite; gives the series of an instrument. */
+/** Collects metrics during each test of the suite. Returns a reader of the series of an instrument. */
 export function measureDuringEach(): (name: string) => Promise<Series[]> {
   let exporter: InMemoryMetricExporter;
   let provider: MeterProvider;
@@ -42,10 +42,10 @@ function measured(value: unknown): { count: number; sum: number | undefined } {
   return typeof value === "number" ? { count: value, sum: undefined } : (value as { count: number; sum: number });
 }
 
-/** What was counted: the attributes, and how often. */
+/** The attributes and the value of a counter. */
 export type Count = readonly [attributes: Record<string, unknown>, count: number];
 
-/** Counts during each test of the suite; gives what a counter of this name has counted. */
+/** Collects metrics during each test of the suite. Returns a reader of a counter. */
 export function countDuringEach(): (name: string) => Promise<Count[]> {
   const series = measureDuringEach();
   return async (name) => (await series(name)).map(({ attributes, count }) => [attributes, count]);

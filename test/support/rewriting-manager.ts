@@ -3,7 +3,10 @@ import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-ho
 
 const [ADDED, ...DELETED] = ["scopes", "trace state", "fork", "isolation"].map((name) => Symbol(name));
 
-/** A context manager that, as Sentry's does, derives anew from each context that it is given: one value set, three deleted. */
+/**
+ * A context manager that derives a new context from each one it activates, as Sentry's does: it sets one value and
+ * deletes three.
+ */
 export class Rewriting extends AsyncLocalStorageContextManager {
   override with<A extends unknown[], F extends (...args: A) => ReturnType<F>>(
     context: Context,

@@ -1,17 +1,17 @@
 import { context, propagation, trace } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
-import { W3CTraceContextPropagator } from "@opentelemetry/core";
+import { CompositePropagator, W3CBaggagePropagator, W3CTraceContextPropagator } from "@opentelemetry/core";
 import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor, TracerProvider } from "@opentelemetry/sdk-trace";
 import { afterEach, beforeEach, vi } from "vitest";
 
-/** The spans that have ended, with what OpenTelemetry's SDK knows of them. */
+/** The ended spans, as OpenTelemetry's SDK records them. */
 export interface Spans {
   ended(): ReadableSpan[];
-  /** Waits for as many spans as asked for, and gives all there are. */
+  /** Waits for this many ended spans and returns all ended spans. */
   take(count: number): Promise<ReadableSpan[]>;
 }
 
-/** Sets the SDK up around each test of the suite: a provider, a propagator, a context manager. */
+/** Registers a tracer provider, a propagator and a context manager for each test of the suite. */
 export function recordSpans(): Spans {
   const exporter = new InMemorySpanExporter();
   beforeEach(() => {
@@ -30,4 +30,13 @@ export function recordSpans(): Spans {
       return exporter.getFinishedSpans();
     },
   };
+}
+
+/**
+ * Registers OpenTelemetry's propagators of trace context and baggage, as its SDK does. Undo with
+ * `propagation.disable()`.
+ */
+export function registerPropagators(): void {
+  const propagators = [new W3CTraceContextPropagator(), new W3CBaggagePropagator()];
+  propagation.setGlobalPropagator(new CompositePropagator({ propagators }));
 }

@@ -1,4 +1,4 @@
-// Serves over Express and Koa beside the tool that is named, until its standard input ends. Prints what it does, one line of JSON each.
+// Serves with Express and Koa beside a tracing tool until standard input ends. Prints events as lines of JSON.
 import { once } from "node:events";
 import type { createServer, RequestListener, Server } from "node:http";
 import { createRequire } from "node:module";
@@ -10,21 +10,21 @@ import type Koa from "koa";
 
 import { setups } from "./setups.ts";
 
-/** A line that is printed. */
+/** A line of the output. */
 export type Line =
   | { readonly ports: Readonly<Record<string, number>> }
-  /** What a handler had, after its call of the next service. */
+  /** The trace and the remaining time of a handler, after its call of the next service. */
   | { readonly handled: string; readonly traceId: string | undefined; readonly remaining: number }
-  /** The path of a request that the tool reports a server span of. */
+  /** The path of a server span that the tool reports. */
   | { readonly span: string };
 
 const [name, tools, origin] = process.argv.slice(2) as [string, string, string];
 const print = (line: Line): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
 
-// The tool comes first, as each of them asks for.
+// Every tool must be started before other modules are loaded.
 const flush = await setups[name]!.start({ tools, origin, report: (path) => print({ span: path }) });
 
-// Required: that is when a tool patches them.
+// Loaded with `require`, because the tools patch them then.
 const require = createRequire(import.meta.url);
 const http = require("node:http") as { createServer: typeof createServer };
 const express = require("express") as typeof Express;
@@ -47,7 +47,7 @@ async function answer(path: string): Promise<string> {
   const response = await callNext(`${origin}/next${path}`);
   await response.text();
   print({ handled: path, traceId: traceId(), remaining: current().remaining() });
-  // Goes on after its deadline, as a handler does that looks at no signal.
+  // Runs past its deadline, like a handler that ignores its signal.
   if (path.endsWith("/late")) await setTimeout(400);
   return "ok";
 }
@@ -83,7 +83,7 @@ print({ ports });
 
 await once(process.stdin.resume(), "end");
 await Promise.allSettled(handling);
-// The tools end a span when its response has closed.
+// The tools end a span when its response closes.
 for (const server of servers) await once(server.close(), "close");
 await flush();
 process.exit();

@@ -3,25 +3,28 @@ import { createRequire } from "node:module";
 import type { ReadableSpan, SpanProcessor } from "@opentelemetry/sdk-trace";
 import type { TelemetryOptions } from "@throughline/telemetry";
 
-/** What an application runs beside. */
-export interface Surroundings {
-  /** The folder that the tools are installed in. */
+/** The environment of the application. */
+export interface Environment {
+  /** The folder with the installed tools. */
   readonly tools: string;
-  /** The next service, which is the collector of the tool too. */
+  /** The origin of the next service, which is also the tool's collector. */
   readonly origin: string;
-  /** Reports a server span of the tool, by the path of its request. */
+  /** Reports a server span of the tool with the path of its request. */
   readonly report: (path: string) => void;
 }
 
 export interface Setup {
-  /** The package, if it is not the application alone. */
+  /** The package of the tool; `undefined` without a tool. */
   readonly tool?: string;
-  /** Whether the tool reports server spans to this test. */
+  /** Whether the tool reports its server spans to this test. */
   readonly reports?: true;
-  /** Whether what the next service receives is in the caller's trace, by one header. Not asserted of Sentry, which has an OpenTelemetry API of its own. */
+  /**
+   * Whether calls carry exactly one trace header, of the caller's trace. Not checked for Sentry, which has its own
+   * OpenTelemetry API.
+   */
   readonly keepsTrace: boolean;
-  /** Starts the tool, and returns what sends the rest of its reports. */
-  start(surroundings: Surroundings): Promise<() => Promise<unknown>>;
+  /** Starts the tool and returns a function that flushes its reports. */
+  start(environment: Environment): Promise<() => Promise<unknown>>;
 }
 
 interface Sentry {
@@ -75,7 +78,7 @@ function sentry(tool: "sentry10" | "sentry11", tracesSampleRate?: number): Setup
   };
 }
 
-/** How an application is set up before it loads a framework. */
+/** The set-ups by name. Each starts its tool before a framework is loaded. */
 export const setups: Readonly<Record<string, Setup>> = {
   "no tool": { keepsTrace: true, start: async () => nothing },
 

@@ -21,20 +21,20 @@ interface Request {
   readonly timeout: string;
 }
 
-/** What was seen of one application, all its requests together. */
+/** The recorded data of all requests of one application. */
 interface Seen {
-  /** The status of each answer, by the path of its request. */
+  /** The response statuses, by path. */
   readonly statuses: Record<string, number>;
   readonly handled: Record<string, { readonly traceId: string | undefined; readonly remaining: number }>;
-  /** The `traceparent` headers that the next service received, by the path of the request that it was called for. */
+  /** The `traceparent` headers that the next service received, by the path of the original request. */
   readonly sent: Record<string, readonly string[]>;
-  /** The paths of the requests that the tool reported a server span of. */
+  /** The paths of the server spans that the tool reported. */
   readonly spans: string[];
   readonly stderr: string;
   readonly exitCode: number | null;
 }
 
-/** A line of what dd-trace prints, and of what Elastic's agent sends. */
+/** A line of dd-trace's output or of an Elastic agent's report. */
 type ToolLine =
   | { readonly traces: readonly (readonly { readonly meta: Readonly<Record<string, string>> }[])[] }
   | {
@@ -43,7 +43,7 @@ type ToolLine =
 
 const TRACE = "0af7651916cd43dd8448eb211c80319c";
 const program = fileURLToPath(new URL("app.ts", import.meta.url));
-/** A folder with a `node_modules` that `package.json` here was installed into. */
+/** A folder in which this folder's `package.json` was installed. */
 const folder = process.env["THROUGHLINE_TOOLS"];
 
 function isInstalled({ tool }: Setup): boolean {
@@ -54,21 +54,21 @@ const absent = Object.entries(setups).filter(([, setup]) => !isInstalled(setup))
 if (absent.length > 0) {
   const names = absent.map(([name]) => name).join("; ");
   console.warn(
-    `\n!!! SKIPPED: beside ${names}: not installed. Install test/tools/package.json in a folder of its own, and set THROUGHLINE_TOOLS to it. !!!\n`,
+    `\n!!! SKIPPED: beside ${names}: not installed. Install test/tools/package.json in a separate folder and set THROUGHLINE_TOOLS to it. !!!\n`,
   );
 }
 
-/** Runs the application in a process of its own, as tools patch what is loaded after them. */
+/** Runs the application in its own process, because tools only patch modules that are loaded after them. */
 async function runApplication(name: string, requests: readonly Request[]): Promise<Seen> {
   const seen = { statuses: {}, handled: {}, sent: {}, spans: [] } as Omit<Seen, "stderr" | "exitCode">;
-  const around = http.createServer(async (req, res) => {
+  const collector = http.createServer(async (req, res) => {
     if (req.url!.startsWith("/next"))
       seen.sent[req.url!.slice("/next".length)] = req.headersDistinct["traceparent"] ?? [];
     else for (const line of (await bodyOf(req)).split("\n")) seen.spans.push(...spansIn(line));
     res.end("{}");
   });
-  await once(around.listen(0, "127.0.0.1"), "listening");
-  const origin = `http://127.0.0.1:${(around.address() as AddressInfo).port}`;
+  await once(collector.listen(0, "127.0.0.1"), "listening");
+  const origin = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`;
 
   const app = spawn(process.execPath, [...typescript, program, name, folder ?? "", origin]);
   const exited = once(app, "close") as Promise<[number | null]>;
@@ -96,8 +96,8 @@ async function runApplication(name: string, requests: readonly Request[]): Promi
     return { ...seen, stderr: await stderr, exitCode };
   } finally {
     app.kill("SIGKILL");
-    around.close();
-    around.closeAllConnections();
+    collector.close();
+    collector.closeAllConnections();
   }
 }
 
@@ -105,7 +105,7 @@ function bodyOf(req: IncomingMessage): Promise<string> {
   return text(req.headers["content-encoding"] === "gzip" ? req.pipe(createGunzip()) : req);
 }
 
-/** The paths of the requests that a line of a tool's reports server spans of. */
+/** The paths of the server spans in a line of a tool's report. */
 function spansIn(line: string): string[] {
   const reported = parse(line) as ToolLine | undefined;
   if (reported === undefined) return [];
@@ -115,7 +115,7 @@ function spansIn(line: string): string[] {
   return servers.map(({ meta }) => new URL(meta["http.url"]!).pathname);
 }
 
-/** What a line of JSON says; tools print other lines too. */
+/** Parses a line of JSON; `undefined` for other lines, which some tools print. */
 function parse(line: string): object | undefined {
   try {
     return JSON.parse(line) as object;
@@ -138,7 +138,7 @@ for (const [name, setup] of Object.entries(setups)) {
       seen = await runApplication(name, requests);
     }, 60_000);
 
-    it("a request is answered, and its handler has the caller's trace and deadline", () => {
+    it("a request succeeds, and its handler has the caller's trace and deadline", () => {
       for (const path of answered) {
         expect(seen.statuses[path]).toBe(200);
         expect(seen.handled[path]!.traceId).toBe(TRACE);
@@ -147,15 +147,15 @@ for (const [name, setup] of Object.entries(setups)) {
       }
     });
 
-    it.runIf(setup.keepsTrace)("the next service receives one traceparent header, of the caller's trace", () => {
+    it.runIf(setup.keepsTrace)("the next service receives one traceparent header of the caller's trace", () => {
       for (const path of answered) expect(seen.sent[path]).toEqual([expect.stringMatching(`^00-${TRACE}-`)]);
     });
 
-    it("the tool reports one server span of each request", () => {
+    it("the tool reports one server span for each request", () => {
       expect(seen.spans.toSorted()).toEqual(setup.reports ? paths.toSorted() : []);
     });
 
-    it("a request whose deadline passes is answered 504, no span is changed after its end, and the process lives on", () => {
+    it("answers 504 at a deadline, changes no span after its end, and keeps the process running", () => {
       expect(paths.map((path) => seen.statuses[path])).toEqual([200, 504, 200, 200, 504, 200]);
       expect(seen.stderr.match(/ended Span/g) ?? []).toHaveLength(0);
       expect(seen.exitCode).toBe(0);

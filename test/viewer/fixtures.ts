@@ -4,7 +4,7 @@ import { NOON, TraceWriter } from "./trace-writer.ts";
 
 const url = (query: string) => ({ "url.path": "/search", "url.query": query });
 
-/** Everybody answers, well within two seconds. */
+/** All services respond well within the budget of two seconds. */
 export function answeredInTime(number = 1, start: number = NOON, slower = 0): ViewedSpan[] {
   const writer = new TraceWriter(number, start);
   const end = 186 + slower;
@@ -50,7 +50,7 @@ export function answeredInTime(number = 1, start: number = NOON, slower = 0): Vi
   return writer.spans;
 }
 
-/** Pricing allows itself 300 ms, and what it waits for takes longer: its clock fires, and the visitor is told so. */
+/** Pricing has a limit of 300 ms and waits longer for inventory, so the request is answered 504. */
 export function deadlineDeepDown(number = 2, start: number = NOON): ViewedSpan[] {
   const writer = new TraceWriter(number, start);
   const request = { service: "gateway", name: "GET /search", attributes: url("q=attic") };
@@ -88,7 +88,7 @@ export function deadlineDeepDown(number = 2, start: number = NOON): ViewedSpan[]
   return writer.spans;
 }
 
-/** The visitor closes the tab after 83 ms, and all that was under way for it ends. */
+/** The visitor closes the tab after 83 ms, which cancels all running calls. */
 export function visitorLeft(number = 3, start: number = NOON): ViewedSpan[] {
   const writer = new TraceWriter(number, start);
   const request = { service: "gateway", name: "GET /search", attributes: url("q=lamp") };
@@ -132,7 +132,7 @@ export function visitorLeft(number = 3, start: number = NOON): ViewedSpan[] {
   return writer.spans;
 }
 
-/** Reviews is slow: what has come in time is the answer. What inventory was asked for at last could not be done, and was not begun. */
+/** Reviews is too slow, so the response is partial. Inventory refuses a call that has too little time left. */
 export function partialAnswer(number = 4, start: number = NOON): ViewedSpan[] {
   const writer = new TraceWriter(number, start);
   const request = { service: "gateway", name: "GET /search", attributes: url("q=sofa") };
@@ -178,7 +178,7 @@ export function partialAnswer(number = 4, start: number = NOON): ViewedSpan[] {
   return writer.spans;
 }
 
-/** As many spans as are asked for: an import that calls a service over and over, each call with a span behind it. */
+/** A trace with `count` spans: an import that calls a service repeatedly. */
 export function longTrace(count: number, number = 9, start: number = NOON): ViewedSpan[] {
   const writer = new TraceWriter(number, start);
   const end = count * 2;
@@ -196,4 +196,14 @@ export function longTrace(count: number, number = 9, start: number = NOON): View
   while (writer.spans.length >= count) writer.spans.pop();
   writer.span(root, { service: "batch", name: "commit", kind: "internal", at: [end - 3, end - 1] });
   return writer.spans;
+}
+
+/** The hash of the page for a trace, with the details of a span if one is given. */
+export function traceHash([first]: readonly ViewedSpan[], spanId?: string): string {
+  return `#/trace/${first!.traceId}${spanId === undefined ? "" : `?span=${spanId}`}`;
+}
+
+/** The id of the span with this service and name. */
+export function idOf(spans: readonly ViewedSpan[], service: string, name: string): string {
+  return spans.find((span) => span.service === service && span.name === name)!.spanId;
 }

@@ -1,24 +1,24 @@
 import { expect, it } from "vitest";
 
 import { answeredInTime, deadlineDeepDown, partialAnswer, visitorLeft } from "./fixtures.ts";
-import { describeInBrowser } from "./suite.ts";
+import { describeInBrowser } from "./open-viewer.ts";
 
 const FOUR = [answeredInTime(), deadlineDeepDown(), visitorLeft(), partialAnswer()];
 
-describeInBrowser("without a mouse", (look) => {
-  it("goes from the list into a trace, to the details of a span, and all the way back", async () => {
+describeInBrowser("the keyboard", (look) => {
+  it("opens a trace from the list and the details of a span, and goes back", async () => {
     await using opened = await look({ traces: FOUR });
     const { page } = opened;
     const keys = async (...all: string[]): Promise<void> => {
       for (const key of all) await page.keyboard.press(key);
     };
     await page.getByText("4 traces").waitFor();
-    // Newest first: the second is that whose visitor left.
+    // The newest trace is first, so the second is the one whose visitor left.
     await keys("j", "j", "Enter");
     await page.getByRole("heading", { name: /^The visitor left/ }).waitFor();
     await keys("j", "ArrowDown", "k", "Enter");
     await page.getByRole("complementary").getByRole("heading", { name: "GET", exact: true }).waitFor();
-    // With the details open, they follow.
+    // Open details follow the current row.
     await keys("j");
     await page.getByRole("complementary").getByRole("heading", { name: "GET /search" }).waitFor();
     await keys("Escape");
@@ -28,7 +28,7 @@ describeInBrowser("without a mouse", (look) => {
     expect(opened.hash()).toBe("#/");
   });
 
-  it("closes and opens what is below a span, and goes up to what is above", async () => {
+  it("collapses and expands the children of a span, and moves to its parent", async () => {
     const spans = visitorLeft();
     await using opened = await look({ traces: [spans], hash: `#/trace/${spans[0]!.traceId}` });
     const { page } = opened;
@@ -45,12 +45,12 @@ describeInBrowser("without a mouse", (look) => {
     expect(await page.locator("[aria-selected=true]").getAttribute("aria-rowindex")).toBe("2");
   });
 
-  it("keeps the focus in the table, on the row that is current", async () => {
+  it("keeps the focus on the current row of the table", async () => {
     await using opened = await look({ traces: FOUR });
     const { page } = opened;
     await page.getByText("4 traces").waitFor();
     await page.keyboard.press("j");
-    // The page draws first, and moves the focus then.
+    // The page moves the focus after it has rendered.
     const isOn = (row: number): Promise<unknown> =>
       page.waitForFunction(`document.activeElement.closest("tr")?.rowIndex === ${row}`);
     await isOn(1);
@@ -62,7 +62,7 @@ describeInBrowser("without a mouse", (look) => {
     expect(outline).toBe("solid");
   });
 
-  it("searches at /, and what is typed there is no command", async () => {
+  it("focuses the search at /, where keys are text and not commands", async () => {
     await using opened = await look({ traces: FOUR });
     const { page } = opened;
     await page.getByText("4 traces").waitFor();
@@ -76,7 +76,7 @@ describeInBrowser("without a mouse", (look) => {
     expect(opened.hash()).toBe("#/graph");
   });
 
-  it("chooses two traces, and compares them", async () => {
+  it("selects two traces and compares them", async () => {
     await using opened = await look({ traces: FOUR });
     const { page } = opened;
     await page.getByText("4 traces").waitFor();
@@ -87,7 +87,7 @@ describeInBrowser("without a mouse", (look) => {
     expect(opened.hash()).toBe(`#/compare/${FOUR[0]![0]!.traceId}/${FOUR[3]![0]!.traceId}`);
   });
 
-  it("shows what the keys do at ?, and hides it again", async () => {
+  it("shows the list of keys at ? and hides it at Escape", async () => {
     await using opened = await look({ traces: FOUR });
     const { page } = opened;
     await page.getByText("4 traces").waitFor();
@@ -102,7 +102,7 @@ describeInBrowser("without a mouse", (look) => {
     await page.getByRole("heading", { name: "Who calls whom" }).waitFor();
   });
 
-  it.each([["Enter"], [" "]])("leaves to a button what %s does", async (key) => {
+  it.each([["Enter"], [" "]])("leaves %s to a focused button", async (key) => {
     const spans = visitorLeft();
     await using opened = await look({ traces: [spans], hash: `#/trace/${spans[0]!.traceId}` });
     const { page } = opened;
@@ -110,7 +110,7 @@ describeInBrowser("without a mouse", (look) => {
     await page.getByRole("button", { name: "Use dark colours" }).focus();
     await page.keyboard.press(key);
     await page.getByRole("button", { name: "Use light colours" }).waitFor();
-    // Neither were the details opened nor the spans folded away.
+    // The key neither opened the details nor collapsed the spans.
     expect([await page.getByRole("complementary").count(), await page.getByRole("row").count()]).toEqual([0, 12]);
   });
 });

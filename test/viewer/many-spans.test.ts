@@ -1,12 +1,11 @@
 import type { Page } from "playwright-core";
 import { expect, it } from "vitest";
 
-import { longTrace, visitorLeft } from "./fixtures.ts";
-import { idOf, traceHash } from "./places.ts";
-import { describeInBrowser } from "./suite.ts";
+import { idOf, longTrace, traceHash, visitorLeft } from "./fixtures.ts";
+import { describeInBrowser } from "./open-viewer.ts";
 
-describeInBrowser("many spans", (look) => {
-  it("of ten thousand spans draws only what is in view, and reaches the last", async () => {
+describeInBrowser("a trace with many spans", (look) => {
+  it("renders only the visible rows of 10,000 and can scroll to the last one", async () => {
     const spans = longTrace(10_000);
     await using opened = await look({ traces: [spans], hash: traceHash(spans) });
     const { page } = opened;
@@ -22,7 +21,7 @@ describeInBrowser("many spans", (look) => {
     await page.locator(".waterfall-row.is-current").getByText("commit").waitFor();
   });
 
-  it("stays smooth with ten thousand spans: a step by key changes no more of the page than is in view", async () => {
+  it("changes no more of the page per key press than is visible", async () => {
     const spans = longTrace(10_000);
     await using opened = await look({ traces: [spans], hash: traceHash(spans) });
     const { page } = opened;
@@ -44,7 +43,7 @@ describeInBrowser("many spans", (look) => {
     expect(changes / steps).toBeLessThan(300);
   });
 
-  it("are looked at closely by zooming to the time of one, and from afar again", async () => {
+  it("zooms to the time of one span and back to the whole trace", async () => {
     const spans = longTrace(10_000);
     await using opened = await look({ traces: [spans], hash: traceHash(spans) });
     const { page } = opened;
@@ -55,14 +54,14 @@ describeInBrowser("many spans", (look) => {
     await page.keyboard.press("z");
     await page.getByRole("button", { name: "Show the whole time" }).waitFor();
     const timeline = (await page.locator(".axis").boundingBox())!.width;
-    // Of the axis 8 hundredths of the span's time are left free on either side.
+    // On each side of the span, 8 % of its time stays free.
     expect((await bar.boundingBox())!.width / timeline).toBeCloseTo(1 / 1.16, 2);
     await page.getByRole("button", { name: "Show the whole time" }).click();
     await page.getByRole("button", { name: "Show the whole time" }).waitFor({ state: "detached" });
     expect((await bar.boundingBox())!.width).toBe(narrow);
   });
 
-  it("hides what is below a span, and shows it again", async () => {
+  it("hides the children of a span and shows them again", async () => {
     const spans = visitorLeft();
     await using opened = await look({ traces: [spans], hash: traceHash(spans) });
     const { page } = opened;

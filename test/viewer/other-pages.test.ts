@@ -1,13 +1,13 @@
 import { expect, it } from "vitest";
 
 import { answeredInTime, deadlineDeepDown, partialAnswer, visitorLeft } from "./fixtures.ts";
-import { describeInBrowser } from "./suite.ts";
+import { describeInBrowser } from "./open-viewer.ts";
 import { NOON } from "./trace-writer.ts";
 
 const FOUR = [answeredInTime(), deadlineDeepDown(), visitorLeft(), partialAnswer()];
 
 describeInBrowser("the graph of services", (look) => {
-  it("draws who calls whom with latencies, from left to right, and leads to a service's traces", async () => {
+  it("draws the calls between services from left to right with latencies, and links to the traces of a service", async () => {
     await using opened = await look({ traces: FOUR, hash: "#/graph" });
     const { page } = opened;
     const box = (name: string) => page.getByRole("link", { name: new RegExp(`^${name}: `) });
@@ -25,7 +25,7 @@ describeInBrowser("the graph of services", (look) => {
     expect(opened.hash()).toBe("#/?service=reviews");
   });
 
-  it("says that there are none, where there are none", async () => {
+  it("says that there are no services yet", async () => {
     await using opened = await look({ hash: "#/graph" });
     await opened.page.getByRole("heading", { name: "No services yet" }).waitFor();
     expect(await opened.page.locator("svg.graph").count()).toBe(0);
@@ -33,7 +33,7 @@ describeInBrowser("the graph of services", (look) => {
 });
 
 describeInBrowser("a comparison", (look) => {
-  it("says of each span how much longer it took, and what is there only once", async () => {
+  it("shows the difference in duration of each span, and the spans that only one trace has", async () => {
     const [before, after] = [answeredInTime(1), answeredInTime(2, NOON, 40)];
     const traces = [
       before.filter(({ name }) => name !== "SELECT products"),
@@ -50,14 +50,14 @@ describeInBrowser("a comparison", (look) => {
     await page.getByRole("row", { name: "gateway GET /search 226 ms 186 ms −40 ms" }).waitFor();
   });
 
-  it("is chosen by check boxes, of which two can be", async () => {
+  it("is opened with two check boxes, of which at most two can be checked", async () => {
     await using opened = await look({ traces: FOUR });
     const { page } = opened;
     const boxes = page.getByRole("checkbox");
     await boxes.nth(3).check();
     expect(await page.getByRole("button", { name: "Compare" }).isDisabled()).toBe(true);
     await boxes.nth(2).check();
-    // A third takes the place of the first.
+    // A third check box replaces the first.
     await boxes.nth(0).check();
     expect(await boxes.nth(3).isChecked()).toBe(false);
     await page.getByRole("button", { name: "Compare" }).click();
@@ -65,7 +65,7 @@ describeInBrowser("a comparison", (look) => {
     expect(opened.hash()).toBe(`#/compare/${FOUR[1]![0]!.traceId}/${FOUR[3]![0]!.traceId}`);
   });
 
-  it("says which trace is not here", async () => {
+  it("names a trace that does not exist", async () => {
     await using opened = await look({ traces: FOUR, hash: `#/compare/${FOUR[0]![0]!.traceId}/${"ab".repeat(16)}` });
     await opened.page
       .getByRole("alert")
@@ -75,10 +75,10 @@ describeInBrowser("a comparison", (look) => {
   });
 });
 
-describeInBrowser("the colours", (look) => {
+describeInBrowser("the colors", (look) => {
   const ground = "getComputedStyle(document.body).backgroundColor";
 
-  it("follow the system, until others are chosen; and that is remembered", async () => {
+  it("follow the system until the user chooses, and the choice is remembered", async () => {
     await using light = await look();
     await using dark = await look({ colorScheme: "dark" });
     const [bright, dim] = [await light.page.evaluate(ground), await dark.page.evaluate(ground)];

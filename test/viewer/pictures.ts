@@ -1,13 +1,12 @@
+// Takes the screenshots of the documentation: `node test/viewer/pictures.ts`. Build the packages first.
 import { fileURLToPath } from "node:url";
 
-import type { ViewedSpan } from "@throughline/viewer";
+import { startViewer, type ViewedSpan } from "@throughline/viewer";
 import type { Browser } from "playwright-core";
 
-import { startViewer } from "../../packages/viewer/src/server/viewer.ts";
-import { buildPage } from "./built-page.ts";
-import { findChromium, launch } from "./chromium.ts";
+import { buildPage, findChromium, launch } from "./browser.ts";
 import { answeredInTime, deadlineDeepDown, partialAnswer, visitorLeft } from "./fixtures.ts";
-import { send } from "./send.ts";
+import { sendSpans } from "./send-spans.ts";
 import { NOON } from "./trace-writer.ts";
 
 const FOLDER = new URL("../../docs/pictures/", import.meta.url);
@@ -18,11 +17,11 @@ interface Picture {
   readonly hash: string;
   readonly theme?: "dark";
   readonly height?: number;
-  /** What is there once the page is ready. */
+  /** The selector of an element that exists when the page is ready. */
   readonly ready: string;
 }
 
-/** Traces to fill a list with: all the ways to end, over and over, of more than one page of the shop. */
+/** Traces for the list: all fixtures repeatedly, for two pages of the shop. */
 function many(): ViewedSpan[][] {
   const ways = [answeredInTime, partialAnswer, visitorLeft, deadlineDeepDown];
   return Array.from({ length: 15 }, (_, index) => {
@@ -52,7 +51,8 @@ async function take(browser: Browser, url: string, { name, hash, theme, ready, h
 }
 
 const executable = findChromium();
-if (executable === undefined) throw new Error("Cannot take pictures: no Chromium is here: set CHROMIUM to where it is");
+if (executable === undefined)
+  throw new Error("Cannot take pictures: Chromium is not installed; install it or set CHROMIUM to its path");
 using page = await buildPage();
 await using viewer = await startViewer({ port: 0, page: page.folder });
 const traces = [
@@ -61,7 +61,7 @@ const traces = [
   visitorLeft(3, NOON + 2480),
   partialAnswer(4, NOON + 4130),
 ] as const;
-await send(viewer.url, ...many(), ...traces);
+await sendSpans(viewer.url, ...many(), ...traces);
 const [answered, late, left, partial] = traces.map(([{ traceId } = { traceId: "" }]) => traceId);
 await using browser = await launch(executable);
 const row = ".waterfall-row";

@@ -1,11 +1,10 @@
 import { expect, it } from "vitest";
 
-import { answeredInTime, deadlineDeepDown } from "./fixtures.ts";
-import { idOf, traceHash } from "./places.ts";
-import { describeInBrowser } from "./suite.ts";
+import { answeredInTime, deadlineDeepDown, idOf, traceHash } from "./fixtures.ts";
+import { describeInBrowser } from "./open-viewer.ts";
 
 describeInBrowser("the details of a span", (look) => {
-  it("tells all of a span that is clicked, and the address leads to it", async () => {
+  it("shows the data of a clicked span, and the URL links to it", async () => {
     const spans = deadlineDeepDown();
     const id = idOf(spans, "pricing", "POST /prices");
     await using opened = await look({ traces: [spans], hash: traceHash(spans) });
@@ -24,7 +23,7 @@ describeInBrowser("the details of a span", (look) => {
     await panel.getByRole("heading", { name: "GET", exact: true }).waitFor();
   });
 
-  it("shows events and links of a span", async () => {
+  it("shows the events and links of a span", async () => {
     const [root, ...others] = answeredInTime();
     const spans = [
       {
@@ -42,7 +41,7 @@ describeInBrowser("the details of a span", (look) => {
     expect(href).toBe(`#/trace/${"ab".repeat(16)}?span=${"cd".repeat(8)}`);
   });
 
-  it("copies an attribute and the trace id", async () => {
+  it("copies an attribute and the trace id to the clipboard", async () => {
     const spans = deadlineDeepDown();
     await using opened = await look({
       traces: [spans],

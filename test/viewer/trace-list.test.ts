@@ -1,31 +1,31 @@
 import { expect, it } from "vitest";
 
 import { answeredInTime, deadlineDeepDown, partialAnswer, visitorLeft } from "./fixtures.ts";
-import { send } from "./send.ts";
-import { describeInBrowser } from "./suite.ts";
+import { describeInBrowser } from "./open-viewer.ts";
+import { sendSpans } from "./send-spans.ts";
 import { NOON } from "./trace-writer.ts";
 
 const FOUR = [answeredInTime(), deadlineDeepDown(), visitorLeft(), partialAnswer()];
 
 describeInBrowser("the list of traces", (look) => {
-  it("says how to send traces while there are none, and shows the first when it comes, without being asked", async () => {
+  it("explains how to send traces while there are none, and shows the first trace when it arrives", async () => {
     await using opened = await look();
     const { page, viewer } = opened;
     await page.getByRole("heading", { name: "No traces yet" }).waitFor();
     await page.getByText(`OTEL_EXPORTER_OTLP_ENDPOINT=${viewer.url} node app.js`).waitFor();
-    await send(viewer.url, visitorLeft());
+    await sendSpans(viewer.url, visitorLeft());
     await page.getByRole("row", { name: /gateway GET \/search client left/ }).waitFor();
     expect(await page.getByText("No traces yet").count()).toBe(0);
   });
 
-  it("counts what matches, what is stored, and what had to leave", async () => {
+  it("counts matching traces, stored spans and dropped spans", async () => {
     await using opened = await look({ traces: FOUR, maxSpans: 40 });
-    // Of 13 + 11 + 12 + 14 spans the first trace had to leave.
+    // With 13 + 11 + 12 + 14 spans, the first trace is dropped.
     await opened.page.getByText("3 traces · 37 spans stored · 13 dropped to make room").waitFor();
     expect(await opened.page.locator("tbody tr").count()).toBe(3);
   });
 
-  it("is narrowed by text, and the address says by which", async () => {
+  it("filters by text, and the URL contains the filter", async () => {
     await using opened = await look({ traces: FOUR });
     const { page } = opened;
     await page.getByRole("searchbox").fill("rank results");
@@ -40,7 +40,7 @@ describeInBrowser("the list of traces", (look) => {
     ["Status", "5xx", 1],
     ["Status", "504", 1],
     ["Ended by", "client", 1],
-  ])("is narrowed by %s: %s", async (label, choice, count) => {
+  ])("filters by %s: %s", async (label, choice, count) => {
     await using opened = await look({ traces: FOUR });
     const { page } = opened;
     await page.getByRole("combobox", { name: label, exact: true }).selectOption(choice);
@@ -48,7 +48,7 @@ describeInBrowser("the list of traces", (look) => {
     expect(await page.locator("tbody tr").count()).toBe(count);
   });
 
-  it("is narrowed by duration from both sides", async () => {
+  it("filters by a minimum and a maximum duration", async () => {
     await using opened = await look({ traces: FOUR });
     const { page } = opened;
     await page.getByLabel("Longer than").fill("100");
@@ -58,7 +58,7 @@ describeInBrowser("the list of traces", (look) => {
     expect(opened.hash()).toBe("#/?min=100&max=200");
   });
 
-  it("opens narrowed from an address, and is whole again at Escape", async () => {
+  it("applies the filters of a URL, and clears them at Escape", async () => {
     await using opened = await look({ traces: FOUR, hash: "#/?endedBy=client&service=search" });
     const { page } = opened;
     await page.getByText("1 of 4 traces").waitFor();
@@ -68,7 +68,7 @@ describeInBrowser("the list of traces", (look) => {
     expect(opened.hash()).toBe("#/");
   });
 
-  it("says so where nothing matches, and why where a search cannot be made", async () => {
+  it("says that nothing matches, and why a filter is invalid", async () => {
     await using opened = await look({ traces: FOUR, hash: "#/?text=nobody" });
     const { page } = opened;
     await page.getByRole("heading", { name: "No trace is like that" }).waitFor();
@@ -77,17 +77,17 @@ describeInBrowser("the list of traces", (look) => {
     expect(await page.getByRole("alert").count()).toBe(1);
   });
 
-  it("stands still while it is paused, says that more has come, and catches up", async () => {
+  it("does not change while paused, announces new spans, and shows them when resumed", async () => {
     await using opened = await look({ traces: [answeredInTime()] });
     const { page, viewer } = opened;
     await page.clock.install();
     await page.reload();
     await page.getByText("1 trace · 13 spans stored").waitFor();
     await page.keyboard.press("p");
-    await send(viewer.url, visitorLeft());
+    await sendSpans(viewer.url, visitorLeft());
     const button = page.getByRole("button", { name: "Paused · new spans" });
     await button.waitFor();
-    // Much longer than it would take to look at them.
+    // Much longer than the page takes to load them.
     await page.clock.runFor(5000);
     expect([await button.count(), await page.locator("tbody tr").count()]).toEqual([1, 1]);
     await page.keyboard.press("p");
@@ -95,7 +95,7 @@ describeInBrowser("the list of traces", (look) => {
     expect(await page.locator("tbody tr").count()).toBe(2);
   });
 
-  it("says that the viewer does not answer, and goes on when it does again", async () => {
+  it("says that the viewer does not respond, and continues when it does", async () => {
     await using opened = await look({ traces: FOUR });
     const { page } = opened;
     await page.getByText("4 traces").waitFor();
@@ -108,7 +108,7 @@ describeInBrowser("the list of traces", (look) => {
     expect(await page.getByRole("alert").count()).toBe(0);
   });
 
-  it("says that the connection is lost when the viewer is gone", async () => {
+  it("says that the connection is lost when the viewer stops", async () => {
     await using opened = await look({ traces: FOUR });
     const { page, viewer } = opened;
     await page.getByRole("button", { name: "Live" }).waitFor();
@@ -117,7 +117,7 @@ describeInBrowser("the list of traces", (look) => {
     expect(await page.locator("tbody tr").count()).toBe(4);
   });
 
-  it("shows more than the first two hundred when asked", async () => {
+  it("shows the first 200 traces, and more on request", async () => {
     const traces = Array.from({ length: 210 }, (_, index) => answeredInTime(100 + index, NOON + index).slice(0, 1));
     await using opened = await look({ traces: [traces.flat()] });
     const { page } = opened;

@@ -1,12 +1,11 @@
 import { readFile } from "node:fs/promises";
 
+import { parseTracesJson } from "@throughline/viewer";
 import { expect, it } from "vitest";
 
-import { parseTracesJson } from "../../packages/viewer/src/index.ts";
-import { answeredInTime, deadlineDeepDown, partialAnswer, visitorLeft } from "./fixtures.ts";
-import { idOf, traceHash } from "./places.ts";
-import { send } from "./send.ts";
-import { describeInBrowser } from "./suite.ts";
+import { answeredInTime, deadlineDeepDown, idOf, partialAnswer, traceHash, visitorLeft } from "./fixtures.ts";
+import { describeInBrowser } from "./open-viewer.ts";
+import { sendSpans } from "./send-spans.ts";
 
 describeInBrowser("a trace", (look) => {
   it.each([
@@ -26,27 +25,27 @@ describeInBrowser("a trace", (look) => {
       partialAnswer(),
       "Answered with 200 after 362 ms, though time ran out for reviews and inventory refused because 13 ms was left.",
     ],
-  ])("%s says so in words", async (_what, spans, headline) => {
+  ])("%s: a sentence says so", async (_what, spans, headline) => {
     await using opened = await look({ traces: [spans], hash: traceHash(spans) });
     expect(await opened.page.getByRole("heading", { level: 1 }).textContent()).toBe(headline);
     expect(await opened.page.getByRole("row").count()).toBe(spans.length);
   });
 
-  it("draws each budget as a band that ends at the deadline, to scale", async () => {
+  it("draws each budget to scale, as a band that ends at the deadline", async () => {
     const spans = partialAnswer();
     await using opened = await look({ traces: [spans], hash: traceHash(spans) });
     const row = (id: string) => opened.page.locator(`#row-${id}`);
     const root = spans[0]!;
     const bar = (await row(root.spanId).locator(".bar").boundingBox())!;
     const band = (await row(root.spanId).locator(".band").boundingBox())!;
-    // 362.2 ms of work, in 400 ms.
+    // 362.2 ms of work within a budget of 400 ms.
     expect(band.width / bar.width).toBeCloseTo(400 / 362.2, 2);
     expect(band.x).toBeCloseTo(bar.x, 0);
     const query = row(idOf(spans, "catalog", "SELECT products"));
     expect(await query.locator(".band").count()).toBe(0);
   });
 
-  it("lets a band fade where the deadline is beyond the edge", async () => {
+  it("fades a band whose deadline is after the end of the trace", async () => {
     const spans = visitorLeft();
     await using opened = await look({ traces: [spans], hash: traceHash(spans) });
     const root = opened.page.locator(`#row-${spans[0]!.spanId}`);
@@ -54,7 +53,7 @@ describeInBrowser("a trace", (look) => {
     expect(await root.locator(".deadline").count()).toBe(0);
   });
 
-  it("marks where a budget was cut, and tells by whom", async () => {
+  it("marks where a budget was cut and names the source", async () => {
     const spans = deadlineDeepDown();
     await using opened = await look({ traces: [spans], hash: traceHash(spans) });
     const { page } = opened;
@@ -64,7 +63,7 @@ describeInBrowser("a trace", (look) => {
     expect(await page.locator(".is-cut").allTextContents()).toEqual(["↓ 300 ms"]);
   });
 
-  it("shows who ended each span", async () => {
+  it("shows what ended each span", async () => {
     const spans = deadlineDeepDown();
     await using opened = await look({ traces: [spans], hash: traceHash(spans) });
     await opened.page.getByRole("row").first().waitFor();
@@ -83,7 +82,7 @@ describeInBrowser("a trace", (look) => {
     ]);
   });
 
-  it("draws the cancel from hop to hop, with the time that each took", async () => {
+  it("draws the cancellation from hop to hop, with the time of each", async () => {
     const spans = visitorLeft();
     await using opened = await look({ traces: [spans], hash: traceHash(spans) });
     const { page } = opened;
@@ -91,21 +90,21 @@ describeInBrowser("a trace", (look) => {
     expect(await page.locator(".cancel-lines circle").count()).toBe(9);
     const inventory = page.locator(`.cancel-lines [data-span="${idOf(spans, "inventory", "GET /stock")}"]`);
     expect(await inventory.textContent()).toBe("+0.8 ms");
-    // The mark is where the bar ends.
+    // The mark is at the end of the bar.
     const bar = (await page.locator(`#row-${idOf(spans, "inventory", "GET /stock")} .bar`).boundingBox())!;
     const mark = (await inventory.locator("circle").boundingBox())!;
     expect(Math.abs(mark.x + mark.width / 2 - (bar.x + bar.width))).toBeLessThan(1);
     expect(Math.abs(mark.y + mark.height / 2 - (bar.y + bar.height / 2))).toBeLessThan(1);
   });
 
-  it("draws no cancel where there was none", async () => {
+  it("draws no cancellation in a trace without one", async () => {
     const spans = answeredInTime();
     await using opened = await look({ traces: [spans], hash: traceHash(spans) });
     await opened.page.getByRole("row").first().waitFor();
     expect(await opened.page.locator(".cancel-lines").count()).toBe(0);
   });
 
-  it("is exported as OTLP that says the same", async () => {
+  it("exports OTLP with the same spans", async () => {
     const spans = visitorLeft();
     await using opened = await look({ traces: [spans], hash: traceHash(spans) });
     const { page } = opened;
@@ -115,22 +114,22 @@ describeInBrowser("a trace", (look) => {
     ]);
     expect(download.suggestedFilename()).toBe(`trace-${spans[0]!.traceId}.json`);
     const exported = parseTracesJson(await readFile(await download.path(), "utf8"));
-    const told = (all: readonly { spanId: string; name: string }[]) =>
+    const namesOf = (all: readonly { spanId: string; name: string }[]) =>
       all.map(({ spanId, name }) => `${spanId} ${name}`);
-    expect(told(exported).sort()).toEqual(told(spans).sort());
+    expect(namesOf(exported).sort()).toEqual(namesOf(spans).sort());
   });
 
-  it("grows while its spans are still coming in", async () => {
+  it("adds spans as they arrive", async () => {
     const spans = visitorLeft();
     await using opened = await look({ traces: [spans.slice(0, 5)], hash: traceHash(spans) });
     const { page, viewer } = opened;
     await page.getByText("5 spans").waitFor();
-    await send(viewer.url, spans.slice(5));
+    await sendSpans(viewer.url, spans.slice(5));
     await page.getByText("12 spans").waitFor();
     expect(await page.getByRole("row").count()).toBe(12);
   });
 
-  it("says that it is not here, where it is not", async () => {
+  it("says that a trace does not exist", async () => {
     await using opened = await look({ hash: `#/trace/${"ab".repeat(16)}` });
     await opened.page.getByRole("alert").getByText("it has not come yet, or has left to make room").waitFor();
     await opened.go("#/trace/nonsense");
@@ -138,7 +137,7 @@ describeInBrowser("a trace", (look) => {
     expect(await opened.page.getByRole("row").count()).toBe(0);
   });
 
-  it("shows what a span says as text, whatever it says", async () => {
+  it("shows all data of a span as text, including HTML", async () => {
     const evil = `<img src=x onerror="document.title='owned'"><script>document.title='owned'</script>`;
     const spans = answeredInTime().map((span) => ({
       ...span,

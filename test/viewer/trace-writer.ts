@@ -1,10 +1,10 @@
 import type { Attributes, SpanKind, ViewedSpan } from "@throughline/viewer";
 
-/** When it all happened. */
+/** The start of most traces. */
 export const NOON: number = Date.UTC(2026, 2, 14, 12);
 
-/** A span as one tells of it. */
-export interface Told {
+/** The description of a span. */
+export interface SpanDescription {
   readonly service: string;
   readonly name: string;
   /** @default "server" */
@@ -12,9 +12,9 @@ export interface Told {
   /** Milliseconds from the start of the trace. */
   readonly at: readonly [start: number, end: number];
   readonly budget?: number;
-  /** @default "grpc-timeout header", for a server that has a budget */
+  /** @default "grpc-timeout header" for a server span with a budget */
   readonly source?: string;
-  /** @default "response", where there is a status */
+  /** @default "response" if there is a status */
   readonly by?: string;
   readonly status?: number;
   readonly phase?: string;
@@ -22,9 +22,9 @@ export interface Told {
   readonly failed?: boolean;
 }
 
-type Side = Pick<Told, "at" | "budget" | "by" | "status" | "phase" | "source">;
+type Side = Pick<SpanDescription, "at" | "budget" | "by" | "status" | "phase" | "source">;
 
-/** Writes down a trace from the top to the bottom. Each span gets an id of its own, by which to name it as the parent of others. */
+/** Builds a trace from the root down. Each span has its own id, which its children name as their parent. */
 export class TraceWriter {
   readonly spans: ViewedSpan[] = [];
   readonly traceId: string;
@@ -35,9 +35,9 @@ export class TraceWriter {
     this.#start = start;
   }
 
-  /** Returns its id. */
-  span(parentSpanId: string | undefined, told: Told): string {
-    const { service, name, kind = "server", at } = told;
+  /** Adds a span and returns its id. */
+  span(parentSpanId: string | undefined, described: SpanDescription): string {
+    const { service, name, kind = "server", at } = described;
     const spanId = `5b${(this.spans.length + 1).toString(16).padStart(14, "0")}`;
     this.spans.push({
       traceId: this.traceId,
@@ -48,46 +48,46 @@ export class TraceWriter {
       kind,
       start: this.#start + at[0],
       end: this.#start + at[1],
-      attributes: attributesOf(told),
-      failed: isFailed(told),
+      attributes: attributesOf(described),
+      failed: isFailed(described),
       resource: { "service.name": service, "service.version": "4.2.0", "host.name": `${service}-7d9f` },
       scope: "@throughline/http",
     });
     return spanId;
   }
 
-  /** A call from one service to another, as both tell of it; returns the id of the latter's span. */
+  /** Adds a call between two services with the spans of both. Returns the id of the called service's span. */
   call(parentSpanId: string, [from, to]: readonly [string, string], name: string, sent: Side, received: Side): string {
     const method = name.split(" ")[0]!;
     const client = this.span(parentSpanId, { ...sent, service: from, name: method, kind: "client" });
     return this.span(client, { ...received, service: to, name });
   }
 
-  /** A query to a database, which has no span of its own. */
+  /** Adds a database query: only a client span, because the database has none. */
   query(parentSpanId: string, service: string, name: string, side: Side): void {
     const attributes = { "db.system.name": "postgresql", "db.query.summary": name };
     this.span(parentSpanId, { ...side, service, name, kind: "client", attributes });
   }
 }
 
-function isFailed({ by, status = 0, kind, failed }: Told): boolean {
+function isFailed({ by, status = 0, kind, failed }: SpanDescription): boolean {
   if (failed !== undefined) return failed;
   return by === "deadline" || by === "error" || status >= 500 || (kind === "client" && status >= 400);
 }
 
-function attributesOf(told: Told): Attributes {
-  const { kind = "server", budget, status, phase, name } = told;
-  const by = told.by ?? (status === undefined ? undefined : "response");
+function attributesOf(described: SpanDescription): Attributes {
+  const { kind = "server", budget, status, phase, name } = described;
+  const by = described.by ?? (status === undefined ? undefined : "response");
   const given = {
     "http.request.method": /^[A-Z]+( \/|$)/.test(name) ? name.split(" ")[0] : undefined,
     "http.response.status_code": status,
     "throughline.deadline.budget_ms": budget,
     "throughline.deadline.source":
-      told.source ?? (kind === "server" && budget !== undefined ? "grpc-timeout header" : undefined),
+      described.source ?? (kind === "server" && budget !== undefined ? "grpc-timeout header" : undefined),
     "throughline.ended_by": by,
     "throughline.call.phase": phase,
-    "error.type": by === "deadline" ? "DEADLINE_EXCEEDED" : isFailed(told) ? String(status ?? "Error") : undefined,
-    ...told.attributes,
+    "error.type": by === "deadline" ? "DEADLINE_EXCEEDED" : isFailed(described) ? String(status ?? "Error") : undefined,
+    ...described.attributes,
   };
   return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)) as Attributes;
 }

@@ -3,20 +3,21 @@ import { current } from "@throughline/context";
 import { drain, serverInterceptor, statusOf } from "@throughline/grpc";
 import { principal, requireScope, txnToken } from "@throughline/identity";
 import { guard, requestContext } from "@throughline/koa";
-import { sleep } from "@throughline/resilience";
 import Koa from "koa";
 
 import { Inventory, type StockReply, type StockRequest } from "../inventory-service.ts";
 import { findProducts, workFor } from "../products.ts";
 import { start } from "../service.ts";
+import { openStock } from "../stock.ts";
 import { txnTokens } from "../trust-domain.ts";
 
+const stock = await openStock(process.env["DATABASE_URL"]);
 const guards = [txnToken(txnTokens()), requireScope("inventory:read")];
 
 async function stockOf(query: string): Promise<StockReply> {
-  await sleep(current(), workFor(query, "inventory"));
-  const stock = Object.fromEntries(findProducts(query).map(({ id }, index) => [id, index + 3]));
-  return { stock, stockFor: principal()?.subject ?? "" };
+  const ids = findProducts(query).map(({ id }) => id);
+  const pieces = await stock.of(current(), ids, workFor(query, "inventory"));
+  return { stock: pieces, stockFor: principal()?.subject ?? "" };
 }
 
 // HTTP, to try by hand.
@@ -45,5 +46,8 @@ const port = await new Promise<number>((resolve, reject) => {
 
 await start("inventory", app.callback(), {
   addresses: { grpc: `127.0.0.1:${port}` },
-  drain: (shutdownTimeout) => drain(grpc, { shutdownTimeout }),
+  async drain(shutdownTimeout) {
+    await drain(grpc, { shutdownTimeout });
+    await stock.close();
+  },
 });

@@ -12,6 +12,7 @@ export { canEnd, deadlineDetails, hasDeadline, isAttached } from "./inspect.ts";
 export { type EndObserver, onEnd, onEndFirst, type Stoppable } from "./on-end.ts";
 export { callable, oneOf, refuseUnknown, wholeNumber } from "./options.ts";
 export { isTracingSuppressed, type RegisteredApi, registeredApi } from "./otel-api.ts";
+export { Scope } from "./scope.ts";
 export { armedDeadlines, callAfter } from "./timer-heap.ts";
 export {
   newTraceId,

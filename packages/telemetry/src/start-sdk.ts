@@ -1,5 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 
+import type * as api from "@opentelemetry/api";
 import { propagation, type ProxyTracerProvider, type TextMapPropagator, trace } from "@opentelemetry/api";
 import { TraceContextPropagator } from "@throughline/context";
 
@@ -13,13 +15,25 @@ import { addPropagators } from "./propagators.ts";
 /** Starts the SDK, and adds the propagators and span processors of this package and of the options. */
 export function startSdk(settings: TelemetrySettings): void {
   const { environment, sdk, propagators, spanProcessors } = settings;
+  const proxies = proxiesOfBothBuilds();
   const file = process.env["OTEL_CONFIG_FILE"];
   if (file) startFromFile(file, sdk);
   else withEnvironment(setLogger(environment), () => startFromEnvironment(settings));
   if (isRegistered("propagation")) addPropagators([...strictTraceContext(), ...propagators]);
   if (!isRegistered("trace")) return;
-  const proxy = trace.getTracerProvider() as ProxyTracerProvider;
-  proxy.setDelegate(new ProcessingTracerProvider(proxy.getDelegate(), spanProcessors));
+  const registered = trace.getTracerProvider() as ProxyTracerProvider;
+  const provider = new ProcessingTracerProvider(registered.getDelegate(), spanProcessors);
+  for (const proxy of [registered, ...proxies]) proxy.setDelegate(provider);
+}
+
+/**
+ * The API has a build of ES modules and one of CommonJS, which Node loads as two modules. Tracers that were created
+ * before this point, by `trace.getTracer` in the first lines of a module, belong to the proxy of their build. The SDK
+ * only knows the proxy of its own.
+ */
+function proxiesOfBothBuilds(): ProxyTracerProvider[] {
+  const { trace: ofCommonJs } = createRequire(import.meta.url)("@opentelemetry/api") as typeof api;
+  return [trace, ofCommonJs].map((each) => each.getTracerProvider() as ProxyTracerProvider);
 }
 
 /**

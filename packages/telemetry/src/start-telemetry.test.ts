@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import http from "node:http";
 import http2 from "node:http2";
+import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 
 import { context, metrics, propagation, trace } from "@opentelemetry/api";
@@ -58,6 +59,15 @@ async function exportOneSpan(): Promise<void> {
 }
 
 describe("startTelemetry", () => {
+  it("records spans of tracers that were created before it, in both builds of the API", () => {
+    onlyTraces();
+    const commonJs = createRequire(import.meta.url)("@opentelemetry/api") as { trace: typeof trace };
+    const tracers = [trace, commonJs.trace].map((each) => each.getTracer("early"));
+    telemetry = startTelemetry({ exporter: "console", spanProcessors: [] });
+
+    expect(tracers.map((tracer) => tracer.startSpan("one").isRecording())).toEqual([true, true]);
+  });
+
   it.each([
     ["http/protobuf", "http", "/v1/traces", "application/x-protobuf"],
     ["http/json", "http", "/v1/traces", "application/json"],

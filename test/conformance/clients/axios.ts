@@ -6,7 +6,7 @@ import axios from "axios";
 
 import type { Client } from "./index.ts";
 
-/** Takes the body as it comes, so that a call can end in the middle of it. */
+/** Streams the body, so that a call can end during it. */
 function through(adapter: "http" | "fetch", read: (body: never) => Promise<string>): Client["make"] {
   return (options) => {
     const client = axios.create({

@@ -5,7 +5,7 @@ import type { Client } from "./index.ts";
 
 export const throughFetch: Client["make"] = (options) => createFetch(options);
 
-/** With a dispatcher of its own, as whoever sets limits on connections has. */
+/** With its own dispatcher, as for connection limits. */
 export const throughUndiciFetch: Client["make"] = (options, atEnd) => {
   const dispatcher = new Agent();
   atEnd(() => dispatcher.destroy());

@@ -4,25 +4,26 @@ import { throughAxios, throughAxiosFetch } from "./axios.ts";
 import { throughFetch, throughUndiciFetch } from "./fetch.ts";
 import { throughUndici7, throughUndici8 } from "./undici.ts";
 
-/** A call's response, as far as a test looks at it. */
+/** The response of a call. */
 export interface Called {
   readonly status: number;
   text(): Promise<string>;
 }
 
-/** Calls with the current context. */
+/** Calls a URL in the current context. */
 export type Call = (
   url: string,
   init?: { method?: string; headers?: Record<string, string>; body?: string },
 ) => Promise<Called>;
 
+/** A client that sends the context. */
 export interface Client {
   readonly name: string;
-  /** @param atEnd has something closed when the test is over */
+  /** @param atEnd registers a function that closes resources after the test */
   make(options: ClientOptions, atEnd: (close: () => Promise<unknown>) => void): Call;
 }
 
-/** Everything that a context may be carried on by. */
+/** All supported clients. */
 export const clients: readonly Client[] = [
   { name: "the global fetch", make: throughFetch },
   { name: "the fetch of undici 8", make: throughUndiciFetch },

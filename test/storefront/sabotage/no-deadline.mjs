@@ -1,4 +1,4 @@
-// fetch drops the deadline header of every call between services.
+// `fetch` removes the deadline header from every call between services.
 const { fetch } = globalThis;
 globalThis.fetch = (input, init) => {
   const headers = new Headers(init?.headers);

@@ -1,4 +1,5 @@
-// Services do not see that a client left: listeners on `close` of a response whose client left are not called, nor, on Node 22, those of its connection.
+// Hides client disconnects: `close` listeners of an unfinished response are not called, nor, on Node 22, those of its
+// connection.
 import { Server, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 

@@ -1,4 +1,4 @@
-// A server sees ten times the budget it was told of, so that nothing is cut short in time.
+// Servers read ten times the budget of each request, so nothing is canceled in time.
 import { Server } from "node:http";
 
 const { emit } = Server.prototype;

@@ -1,4 +1,4 @@
-// A server sees a budget of a second where it was told of 5 milliseconds.
+// Servers read a budget of 5 ms as one second.
 import { Server } from "node:http";
 
 const { emit } = Server.prototype;

@@ -1,4 +1,4 @@
-// fetch drops the trace header of every call between services.
+// `fetch` removes the trace header from every call between services.
 const { fetch } = globalThis;
 globalThis.fetch = (input, init) => {
   const headers = new Headers(init?.headers);

@@ -1,5 +1,13 @@
 import { type Context, current, type Duration, run } from "@throughline/context";
-import { callable, canEnd, milliseconds, parentOf, refuseUnknown } from "@throughline/context/internal";
+import {
+  callable,
+  canEnd,
+  milliseconds,
+  onEnd,
+  parentOf,
+  refuseUnknown,
+  type Stoppable,
+} from "@throughline/context/internal";
 import { Semaphore } from "@throughline/resilience";
 
 import { borrow, Call, type Driver, lease, type LeaseOptions, requireMethods } from "../lease.ts";
@@ -14,7 +22,7 @@ export interface PgPool {
   readonly options?: object;
 }
 
-/** A client of the pool, as far as it is used here. */
+/** A client of the pool: the members that this package uses. */
 interface Client extends CancelableClient {
   query(...args: unknown[]): Promise<unknown>;
   release(isBroken?: boolean | Error): void;
@@ -27,9 +35,17 @@ interface PoolOptions {
   readonly host?: string;
   readonly port?: number;
   readonly database?: string;
+  readonly connectionString?: string;
 }
 
-/** A pool, as it was before it was wrapped, with its driver. */
+/** Without the user and the password. */
+function targetOf({ connectionString, host = "localhost", port = 5432, database = "" }: PoolOptions): string {
+  const url = connectionString === undefined ? null : URL.parse(connectionString);
+  if (url === null) return `postgresql://${host}:${port}/${database}`;
+  return `postgresql://${url.hostname}:${url.port || 5432}${url.pathname}`;
+}
+
+/** An unwrapped pool and its driver. */
 interface ContextPool {
   readonly pool: PgPool;
   readonly driver: Driver<Client>;
@@ -42,7 +58,7 @@ function ownOf(pool: PgPool, action: string): ContextPool {
   const entry = known.get(pool);
   if (entry !== undefined) return entry;
   requireMethods("pool", pool, ["connect", "query"], action);
-  const { max = 10, pipeline, host = "localhost", port = 5432, database = "" } = (pool.options ?? {}) as PoolOptions;
+  const { max = 10, pipeline, ...config } = (pool.options ?? {}) as PoolOptions;
   if (pipeline === true) {
     throw new TypeError(
       `Cannot ${action}: 'pipeline' of the pool must be false; received true: a cancel would hit the statements behind the canceled one too`,
@@ -54,8 +70,8 @@ function ownOf(pool: PgPool, action: string): ContextPool {
     destroy: (client) => client.release(true),
     cancel: cancelRequest,
     isClean: (client) => client.getTransactionStatus() === "I",
-    places: new Semaphore(max),
-    target: `postgresql://${host}:${port}/${database}`,
+    permits: new Semaphore(max),
+    target: targetOf(config),
   };
   const own = { pool, driver };
   known.set(pool, own);
@@ -63,8 +79,8 @@ function ownOf(pool: PgPool, action: string): ContextPool {
 }
 
 /**
- * Runs one statement on a connection of the pool, as `pool.query` does, until `ctx` ends: then it rejects at once with `ctx.err()`, and the server cancels the
- * statement. Under a context that cannot end it is `pool.query`.
+ * Runs one statement on a connection of the pool, as `pool.query` does, until `ctx` ends: then it rejects at once with
+ * `ctx.err()`, and the server cancels the statement. Under a context that cannot end it is `pool.query`.
  *
  * @throws ContextError `ctx.err()` if the context has ended or ends
  * @throws TypeError if the pool uses `pipeline: true`
@@ -96,9 +112,10 @@ export interface TransactionOptions {
 }
 
 /**
- * Runs `work` in a transaction, and commits it. When `ctx` ends, it rejects at once with `ctx.err()`, the statement that runs is canceled, the transaction is
- * rolled back, and the connection returned; statements that `work` sends later reject. A COMMIT that has been sent is not canceled: its result counts.
- * `work` runs with `ctx` as the current context.
+ * Runs `work` in a transaction, and commits it. When `ctx` ends, it rejects at once with `ctx.err()`, the statement
+ * that runs is canceled, the transaction is rolled back, and the connection returned; statements that `work` sends
+ * later reject. A COMMIT that has been sent is not canceled: its result counts. `work` runs with `ctx` as the current
+ * context.
  *
  * @throws ContextError `ctx.err()` if the context has ended or ends before COMMIT
  */
@@ -127,7 +144,10 @@ export async function transaction<T>(
   return session.untilEnd(done);
 }
 
-/** The client that a transaction's work is given: that of `pg`, whose statements end with the context that is current when they are sent. */
+/**
+ * The client that a transaction's work is given: that of `pg`, whose statements end with the context that is current
+ * when they are sent.
+ */
 export interface PgClient {
   // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- as the types of pg have it: the caller says what a row is
   query<Row = Record<string, unknown>>(text: string | object, values?: readonly unknown[]): Promise<PgResult<Row>>;
@@ -153,11 +173,13 @@ export interface WithContextOptions {
 }
 
 /**
- * A pool that runs each statement under the context that is current when it is sent: a drop-in for libraries that are given a `Pool`, such as Drizzle, Kysely,
- * Prisma's adapter. Clients of `connect()` hold their connection for a transaction: after the end of the context only ROLLBACK is sent, and an open
- * transaction is rolled back. The pool itself is not changed. Under a context that cannot end it does nothing.
+ * A pool that runs each statement under the context that is current when it is sent: a drop-in for libraries that are
+ * given a `Pool`, such as Drizzle, Kysely, Prisma's adapter. Clients of `connect()` hold their connection for a
+ * transaction: after the end of the context only ROLLBACK is sent, and an open transaction is rolled back. The pool
+ * itself is not changed. Under a context that cannot end it does nothing.
  *
- * A write that nobody awaits is canceled when the response is sent: run it under `withoutCancel(current())`.
+ * A statement that still runs when the response is sent is canceled. To let it finish, run it under
+ * `withoutCancel(current())`.
  *
  * @throws TypeError if it is not a pool of `pg`, or uses `pipeline: true`
  */
@@ -199,12 +221,12 @@ async function openSession(
   const borrowed = await borrow(ctx, driver, new Call(ctx, "CONNECT", driver.target));
   const { connection } = borrowed;
   const session = new Session(ctx, borrowed, { graceMs, rollback: () => connection.query("ROLLBACK") });
-  let hasCursor = false;
+  const cursors: Stoppable[] = [];
   const client = overlay(connection, {
     query(...args: unknown[]): unknown {
       if (isSubmittable(args[0])) {
-        // The end of a cursor or a stream cannot be seen: the connection is closed with its context.
-        hasCursor = true;
+        // Its end cannot be seen: it is canceled with its context, and then the connection is closed.
+        cursors.push(onEnd(ctx, { contextEnded: () => void cancelRequest(connection).catch(() => {}) }));
         return (connection.query as (...args: unknown[]) => unknown)(...args);
       }
       const callback = callbackOf(args);
@@ -215,7 +237,8 @@ async function openSession(
       );
     },
     release(isBroken?: boolean | Error): void {
-      void session.release(Boolean(isBroken) || (hasCursor && ctx.err() !== undefined));
+      for (const cursor of cursors) cursor.stop();
+      void session.release(Boolean(isBroken) || (cursors.length > 0 && ctx.err() !== undefined));
     },
   });
   return { session, client: client as unknown as PgClient };

@@ -80,7 +80,9 @@ export class StreamHostResponse extends HostResponse {
     // `close` would first end the stream as if it were complete. `destroy` with an error resets it, and needs a
     // listener for that error.
     this.#stream.on("error", () => {});
-    this.#stream.destroy(new Error("response destroyed before it was complete"));
+    const error = new Error("response destroyed before it was complete");
+    // A handler that pipes into the stream rejects with it: it is no error of the application's.
+    this.#stream.destroy(Object.assign(error, { name: "AbortError", code: "ABORT_ERR" }));
   }
 }
 
@@ -130,7 +132,9 @@ export function isStreamAborted(stream: ServerHttp2Stream): boolean {
   const { aborted, errored, rstCode } = stream as ServerHttp2Stream & {
     readonly errored: NodeJS.ErrnoException | null;
   };
-  if (!aborted || errored === null) return aborted;
+  if (errored === null) return aborted;
   const { code = "" } = errored;
+  // Node does not count a stream as aborted whose request was complete when its session failed.
+  if (!aborted) return code === "ERR_HTTP2_SESSION_ERROR";
   return CLIENT_ERRORS.has(code) || (code === "ERR_STREAM_PREMATURE_CLOSE" && rstCode === constants.NGHTTP2_CANCEL);
 }
