@@ -3,9 +3,8 @@ import { createRequire } from "node:module";
 
 import { expect, it } from "vitest";
 
-import { answeredInTime, deadlineDeepDown, partialAnswer, visitorLeft } from "./fixtures.ts";
-import { idOf, traceHash } from "./places.ts";
-import { describeInBrowser } from "./suite.ts";
+import { answeredInTime, deadlineDeepDown, idOf, partialAnswer, traceHash, visitorLeft } from "./fixtures.ts";
+import { describeInBrowser } from "./open-viewer.ts";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const late = deadlineDeepDown();

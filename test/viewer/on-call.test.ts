@@ -1,12 +1,18 @@
-import type { ViewedSpan } from "@throughline/viewer";
+import { formatTraces, type ViewedSpan } from "@throughline/viewer";
 import type { Page } from "playwright-core";
 import { expect, it } from "vitest";
 
-import { formatTraces } from "../../packages/viewer/src/otlp/otlp-export.ts";
-import { answeredInTime, deadlineDeepDown, longTrace, partialAnswer, visitorLeft } from "./fixtures.ts";
-import { idOf, traceHash } from "./places.ts";
-import { send } from "./send.ts";
-import { describeInBrowser } from "./suite.ts";
+import {
+  answeredInTime,
+  deadlineDeepDown,
+  idOf,
+  longTrace,
+  partialAnswer,
+  traceHash,
+  visitorLeft,
+} from "./fixtures.ts";
+import { describeInBrowser } from "./open-viewer.ts";
+import { sendSpans } from "./send-spans.ts";
 import { NOON } from "./trace-writer.ts";
 
 const FOUR = [answeredInTime(), deadlineDeepDown(), visitorLeft(), partialAnswer()];
@@ -24,7 +30,7 @@ describeInBrowser("many tabs", (look) => {
       await next.getByText("4 traces").waitFor();
       tabs.push(next);
     }
-    await send(viewer.url, answeredInTime(7));
+    await sendSpans(viewer.url, answeredInTime(7));
     for (const tab of tabs) {
       await tab.getByText("5 traces").waitFor();
       await tab.getByText("Live", { exact: true }).waitFor();
@@ -44,7 +50,7 @@ describeInBrowser("an open trace", (look) => {
       if (response.url().includes(`/api/traces/${spans[0]!.traceId}`)) statuses.push(response.status());
     });
     for (let number = 20; number < 24; number++) {
-      await send(viewer.url, answeredInTime(number));
+      await sendSpans(viewer.url, answeredInTime(number));
       await page.waitForTimeout(500);
     }
     expect(statuses.length).toBeGreaterThan(1);
@@ -56,7 +62,7 @@ describeInBrowser("an open trace", (look) => {
     await using opened = await look({ traces: [spans], hash: traceHash(spans) });
     const { page, viewer } = opened;
     await page.getByText("12 spans").waitFor();
-    await send(viewer.url, [{ ...spans[1]!, name: "PATCH" }]);
+    await sendSpans(viewer.url, [{ ...spans[1]!, name: "PATCH" }]);
     await page.locator(`#row-${spans[1]!.spanId}`).getByText("PATCH").waitFor();
     expect(await page.getByText("12 spans").count()).toBe(1);
   });

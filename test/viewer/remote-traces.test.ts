@@ -2,12 +2,11 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 
+import { formatTraces } from "@throughline/viewer";
 import { expect, it } from "vitest";
 
-import { formatTraces } from "../../packages/viewer/src/otlp/otlp-export.ts";
-import { deadlineDeepDown } from "./fixtures.ts";
-import { traceHash } from "./places.ts";
-import { describeInBrowser } from "./suite.ts";
+import { deadlineDeepDown, traceHash } from "./fixtures.ts";
+import { describeInBrowser } from "./open-viewer.ts";
 
 const spans = deadlineDeepDown();
 
