@@ -105,6 +105,7 @@ describe("a file of traces", () => {
   });
 
   it("of Zipkin is read, with its short trace ids", () => {
+    expect([zipkin[0]!, [zipkin]].map((each) => parseTraceFile(bytes(each)).length)).toEqual([1, 1]);
     expect(parseTraceFile(bytes(zipkin))[0]).toMatchObject({
       traceId: "0000000000000000d03ac6e6a2b1c3f4",
       parentSpanId: "6b221d5bc9e6496c",

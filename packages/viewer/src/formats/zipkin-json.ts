@@ -22,14 +22,14 @@ const KINDS: Readonly<Record<string, SpanKind>> = {
   CONSUMER: "consumer",
 };
 
-/** Returns whether a parsed file is a list of Zipkin spans, or a list of such lists. */
+/** Returns whether a parsed file is a Zipkin span, a list of them, or a list of such lists. */
 export function isZipkinJson(value: unknown): boolean {
-  const span: unknown = Array.isArray(value) ? value.flat()[0] : undefined;
+  const span: unknown = Array.isArray(value) ? value.flat()[0] : value;
   return typeof span === "object" && span !== null && "id" in span && "traceId" in span;
 }
 
 export function readZipkinJson(value: unknown, reject: RejectSpan): ViewedSpan[] {
-  return (value as ZipkinSpan[]).flat().flatMap((span) => readSpan(span, reject));
+  return [value as ZipkinSpan | ZipkinSpan[]].flat(2).flatMap((span) => readSpan(span, reject));
 }
 
 function readSpan(span: ZipkinSpan, reject: RejectSpan): ViewedSpan[] {
