@@ -36,5 +36,4 @@ export function textBytes(text: string): number {
   return text.length > 16 && WIDE.test(text) ? text.length * 2 : text.length;
 }
 
-// eslint-disable-next-line no-control-regex
-const WIDE = /[^\0-\u{ff}]/u;
+const WIDE = /[\u0100-\uffff]/;
