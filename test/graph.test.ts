@@ -16,6 +16,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   resilience: ["context"],
   identity: ["context", "http", "resilience"],
   telemetry: ["context"],
+  testing: ["context", "fetch", "http", "identity"],
   viewer: [],
 };
 
@@ -183,6 +184,7 @@ const TEST_LAYERS: Record<string, readonly string[]> = {
   tools: ["support"],
   soak: ["support"],
   process: [],
+  testing: [],
   types: [],
   viewer: [],
   interop: [],

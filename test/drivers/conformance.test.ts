@@ -35,6 +35,8 @@ describe.each(hosts.filter(({ missing }) => missing === undefined))("$name", ({ 
   };
 
   it("stops a statement at the server when the deadline passes, and rejects at once with ctx.err()", async () => {
+    // Opens the connection.
+    await host.slow(withTimeout(background, "10s")[0], 1);
     const [ctx] = withTimeout(background, 150, { source: "test" });
     const from = performance.now();
     const error = await settled(host.slow(ctx, 10_000));
