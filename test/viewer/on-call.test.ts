@@ -122,9 +122,10 @@ describeInBrowser("errors", (look) => {
     const { page } = opened;
     const bar = page.locator(`#row-${idOf(spans, "inventory", "GET /stock")} .bar`);
     await bar.waitFor();
-    const color = (): Promise<string> => bar.evaluate((element) => getComputedStyle(element).backgroundColor);
+    const element = `document.querySelector("#row-${idOf(spans, "inventory", "GET /stock")} .bar")`;
+    const color = () => page.evaluate(`getComputedStyle(${element}).backgroundColor`);
     const red = await color();
-    await bar.evaluate((element) => element.classList.remove("is-failed"));
+    await page.evaluate(`${element}.classList.remove("is-failed")`);
     expect(await color()).not.toBe(red);
     const tick = page.locator(".event-tick.is-exception");
     expect(await tick.getAttribute("title")).toBe("exception: no stock");
