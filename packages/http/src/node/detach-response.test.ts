@@ -233,8 +233,9 @@ it.each<[string, (session: http2.ClientHttp2Session, stream: http2.ClientHttp2St
   });
   const session = http2.connect(`http://127.0.0.1:${await listening(server)}`, { settings: { initialWindowSize: 0 } });
   const stream = session.request().on("error", () => {});
+  const response = once(stream, "response");
   const theirs = await answered.promise;
-  await once(stream, "response");
+  await response;
   const closed = once(theirs, "close");
   leave(session, stream);
 
