@@ -13,8 +13,8 @@ export interface ConsumersDrainOptions {
 const ACTION = "drain consumers";
 
 /**
- * The messages and jobs that a process works on, so that a shutdown can end them: pass it to `consume`, `every` and `detach`
- * as `consumers`. First tell the client of the broker to deliver nothing more, then call `drain`.
+ * The messages and jobs that a process works on, so that a shutdown can end them: pass it to `consume`, `every` and
+ * `detach` as `consumers`. First tell the client of the broker to deliver nothing more, then call `drain`.
  */
 export class Consumers {
   readonly #cancel: CancelFunc;
@@ -46,8 +46,8 @@ export class Consumers {
   }
 
   /**
-   * Waits for the work that has begun; cancels what is left after `shutdownTimeout` with `ServerDraining` as the cause, and
-   * waits a moment for it. Messages that are consumed later are given back without being processed.
+   * Waits for the work that has begun; cancels what is left after `shutdownTimeout` with `ServerDraining` as the cause,
+   * and waits a moment for it. Messages that are consumed later are given back without being processed.
    *
    * @returns a promise that resolves when nothing is left to wait for; a second call gives the first one's
    * @throws TypeError, RangeError if an option is wrong
