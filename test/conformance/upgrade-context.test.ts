@@ -385,7 +385,10 @@ describe("upgradeContext", () => {
     server.listen(0, "127.0.0.1");
     await once(server, "listening");
     let ctx: Context | undefined;
-    new WebSocketServer({ server }).on("connection", (ws) => ws.on("message", () => void (ctx = current())));
+    new WebSocketServer({ server }).on("connection", (ws) => {
+      // oxlint-disable-next-line throughline/bind-listener -- events of the connection run in its context
+      ws.on("message", () => void (ctx = current()));
+    });
     const { port } = server.address() as AddressInfo;
     const client = new WebSocket(`wss://127.0.0.1:${port}`, { rejectUnauthorized: false });
     const closed = once(client, "close");
@@ -582,6 +585,7 @@ describe("with an SDK", () => {
     const { server, url } = await listen({});
     new WebSocketServer({ server }).on("connection", (ws) =>
       ws.on("message", () =>
+        // oxlint-disable-next-line throughline/bind-listener -- events of the connection run in its context
         handleMessage(current(), {}, () => {
           trace.getTracer("test").startSpan("message").end();
           ws.send("done");

@@ -129,6 +129,7 @@ export function fromWire(wire: Wire, options: FromWireOptions = {}): [Context, C
   let parent = withTrace(background, readTrace(headers["traceparent"], headers["tracestate"]));
   parent = receiveMessageValues(parent, headers, true);
   for (const [name, key] of names) {
+    // oxlint-disable-next-line throughline/no-context-in-loop -- one level for each key
     if (values[name] !== undefined) parent = withValue(parent, key, values[name] as never);
   }
   const [ctx, cancel] =
