@@ -11,7 +11,7 @@ import { APPLICATIONS_OWN, type Handler, type Host, type Listener, type NodeExch
 import { receivedByFetch } from "./told.ts";
 
 /** What @hono/node-server passes on with a request. */
-interface Env {
+export interface Env {
   readonly incoming: NodeExchange["req"];
   readonly outgoing: NodeExchange["res"];
 }
@@ -19,13 +19,13 @@ interface Env {
 type Fetch = (request: Request, env: Env) => Response | Promise<Response>;
 
 /** @param isToldOfNode whether the framework passes the host's own request on */
-async function respond(handler: Handler, request: Request, env: Env, isToldOfNode = true): Promise<Response> {
+export async function respond(handler: Handler, request: Request, env: Env, isToldOfNode = true): Promise<Response> {
   const body = await handler(receivedByFetch(request, env, isToldOfNode));
   return new Response(body instanceof Readable ? (Readable.toWeb(body) as ReadableStream) : body!);
 }
 
 /** Serves a fetch handler with Node. */
-function listenerOf(fetch: Fetch, onError: Setup["onError"]): Listener {
+export function listenerOf(fetch: Fetch, onError: Setup["onError"]): Listener {
   const listener: RequestListener = getRequestListener(fetch as never, {
     overrideGlobalObjects: false,
     errorHandler: async (error) => {
