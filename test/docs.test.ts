@@ -35,7 +35,7 @@ describe("the code in a README", () => {
     const { listen } = net.Server.prototype;
     vi.spyOn(net.Server.prototype, "listen").mockImplementation(function (this: net.Server, ...args: unknown[]) {
       servers.push(this);
-      Reflect.apply(listen, this, typeof args[0] === "number" ? [0] : args);
+      Reflect.apply(listen, this, onAnyPort(args));
       return this;
     });
   });
@@ -73,6 +73,12 @@ describe("the code in a README", () => {
     expect(printed.toSorted()).toEqual(claimed(code).toSorted());
   });
 });
+
+/** The arguments of `listen`, with a free port. */
+function onAnyPort([first, ...rest]: unknown[]): unknown[] {
+  if (typeof first === "number") return [0, ...rest];
+  return typeof first === "object" ? [{ ...first, port: 0 }, ...rest] : [first, ...rest];
+}
 
 /** As `console.log` does. */
 function formatted(args: readonly unknown[]): string {

@@ -100,7 +100,7 @@ describe.each(hosts)("$name", (host) => {
 
 /** Whether a response can be prepared before it is returned: a Response, or the head of a stream, cannot. */
 function setsHeaders({ name }: Host): boolean {
-  return /^(?:Express|Fastify|Koa|node:)/.test(name);
+  return /^(?:Express|Fastify|Koa|Nest|node:)/.test(name);
 }
 
 /** How a server may refuse a host: by a status, of which 500 is that of the fetch hosts' own error handler here, or by a reset of the stream. */

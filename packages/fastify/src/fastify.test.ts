@@ -50,7 +50,11 @@ async function ownDeadline(): Promise<void> {
 describe("errors of this library", () => {
   it.each([
     ["a deadline that the handler sets", ownDeadline, 504],
-    ["a deadline that is the cause of another error", () => failWith(new Error("a", { cause: new DeadlineExceeded() })), 504],
+    [
+      "a deadline that is the cause of another error",
+      () => failWith(new Error("a", { cause: new DeadlineExceeded() })),
+      504,
+    ],
     ["a request that is not allowed", () => failWith(new Forbidden()), 403],
     ["a request that is not authenticated", () => failWith(new Unauthenticated()), 401],
   ] as const)("answers %s, without a log entry and without the error handler", async (_what, handler, status) => {
@@ -111,7 +115,7 @@ describe("errors of this library", () => {
 describe("a handler that continues after the deadline", () => {
   it.each<[string, (app: FastifyInstance) => void]>([
     ["returns", (app) => void app.get("/", async () => (await late(), "too late"))],
-    ["rejects", (app) => void app.get("/", async () => (await late(), failWith(new Error("too late"))))],
+    ["rejects", (app) => void app.get("/", async () => (await late(), current().throwIfAborted()))],
     ["sends", (app) => void app.get("/", (_request, reply) => void late().then(() => reply.send("too late")))],
     ["hijacks", (app) => void app.get("/", async (_request, reply) => (await late(), void reply.hijack()))],
   ])("and %s has no effect, and is not logged", async (_what, route) => {
@@ -122,6 +126,17 @@ describe("a handler that continues after the deadline", () => {
     expect([response.statusCode, response.json()]).toMatchObject([504, { title: "Deadline exceeded" }]);
     await late();
     expect(complaints(logged)).toEqual([]);
+  });
+
+  it("and rejects with an error of its own is logged", async () => {
+    const { app, logged } = await application({ maxTimeout: 20 });
+    app.get("/", async () => (await late(), failWith(new Error("a bug"))));
+
+    expect((await app.inject("/")).statusCode).toBe(504);
+    await late();
+    expect(complaints(logged)).toEqual([
+      expect.objectContaining({ err: expect.objectContaining({ message: "a bug" }) }),
+    ]);
   });
 
   it("does not run if a hook has passed it on only then", async () => {
@@ -218,7 +233,7 @@ describe("close", () => {
     const running = vi.fn<() => Promise<string>>(handler);
     app.get("/", running);
     await app.listen({ port: 0, host: "localhost" });
-    const replies = app.addresses().map(({ address, family, port }) => {
+    const replies = (app.addresses() as AddressInfo[]).map(({ address, family, port }) => {
       const host = family === "IPv6" ? `[${address}]` : address;
       return fetch(`http://${host}:${port}/`);
     });

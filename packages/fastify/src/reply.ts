@@ -4,6 +4,7 @@ import {
   type ActiveResponse,
   type HostHandler,
   type Problem,
+  problemOf,
   sendProblem,
   type ServerRequest,
   serverRequestOf,
@@ -101,12 +102,18 @@ const REJECTED_LATE = "Promise errored, but reply.sent = true was set";
 
 /**
  * Detaches a handler from a reply that was answered in its place. Fastify calls no further hook or handler for a
- * hijacked reply. What the handler sends or throws from now on has no effect, and Fastify does not log it.
+ * hijacked reply. What the handler sends from now on has no effect. If it rejects, Fastify logs only an error of the
+ * application, and not one that results from the end of the request.
  */
 export function detachReply(reply: FastifyReply): void {
   const { log } = reply;
+  const serverRequest = serverRequestOf(reply.request.raw);
   const error = (...args: unknown[]): void => {
-    if (args[1] !== REJECTED_LATE) (log.error as (...args: unknown[]) => void)(...args);
+    if (args[1] === REJECTED_LATE) {
+      const { err } = args[0] as { err: unknown };
+      if (problemOf(err) !== undefined || serverRequest?.isMoot(err) === true) return;
+    }
+    (log.error as (...args: unknown[]) => void).apply(log, args);
   };
   reply.log = Object.create(log, { error: { value: error } }) as FastifyReply["log"];
   reply.send = () => reply;

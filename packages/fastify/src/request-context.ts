@@ -108,10 +108,10 @@ function observeStream(request: FastifyRequest, payload: unknown): void {
 }
 
 /** Options that Fastify reads itself when a plugin is registered, and passes on with the plugin's own. */
-const REGISTER_OPTIONS = ["prefix", "logLevel", "logSerializers"];
+const REGISTER_OPTIONS = new Set(["prefix", "logLevel", "logSerializers"]);
 
 function withoutRegisterOptions(options: object): ServerOptions {
-  return Object.fromEntries(Object.entries(options).filter(([name]) => !REGISTER_OPTIONS.includes(name)));
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !REGISTER_OPTIONS.has(name)));
 }
 
 /**
@@ -162,4 +162,3 @@ export function answerError(error: unknown, request: FastifyRequest, reply: Fast
   detachReply(reply);
   return true;
 }
-

@@ -141,7 +141,7 @@ describe("guard", () => {
     const app = new Hono();
     app.use(
       requestContext(),
-      guard(({ ctx, headers }) => withValue(ctx, tenantKey, headers.get("x-tenant")!)),
+      guard(({ ctx, headers }) => withValue(ctx, tenantKey, String(headers.get("x-tenant")))),
     );
     app.get("/", (hono) => hono.text(current().value(tenantKey)!));
 

@@ -18,10 +18,7 @@ import { matchedRoutes } from "hono/route";
  * @throws TypeError, RangeError at this call, not at the first request, if an option is invalid
  */
 export function requestContext(options?: ServerOptions): MiddlewareHandler {
-  const receive = fetchContext(
-    (request, _hono: Context, run: HonoRun) => run.handle(request as Request),
-    options,
-  );
+  const receive = fetchContext((request, _hono: Context, run: HonoRun) => run.handle(request as Request), options);
   return async function requestContext(hono, next) {
     const run = new HonoRun(hono, next);
     const response = await receive(hono.req.raw, hono, run);

@@ -4,6 +4,7 @@ import { onFetch, onH3, onHono } from "./fetch.ts";
 import { onHonoMiddleware } from "./hono.ts";
 import type { Host } from "./host.ts";
 import { onKoa2, onKoa3 } from "./koa.ts";
+import { onNestExpress, onNestFastify } from "./nest.ts";
 import { onNode, onStream } from "./node.ts";
 
 export { type Body, type Handler, type Host, type Received, type Setup } from "./host.ts";
@@ -26,6 +27,8 @@ export const hosts: readonly Host[] = [
   { name: "Koa 2", protocol: "http/1.1", hasRoutes: true, hasGuards: true, listener: onKoa2 },
   { name: "Fastify", protocol: "http/1.1", hasRoutes: true, hasGuards: true, listener: onFastify },
   { name: "Fastify over HTTP/2", protocol: "http/2", hasRoutes: true, hasGuards: true, listener: onFastify },
+  { name: "Nest over Express", protocol: "http/1.1", hasRoutes: true, hasGuards: true, listener: onNestExpress },
+  { name: "Nest over Fastify", protocol: "http/1.1", hasRoutes: true, hasGuards: true, listener: onNestFastify },
   { name: "node:http", protocol: "http/1.1", listener: onNode },
   { name: "node:http2", protocol: "http/2", listener: onNode },
   { name: "node:http2 over TLS", protocol: "http/2", isSecure: true, listener: onNode },
