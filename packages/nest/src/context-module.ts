@@ -1,5 +1,4 @@
 import {
-  type BeforeApplicationShutdown,
   type DynamicModule,
   Inject,
   type InjectionToken,
@@ -7,6 +6,7 @@ import {
   Module,
   type ModuleMetadata,
   type NestModule,
+  type OnModuleDestroy,
   type OptionalFactoryDependency,
 } from "@nestjs/common";
 import { APP_INTERCEPTOR, ApplicationConfig, HttpAdapterHost, ModulesContainer } from "@nestjs/core";
@@ -50,10 +50,10 @@ const DEFAULT_SHUTDOWN_TIMEOUT = "10s";
  * with a malformed deadline 400; no handler runs.
  *
  * The module adds a middleware before all others, an exception filter for the errors of this library before all other
- * global filters, and an interceptor that enters the context of a guard. When the application closes, also by `enableShutdownHooks`, it drains
- * the server before any `onModuleDestroy` runs. Import it once, in the root module.
+ * global filters, and an interceptor that enters the context of a guard. When the application closes, also by
+ * `enableShutdownHooks`, it drains the server. Import it once, in the root module.
  */
-export class ContextModule implements NestModule, BeforeApplicationShutdown {
+export class ContextModule implements NestModule, OnModuleDestroy {
   readonly #options: ServerOptions;
   readonly #middleware: Middleware;
   readonly #host: HttpAdapterHost;
@@ -101,7 +101,7 @@ export class ContextModule implements NestModule, BeforeApplicationShutdown {
   }
 
   /** Called by Nest. */
-  async beforeApplicationShutdown(): Promise<void> {
+  async onModuleDestroy(): Promise<void> {
     await this.#drain();
   }
 
@@ -118,8 +118,8 @@ export class ContextModule implements NestModule, BeforeApplicationShutdown {
         answerErrors: this.#answerErrors,
       });
     } else adapter.use(this.#middleware);
-    // Nest calls it first when the application closes. `beforeApplicationShutdown` comes after `onModuleDestroy`, where
-    // providers close the connections that active requests need.
+    // Nest 12 calls it first when the application closes, before any `onModuleDestroy`, where providers close the
+    // connections that active requests need. Nest 11 does not call it.
     const beforeClose = adapter.beforeClose?.bind(adapter);
     adapter.beforeClose = async () => {
       await (beforeClose?.() as unknown);
