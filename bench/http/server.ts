@@ -7,7 +7,7 @@ import type { AddressInfo } from "node:net";
 import { context, propagation, trace } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
-import { registerInstrumentations } from "@opentelemetry/instrumentation";
+import { type Instrumentation, registerInstrumentations } from "@opentelemetry/instrumentation";
 import { ExpressInstrumentation } from "@opentelemetry/instrumentation-express";
 import { HttpInstrumentation } from "@opentelemetry/instrumentation-http";
 import { KoaInstrumentation } from "@opentelemetry/instrumentation-koa";
@@ -28,7 +28,10 @@ const isOurs = variant.startsWith("ours");
 /** Takes spans and does nothing with them, so that only making them is measured. */
 const nowhere: SpanExporter = { export: (_spans, done) => done({ code: 0 }), shutdown: () => Promise.resolve() };
 
-const ofFramework = { express: () => new ExpressInstrumentation(), koa: () => new KoaInstrumentation() };
+const ofFramework: Partial<Record<Framework, () => Instrumentation>> = {
+  express: () => new ExpressInstrumentation(),
+  koa: () => new KoaInstrumentation(),
+};
 
 if (variant !== "bare" && variant !== "ours") {
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
@@ -36,7 +39,7 @@ if (variant !== "bare" && variant !== "ours") {
   const tracerProvider = new TracerProvider({ spanProcessors: [new BatchSpanProcessor({ exporter: nowhere })] });
   trace.setGlobalTracerProvider(tracerProvider);
   const instrumentations = variant.startsWith("OpenTelemetry")
-    ? [new HttpInstrumentation(), ...(variant.endsWith("framework") ? [ofFramework[framework]()] : [])]
+    ? [new HttpInstrumentation(), ...(variant.endsWith("framework") ? [ofFramework[framework]!()] : [])]
     : [];
   registerInstrumentations({ tracerProvider, instrumentations });
 }
@@ -45,7 +48,7 @@ if (variant !== "bare" && variant !== "ours") {
 const require = createRequire(import.meta.url);
 const http = require("node:http") as { createServer: typeof createServer };
 
-const server = http.createServer(applications[framework](isOurs)).listen(0, "127.0.0.1");
+const server = http.createServer(await applications[framework](isOurs)).listen(0, "127.0.0.1");
 await once(server, "listening");
 process.send!({ port: (server.address() as AddressInfo).port });
 
