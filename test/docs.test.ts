@@ -35,7 +35,7 @@ describe("the code in the documentation", () => {
     const { listen } = net.Server.prototype;
     vi.spyOn(net.Server.prototype, "listen").mockImplementation(function (this: net.Server, ...args: unknown[]) {
       servers.push(this);
-      Reflect.apply(listen, this, typeof args[0] === "number" ? [0] : args);
+      Reflect.apply(listen, this, onAnyPort(args));
       return this;
     });
   });
@@ -75,6 +75,12 @@ describe("the code in the documentation", () => {
     expect(printed.toSorted()).toEqual(documentedOutput(code).toSorted());
   });
 });
+
+/** The arguments of `listen`, with a free port. */
+function onAnyPort([first, ...rest]: unknown[]): unknown[] {
+  if (typeof first === "number") return [0, ...rest];
+  return typeof first === "object" ? [{ ...first, port: 0 }, ...rest] : [first, ...rest];
+}
 
 /** Formats arguments like `console.log`. */
 function formatted(args: readonly unknown[]): string {

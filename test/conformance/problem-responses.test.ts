@@ -102,7 +102,7 @@ describe.each(hosts)("$name", (host) => {
 
 /** Whether handlers can set headers before they return: not on a Response or on an HTTP/2 stream. */
 function setsHeaders({ name }: Host): boolean {
-  return /^(?:Express|Koa|node:)/.test(name);
+  return /^(?:Express|Fastify|Koa|Nest|node:)/.test(name);
 }
 
 /**

@@ -11,7 +11,7 @@ import { APPLICATION_ERROR, type Handler, type Host, type Listener, type NodePai
 import { receivedByFetch } from "./received.ts";
 
 /** The Node request and response that @hono/node-server passes on. */
-interface Env {
+export interface Env {
   readonly incoming: NodePair["req"];
   readonly outgoing: NodePair["res"];
 }
@@ -19,13 +19,13 @@ interface Env {
 type Fetch = (request: Request, env: Env) => Response | Promise<Response>;
 
 /** @param seesNode whether the framework passes Node's request on */
-async function respond(handler: Handler, request: Request, env: Env, seesNode = true): Promise<Response> {
+export async function respond(handler: Handler, request: Request, env: Env, seesNode = true): Promise<Response> {
   const body = await handler(receivedByFetch(request, env, seesNode));
   return new Response(body instanceof Readable ? (Readable.toWeb(body) as ReadableStream) : body!);
 }
 
 /** Serves a fetch handler on Node. */
-function listenerOf(fetch: Fetch, onError: Setup["onError"]): Listener {
+export function listenerOf(fetch: Fetch, onError: Setup["onError"]): Listener {
   const listener: RequestListener = getRequestListener(fetch as never, {
     overrideGlobalObjects: false,
     errorHandler: async (error) => {
