@@ -314,7 +314,8 @@ describe("fromWire", () => {
       TRACE_ID,
     ]);
     expect([other.value(basket), other.err()]).toEqual([undefined, expect.any(Canceled)]);
-    expect(Math.abs(ctx.remaining() - sent.remaining())).toBeLessThan(3);
+    // The process may be suspended between the two.
+    expect(Math.abs(ctx.remaining() - sent.remaining())).toBeLessThan(30);
     await vi.waitUntil(() => ctx.err());
     expect(ctx.err()).toBeInstanceOf(DeadlineExceeded);
     expect((ctx.err() as DeadlineExceeded).source).toBe("the sender");
