@@ -177,6 +177,7 @@ const TEST_LAYERS: Record<string, readonly string[]> = {
   hosts: ["support"],
   conformance: ["support", "hosts"],
   drivers: ["support"],
+  messages: ["support"],
   leaks: ["support", "hosts"],
   instrumented: ["support"],
   storefront: ["support"],
