@@ -227,6 +227,7 @@ const graphile: BrokerHost = {
   async connect(url, queue) {
     const pool = new pg.Pool({ connectionString: url, max: 12 });
     pool.on("error", () => {});
+    pool.on("connect", (client) => client.on("error", () => {}));
     const logger = new Logger(() => () => {});
     const utils = await makeWorkerUtils({ pgPool: pool, logger });
     await utils.migrate();

@@ -103,6 +103,7 @@ const killing = (async () => {
   }
 })();
 
+const recovering = setInterval(() => void broker.recover?.(), 1000);
 let sent = 0;
 while (sent < N) {
   const batch = Math.min((RATE * TICK_MS) / 1000, N - sent);
@@ -116,6 +117,7 @@ for (let waited = 0; waited < 120 && lostIn(outcomes).length > 0; waited++) {
   await delay(1000);
   outcomes = readRecords();
 }
+clearInterval(recovering);
 staying.send("end");
 await once(staying, "exit");
 await killing;
