@@ -254,7 +254,9 @@ const graphile: BrokerHost = {
       },
       async dead() {
         const { rows } = await pool.query<{ name: string }>(
-          "select payload->>'name' as name from graphile_worker._private_jobs join graphile_worker._private_tasks t on t.id = task_id where identifier = $1 and attempts >= max_attempts",
+          `select payload->>'name' as name from graphile_worker._private_jobs
+           join graphile_worker._private_tasks t on t.id = task_id
+           where identifier = $1 and attempts >= max_attempts`,
           [queue],
         );
         return rows.map(({ name }) => name);

@@ -1,5 +1,5 @@
-// Consumes a queue until it is killed, and sends the name of each message to its parent when the work begins and when it is
-// done: `node consumer.ts <broker> <url> <queue>`.
+// Consumes a queue until it is killed, and sends the name of each message to its parent when the work begins and when
+// it is done: `node consumer.ts <broker> <url> <queue>`.
 import { sleep } from "@throughline/resilience";
 
 import { brokers } from "./brokers.ts";

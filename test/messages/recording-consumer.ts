@@ -1,5 +1,5 @@
-// Consumes a queue, and writes each run and each outcome to a file before the broker is notified, so that SIGKILL loses no
-// record: `node recording-consumer.ts <broker> <url> <queue> <file>`. It sends its heap to its parent.
+// Consumes a queue, and writes each run and each outcome to a file before the broker is notified, so that SIGKILL loses
+// no record: `node recording-consumer.ts <broker> <url> <queue> <file>`. It sends its heap to its parent.
 import { openSync, writeSync } from "node:fs";
 
 import { Consumers } from "@throughline/messages";

@@ -1,6 +1,7 @@
-// Sends N (100,000) messages to BROKER (nats), a third of them with a deadline, to two consumers: one stays, the other is
-// killed with SIGKILL every two seconds and replaced. It fails if a message is lost or runs after its deadline, or if the heap
-// of the consumer that stays grows. Build the packages first: `BROKER=amqplib N=20000 node test/messages/soak.ts`.
+// Sends N (100,000) messages to BROKER (nats), a third of them with a deadline, to two consumers: one stays, the other
+// is killed with SIGKILL every two seconds and replaced. It fails if a message is lost or runs after its deadline, or
+// if the heap of the consumer that stays grows. Build the packages first: `BROKER=amqplib N=20000 node
+// test/messages/soak.ts`.
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -104,11 +105,10 @@ const killing = (async () => {
 })();
 
 const recovering = setInterval(() => void broker.recover?.(), 1000);
-let sent = 0;
-while (sent < N) {
-  const batch = Math.min((RATE * TICK_MS) / 1000, N - sent);
+const batch = (RATE * TICK_MS) / 1000;
+for (let first = 0; first < N; first += batch) {
   const begun = performance.now();
-  await Promise.all(Array.from({ length: batch }, () => publish(sent++)));
+  await Promise.all(Array.from({ length: Math.min(batch, N - first) }, (_, index) => publish(first + index)));
   await delay(Math.max(0, TICK_MS - (performance.now() - begun)));
 }
 const published = (performance.now() - from) / 1000;

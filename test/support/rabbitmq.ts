@@ -15,8 +15,8 @@ export function hasRabbitmq(): boolean {
 }
 
 /**
- * Starts a RabbitMQ server, which takes some seconds. Its Erlang has a name server (epmd) of its own on a port of its own, so
- * that it ends with the server.
+ * Starts a RabbitMQ server, which takes some seconds. Its Erlang has a name server (epmd) of its own on a port of its
+ * own, so that it ends with the server.
  */
 export async function startRabbitmq(): Promise<DatabaseServer> {
   const folder = mkdtempSync(join(tmpdir(), "throughline-rabbitmq-"));

@@ -47,8 +47,8 @@ export type AmqpDestination = string | { readonly exchange: string; readonly rou
 
 export interface AmqpConsumeOptions<M> extends ProcessOptions<M> {
   /**
-   * How many times a message is delivered before it is dead. Only quorum queues count deliveries. Any other queue reports
-   * only that a message was delivered before: its second failure is the last. @default 3
+   * How many times a message is delivered before it is dead. Only quorum queues count deliveries. Any other queue
+   * reports only that a message was delivered before: its second failure is the last. @default 3
    */
   maxAttempts?: number;
   /** Options of `channel.consume`. @default none */
@@ -58,8 +58,8 @@ export interface AmqpConsumeOptions<M> extends ProcessOptions<M> {
 const SYSTEM = "rabbitmq";
 
 /**
- * Publishes a message with what it carries of the context. Its time to live becomes its `expiration`: RabbitMQ drops the
- * message then, or moves it to the dead-letter exchange of its queue, once it is at the head of the queue.
+ * Publishes a message with what it carries of the context. Its time to live becomes its `expiration`: RabbitMQ drops
+ * the message then, or moves it to the dead-letter exchange of its queue, once it is at the head of the queue.
  *
  * @returns a promise that resolves when the message is written, on a `ConfirmChannel` when the broker has confirmed it
  * @throws ContextError `ctx.err()` if the context has ended, or ends first; the message may have been sent then
@@ -77,7 +77,7 @@ export function publish<O extends object = object>(
   const target = {
     system: SYSTEM,
     destination: exchange === "" ? routingKey : exchange,
-    isTracedElsewhere: isWrapped(channel.publish),
+    isTracedElsewhere: isWrapped(channel, "publish"),
   };
   return send(ctx, target, options, async ({ headers, ttl }) => {
     const clientOptions: { headers?: Record<string, unknown> } | undefined = options.clientOptions;
@@ -109,10 +109,10 @@ function drained(channel: AmqpPublisher): Promise<void> {
 }
 
 /**
- * Consumes a queue. Set `channel.prefetch(n)` first: it limits how many messages are processed at once. `ack` acknowledges;
- * `dead` rejects, so that the message goes to the dead-letter exchange of the queue, or is dropped if there is none; `retry`
- * gives it back until `maxAttempts`, and is `dead` then; `requeue` gives it back. If the channel closes, the broker delivers
- * the messages again: their contexts end.
+ * Consumes a queue. Set `channel.prefetch(n)` first: it limits how many messages are processed at once. `ack`
+ * acknowledges; `dead` rejects, so that the message goes to the dead-letter exchange of the queue, or is dropped if
+ * there is none; `retry` gives it back until `maxAttempts`, and is `dead` then; `requeue` gives it back. If the channel
+ * closes, the broker delivers the messages again: their contexts end.
  *
  * @returns a function that stops the delivery, as a drain of `consumers` does
  * @throws TypeError, RangeError if an option is wrong

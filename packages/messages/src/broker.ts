@@ -19,7 +19,11 @@ export interface PublishOptions<C = object> extends EnvelopeOptions {
 export interface ProcessOptions<M> extends Omit<ConsumeOptions, "signals" | "system"> {
   /** Called when a message was processed, before the broker is notified: for logs and metrics. @default none */
   onConsumed?: (consumed: Consumed<unknown>, message: M) => void;
-  /** Called with an error of the client: a message that cannot be settled, for example. @default a warning of the process */
+  /**
+   * Called with an error of the client: a message that cannot be settled, for example.
+   *
+   * @default a warning of the process
+   */
   onError?: (error: unknown) => void;
 }
 
@@ -33,27 +37,28 @@ export interface Target {
   readonly isTracedElsewhere: boolean;
 }
 
-/** Whether an instrumentation has replaced a function: shimmer, which all of OpenTelemetry's use, marks it. */
-export function isWrapped(method: unknown): boolean {
-  return (method as { __wrapped?: boolean } | undefined)?.__wrapped === true;
+/** Whether an instrumentation has replaced a method: shimmer, which all of OpenTelemetry's use, marks it. */
+export function isWrapped(client: object, method: string): boolean {
+  return (client as Record<string, { __wrapped?: boolean } | undefined>)[method]?.__wrapped === true;
 }
 
 /**
- * Sends a message in a PRODUCER span, with the headers for it. If the context ends while the client waits for the broker, it
- * rejects with the context's error; the message may have been sent.
+ * Sends a message in a PRODUCER span, with the headers for it. If the context ends while the client waits for the
+ * broker, it rejects with the context's error; the message may have been sent.
  */
 export async function send<T>(
   ctx: Context,
   { system, destination: name, isTracedElsewhere }: Target,
-  { clientOptions: _, destination = name, ...options }: PublishOptions,
+  options: PublishOptions,
   transmit: (sent: Envelope) => PromiseLike<T> | T,
 ): Promise<T> {
+  const { clientOptions: _clientOptions, destination = name, ...envelopeOptions } = options;
   const parent = parentOf(ctx, "publish a message");
   parent.throwIfAborted();
   const span = isTracedElsewhere ? undefined : startSpan(parent, system, destination);
   const within = span === undefined ? parent : (trace.setSpan(parent, span) as Context);
   try {
-    const sent = envelope(within, options);
+    const sent = envelope(within, envelopeOptions);
     return await untilEnd(
       parent,
       run(within, async () => transmit(sent)),
@@ -140,7 +145,7 @@ export function stopOnDrain(consumers: Consumers | undefined, stop: () => Promis
   let remove: (() => void) | undefined;
   const stopOnce = (): Promise<void> => {
     remove?.();
-    return (stopped ??= stop().then(() => {}));
+    return (stopped ??= (async () => void (await stop()))());
   };
   remove = consumers?.onDrain(stopOnce);
   return stopOnce;

@@ -42,8 +42,8 @@ export type BullProcessor = (
 const SYSTEM = "bullmq";
 
 /**
- * Adds a job with what it carries of the context. BullMQ has no headers: the field `throughline` of the data carries them. It
- * does not drop a job at its deadline: the worker refuses it then.
+ * Adds a job with what it carries of the context. BullMQ has no headers: the field `throughline` of the data carries
+ * them. It does not drop a job at its deadline: the worker refuses it then.
  *
  * @throws ContextError `ctx.err()` if the context has ended, or ends first; the job may have been added then
  * @throws TypeError, RangeError if an option is wrong
@@ -59,16 +59,16 @@ export function publish<J, O extends object = object>(
   const target = {
     system: SYSTEM,
     destination: queue.name,
-    isTracedElsewhere: hasTelemetry || isWrapped(queue.add),
+    isTracedElsewhere: hasTelemetry || isWrapped(queue, "add"),
   };
   return send(ctx, target, options, (sent) => queue.add(name, withHeaders(data, sent), options.clientOptions));
 }
 
 /**
- * Processes the jobs of a worker that `createWorker` makes of the given function: `new Worker("orders", processor, options)`.
- * `ack` completes the job with the result of the work; `dead` fails it without another attempt; `retry` fails it, and BullMQ
- * tries it again as often as its `attempts` say; `requeue` moves it back to the waiting jobs. A drain of `consumers` closes
- * the worker. `worker.cancelJob(id)` ends the context of a job.
+ * Processes the jobs of a worker that `createWorker` makes of the given function: `new Worker("orders", processor,
+ * options)`. `ack` completes the job with the result of the work; `dead` fails it without another attempt; `retry`
+ * fails it, and BullMQ tries it again as often as its `attempts` say; `requeue` moves it back to the waiting jobs. A
+ * drain of `consumers` closes the worker. `worker.cancelJob(id)` ends the context of a job.
  *
  * @returns the worker
  * @throws TypeError, RangeError if an option is wrong

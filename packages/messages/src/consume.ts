@@ -39,14 +39,22 @@ export type MessageHeaders = Readonly<Record<string, unknown>>;
 export interface ConsumeOptions {
   /** How long the work may take. @default no limit */
   maxTimeout?: Duration;
-  /** Signals of the broker's client that end the work: the message was taken away, or the job canceled. @default none */
+  /**
+   * Signals of the broker's client that end the work: the message was taken away, or the job canceled.
+   *
+   * @default none
+   */
   signals?: readonly (AbortSignal | undefined)[];
   /**
-   * How the trace of the message belongs to that of its sender. `"link"`: a new trace, linked to it. `"parent"`: the same
-   * trace, for a sender that waits for the result. @default "link"
+   * How the trace of the message belongs to that of its sender. `"link"`: a new trace, linked to it. `"parent"`: the
+   * same trace, for a sender that waits for the result. @default "link"
    */
   relation?: "link" | "parent";
-  /** Whether propagated values of the message are accepted: only from a queue into which nobody else can write. @default false */
+  /**
+   * Whether propagated values of the message are accepted: only from a queue into which nobody else can write.
+   *
+   * @default false
+   */
   trust?: boolean;
   /** The consumers that a drain ends. @default none */
   consumers?: Consumers;
@@ -79,9 +87,9 @@ export interface Consumed<T> {
 const ACTION = "consume a message";
 
 /**
- * Processes a message in a Context of its own, which is `current()` in the work: it ends at the deadline of the message, at
- * `maxTimeout`, with the signals of the broker, and with a drain. It does not derive from the context that is current at
- * this call. It never rejects: the result says what must become of the message.
+ * Processes a message in a Context of its own, which is `current()` in the work: it ends at the deadline of the
+ * message, at `maxTimeout`, with the signals of the broker, and with a drain. It does not derive from the context that
+ * is current at this call. It never rejects: the result says what must become of the message.
  *
  * @param work gets the context, and a promise that it returns is awaited
  * @throws TypeError, RangeError if an argument is wrong
@@ -210,8 +218,8 @@ function startSpan(
 }
 
 /**
- * The active CONSUMER span, if an instrumentation, or the client itself, has made one for the message. It is linked to the
- * sender if it does not belong to the sender's trace.
+ * The active CONSUMER span, if an instrumentation, or the client itself, has made one for the message. It is linked to
+ * the sender if it does not belong to the sender's trace.
  */
 function activeConsumerSpan(sender: SpanContext | undefined): Span | undefined {
   const span = trace.getSpan(otel.active());

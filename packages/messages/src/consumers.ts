@@ -13,9 +13,9 @@ export interface ConsumersDrainOptions {
 const ACTION = "drain consumers";
 
 /**
- * The messages and jobs that a process works on, so that a shutdown can end them: pass it to `consume`, `every` and `detach`
- * as `consumers`. `drain` first makes the clients of the brokers deliver nothing more: the subpaths of this package do that
- * themselves, others with `onDrain`.
+ * The messages and jobs that a process works on, so that a shutdown can end them: pass it to `consume`, `every` and
+ * `detach` as `consumers`. `drain` first makes the clients of the brokers deliver nothing more: the subpaths of this
+ * package do that themselves, others with `onDrain`.
  */
 export class Consumers {
   readonly #cancel: CancelFunc;
@@ -57,8 +57,8 @@ export class Consumers {
   }
 
   /**
-   * Calls `stop` when a drain begins, or at once if it has begun: it must make the client of a broker deliver nothing more.
-   * The drain waits for a promise that it returns; its error becomes a warning of the process.
+   * Calls `stop` when a drain begins, or at once if it has begun: it must make the client of a broker deliver nothing
+   * more. The drain waits for a promise that it returns; its error becomes a warning of the process.
    *
    * @returns a function that removes it
    * @throws TypeError if `stop` is not a function
@@ -71,8 +71,8 @@ export class Consumers {
   }
 
   /**
-   * Waits for the work that has begun; cancels what is left after `shutdownTimeout` with `ServerDraining` as the cause, and
-   * waits a moment for it. Messages that are consumed later are given back without being processed.
+   * Waits for the work that has begun; cancels what is left after `shutdownTimeout` with `ServerDraining` as the cause,
+   * and waits a moment for it. Messages that are consumed later are given back without being processed.
    *
    * @returns a promise that resolves when nothing is left to wait for; a second call gives the first one's
    * @throws TypeError, RangeError if an option is wrong

@@ -15,8 +15,9 @@ export interface DetachOptions {
 const ACTION = "detach work";
 
 /**
- * Starts work that outlives its request: it has the values and the trace of `ctx`, without its deadline and cancellation,
- * and a limit of its own. An error does not become an unhandled rejection. A drain of the consumers cancels it at last.
+ * Starts work that outlives its request: it has the values and the trace of `ctx`, without its deadline and
+ * cancellation, and a limit of its own. An error does not become an unhandled rejection. A drain of the consumers
+ * cancels it at last.
  *
  * @throws TypeError, RangeError if an argument is wrong
  */

@@ -23,7 +23,10 @@ export interface EnvelopeOptions {
 export interface Envelope {
   /** Headers of the message; for a broker without headers a field of the body. */
   readonly headers: Record<string, string>;
-  /** Milliseconds until the deadline of the message, rounded up, for the time to live of a broker; `undefined` without one. */
+  /**
+   * Milliseconds until the deadline of the message, rounded up, for the time to live of a broker; `undefined` without
+   * one.
+   */
   readonly ttl: number | undefined;
 }
 
@@ -31,8 +34,8 @@ const ACTION = "make an envelope";
 
 /**
  * Makes the headers that carry a context with a message: its trace, its criticality, and what the options ask for. The
- * deadline is a point of time (`throughline-deadline`, in milliseconds since the epoch), so that time in a queue counts;
- * the clocks of both sides must agree.
+ * deadline is a point of time (`throughline-deadline`, in milliseconds since the epoch), so that time in a queue
+ * counts; the clocks of both sides must agree.
  *
  * @throws ContextError `ctx.err()` if the deadline is inherited and the context has ended
  * @throws TypeError, RangeError if an option is wrong

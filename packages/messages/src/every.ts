@@ -19,8 +19,8 @@ const ACTION = "schedule work";
 
 /**
  * Runs work again and again, each time in a Context of its own that derives from `background`, also if it is scheduled
- * inside of a request: that request's context would have ended at the first run. Runs do not overlap: one that is due while
- * another is under way is left out. The timer alone keeps no process alive.
+ * inside of a request: that request's context would have ended at the first run. Runs do not overlap: one that is due
+ * while another is under way is left out. The timer alone keeps no process alive.
  *
  * @param interval from the start of one run to the start of the next
  * @throws TypeError, RangeError if an argument is wrong

@@ -46,8 +46,8 @@ export interface GraphileRunner {
 
 export interface GraphileConsumeOptions<H extends GraphileHelpers> extends ProcessOptions<GraphileMessage<H>> {
   /**
-   * Give up dead jobs for good, and deliver jobs that are handed back at once. Without them both are tried again after the
-   * backoff of graphile-worker, and count as an attempt; a dead job is then refused each time. @default none
+   * Give up dead jobs for good, and deliver jobs that are handed back at once. Without them both are tried again after
+   * the backoff of graphile-worker, and count as an attempt; a dead job is then refused each time. @default none
    */
   utils?: GraphileUtils;
 }
@@ -55,8 +55,8 @@ export interface GraphileConsumeOptions<H extends GraphileHelpers> extends Proce
 const SYSTEM = "graphile-worker";
 
 /**
- * Adds a job with what it carries of the context: in the field `throughline` of its payload. graphile-worker does not drop a
- * job at its deadline: the worker refuses it then.
+ * Adds a job with what it carries of the context: in the field `throughline` of its payload. graphile-worker does not
+ * drop a job at its deadline: the worker refuses it then.
  *
  * @throws ContextError `ctx.err()` if the context has ended, or ends first; the job may have been added then
  * @throws TypeError, RangeError if an option is wrong
@@ -68,16 +68,16 @@ export function publish<J, O extends object = object>(
   payload: object,
   options: PublishOptions<O> = {},
 ): Promise<J> {
-  const target = { system: SYSTEM, destination: identifier, isTracedElsewhere: isWrapped(publisher.addJob) };
+  const target = { system: SYSTEM, destination: identifier, isTracedElsewhere: isWrapped(publisher, "addJob") };
   return send(ctx, target, options, (sent) =>
     publisher.addJob(identifier, withHeaders(payload, sent), options.clientOptions),
   );
 }
 
 /**
- * Processes the jobs of a runner that `createRunner` makes of the given task: `run({ pgPool, taskList: { order: task } })`.
- * `ack` completes the job; `retry` fails it, and graphile-worker tries it again as often as its `maxAttempts` say; `dead` and
- * `requeue` need `utils`. A drain of `consumers` stops the runner.
+ * Processes the jobs of a runner that `createRunner` makes of the given task: `run({ pgPool, taskList: { order: task }
+ * })`. `ack` completes the job; `retry` fails it, and graphile-worker tries it again as often as its `maxAttempts` say;
+ * `dead` and `requeue` need `utils`. A drain of `consumers` stops the runner.
  *
  * @returns the runner
  * @throws TypeError, RangeError if an option is wrong

@@ -49,8 +49,8 @@ const SYSTEM = "kafka";
 const HEARTBEAT_MS = 3000;
 
 /**
- * Publishes a message with what it carries of the context. Kafka does not drop it at its deadline: its consumer refuses it
- * then. Tested against the documented contract of the client, not against a broker.
+ * Publishes a message with what it carries of the context. Kafka does not drop it at its deadline: its consumer refuses
+ * it then. Tested against the documented contract of the client, not against a broker.
  *
  * @throws ContextError `ctx.err()` if the context has ended, or ends first; the message may have been sent then
  * @throws TypeError, RangeError if an option is wrong
@@ -62,7 +62,7 @@ export function publish<A, O extends object = object>(
   message: KafkaRecord,
   options: PublishOptions<O> = {},
 ): Promise<A> {
-  const target = { system: SYSTEM, destination: topic, isTracedElsewhere: isWrapped(producer.send) };
+  const target = { system: SYSTEM, destination: topic, isTracedElsewhere: isWrapped(producer, "send") };
   return send(ctx, target, options, ({ headers }) =>
     producer.send({
       ...options.clientOptions,
@@ -73,10 +73,11 @@ export function publish<A, O extends object = object>(
 }
 
 /**
- * Runs a consumer that has subscribed to its topics. `ack` and `dead` move on to the next offset: Kafka has no dead letters,
- * so publish a dead message to a topic of your own in `onConsumed` if it must be kept. `retry` and `requeue` reject, so that
- * the offset is not committed: kafkajs delivers the message again, and nothing behind it in its partition before that.
- * Heartbeats are sent while the work runs. Tested against the documented contract of the client, not against a broker.
+ * Runs a consumer that has subscribed to its topics. `ack` and `dead` move on to the next offset: Kafka has no dead
+ * letters, so publish a dead message to a topic of your own in `onConsumed` if it must be kept. `retry` and `requeue`
+ * reject, so that the offset is not committed: kafkajs delivers the message again, and nothing behind it in its
+ * partition before that. Heartbeats are sent while the work runs. Tested against the documented contract of the client,
+ * not against a broker.
  *
  * @returns a function that stops the consumer, as a drain of `consumers` does
  * @throws TypeError, RangeError if an option is wrong

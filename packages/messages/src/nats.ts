@@ -57,8 +57,9 @@ const SYSTEM = "nats";
 const EXPIRES_MS = 30_000;
 
 /**
- * Publishes a message with what it carries of the context, and waits for the acknowledgement of the stream. The server does
- * not drop it at its deadline (a TTL of messages needs NATS 2.11 and a stream that allows it): its consumer refuses it then.
+ * Publishes a message with what it carries of the context, and waits for the acknowledgement of the stream. The server
+ * does not drop it at its deadline (a TTL of messages needs NATS 2.11 and a stream that allows it): its consumer
+ * refuses it then.
  *
  * @param headers `headers()` of the client, with the caller's own headers if there are any
  * @throws ContextError `ctx.err()` if the context has ended, or ends first; the message may have been sent then
@@ -72,7 +73,7 @@ export function publish<H extends NatsHeaders, A, O extends object = object>(
   headers: H,
   options: PublishOptions<O> = {},
 ): Promise<A> {
-  const target = { system: SYSTEM, destination: subject, isTracedElsewhere: isWrapped(jetstream.publish) };
+  const target = { system: SYSTEM, destination: subject, isTracedElsewhere: isWrapped(jetstream, "publish") };
   return send(ctx, target, options, (sent) => {
     for (const [name, value] of Object.entries(sent.headers)) headers.set(name, value);
     return jetstream.publish(subject, payload, { ...options.clientOptions, headers });
@@ -80,12 +81,13 @@ export function publish<H extends NatsHeaders, A, O extends object = object>(
 }
 
 /**
- * Consumes messages of a pull consumer, each of which is requested only when it can be processed. While it is, the server
- * is told that work is in progress, so that it is not delivered again after `ack_wait`. `ack` acknowledges; `dead` terminates
- * the message, which the server reports as an advisory; `retry` gives it back after `retryDelay`, as often as `max_deliver`
- * of the consumer permits; `requeue` gives it back at once, and counts for `max_deliver` too.
+ * Consumes messages of a pull consumer, each of which is requested only when it can be processed. While it is, the
+ * server is told that work is in progress, so that it is not delivered again after `ack_wait`. `ack` acknowledges;
+ * `dead` terminates the message, which the server reports as an advisory; `retry` gives it back after `retryDelay`, as
+ * often as `max_deliver` of the consumer permits; `requeue` gives it back at once, and counts for `max_deliver` too.
  *
- * @returns a function that stops the delivery, as a drain of `consumers` does; it resolves when all messages are settled
+ * @returns a function that stops the delivery, as a drain of `consumers` does; it resolves when all messages are
+ * settled
  * @throws TypeError, RangeError if an option is wrong
  */
 export async function consume<M extends JetStreamMessage>(

@@ -76,9 +76,9 @@ export function publish<O extends object = object>(
 }
 
 /**
- * Works on the jobs of a queue. `ack` completes the job with the result of the work; `dead` moves it to the dead letter queue
- * of its queue, or fails it without another attempt if there is none; `retry` and `requeue` fail it, and pg-boss delivers it
- * again as its `retryLimit` and `retryDelay` say: here a job that is handed back counts as an attempt.
+ * Works on the jobs of a queue. `ack` completes the job with the result of the work; `dead` moves it to the dead letter
+ * queue of its queue, or fails it without another attempt if there is none; `retry` and `requeue` fail it, and pg-boss
+ * delivers it again as its `retryLimit` and `retryDelay` say: here a job that is handed back counts as an attempt.
  *
  * @returns a function that stops the delivery, as a drain of `consumers` does; it resolves when all jobs are settled
  * @throws TypeError, RangeError if an option is wrong

@@ -60,7 +60,11 @@ export interface SqsConsumer<M extends SqsMessage> {
 export interface SqsConsumeOptions<M> extends ProcessOptions<M> {
   /** How many messages are processed at once. @default 10 */
   concurrency?: number;
-  /** How long SQS waits before it delivers a message again that has failed, in whole seconds, rounded up. @default "1s" */
+  /**
+   * How long SQS waits before it delivers a message again that has failed, in whole seconds, rounded up.
+   *
+   * @default "1s"
+   */
   retryDelay?: Duration;
 }
 
@@ -68,8 +72,9 @@ const SYSTEM = "aws_sqs";
 const VISIBILITY_S = 30;
 
 /**
- * Publishes a message with what it carries of the context, in its attributes, of which SQS permits ten. SQS does not drop it
- * at its deadline: its consumer refuses it then. Tested against the documented contract of the client, not against SQS.
+ * Publishes a message with what it carries of the context, in its attributes, of which SQS permits ten. SQS does not
+ * drop it at its deadline: its consumer refuses it then. Tested against the documented contract of the client, not
+ * against SQS.
  *
  * @throws ContextError `ctx.err()` if the context has ended, or ends first; the message may have been sent then
  * @throws TypeError, RangeError if an option is wrong
@@ -81,7 +86,7 @@ export function publish<A, O extends { MessageAttributes?: Record<string, Attrib
   body: string,
   options: PublishOptions<O> = {},
 ): Promise<A> {
-  const isTracedElsewhere = isWrapped(sqs.sendMessage) || isWrapped((sqs as { send?: unknown }).send);
+  const isTracedElsewhere = isWrapped(sqs, "sendMessage") || isWrapped(sqs, "send");
   const target = { system: SYSTEM, destination: nameOf(queueUrl), isTracedElsewhere };
   return send(ctx, target, options, ({ headers }) => {
     const attributes = Object.entries(headers).map(([name, value]) => [
@@ -101,11 +106,12 @@ export function publish<A, O extends { MessageAttributes?: Record<string, Attrib
 }
 
 /**
- * Consumes a queue. A message stays invisible to other consumers while it is processed. `ack` and `dead` delete it: SQS moves
- * only messages that fail too often to the dead-letter queue; `retry` makes it visible after `retryDelay`, and `requeue` at
- * once. Tested against the documented contract of the client, not against SQS.
+ * Consumes a queue. A message stays invisible to other consumers while it is processed. `ack` and `dead` delete it: SQS
+ * moves only messages that fail too often to the dead-letter queue; `retry` makes it visible after `retryDelay`, and
+ * `requeue` at once. Tested against the documented contract of the client, not against SQS.
  *
- * @returns a function that stops the delivery, as a drain of `consumers` does; it resolves when all messages are settled
+ * @returns a function that stops the delivery, as a drain of `consumers` does; it resolves when all messages are
+ * settled
  * @throws TypeError, RangeError if an option is wrong
  */
 export async function consume<M extends SqsMessage>(
