@@ -36,6 +36,8 @@ export interface Broker {
   consume(work: (ctx: Context, body: Body) => Promise<unknown>, options: ConsumerOptions): Promise<unknown>;
   /** The names of the messages that the broker holds as dead; absent where it holds none. */
   dead?(): Promise<readonly string[]>;
+  /** How many messages the broker can deliver now; absent where it does not count them. */
+  waiting?(): Promise<number>;
   /** Makes the broker take away the message that is being processed; absent where it cannot. */
   takeAway?(): Promise<unknown>;
   /** Makes the server deliver the messages of killed processes now, where it would otherwise wait for long. */

@@ -67,6 +67,7 @@ const amqplib: BrokerHost = {
           dead.push((JSON.parse(message.content.toString()) as Body).name);
         }
       },
+      waiting: async () => (await channel.checkQueue(queue)).messageCount,
       takeAway: () => consuming.close(),
       close: () => connection.close().catch(() => {}),
     };
@@ -158,6 +159,7 @@ const bullmq: BrokerHost = {
         const failed = (await queue.getFailed()) as Job<Body>[];
         return failed.map(({ data }) => data.name);
       },
+      waiting: () => queue.getWaitingCount(),
       takeAway: async () => worker!.cancelJob(lastId!),
       async close() {
         await worker?.close();
@@ -213,6 +215,7 @@ const pgBoss: BrokerHost = {
         dead.push(...jobs.map(({ data }) => data.name));
         return dead;
       },
+      waiting: async () => (await boss.findJobs(queue)).filter(({ state }) => state === "retry").length,
       takeAway: () => boss.cancel(queue, lastId!),
       close: () => boss.stop({ graceful: false }),
     };
@@ -260,6 +263,14 @@ const graphile: BrokerHost = {
           [queue],
         );
         return rows.map(({ name }) => name);
+      },
+      async waiting() {
+        const { rows } = await pool.query(
+          `select from graphile_worker._private_jobs join graphile_worker._private_tasks t on t.id = task_id
+           where identifier = $1 and max_attempts - attempts = $2 and run_at <= now() and locked_at is null`,
+          [queue, MAX_ATTEMPTS],
+        );
+        return rows.length;
       },
       async recover() {
         const { rows } = await pool.query<{ by: string }>(

@@ -170,6 +170,7 @@ describe.each(available)("messages on $name", { timeout: 30_000 }, (host) => {
     await consumers.drain({ shutdownTimeout: 100 });
     expect(consumed).toMatchObject([{ name: "drained", disposition: "requeue", hasRun: true }]);
     expect(consumed[0]!.error).toMatchObject({ cause: expect.any(ServerDraining) });
+    if (broker.waiting) await vi.waitFor(async () => expect(await broker.waiting!()).toBe(1), { timeout: 5000 });
 
     const other = await host.connect(server.url, queue);
     await other.publish(request(), { name: "later" });

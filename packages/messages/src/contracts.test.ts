@@ -128,6 +128,23 @@ describe("SQS", () => {
     expect(found.calls).toEqual([call]);
   });
 
+  it("makes a drain wait until a message is settled, also if the delivery was stopped before", async () => {
+    const consumers = new Consumers();
+    const found = client([{ ReceiptHandle: "h" }]);
+    const settled = Promise.withResolvers<void>();
+    found.deleteMessage = () => settled.promise;
+    const consumed = vi.fn();
+    const stop = await sqs.consume(found, QUEUE, () => {}, { consumers, concurrency: 1, onConsumed: consumed });
+    const stopped = stop();
+    await vi.waitUntil(() => consumed.mock.calls.length > 0);
+    let isDrained = false;
+    const drained = consumers.drain({ shutdownTimeout: "1m" }).then(() => (isDrained = true));
+    await sleep(background, 20);
+    expect(isDrained).toBe(false);
+    settled.resolve();
+    await Promise.all([drained, stopped]);
+  });
+
   it("makes a message visible at once that a drain hands back, and requests no other", async () => {
     const consumers = new Consumers();
     const found = client([{ ReceiptHandle: "h" }, { ReceiptHandle: "second" }]);

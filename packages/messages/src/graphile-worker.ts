@@ -23,7 +23,7 @@ export interface GraphilePublisher<J> {
 
 /** The helpers of a task, as far as they are used here. */
 export interface GraphileHelpers {
-  readonly job: { readonly id: string; readonly attempts: number; readonly task_identifier: string };
+  readonly job: { readonly id: string; readonly max_attempts: number; readonly task_identifier: string };
   readonly abortSignal: AbortSignal;
 }
 
@@ -36,7 +36,7 @@ export interface GraphileMessage<H extends GraphileHelpers> {
 /** The `WorkerUtils` of `graphile-worker`, as far as they are used here. */
 export interface GraphileUtils {
   permanentlyFailJobs(ids: string[], reason?: string): Promise<readonly unknown[]>;
-  rescheduleJobs(ids: string[], options: { runAt?: Date; attempts?: number }): Promise<readonly unknown[]>;
+  rescheduleJobs(ids: string[], options: { runAt?: Date; maxAttempts?: number }): Promise<readonly unknown[]>;
 }
 
 /** A `Runner` of `graphile-worker`, as far as it is used here. */
@@ -103,7 +103,8 @@ export async function consume<R extends GraphileRunner, H extends GraphileHelper
         whenUnlocked(() =>
           disposition === "dead"
             ? utils.permanentlyFailJobs([job.id], error.message)
-            : utils.rescheduleJobs([job.id], { runAt: new Date(), attempts: job.attempts - 1 }),
+            : // One attempt more, instead of one fewer made: graphile-worker 0.18 ignores `attempts: 0`.
+              utils.rescheduleJobs([job.id], { runAt: new Date(), maxAttempts: job.max_attempts + 1 }),
         )
           .catch(reportError)
           .finally(() => settled?.())
