@@ -162,25 +162,28 @@ describe.each(available)("messages on $name", { timeout: 30_000 }, (host) => {
     expect(outcomesOf("failing")).toEqual(Array.from({ length: attempts }, () => "retry"));
   });
 
-  it("hands a message back at a drain, after which nothing more is delivered to this consumer", async () => {
+  it("hands a message back at a drain, after which nothing more runs on this consumer", async () => {
     await open();
     await consume();
     await broker.publish(request(), { name: "drained", ms: 60_000 });
     await until(() => runs.length > 0);
     await consumers.drain({ shutdownTimeout: 100 });
-    expect(consumed).toMatchObject([{ name: "drained", disposition: "requeue", hasRun: true }]);
-    expect(consumed[0]!.error).toMatchObject({ cause: expect.any(ServerDraining) });
+    const [first, ...others] = consumed;
+    expect(first).toMatchObject({ name: "drained", disposition: "requeue", hasRun: true });
+    // A request for messages that was under way at the drain may receive it again, and hands it back too.
+    expect(others.filter(({ disposition, hasRun }) => disposition !== "requeue" || hasRun)).toEqual([]);
+    expect(first!.error).toMatchObject({ cause: expect.any(ServerDraining) });
     if (broker.waiting) await vi.waitFor(async () => expect(await broker.waiting!()).toBe(1), { timeout: 5000 });
 
     const other = await host.connect(server.url, queue);
     await other.publish(request(), { name: "later" });
     const seen: string[] = [];
-    const others = new Consumers();
-    await other.consume(async (_ctx, body) => void seen.push(body.name), { consumers: others });
+    const otherConsumers = new Consumers();
+    await other.consume(async (_ctx, body) => void seen.push(body.name), { consumers: otherConsumers });
     await until(() => seen.length > 1);
     expect(seen.toSorted()).toEqual(["drained", "later"]);
     expect(runs).toHaveLength(1);
-    await others.drain({ shutdownTimeout: "1s" });
+    await otherConsumers.drain({ shutdownTimeout: "1s" });
     await other.close();
   });
 
