@@ -1,6 +1,23 @@
+import { once } from "node:events";
 import { existsSync, readFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 
+import { metrics } from "@opentelemetry/api";
+import {
+  AggregationTemporality,
+  DataPointType,
+  InMemoryMetricExporter,
+  MeterProvider,
+  type MetricData,
+  PeriodicExportingMetricReader,
+} from "@opentelemetry/sdk-metrics";
+import { createKey, current } from "@throughline/context";
+import { errorHandler, requestContext } from "@throughline/express";
+import { createFetch } from "@throughline/fetch";
+import { propagateValue, textCodec } from "@throughline/http";
+import { sleep } from "@throughline/resilience";
+import express from "express";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 
@@ -18,6 +35,7 @@ interface Compose {
       readonly profiles: string[];
       readonly volumes?: string[];
       readonly ports?: string[];
+      readonly extra_hosts?: string[];
       readonly networks?: { readonly default: { readonly aliases: string[] } };
     }
   >;
@@ -29,6 +47,59 @@ interface Collector {
   readonly processors: Record<string, unknown>;
   readonly exporters: Record<string, { readonly endpoint: string }>;
   readonly service: { readonly pipelines: Record<string, Record<"receivers" | "processors" | "exporters", string[]>> };
+}
+
+/**
+ * Lets a service record all its metrics, and names them as the Collector's Prometheus exporter does: dots become
+ * underscores, and the unit and the kind are appended.
+ */
+async function recordedMetrics(): Promise<{ names: Set<string>; labels: Set<string> }> {
+  const exporter = new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE);
+  const reader = new PeriodicExportingMetricReader({ exporter, exportIntervalMillis: 3_600_000 });
+  const provider = new MeterProvider({ readers: [reader] });
+  metrics.setGlobalMeterProvider(provider);
+  try {
+    const app = express();
+    app.use(requestContext({ maxTimeout: "30ms", invalidDeadline: "ignore" }));
+    app.get("/", (_req, res) => void res.send("ok"));
+    app.get("/slow", async () => sleep(current(), "5s"));
+    app.use(errorHandler());
+    propagateValue(createKey<string>("tenant"), { name: "x-shop-tenant", codec: textCodec, maxBytes: 8, as: "header" });
+    const server = app.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const call = createFetch();
+    for (const [path, headers] of [
+      ["/", { "grpc-timeout": "soon" }],
+      ["/", { "x-shop-tenant": "a" }],
+      ["/slow", {}],
+    ] as const) {
+      await (await call(url + path, { headers })).text();
+    }
+    server.closeAllConnections();
+    server.close();
+    await reader.forceFlush();
+    const all = exporter.getMetrics().flatMap((each) => each.scopeMetrics.flatMap((scope) => scope.metrics));
+    return {
+      names: new Set(all.flatMap(prometheusNames)),
+      labels: new Set(
+        all.flatMap(({ dataPoints }) =>
+          dataPoints.flatMap(({ attributes }) => Object.keys(attributes).map((key) => key.replaceAll(".", "_"))),
+        ),
+      ),
+    };
+  } finally {
+    metrics.disable();
+    await provider.shutdown();
+  }
+}
+
+function prometheusNames({ descriptor, dataPointType }: MetricData): string[] {
+  const unit = descriptor.unit === "s" ? "_seconds" : "";
+  const name = descriptor.name.replaceAll(".", "_") + unit;
+  return dataPointType === DataPointType.HISTOGRAM
+    ? [`${name}_bucket`, `${name}_count`, `${name}_sum`]
+    : [`${name}_total`];
 }
 
 describe("the files for a Collector", () => {
@@ -73,7 +144,27 @@ describe("the files for a Collector", () => {
     }
   });
 
-  it.each(["tempo.yaml", "grafana.yaml"])("%s is valid YAML", (file) => {
+  it("resolve the address of a viewer on this machine, and serve metrics", () => {
+    expect(compose.services["collector"]!.extra_hosts).toEqual(["host.docker.internal:host-gateway"]);
+    expect(collector.service.pipelines["metrics"]!.exporters).toEqual(["prometheus"]);
+  });
+
+  it("ask for metrics and attributes that a service records", async () => {
+    const recorded = await recordedMetrics();
+    const texts = [
+      readFileSync(join(FOLDER, "dashboard.json"), "utf8"),
+      readFileSync(join(FOLDER, "alerts.yaml"), "utf8"),
+    ];
+    const asked = new Set(
+      texts.flatMap((text) => text.match(/\b(?:throughline|http)_\w+_(?:total|bucket|count|sum)\b/g)!),
+    );
+    expect(asked.size).toBeGreaterThan(5);
+    expect([...asked].filter((name) => !recorded.names.has(name))).toEqual([]);
+    const labels = new Set(texts.flatMap((text) => text.match(/\bthroughline_(?:ended_by|deadline_source)\b/g)!));
+    for (const label of [...labels, "header", "name", "reason"]) expect(recorded.labels).toContain(label);
+  });
+
+  it.each(["tempo.yaml", "grafana.yaml", "alerts.yaml", "dashboard.json"])("%s is valid YAML", (file) => {
     expect(Object.keys(read(file) as object).length).toBeGreaterThan(0);
   });
 });

@@ -63,7 +63,9 @@ describe("the code in the documentation", () => {
     expect(await tsc.catch((error: { stdout: string }) => error.stdout)).toEqual({ stdout: "", stderr: "" });
   });
 
-  it.each(blocks)("prints its documented output: $name", async ({ name, code }) => {
+  // Tests are run by `test/testing/runners.test.ts`.
+  const programs = blocks.filter(({ code }) => !code.includes('from "vitest"'));
+  it.each(programs)("prints its documented output: $name", async ({ name, code }) => {
     const printed: string[] = [];
     const log = vi.spyOn(console, "log").mockImplementation((...args: unknown[]) => void printed.push(formatted(args)));
     await import(new URL(`${name}.ts`, FOLDER).href);

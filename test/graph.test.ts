@@ -16,7 +16,11 @@ const ALLOWED: Record<string, readonly string[]> = {
   resilience: ["context"],
   identity: ["context", "http", "resilience"],
   telemetry: ["context"],
+  testing: ["context", "fetch", "http", "identity"],
   viewer: [],
+  "eslint-plugin": [],
+  cli: [],
+  observe: ["context", "http"],
 };
 
 const packages = readdirSync("packages");
@@ -184,6 +188,8 @@ const TEST_LAYERS: Record<string, readonly string[]> = {
   tools: ["support"],
   soak: ["support"],
   process: [],
+  testing: [],
+  types: [],
   viewer: [],
   interop: [],
   matrix: [],

@@ -3,11 +3,13 @@ import { callsOf } from "@throughline/http";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 
 import { type DriverHost, POOL_SIZE, type RunningHost } from "./host.ts";
+import { knexHosts } from "./knex.ts";
 import { mysqlHosts } from "./mysql.ts";
 import { pgHosts } from "./pg.ts";
+import { postgresHosts } from "./postgres.ts";
 import { redisHosts } from "./redis.ts";
 
-const hosts: readonly DriverHost[] = [...pgHosts, ...mysqlHosts, ...redisHosts];
+const hosts: readonly DriverHost[] = [...pgHosts, ...postgresHosts, ...knexHosts, ...mysqlHosts, ...redisHosts];
 
 /** More with `RACES=800`. */
 const RACES = Number(process.env["RACES"] ?? 150);
@@ -33,6 +35,8 @@ describe.each(hosts.filter(({ missing }) => missing === undefined))("$name", ({ 
   };
 
   it("stops a statement at the server when the deadline passes, and rejects at once with ctx.err()", async () => {
+    // Opens the connection.
+    await host.slow(withTimeout(background, "10s")[0], 1);
     const [ctx] = withTimeout(background, 150, { source: "test" });
     const from = performance.now();
     const error = await settled(host.slow(ctx, 10_000));

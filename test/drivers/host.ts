@@ -15,7 +15,10 @@ export interface RunningHost {
   slow(ctx: Context, ms: number): Promise<unknown>;
   /** Runs a statement that the server refuses. */
   fail(ctx: Context): Promise<unknown>;
-  /** Runs a statement without a context of ours, on a connection of the same pool, that takes so long. It fails if a cancel has hit it. */
+  /**
+   * Runs a statement without a context of ours, on a connection of the same pool, that takes so long. It fails if a
+   * cancel has hit it.
+   */
   innocent(ms: number): Promise<void>;
   /** How many slow statements run at the server. */
   running(): Promise<number>;

@@ -218,7 +218,8 @@ describe.runIf(hasPostgres)("pg on a server of its own", () => {
 
   it("reports where a statement was cut, with its address and without its text", async () => {
     const pool = poolOf({ max: 1 });
-    const [ctx] = withTimeout(background, 30);
+    await pool.query("select 1");
+    const [ctx] = withTimeout(background, 100);
     const error = await settled(query(ctx, pool, "/* report */ select pg_sleep(10)"));
 
     const target = `postgresql://127.0.0.1:${server.port}/postgres`;
@@ -290,7 +291,7 @@ describe.runIf(hasPostgres)("pg on a server of its own", () => {
       expect(others).toEqual([]);
       expect(span!.events).toMatchObject([
         {
-          name: "throughline.call.cut",
+          name: "throughline.call.interrupted",
           attributes: { "throughline.call.phase": "query", "db.operation.name": "SELECT" },
         },
       ]);

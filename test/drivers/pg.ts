@@ -1,34 +1,28 @@
 import { type Context, run } from "@throughline/context";
 import { query, transaction, withContext } from "@throughline/drivers/pg";
+import { DrizzleQueryError, sql as drizzleSql } from "drizzle-orm";
+import { drizzle } from "drizzle-orm/node-postgres";
+import { Kysely, PostgresDialect, sql as kyselySql } from "kysely";
 import pg from "pg";
 
-import { postgresPrograms, startPostgres } from "../support/postgres.ts";
-import { type DriverHost, POOL_SIZE, type RunningHost } from "./host.ts";
+import { postgresHost, type PostgresLibrary } from "./postgres-host.ts";
 
-const missing = postgresPrograms() === undefined ? "PostgreSQL is not installed" : undefined;
+/** Runs a statement of the library under a context. */
+type Query = (ctx: Context, text: string, values?: unknown[]) => Promise<unknown>;
 
-type Query = (ctx: Context, pool: pg.Pool, text: string, values?: unknown[]) => Promise<unknown>;
+type Transact = (
+  ctx: Context,
+  work: (query: (text: string) => Promise<unknown>) => Promise<unknown>,
+) => Promise<unknown>;
 
-interface Kind {
-  readonly name: string;
-  readonly query: Query;
-  transact(
-    ctx: Context,
-    pool: pg.Pool,
-    work: (query: (text: string) => Promise<unknown>) => Promise<unknown>,
-  ): Promise<unknown>;
-}
-
-const kinds: readonly Kind[] = [
-  {
-    name: "pg: query(ctx, pool)",
-    query: (ctx, pool, text, values) => query(ctx, pool, text, values),
-    transact: (ctx, pool, work) => transaction(ctx, pool, (client) => work((text) => client.query(text))),
-  },
-  {
-    name: "pg: withContext(pool)",
-    query: (ctx, pool, text, values) => run(ctx, () => withContext(pool).query(text, values)),
-    transact: (ctx, pool, work) =>
+const kinds: Record<string, (pool: pg.Pool) => { readonly query: Query; readonly transact: Transact }> = {
+  "pg: query(ctx, pool)": (pool) => ({
+    query: (ctx, text, values) => query(ctx, pool, text, values),
+    transact: (ctx, work) => transaction(ctx, pool, (client) => work((text) => client.query(text))),
+  }),
+  "pg: withContext(pool)": (pool) => ({
+    query: (ctx, text, values) => run(ctx, () => withContext(pool).query(text, values)),
+    transact: (ctx, work) =>
       run(ctx, async () => {
         const client = await withContext(pool).connect();
         try {
@@ -43,61 +37,53 @@ const kinds: readonly Kind[] = [
           client.release();
         }
       }),
+  }),
+  "drizzle-orm: withContext(pool)": (pool) => {
+    const db = drizzle(withContext(pool));
+    return {
+      query: (ctx, text, values) => run(ctx, () => db.execute(statement(drizzleSql, text, values)).catch(causeOf)),
+      transact: (ctx, work) =>
+        run(ctx, () => db.transaction((tx) => work((text) => tx.execute(drizzleSql.raw(text)))).catch(causeOf)),
+    };
   },
-];
+  "kysely: withContext(pool)": (pool) => {
+    const db = new Kysely<unknown>({ dialect: new PostgresDialect({ pool: withContext(pool) }) });
+    return {
+      query: (ctx, text, values) => run(ctx, () => statement(kyselySql, text, values).execute(db)),
+      transact: (ctx, work) =>
+        run(ctx, () => db.transaction().execute((trx) => work((text) => kyselySql.raw(text).execute(trx)))),
+    };
+  },
+};
 
-async function start({ query, transact }: Kind): Promise<RunningHost> {
-  const server = await startPostgres();
-  const pool = new pg.Pool({ connectionString: server.url, max: POOL_SIZE, application_name: "pool" });
-  const admin = new pg.Client({ connectionString: server.url });
-  await admin.connect();
-  await admin.query("create table account (n int); insert into account values (0)");
-  const count = async (where: string): Promise<number> => {
-    const { rows } = await admin.query<{ n: number }>(
-      `select count(*)::int n from pg_stat_activity where application_name = 'pool' and ${where}`,
-    );
-    return rows[0]!.n;
-  };
-  return {
-    slow: (ctx, ms) => query(ctx, pool, "select pg_sleep($1)", [ms / 1000]),
-    fail: (ctx) => query(ctx, pool, "select no_such_column"),
-    async innocent(ms) {
-      await pool.query("select pg_sleep($1)", [ms / 1000]);
-    },
-    running: () => count("state = 'active'"),
-    connections: () => count("true"),
-    waiting: () => pool.waitingCount,
-    transactions: {
-      add: (ctx, meanwhile) =>
-        transact(ctx, pool, async (statement) => {
-          await statement("update account set n = n + 1");
-          return meanwhile((ms) => statement(`select pg_sleep(${ms / 1000})`));
-        }),
-      async number() {
-        const { rows } = await admin.query<{ n: number }>("select n from account");
-        return rows[0]!.n;
-      },
-      async touch() {
-        await admin.query("set lock_timeout = '500ms'; update account set n = n");
-      },
-      forget: (ctx) =>
-        run(ctx, async () => {
-          const client = await withContext(pool).connect();
-          await client.query("BEGIN");
-          await client.query("update account set n = n + 100");
-          client.release();
-        }),
-    },
-    async stop() {
-      await pool.end();
-      await admin.end();
-      await server.stop();
-    },
-  };
+/** Calls a tagged template function with the text between the parameters. */
+function statement<T>(
+  tag: (strings: TemplateStringsArray, ...values: unknown[]) => T,
+  text: string,
+  values: readonly unknown[] = [],
+): T {
+  return tag(text.split(/\$\d/) as unknown as TemplateStringsArray, ...values);
 }
 
-export const pgHosts: readonly DriverHost[] = kinds.map((kind) => ({
-  name: kind.name,
-  missing,
-  start: () => start(kind),
-}));
+/** Drizzle wraps the error of a statement, and has it as the cause. */
+function causeOf(error: unknown): never {
+  throw error instanceof DrizzleQueryError ? error.cause : error;
+}
+
+export const pgHosts = Object.entries(kinds).map(([name, open]) =>
+  postgresHost(name, (url, max): PostgresLibrary => {
+    const pool = new pg.Pool({ connectionString: url, max, application_name: "pool" });
+    return {
+      ...open(pool),
+      plain: (text, values) => pool.query(text, values),
+      waiting: () => pool.waitingCount,
+      forget: (ctx, ...statements) =>
+        run(ctx, async () => {
+          const client = await withContext(pool).connect();
+          for (const text of statements) await client.query(text);
+          client.release();
+        }),
+      end: () => pool.end(),
+    };
+  }),
+);

@@ -1,5 +1,6 @@
-// An Express service on a real PostgreSQL, with deadlines that cut many of its queries and clients that leave: SECONDS (60) of it.
-// It fails if any request fails for the end of another's context, if the rows are not as many as the commits, or if anything is left at the server.
+// An Express service on a real PostgreSQL, with deadlines that cut many of its queries and clients that leave: SECONDS
+// (60) of it. It fails if any request fails for the end of another's context, if the rows are not as many as the
+// commits, or if anything is left at the server.
 import { once } from "node:events";
 import http from "node:http";
 import type { AddressInfo } from "node:net";

@@ -1,11 +1,12 @@
 import { globSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 
 import type { AnySubject } from "./subject.ts";
 
 const ROOT = new URL("../../", import.meta.url);
 
 /** The files with the subjects of each package, in an order that does not depend on the file system. */
-const files = globSync("packages/*/src/**/*.fuzz.ts", { cwd: ROOT }).toSorted();
+const files = globSync("packages/*/src/**/*.fuzz.ts", { cwd: fileURLToPath(ROOT) }).toSorted();
 
 const modules = await Promise.all(
   files.map(async (file) => (await import(new URL(file, ROOT).href)) as { readonly subjects: readonly AnySubject[] }),

@@ -50,8 +50,8 @@ function redirect(res: http.ServerResponse, status: number, location: string): v
 }
 
 /**
- * Sends the first part of a body and continues after 30 ms, when the client has probably received it. A reset before that
- * would discard the part with the connection.
+ * Sends the first part of a body and continues after 30 ms, when the client has probably received it. A reset before
+ * that would discard the part with the connection.
  */
 function begin(res: http.ServerResponse, headers: http.OutgoingHttpHeaders, then: () => void): void {
   res.writeHead(200, headers);

@@ -2,8 +2,8 @@ const HEAD_END = "\r\n\r\n";
 const LAST_CHUNK = "0\r\n\r\n";
 
 /**
- * Finds the ends of HTTP/1.1 responses. The content of a chunked body must not look like its last chunk; the bodies of these
- * tests are all `x`.
+ * Finds the ends of HTTP/1.1 responses. The content of a chunked body must not look like its last chunk; the bodies of
+ * these tests are all `x`.
  */
 export class ResponseReader {
   /** Status of the current or last response. */

@@ -10,7 +10,7 @@ import { sendSpans } from "./send-spans.ts";
 import { NOON } from "./trace-writer.ts";
 
 const FOLDER = new URL("../../docs/pictures/", import.meta.url);
-const SIZE = { width: 1360, height: 640 };
+const SIZE = { width: 1360, height: 740 };
 
 interface Picture {
   readonly name: string;
@@ -69,9 +69,9 @@ const pictures: readonly Picture[] = [
   { name: "answered-in-time", hash: `#/trace/${answered}`, ready: row },
   { name: "deadline-deep-down", hash: `#/trace/${late}`, ready: row },
   { name: "visitor-left", hash: `#/trace/${left}`, ready: row },
-  { name: "partial-answer", hash: `#/trace/${partial}`, ready: row, height: 700 },
+  { name: "partial-answer", hash: `#/trace/${partial}`, ready: row, height: 800 },
   { name: "visitor-left-dark", hash: `#/trace/${left}`, theme: "dark", ready: row },
-  { name: "details", hash: `#/trace/${late}?span=5b00000000000008`, ready: ".span-panel", height: 820 },
+  { name: "details", hash: `#/trace/${late}?span=5b00000000000008`, ready: ".span-panel", height: 900 },
   { name: "list", hash: "#/", ready: ".trace-table", height: 760 },
   { name: "services", hash: "#/graph", ready: ".service-box" },
   { name: "compare", hash: `#/compare/${answered}/${partial}`, ready: ".compare-row.is-both" },

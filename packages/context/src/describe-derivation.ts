@@ -24,6 +24,11 @@ export function describeDerivation(ctx: Step): string {
   return [name, ...steps.reverse()].join(".");
 }
 
+/** Lists the calls that derived a scope, the oldest first. Values are not known. */
+export function describeScope(scope: Scope): string {
+  return ["background", ...scopeSteps(scope).reverse()].join(".");
+}
+
 function step(node: Step): string {
   return node.key === undefined
     ? scopeStep(node.scope)

@@ -1,9 +1,11 @@
 // For sibling packages only, and not covered by semantic versioning. All packages have the same version.
 
 export { brand } from "./brand.ts";
+export { now } from "./clock.ts";
 export { parentOf } from "./context.ts";
 export { runRequest } from "./current.ts";
 export { checkValues } from "./derive.ts";
+export { describeScope } from "./describe-derivation.ts";
 export { describeValue } from "./describe-value.ts";
 export { milliseconds, remainingTime } from "./duration.ts";
 export { markStack, withoutStack } from "./end.ts";
@@ -12,8 +14,18 @@ export { canEnd, deadlineDetails, hasDeadline, isAttached } from "./inspect.ts";
 export { type EndObserver, onEnd, onEndFirst, type Stoppable } from "./on-end.ts";
 export { callable, oneOf, refuseUnknown, wholeNumber } from "./options.ts";
 export { isTracingSuppressed, type RegisteredApi, registeredApi } from "./otel-api.ts";
-export { Scope } from "./scope.ts";
-export { armedDeadlines, callAfter } from "./timer-heap.ts";
+export { type Listeners, Scope } from "./scope.ts";
+export {
+  armedDeadlines,
+  armedEntries,
+  callAfter,
+  disarm,
+  fireEntry,
+  type ManualClock,
+  manualClock,
+  type TimerEntry,
+  useManualClock,
+} from "./timer-heap.ts";
 export {
   newTraceId,
   readTrace,

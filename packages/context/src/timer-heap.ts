@@ -1,5 +1,5 @@
 import { rootAsyncScope } from "./async-scope.ts";
-import { now } from "./clock.ts";
+import { type Clock, now, replaceClock } from "./clock.ts";
 
 /** A callback to be called at a given time. */
 export interface TimerEntry {
@@ -45,7 +45,10 @@ export function arm(entry: TimerEntry): void {
   if (entry.keepsAlive) keepAlive(1);
   siftUp(entry.slot);
   // A timer of a fake clock that was restored never fires.
-  if (heap[0] === entry || armed?.by !== setTimeout) schedule(heap[0]!.at);
+  if (heap[0] === entry || armed?.by !== setTimeout) {
+    if (manual === undefined) schedule(heap[0]!.at);
+    else manual.armed(entry);
+  }
 }
 
 /** Removes an entry. The Node timer stays: an occasional unneeded wake-up is cheaper than a new timer each time. */
@@ -111,8 +114,43 @@ function expire(): void {
       entry.fire();
     }
   } finally {
-    if (heap[0] !== undefined) schedule(heap[0].at);
+    if (heap[0] !== undefined && manual === undefined) schedule(heap[0].at);
   }
+}
+
+/** A clock of a test, which fires the entries itself. */
+export interface ManualClock extends Clock {
+  /** Called for each entry that is armed. */
+  armed(entry: TimerEntry): void;
+}
+
+let manual: ManualClock | undefined;
+
+/**
+ * Runs all deadlines and timers of this copy of the package on a clock of a test: `now()` reads it, and no entry fires
+ * unless {@link fireEntry} is called. `undefined` restores the monotonic clock and schedules the entries that are armed.
+ */
+export function useManualClock(clock: ManualClock | undefined): void {
+  stop();
+  manual = clock;
+  replaceClock(clock);
+  if (clock === undefined && heap[0] !== undefined) schedule(heap[0].at);
+}
+
+/** The clock of a test, if one is in use. */
+export function manualClock(): ManualClock | undefined {
+  return manual;
+}
+
+/** All armed entries, in no order. */
+export function armedEntries(): TimerEntry[] {
+  return heap.slice(0, size) as TimerEntry[];
+}
+
+/** Disarms an entry and fires it, in the async scope of the shared timer. */
+export function fireEntry(entry: TimerEntry): void {
+  disarm(entry);
+  rootAsyncScope.runInAsyncScope(() => entry.fire());
 }
 
 function put(entry: TimerEntry, slot: number): void {

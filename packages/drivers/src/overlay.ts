@@ -1,7 +1,7 @@
 /**
- * The object with some members replaced. Its own methods still run on the object itself.
+ * The object with some members replaced. Its other methods keep the original object as `this`.
  *
- * @param replace gives a replacement for a member that `overrides` has not; `undefined` keeps it
+ * @param replace returns a replacement for a member that is not in `overrides`; `undefined` keeps the member
  */
 export function overlay<T extends object>(
   target: T,

@@ -3,7 +3,7 @@ import { callAfter, canEnd, isAttached, onEnd, type Stoppable } from "@throughli
 
 import { type Borrowed, Call, destroy, giveBack, stop } from "./lease.ts";
 
-/** What a statement is to its transaction. */
+/** Whether a statement commits or rolls back the transaction, or is a part of it. */
 export type StatementKind = "statement" | "commit" | "rollback";
 
 /** Line and block comments, and blanks, before a statement. */
@@ -27,23 +27,25 @@ export interface SessionOptions {
 }
 
 /**
- * A connection that one borrower holds for several statements, such as a transaction. Each statement runs under the context that is current when it is sent.
- * After the end of that context only ROLLBACK is sent. COMMIT is never canceled: whether it succeeded is for the server to report.
+ * A connection that one borrower holds for several statements, such as a transaction. Each statement runs under the
+ * context that is current when it is sent. After the end of that context only ROLLBACK is sent. COMMIT is never
+ * canceled: only the server knows whether it has succeeded.
  */
 export class Session<C> {
   readonly #owner: Context;
   readonly #borrowed: Borrowed<C>;
   readonly #options: SessionOptions;
   readonly #end: Stoppable | undefined;
-  /** Resolves when no cancel is on its way to the connection: what is sent earlier could be hit by it. */
+  /** Resolves when no cancel request and no ROLLBACK is pending: a late cancel would stop the next statement. */
   #barrier: Promise<void> | undefined;
-  #isStuck = false;
+  /** The connection must be closed: a cancel or a ROLLBACK was not answered in time. */
+  #mustClose = false;
   #isReleased = false;
   #isCommitting = false;
   /** Statements that have not settled. */
   readonly #running = new Set<PromiseLike<unknown>>();
 
-  /** @param owner the context that the connection was borrowed under: at its end an open transaction is rolled back */
+  /** @param owner the context under which the connection was borrowed: at its end an open transaction is rolled back */
   constructor(owner: Context, borrowed: Borrowed<C>, options: SessionOptions) {
     this.#owner = owner;
     this.#borrowed = borrowed;
@@ -55,12 +57,15 @@ export class Session<C> {
     return this.#borrowed.connection;
   }
 
-  /** @throws ContextError that of the context which is current, as soon as it ends */
-  async run<T>(kind: StatementKind, operation: string, send: () => PromiseLike<T>): Promise<T> {
+  /**
+   * @param send gets the context at whose end the statement is canceled, if there is one
+   * @throws ContextError the error of the current context, as soon as it ends
+   */
+  async run<T>(kind: StatementKind, operation: string, send: (ctx?: Context) => PromiseLike<T>): Promise<T> {
     const ctx = this.#context();
-    // A ROLLBACK that was hit by the cancel would leave the transaction open.
+    // If the pending cancel stopped a ROLLBACK, the transaction would stay open.
     while (this.#barrier !== undefined) await this.#barrier;
-    if (kind === "rollback") return this.#isStuck || this.#isReleased ? (undefined as T) : this.#track(send());
+    if (kind === "rollback") return this.#mustClose || this.#isReleased ? (undefined as T) : this.#track(send());
     ctx.throwIfAborted();
     this.#owner.throwIfAborted();
     if (this.#isReleased) throw new Error("Cannot send a statement: its connection was returned to the pool");
@@ -70,8 +75,9 @@ export class Session<C> {
   }
 
   /**
-   * The result of a transaction that runs in this session, which is then released. It rejects with the error of the owner's context as soon as that ends,
-   * unless COMMIT has been sent: then the server's answer is the result.
+   * Returns the result of a transaction that runs in this session, and then releases the session. It rejects with the
+   * error of the owner's context as soon as that ends, unless COMMIT has been sent: then the server's answer is the
+   * result.
    */
   untilEnd<T>(done: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -93,7 +99,7 @@ export class Session<C> {
     });
   }
 
-  /** After the end of its context the server still has the time of `grace` to answer: whether it has committed is unknown until then. */
+  /** Sends COMMIT. If the context ends, it waits up to `grace` for the answer, as only the server knows the outcome. */
   #commit<T>(ctx: Context, send: () => PromiseLike<T>): Promise<T> {
     const call = new Call(ctx, "COMMIT", this.#borrowed.driver.target);
     this.#isCommitting = true;
@@ -102,8 +108,8 @@ export class Session<C> {
       const end = onEnd(ctx, {
         contextEnded: () => {
           stopTimer = callAfter(this.#options.graceMs, () => {
-            this.#isStuck = true;
-            call.cut("commit");
+            this.#mustClose = true;
+            call.interrupted("commit");
             settled(() => reject(ctx.err()));
           });
         },
@@ -128,30 +134,30 @@ export class Session<C> {
     await this.#rollBack(isBroken);
     if (this.#isReleased) return;
     this.#isReleased = true;
-    await (this.#isStuck || isBroken ? destroy(this.#borrowed) : giveBack(this.#borrowed));
+    await (this.#mustClose || isBroken ? destroy(this.#borrowed) : giveBack(this.#borrowed));
   }
 
-  /** The context that is current, unless the owner's was lost on the way. */
+  /** The current context, or the owner's if the async context was lost. */
   #context(): Context {
     const ctx = current();
     return isAttached(ctx, this.#owner) || canEnd(ctx) ? ctx : this.#owner;
   }
 
-  #runUnder<T>(ctx: Context, operation: string, send: () => PromiseLike<T>): Promise<T> {
+  #runUnder<T>(ctx: Context, operation: string, send: (ctx: Context) => PromiseLike<T>): Promise<T> {
     const call = new Call(ctx, operation, this.#borrowed.driver.target);
     return new Promise((resolve, reject) => {
-      const running = this.#track((async () => send())());
-      let isCut = false;
+      const running = this.#track((async () => send(ctx))());
+      let isInterrupted = false;
       const end = onEnd(ctx, {
         contextEnded: () => {
-          isCut = true;
-          call.cut("query");
+          isInterrupted = true;
+          call.interrupted("query");
           reject(ctx.err());
           this.#stop(running);
         },
       });
       const settled = (settle: () => void): void => {
-        if (isCut) return;
+        if (isInterrupted) return;
         end.stop();
         settle();
       };
@@ -164,27 +170,27 @@ export class Session<C> {
 
   #stop(running: PromiseLike<unknown>): void {
     const before = this.#barrier;
-    void this.#hold(
+    void this.#blockUntil(
       (async () => {
         await before;
-        if (!(await stop(this.#borrowed, running, this.#options.graceMs))) this.#isStuck = true;
+        if (!(await stop(this.#borrowed, running, this.#options.graceMs))) this.#mustClose = true;
       })(),
     );
   }
 
   async #rollBack(isBroken = false): Promise<void> {
-    do await this.#quiet();
+    do await this.#untilIdle();
     while (this.#barrier !== undefined);
     const { driver, connection } = this.#borrowed;
-    if (isBroken || this.#isReleased || this.#isStuck || driver.isClean?.(connection) !== false) return;
-    await this.#hold(
+    if (isBroken || this.#isReleased || this.#mustClose || driver.isClean?.(connection) !== false) return;
+    await this.#blockUntil(
       (async () => {
         const late = Promise.withResolvers<void>();
         const stopTimer = callAfter(this.#options.graceMs, () => late.reject(new Error("no answer to ROLLBACK")));
         try {
           await Promise.race([this.#options.rollback(), late.promise]);
         } catch {
-          this.#isStuck = true;
+          this.#mustClose = true;
         } finally {
           stopTimer();
         }
@@ -193,17 +199,17 @@ export class Session<C> {
   }
 
   /** Sends nothing else until the promise has resolved. It must not reject. */
-  async #hold(barrier: Promise<void>): Promise<void> {
+  async #blockUntil(barrier: Promise<void>): Promise<void> {
     this.#barrier = barrier;
     await barrier;
     if (this.#barrier === barrier) this.#barrier = undefined;
   }
 
-  /** Resolves when nothing runs on the connection, and no cancel is on its way to it. */
-  async #quiet(): Promise<void> {
+  /** Resolves when no statement runs on the connection and no cancel request is pending for it. */
+  async #untilIdle(): Promise<void> {
     // The listeners of all statements under the context that has just ended are called first.
     await Promise.resolve();
-    while (!this.#isStuck) {
+    while (!this.#mustClose) {
       const [running] = this.#running;
       const busy = this.#barrier ?? running;
       if (busy === undefined) return;

@@ -3,6 +3,7 @@ import {
   callable,
   describeValue,
   milliseconds,
+  now,
   parentOf,
   refuseUnknown,
   wholeNumber,
@@ -93,7 +94,7 @@ class HedgedCall<T> {
   readonly #fn: (ctx: Context, attempt: number) => T | PromiseLike<T>;
   readonly #settings: Settings;
   readonly #result = Promise.withResolvers<T>();
-  readonly #startedAt = performance.now();
+  readonly #startedAt = now();
   #started = 0;
   #running = 0;
   #isPushedBack = false;
@@ -122,7 +123,7 @@ class HedgedCall<T> {
       const { delay } = this.#settings;
       // Record the duration of the call, not of the fastest attempt: otherwise each successful hedge would cause more
       // hedges.
-      if (delay instanceof Percentile) delay.add(performance.now() - this.#startedAt);
+      if (delay instanceof Percentile) delay.add(now() - this.#startedAt);
       this.#result.resolve(result);
     } catch (error) {
       this.#running -= 1;

@@ -16,6 +16,10 @@ export interface TraceSummary {
   readonly spans: number;
   /** Whether any span failed. */
   readonly failed: boolean;
+  /** Number of spans that the store has dropped from the trace, if it has: the rest is only a part. */
+  readonly dropped?: number;
+  /** Set if the root span was sent without an end. */
+  readonly isUnfinished?: true;
   /** HTTP status of the root span. */
   readonly status?: number | undefined;
   /** What ended the root span: `response`, `deadline`, `client`, ... */
@@ -34,11 +38,21 @@ export interface TraceQuery {
   /** Bounds of the duration, in milliseconds. */
   readonly min?: number | undefined;
   readonly max?: number | undefined;
-  /** Part of a span name, or the beginning of a trace id. */
+  /**
+   * Part of a span name, status message, attribute or exception, a span id, or the beginning of a trace id. `key=value`
+   * in it is an attribute of a span or of its resource.
+   */
   readonly text?: string | undefined;
-  /** Maximum number of traces, newest first; 1000 at most. @default 100 */
+  /** Bounds of the time, in milliseconds since the epoch: a trace matches if any of its time is between them. */
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
+  /** @default by arrival, newest first */
+  readonly sort?: TraceSort | undefined;
+  /** Maximum number of traces; 1000 at most. @default 100 */
   readonly limit?: number | undefined;
 }
+
+export type TraceSort = "latest" | "longest" | "largest";
 
 export interface TraceList {
   readonly traces: readonly TraceSummary[];
@@ -51,13 +65,80 @@ export interface TraceList {
   /** Every service and every `endedBy` in the store, for the filters. */
   readonly services: readonly string[];
   readonly endings: readonly string[];
+  /** The server of the option `from`, if there is one; `GET /api/remote/traces` searches it. */
+  readonly remote?: RemoteServer | undefined;
 }
 
-/** `GET /api/traces/<id>`, 404 if the store does not have it. `GET /api/traces/<id>/otlp` returns it as OTLP. */
+export interface RemoteServer {
+  /** `undefined` until the server has answered. */
+  readonly kind: "Tempo" | "Jaeger" | undefined;
+  readonly url: string;
+}
+
+/** The answer to `POST /api/open`, whose body is a file of traces. */
+export interface OpenedFile {
+  readonly traceIds: readonly string[];
+  readonly spans: number;
+  /** Number of spans that are invalid, or above the limits of the store. */
+  readonly rejected: number;
+  /** Why the first of them was rejected. */
+  readonly reason?: string;
+}
+
+/** `GET /api/deadlines?since=&until=&route=`: the deadlines of all stored traces. Durations are in milliseconds. */
+export interface DeadlineReport {
+  readonly traces: number;
+  /** Number of traces with a deadline, and of those in which one passed. */
+  readonly withDeadline: number;
+  readonly exceeded: number;
+  /** Number of traces whose client left. */
+  readonly clientLeft: number;
+  /** The hops with a budget, those whose deadline passed most often first. */
+  readonly hops: readonly HopDeadlines[];
+  /** The time that each service worked itself, in traces with a deadline. */
+  readonly spent: readonly ServiceTime[];
+  /** Work that went on after the client had left. */
+  readonly afterClientLeft: readonly WorkAfterEnd[];
+  /** The root spans, for the filter. */
+  readonly routes: readonly string[];
+}
+
+export interface HopDeadlines {
+  readonly service: string;
+  readonly name: string;
+  readonly source: string | undefined;
+  readonly requests: number;
+  /** Number of traces in which the deadline that this hop set passed first. */
+  readonly fired: number;
+  /** Number of requests for which the hop shortened the budget. */
+  readonly cut: number;
+  readonly budgetP50: number;
+  /** Shares of the budget. */
+  readonly usedP50: number;
+  readonly usedP95: number;
+}
+
+export interface ServiceTime {
+  readonly service: string;
+  readonly ms: number;
+  readonly share: number;
+}
+
+export interface WorkAfterEnd {
+  readonly service: string;
+  readonly name: string;
+  readonly count: number;
+  readonly total: number;
+  readonly most: number;
+}
+
+/** `GET /api/traces/<id>`, 404 if the store does not have it. `ETag` changes with its spans. `GET /api/traces/<id>/otlp` returns it as OTLP. */
 export interface Trace {
   readonly traceId: string;
   /** Sorted by start. */
   readonly spans: readonly ViewedSpan[];
+  /** Number of spans that the store has dropped from the trace, if it has: `spans` is only a part. */
+  readonly dropped?: number;
 }
 
 /** `GET /api/graph`: the calls between services in all stored traces. Durations are in milliseconds. */

@@ -1,17 +1,27 @@
 export {
   type ChangeEvent,
   type ApiError,
+  type DeadlineReport,
+  type HopDeadlines,
+  type OpenedFile,
+  type RemoteServer,
   type ServiceCall,
   type ServiceGraph,
   type ServiceNode,
+  type ServiceTime,
   type Trace,
   type TraceList,
   type TraceQuery,
+  type TraceSort,
   type TraceSummary,
+  type WorkAfterEnd,
 } from "./api.ts";
 export { formatTraces } from "./otlp/otlp-export.ts";
+export { parseTraceFile } from "./formats/trace-file.ts";
+export { type RejectSpan } from "./otlp/otlp.ts";
 export { parseTracesJson } from "./otlp/otlp-json.ts";
 export { parseTracesProtobuf } from "./otlp/otlp-protobuf.ts";
+export { type RemoteOptions } from "./remote/remote-client.ts";
 export {
   type Attributes,
   type AttributeValue,

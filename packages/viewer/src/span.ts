@@ -8,7 +8,13 @@ export interface ViewedSpan {
   readonly kind: SpanKind;
   /** Milliseconds since the epoch, with fractions; the resolution is a quarter of a microsecond. */
   readonly start: number;
+  /** Equals `start` if the span is not finished. */
   readonly end: number;
+  /** Nanoseconds within the millisecond of `start`, if `start` cannot represent them. */
+  readonly startNanos?: number;
+  readonly endNanos?: number;
+  /** Set if the span was sent without an end. */
+  readonly isUnfinished?: true;
   readonly attributes: Attributes;
   readonly failed: boolean;
   /** The message of the status, if it has one. */
@@ -19,6 +25,8 @@ export interface ViewedSpan {
   readonly resource?: Attributes;
   /** Name of the instrumentation scope that created the span. */
   readonly scope?: string;
+  readonly scopeVersion?: string;
+  readonly scopeAttributes?: Attributes;
 }
 
 export interface SpanEvent {
@@ -30,8 +38,17 @@ export interface SpanEvent {
 export interface SpanLink {
   readonly traceId: string;
   readonly spanId: string;
+  readonly attributes?: Attributes;
 }
 
 export type SpanKind = "internal" | "server" | "client" | "producer" | "consumer";
 export type Attributes = Readonly<Record<string, AttributeValue>>;
 export type AttributeValue = string | number | boolean | readonly AttributeValue[];
+
+/** Returns the milliseconds from the start to the end of a span, exact to the nanosecond; negative if it ends first. */
+export function durationOf({ start, end, startNanos, endNanos }: ViewedSpan): number {
+  if (startNanos === undefined && endNanos === undefined) return end - start;
+  const from = startNanos ?? Math.round((start - Math.floor(start)) * 1e6);
+  const to = endNanos ?? Math.round((end - Math.floor(end)) * 1e6);
+  return Math.round(end - to / 1e6) - Math.round(start - from / 1e6) + (to - from) / 1e6;
+}

@@ -1,5 +1,6 @@
 import { useState } from "preact/hooks";
 
+import { OpenFileButton } from "./file-drop.tsx";
 import { chooseTheme, currentTheme } from "./theme.ts";
 import type { LiveUpdates } from "./use-live-updates.ts";
 
@@ -24,8 +25,12 @@ export function AppHeader({ page, updates, onHelp }: AppHeaderProps) {
         <a href="#/graph" aria-current={current("graph")}>
           Services
         </a>
+        <a href="#/deadlines" aria-current={current("deadlines")}>
+          Deadlines
+        </a>
       </nav>
       <span class="spring" />
+      <OpenFileButton />
       <LiveButton {...updates} />
       <ThemeButton />
       <button

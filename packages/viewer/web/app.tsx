@@ -2,6 +2,8 @@ import { useRef, useState } from "preact/hooks";
 
 import { AppHeader } from "./app-header.tsx";
 import { ComparePage } from "./compare-page.tsx";
+import { DeadlinesPage } from "./deadlines-page.tsx";
+import { FileDrop } from "./file-drop.tsx";
 import { GraphPage } from "./graph-page.tsx";
 import { KeysHelp } from "./keys-help.tsx";
 import { Notice } from "./notice.tsx";
@@ -24,6 +26,7 @@ export function App() {
   useKeys({
     "?": () => help.current?.showModal(),
     g: () => goTo("#/graph"),
+    d: () => goTo("#/deadlines"),
     l: () => backToList(),
     c: compare,
     p: () => updates.toggle(),
@@ -34,6 +37,7 @@ export function App() {
       <main class="page">
         <Page route={route} updates={updates} chosen={chosen} onChoose={setChosen} onCompare={compare} />
       </main>
+      <FileDrop />
       <KeysHelp dialog={help} />
     </>
   );
@@ -55,11 +59,13 @@ function Page({ route, updates: { revision }, ...choice }: PageProps) {
       return <TracePage key={route.traceId} traceId={route.traceId} spanId={route.spanId} revision={revision} />;
     case "graph":
       return <GraphPage revision={revision} />;
+    case "deadlines":
+      return <DeadlinesPage filters={route.filters} revision={revision} />;
     case "compare":
       return <ComparePage before={route.before} after={route.after} />;
     default:
       return (
-        <Notice title="There is no such page">
+        <Notice title="There is no such page" isPage>
           <p>
             Nothing is shown at <code>{route.path}</code>. <a href="#/">All traces</a>
           </p>

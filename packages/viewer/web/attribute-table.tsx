@@ -1,4 +1,5 @@
 import type { ComponentChild } from "preact";
+import { useState } from "preact/hooks";
 
 import type { Attributes, AttributeValue } from "../src/span.ts";
 import { CopyButton } from "./copy-button.tsx";
@@ -19,7 +20,9 @@ export function AttributeTable({ title, attributes }: AttributeTableProps) {
           {entries.map(([name, value]) => (
             <tr key={name}>
               <th scope="row">{breakable(name)}</th>
-              <td>{valueText(value)}</td>
+              <td>
+                <FoldedText text={valueText(value)} />
+              </td>
               <td>
                 <CopyButton text={valueText(value)} what={name} />
               </td>
@@ -28,6 +31,23 @@ export function AttributeTable({ title, attributes }: AttributeTableProps) {
         </tbody>
       </table>
     </section>
+  );
+}
+
+/** Number of characters of a value that are shown at first. */
+const MAX_TEXT = 400;
+
+/** Shows the beginning of a long text, and all of it on demand. */
+function FoldedText({ text }: { readonly text: string }) {
+  const [isOpen, setOpen] = useState(false);
+  if (text.length <= MAX_TEXT * 1.5) return <>{text}</>;
+  return (
+    <>
+      {isOpen ? text : `${text.slice(0, MAX_TEXT)}…`}{" "}
+      <button type="button" class="copy-button" onClick={() => setOpen(!isOpen)}>
+        {isOpen ? "show less" : `show all ${text.length.toLocaleString("en")} characters`}
+      </button>
+    </>
   );
 }
 

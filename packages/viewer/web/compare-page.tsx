@@ -33,6 +33,7 @@ export function ComparePage({ before, after }: ComparePageProps) {
   const removed = rows.filter((row) => row.after === undefined).length;
   return (
     <div class="compare-page">
+      <h1 class="hidden">Comparison of two traces</h1>
       <section class="compare-heads" aria-label="The two traces">
         <TraceHead mark="A" trace={first.value!} />
         <TraceHead mark="B" trace={second.value!} />

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 
 import type { ComparedRow } from "../src/analysis/comparison.ts";
 import { differenceText, durationText } from "../src/analysis/duration-text.ts";
-import type { ViewedSpan } from "../src/span.ts";
+import { durationOf, type ViewedSpan } from "../src/span.ts";
 import { ServiceTag } from "./service-tag.tsx";
 import { useKeys } from "./use-keys.ts";
 import { useVirtualRows } from "./use-virtual-rows.ts";
@@ -114,5 +114,5 @@ function Row({ row, index, widest, isCurrent }: RowProps) {
 }
 
 function tookText(span: ViewedSpan | undefined): string {
-  return span === undefined ? "–" : durationText(span.end - span.start);
+  return span === undefined ? "–" : durationText(durationOf(span));
 }

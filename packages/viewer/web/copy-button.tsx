@@ -4,7 +4,7 @@ import { useState } from "preact/hooks";
 export function CopyButton({ text, what }: { readonly text: string; readonly what: string }) {
   const [state, setState] = useState<"ready" | "done" | "failed">("ready");
   const copy = (): void => {
-    navigator.clipboard.writeText(text).then(
+    copyText(text).then(
       () => setState("done"),
       () => setState("failed"),
     );
@@ -21,4 +21,18 @@ export function CopyButton({ text, what }: { readonly text: string; readonly wha
       <span aria-live="polite">{label}</span>
     </button>
   );
+}
+
+/** Browsers have no clipboard API on pages that come over plain HTTP from another machine. */
+async function copyText(text: string): Promise<void> {
+  const { clipboard } = navigator as { clipboard?: Clipboard };
+  if (clipboard !== undefined) return clipboard.writeText(text);
+  const area = document.createElement("textarea");
+  area.value = text;
+  area.className = "hidden";
+  document.body.append(area);
+  area.select();
+  const isCopied = document.execCommand("copy");
+  area.remove();
+  if (!isCopied) throw new Error("The browser does not permit to copy");
 }

@@ -11,16 +11,19 @@ const ACROSS = 320;
 const DOWN = 128;
 const BOX = { width: 184, height: 76 };
 
-export function GraphDrawing({ graph }: { readonly graph: ServiceGraph }) {
+export function GraphDrawing({ graph, zoom }: { readonly graph: ServiceGraph; readonly zoom: number | undefined }) {
   const { nodes, calls, width, height } = useMemo(() => layOut(graph, { across: ACROSS, down: DOWN }), [graph]);
   const lines = useMemo(() => callLines(calls, BOX), [calls]);
   knowServices(graph.services.map(({ name }) => name));
   return (
-    <div class="graph-scroller">
+    <div class="graph-scroller" tabIndex={0} role="region" aria-label="Graph of the services">
       <svg
         class="graph"
-        width={width}
-        height={height}
+        style={
+          zoom === undefined
+            ? { width: "100%", maxWidth: `${width}px` }
+            : { width: `${width * zoom}px`, height: `${height * zoom}px` }
+        }
         viewBox={`0 0 ${width} ${height}`}
         role="group"
         aria-label="Services"
@@ -80,21 +83,26 @@ function ServiceBox({ node, x, y }: PlacedNode) {
       <circle cx={left + 17} cy={top + 20} r="5" class="box-dot" />
       <text x={left + 29} y={top + 24.5} class="box-name">
         {shortened(name)}
-      </text>
-      <text x={left + 12} y={top + 44} class="box-figures">
-        p50 {durationText(p50)} · p95 {durationText(p95)}
-      </text>
-      <text x={left + 12} y={top + 61} class={share > 0 ? "box-figures has-failed" : "box-figures"}>
-        {count.toLocaleString("en")} {count === 1 ? "request" : "requests"}
+      </text>{" "}
+      {/* The order of the label: a name must contain the visible text. */}
+      <text x={left + 12} y={top + 44} class={share > 0 ? "box-figures has-failed" : "box-figures"}>
+        {countText(count)}
         {share > 0 && ` · ${percent(share)} failed`}
-      </text>
+      </text>{" "}
+      <text x={left + 12} y={top + 61} class="box-figures">
+        p50 {durationText(p50)} · p95 {durationText(p95)}
+      </text>{" "}
     </a>
   );
 }
 
 function figures({ count, failed, p50, p95 }: Omit<PlacedNode["node"], "name">): string {
-  const share = percent(failed / Math.max(1, count));
-  return `${count} requests, ${share} failed, p50 ${durationText(p50)}, p95 ${durationText(p95)}`;
+  const share = failed === 0 ? "" : `${percent(failed / Math.max(1, count))} failed, `;
+  return `${countText(count)}, ${share}p50 ${durationText(p50)}, p95 ${durationText(p95)}`;
+}
+
+function countText(count: number): string {
+  return `${count.toLocaleString("en")} ${count === 1 ? "request" : "requests"}`;
 }
 
 function percent(share: number): string {

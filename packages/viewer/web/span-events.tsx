@@ -31,11 +31,12 @@ export function SpanLinks({ links }: { readonly links: readonly SpanLink[] }) {
     <section class="links">
       <h3>Links</h3>
       <ul>
-        {links.map(({ traceId, spanId }) => (
+        {links.map(({ traceId, spanId, attributes }) => (
           <li key={spanId}>
             <a href={traceLink(traceId, spanId)}>
               trace {traceId.slice(0, 8)}… span {spanId}
             </a>
+            {attributes !== undefined && <AttributeTable title="Attributes of the link" attributes={attributes} />}
           </li>
         ))}
       </ul>

@@ -16,7 +16,7 @@ interface SpanPanelProps {
 
 /** All details of a span. */
 export function SpanPanel({ span, picture, onClose }: SpanPanelProps) {
-  const { spanId, parentSpanId, kind, name, service, statusMessage, attributes, resource, scope } = span;
+  const { spanId, parentSpanId, kind, name, service, statusMessage, attributes, resource, scope, scopeVersion } = span;
   return (
     <aside class="span-panel" aria-label="Details of the span">
       <header>
@@ -41,8 +41,10 @@ export function SpanPanel({ span, picture, onClose }: SpanPanelProps) {
           "span id": spanId,
           ...(parentSpanId === undefined ? undefined : { "parent span id": parentSpanId }),
           ...(scope === undefined ? undefined : { "made by": scope }),
+          ...(scopeVersion === undefined ? undefined : { "made by version": scopeVersion }),
         }}
       />
+      {span.scopeAttributes !== undefined && <AttributeTable title="Scope" attributes={span.scopeAttributes} />}
       <CopyButton text={JSON.stringify(span, null, 2)} what="the span as JSON" />
     </aside>
   );

@@ -1,6 +1,6 @@
 import { durationText } from "../src/analysis/duration-text.ts";
 import { cutText } from "../src/analysis/story-moments.ts";
-import type { ViewedSpan } from "../src/span.ts";
+import { durationOf, type ViewedSpan } from "../src/span.ts";
 import { timeText } from "./clock-text.ts";
 import type { TracePicture } from "./trace-picture.ts";
 
@@ -21,7 +21,19 @@ export function SpanTiming({ span, picture }: SpanTimingProps) {
         at {durationText(span.start - from)} <span class="muted">{timeText(span.start)}</span>
       </dd>
       <dt>Took</dt>
-      <dd>{durationText(span.end - span.start)}</dd>
+      <dd>{span.isUnfinished === true ? "not finished" : durationText(durationOf(span))}</dd>
+      {picture.selfTimes.get(span.spanId) !== durationOf(span) && (
+        <>
+          <dt>Of its own</dt>
+          <dd>{durationText(picture.selfTimes.get(span.spanId) ?? 0)}</dd>
+        </>
+      )}
+      {picture.shifts.has(span.spanId) && (
+        <>
+          <dt>Clock</dt>
+          <dd>corrected by {durationText(picture.shifts.get(span.spanId)!)}</dd>
+        </>
+      )}
       {band !== undefined && (
         <>
           <dt>Budget at its start</dt>

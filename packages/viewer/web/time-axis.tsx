@@ -1,5 +1,6 @@
 import { durationText } from "../src/analysis/duration-text.ts";
-import { ticks } from "../src/analysis/time-axis.ts";
+import { ticks, type TimeRange } from "../src/analysis/time-axis.ts";
+import { useRangeDrag } from "./minimap.tsx";
 import type { TimeScale } from "./time-scale.ts";
 
 const TICKS = 8;
@@ -13,14 +14,30 @@ function placed(scale: TimeScale): { time: number; left: string }[] {
   }));
 }
 
-export function TimeAxis({ scale }: { readonly scale: TimeScale }) {
+interface TimeAxisProps {
+  readonly scale: TimeScale;
+  readonly onView: (view: TimeRange | undefined) => void;
+}
+
+/** Dragging over the axis zooms to the time. */
+export function TimeAxis({ scale, onView }: TimeAxisProps) {
+  const { start, selection } = useRangeDrag(scale.view, onView);
   return (
-    <div class="axis">
+    <div class="axis" onPointerDown={start} onDblClick={() => onView(undefined)}>
       {placed(scale).map(({ time, left }) => (
         <span key={time} class="tick" style={{ left }}>
           {durationText(time)}
         </span>
       ))}
+      {selection !== undefined && (
+        <span
+          class="axis-selection"
+          style={{
+            left: `${scale.at(selection.from)}%`,
+            width: `${scale.at(selection.to) - scale.at(selection.from)}%`,
+          }}
+        />
+      )}
     </div>
   );
 }

@@ -2,8 +2,8 @@ import { useState } from "preact/hooks";
 
 import type { TraceList } from "../src/api.ts";
 import { EmptyList } from "./empty-list.tsx";
-import { Problem } from "./notice.tsx";
-import { type Filters, listLink, queryOf } from "./route.ts";
+import { Notice, Problem } from "./notice.tsx";
+import { apiQuery, type Filters, listLink, queryOf } from "./route.ts";
 import { TraceFilters } from "./trace-filters.tsx";
 import { TraceTable } from "./trace-table.tsx";
 import { useFetched } from "./use-fetched.ts";
@@ -22,12 +22,14 @@ const PAGE = 200;
 
 export function TraceListPage({ filters, revision, chosen, onChoose, onCompare }: TraceListPageProps) {
   const [limit, setLimit] = useState(PAGE);
+  const isRemote = filters.source === "remote";
   const { value: list, problem } = useFetched<TraceList>(
-    `./api/traces?limit=${limit}&${queryOf(filters)}`,
-    revision,
+    `./api/${isRemote ? "remote/" : ""}traces?limit=${limit}&${apiQuery(filters, Date.now())}`,
+    // Live updates are of this viewer.
+    isRemote ? 0 : revision,
     true,
   );
-  const isNarrowed = queryOf(filters) !== "";
+  const isNarrowed = queryOf({ ...filters, sort: "", source: "" }) !== "";
   useKeys({
     "/": () => document.querySelector<HTMLInputElement>("#search")?.focus(),
     Escape: () => isNarrowed && goTo("#/"),
@@ -39,16 +41,31 @@ export function TraceListPage({ filters, revision, chosen, onChoose, onCompare }
         filters={filters}
         services={list?.services ?? []}
         endings={list?.endings ?? []}
+        remote={list?.remote}
         onChange={(changed) => replaceWith(listLink(changed))}
       />
       {problem !== undefined && <Problem message={problem} />}
       {list !== undefined && problem === undefined && (
         <>
           <ListStatus list={list} isNarrowed={isNarrowed} chosen={chosen} onChoose={onChoose} onCompare={onCompare} />
-          {list.traces.length === 0 ? (
+          {list.traces.length === 0 && isRemote ? (
+            <Notice title="No traces found">
+              <p>
+                {list.remote?.kind === "Jaeger" && !filters.service
+                  ? "Jaeger searches within a service: choose one."
+                  : `${list.remote?.kind ?? "The server"} has no such traces in this time.`}
+              </p>
+            </Notice>
+          ) : list.traces.length === 0 ? (
             <EmptyList isNarrowed={isNarrowed} />
           ) : (
-            <TraceTable traces={list.traces} services={list.services} chosen={chosen} onChoose={onChoose} />
+            <TraceTable
+              traces={list.traces}
+              services={list.services}
+              chosen={chosen}
+              onChoose={onChoose}
+              place={listLink(filters)}
+            />
           )}
           {list.matching > list.traces.length && list.traces.length === limit && limit < 1000 && (
             <button type="button" class="more" onClick={() => setLimit(Math.min(1000, limit * 2))}>

@@ -1,4 +1,4 @@
-import { useMemo, useRef } from "preact/hooks";
+import { useMemo, useState } from "preact/hooks";
 
 import type { Trace } from "../src/api.ts";
 import { Problem } from "./notice.tsx";
@@ -7,6 +7,7 @@ import { knowServices } from "./service-tag.tsx";
 import { SpanPanel } from "./span-panel.tsx";
 import { StoryHeader } from "./story-header.tsx";
 import { TracePicture } from "./trace-picture.ts";
+import { TraceWarnings } from "./trace-warnings.tsx";
 import { useFetched } from "./use-fetched.ts";
 import { useKeys } from "./use-keys.ts";
 import { backToList, replaceWith } from "./use-route.ts";
@@ -20,8 +21,11 @@ interface TracePageProps {
 
 export function TracePage({ traceId, spanId, revision }: TracePageProps) {
   const { value: trace, problem } = useFetched<Trace>(`./api/traces/${traceId}`, revision);
-  const spans = useSteady(trace);
-  const picture = useMemo(() => (spans === undefined ? undefined : new TracePicture(spans)), [spans]);
+  const [correctsClocks, setCorrectsClocks] = useState(true);
+  const picture = useMemo(
+    () => trace && new TracePicture(trace.spans, { dropped: trace.dropped, correctsClocks }),
+    [trace, correctsClocks],
+  );
   const select = (id: string | undefined): void => replaceWith(traceLink(traceId, id));
   const leave = (): void => (spanId === undefined ? backToList() : select(undefined));
   useKeys({ Escape: leave, Backspace: leave, "/": backToList });
@@ -34,6 +38,12 @@ export function TracePage({ traceId, spanId, revision }: TracePageProps) {
   return (
     <div class="trace-page">
       <StoryHeader picture={picture} traceId={traceId} onSelect={select} />
+      <TraceWarnings
+        picture={picture}
+        onSelect={select}
+        correctsClocks={correctsClocks}
+        onCorrect={setCorrectsClocks}
+      />
       <div class={selected === undefined ? "trace-body" : "trace-body has-panel"}>
         <Waterfall picture={picture} selected={selected?.spanId} onSelect={select} />
         {selected !== undefined && (
@@ -42,11 +52,4 @@ export function TracePage({ traceId, spanId, revision }: TracePageProps) {
       </div>
     </div>
   );
-}
-
-/** Returns the same array until the trace has more spans: most updates are for other traces. */
-function useSteady(trace: Trace | undefined): Trace["spans"] | undefined {
-  const last = useRef<Trace["spans"] | undefined>(undefined);
-  if (trace !== undefined && trace.spans.length !== last.current?.length) last.current = trace.spans;
-  return last.current;
 }

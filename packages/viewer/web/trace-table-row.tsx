@@ -1,7 +1,7 @@
 import { durationText } from "../src/analysis/duration-text.ts";
 import { describeEnding } from "../src/analysis/ending.ts";
 import type { TraceSummary } from "../src/api.ts";
-import { dayText, timeText } from "./clock-text.ts";
+import { dateText, dayText, isoText, isToday, timeText } from "./clock-text.ts";
 import { EndingBadge } from "./ending-badge.tsx";
 import { traceLink } from "./route.ts";
 import { ServiceTag } from "./service-tag.tsx";
@@ -19,7 +19,7 @@ export function TraceTableRow({ trace, longest, isChosen, onToggle }: TraceTable
   const ending = describeEnding(endedBy, status, failed && status === undefined);
   const others = services.filter((each) => each !== service);
   return (
-    <tr class={isChosen ? "is-chosen" : ""} onClick={(event) => openUnlessControl(event, traceId)}>
+    <tr class={isChosen ? "is-chosen" : ""} data-trace={traceId} onClick={(event) => openUnlessControl(event, traceId)}>
       <td class="choose">
         <input
           type="checkbox"
@@ -29,7 +29,10 @@ export function TraceTableRow({ trace, longest, isChosen, onToggle }: TraceTable
         />
       </td>
       <td class="started" title={dayText(start)}>
-        <time dateTime={new Date(start).toISOString()}>{timeText(start)}</time>
+        <time dateTime={isoText(start)}>
+          {isToday(start) ? "" : `${dateText(start)} `}
+          {timeText(start)}
+        </time>
       </td>
       <td class="request">
         <ServiceTag name={service} />
@@ -39,6 +42,8 @@ export function TraceTableRow({ trace, longest, isChosen, onToggle }: TraceTable
       </td>
       <td>
         <EndingBadge {...ending} />
+        {trace.dropped !== undefined && <span class="inside">partly dropped</span>}
+        {trace.isUnfinished === true && <span class="inside">not finished</span>}
         {failed && ending.tone === "good" && <span class="inside">failures inside</span>}
       </td>
       <td class="number">{durationText(duration)}</td>

@@ -1,4 +1,4 @@
-import { useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 import type { TraceSummary } from "../src/api.ts";
 import { knowServices } from "./service-tag.tsx";
@@ -10,10 +10,41 @@ interface TraceTableProps {
   readonly services: readonly string[];
   readonly chosen: readonly string[];
   readonly onChoose: (chosen: readonly string[]) => void;
+  /** The address of the list, to which a user may come back. */
+  readonly place: string;
 }
 
-export function TraceTable({ traces, services, chosen, onChoose }: TraceTableProps) {
+/** Where the user was in the list when it was last left. */
+let lastPlace: { readonly place: string; readonly scrollTop: number; readonly traceId: string | undefined } | undefined;
+
+export function TraceTable({ traces, services, chosen, onChoose, place }: TraceTableProps) {
   const body = useRef<HTMLTableSectionElement>(null);
+  useLayoutEffect(() => {
+    const table = body.current!;
+    const scroller = table.closest("main")!;
+    if (lastPlace?.place === place) {
+      scroller.scrollTop = lastPlace.scrollTop;
+      const { traceId } = lastPlace;
+      if (traceId !== undefined) table.querySelector<HTMLElement>(`[data-trace="${traceId}"] a`)?.focus();
+      lastPlace = undefined;
+    }
+    let left = { scrollTop: scroller.scrollTop, traceId: undefined as string | undefined };
+    // A click on a row that opens its trace moves no focus.
+    const remember = ({ target }: Event): void => {
+      const row = target instanceof Element ? target.closest<HTMLElement>("[data-trace]") : null;
+      left = { scrollTop: scroller.scrollTop, traceId: row?.dataset["trace"] };
+    };
+    const follow = (): void => void (left = { ...left, scrollTop: scroller.scrollTop });
+    table.addEventListener("focusin", remember);
+    table.addEventListener("click", remember);
+    scroller.addEventListener("scroll", follow);
+    return () => {
+      table.removeEventListener("focusin", remember);
+      table.removeEventListener("click", remember);
+      scroller.removeEventListener("scroll", follow);
+      lastPlace = { place, ...left };
+    };
+  }, [place]);
   knowServices(services);
   const longest = traces.reduce((most, { duration }) => Math.max(most, duration), 0);
 

@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 
 import type { ApiError } from "../src/api.ts";
 
@@ -12,6 +12,8 @@ export interface Fetched<T> {
 
 interface FetchResult<T> {
   readonly path: string;
+  /** Identifies the version of the value, if the server sends one. */
+  readonly etag?: string | undefined;
   readonly value?: T;
   readonly problem?: string;
 }
@@ -24,12 +26,14 @@ interface FetchResult<T> {
 export function useFetched<T>(path: string, revision: number, keeps = false): Fetched<T> {
   const [result, setResult] = useState<FetchResult<T> | undefined>();
   const [isLoading, setLoading] = useState(true);
+  const latest = useRef(result);
+  latest.current = result;
   useEffect(() => {
     const controller = new AbortController();
     const load = async (): Promise<void> => {
-      const loaded = await request<T>(path, controller.signal);
+      const loaded = await request<T>(path, latest.current, controller.signal);
       if (controller.signal.aborted) return;
-      setResult(loaded);
+      if (loaded !== undefined) setResult(loaded);
       setLoading(false);
     };
     setLoading(true);
@@ -40,10 +44,19 @@ export function useFetched<T>(path: string, revision: number, keeps = false): Fe
   return { value: isUsable ? result.value : undefined, problem: isUsable ? result.problem : undefined, isLoading };
 }
 
-async function request<T>(path: string, signal: AbortSignal): Promise<FetchResult<T>> {
+/** Returns `undefined` if the value is still that of the last result. */
+async function request<T>(
+  path: string,
+  last: FetchResult<T> | undefined,
+  signal: AbortSignal,
+): Promise<FetchResult<T> | undefined> {
   try {
-    const response = await fetch(path, { signal });
-    if (response.ok) return { path, value: (await response.json()) as T };
+    const known = last?.path === path ? last.etag : undefined;
+    const headers: Record<string, string> = known === undefined ? {} : { "if-none-match": known };
+    const response = await fetch(path, { signal, headers, cache: "no-store" });
+    if (response.status === 304) return undefined;
+    const etag = response.headers.get("etag") ?? undefined;
+    if (response.ok) return { path, etag, value: (await response.json()) as T };
     const failure = (await response.json().catch(() => undefined)) as ApiError | undefined;
     return { path, problem: failure?.message ?? `The viewer answered ${response.status} for ${path}` };
   } catch {

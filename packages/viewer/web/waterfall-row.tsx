@@ -3,6 +3,7 @@ import { durationText } from "../src/analysis/duration-text.ts";
 import { endingOf } from "../src/analysis/ending.ts";
 import { cutText } from "../src/analysis/story-moments.ts";
 import type { VisibleRow } from "../src/analysis/visible-rows.ts";
+import { durationOf, type SpanEvent } from "../src/span.ts";
 import { DeadlineMark } from "./deadline-mark.tsx";
 import { EndingBadge } from "./ending-badge.tsx";
 import { hueOf, ServiceTag } from "./service-tag.tsx";
@@ -17,6 +18,12 @@ interface WaterfallRowProps {
   readonly scale: TimeScale;
   readonly isCurrent: boolean;
   readonly isSelected: boolean;
+  readonly isMatch: boolean;
+  readonly isCritical: boolean;
+  /** Shows all spans of the run that starts with a span. */
+  readonly onExpandRun: (spanId: string) => void;
+  /** Shows a failed span, and the collapsed spans above it. */
+  readonly onShowFailed: (spanId: string) => void;
   readonly onSelect: (spanId: string) => void;
   readonly onToggle: (spanId: string) => void;
 }
@@ -26,14 +33,22 @@ const MAX_INDENT = 14;
 
 export function WaterfallRow(props: WaterfallRowProps) {
   const { row, index, top, picture, scale, isCurrent, isSelected, onSelect, onToggle } = props;
-  const { span, depth, below, isCollapsed } = row;
+  const { span, depth, below, isCollapsed, failedBelow, run } = row;
   const band = picture.bands.get(span.spanId);
   const left = scale.at(span.start);
+  const end = run?.end ?? span.end;
+  const states = [
+    isCurrent && "is-current",
+    isSelected && "is-selected",
+    props.isMatch && "is-match",
+    props.isCritical && "is-critical",
+    span.failed && "has-failed",
+  ];
   return (
     <div
       id={`row-${span.spanId}`}
       role="row"
-      class={`waterfall-row${isCurrent ? " is-current" : ""}${isSelected ? " is-selected" : ""}`}
+      class={["waterfall-row", ...states].filter(Boolean).join(" ")}
       style={{ top: `${top}px`, "--hue": hueOf(span.service) }}
       aria-level={depth + 1}
       aria-rowindex={index + 1}
@@ -64,9 +79,37 @@ export function WaterfallRow(props: WaterfallRowProps) {
           {span.name}
         </span>
         {isCollapsed && <span class="folded">+{below}</span>}
+        {isCollapsed && failedBelow !== undefined && (
+          <button
+            type="button"
+            class="failed-below"
+            tabIndex={-1}
+            onClick={(event) => {
+              event.stopPropagation();
+              props.onShowFailed(firstFailed(picture, span.spanId));
+            }}
+          >
+            {failedBelow} {failedBelow === 1 ? "error" : "errors"}
+          </button>
+        )}
+        {run !== undefined && (
+          <button
+            type="button"
+            class="folded"
+            tabIndex={-1}
+            aria-label={`Show all ${run.count}`}
+            onClick={(event) => {
+              event.stopPropagation();
+              props.onExpandRun(span.spanId);
+            }}
+          >
+            × {run.count.toLocaleString("en")}
+            {run.failed > 0 && `, ${run.failed} failed`}
+          </button>
+        )}
       </div>
       <div role="gridcell" class="number">
-        {durationText(span.end - span.start)}
+        {span.isUnfinished === true ? "–" : durationText(run === undefined ? durationOf(span) : end - span.start)}
       </div>
       <BudgetCell band={band} />
       <div role="gridcell">
@@ -74,10 +117,8 @@ export function WaterfallRow(props: WaterfallRowProps) {
       </div>
       <div role="gridcell" class="timeline" aria-label={`begins at ${durationText(span.start - picture.range.from)}`}>
         {band !== undefined && <DeadlineMark band={band} scale={scale} />}
-        <span
-          class={`bar bar-${span.kind}${span.failed ? " is-failed" : ""}`}
-          style={{ left: `${left}%`, width: `${scale.at(span.end) - left}%` }}
-        />
+        <span class={barClass(row)} style={{ left: `${left}%`, width: `${Math.max(0, scale.at(end) - left)}%` }} />
+        <EventTicks events={span.events ?? []} scale={scale} />
       </div>
     </div>
   );
@@ -91,4 +132,35 @@ function BudgetCell({ band }: { readonly band: DeadlineBand | undefined }) {
       {band === undefined ? "–" : durationText(band.budget)}
     </div>
   );
+}
+
+function barClass({ span, run }: VisibleRow): string {
+  const isFailed = span.failed || (run?.failed ?? 0) > 0;
+  return (
+    `bar bar-${span.kind}${isFailed ? " is-failed" : ""}${run === undefined ? "" : " is-run"}` +
+    (span.isUnfinished === true ? " is-unfinished" : "")
+  );
+}
+
+/** Maximum number of events to draw in a row. */
+const MAX_TICKS = 100;
+
+function EventTicks({ events, scale }: { readonly events: readonly SpanEvent[]; readonly scale: TimeScale }) {
+  return (
+    <>
+      {events.slice(0, MAX_TICKS).map(({ name, time, attributes }, index) => (
+        <span
+          key={index}
+          class={name === "exception" ? "event-tick is-exception" : "event-tick"}
+          style={{ left: `${scale.at(time)}%` }}
+          title={name === "exception" ? `exception: ${attributes["exception.message"] ?? ""}` : name}
+        />
+      ))}
+    </>
+  );
+}
+
+function firstFailed({ rows }: TracePicture, above: string): string {
+  const at = rows.findIndex(({ span }) => span.spanId === above);
+  return rows.find(({ span }, index) => index > at && span.failed)?.span.spanId ?? above;
 }

@@ -1,13 +1,17 @@
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 
 import type { TimeRange } from "../src/analysis/time-axis.ts";
-import { visibleRows } from "../src/analysis/visible-rows.ts";
+import { ancestorsOf, collapsedFrom, visibleRows } from "../src/analysis/visible-rows.ts";
 import type { ViewedSpan } from "../src/span.ts";
 import { CancelLines } from "./cancel-lines.tsx";
+import { Minimap } from "./minimap.tsx";
 import { TimeAxis, TimeGrid } from "./time-axis.tsx";
 import { TimeScale } from "./time-scale.ts";
 import type { TracePicture } from "./trace-picture.ts";
+import { TraceTools, type WaterfallModes } from "./trace-tools.tsx";
+import { useColumnWidth } from "./use-column-width.ts";
 import { useKeys } from "./use-keys.ts";
+import { useSpanFind } from "./use-span-find.ts";
 import { useVirtualRows } from "./use-virtual-rows.ts";
 import { WaterfallLegend } from "./waterfall-legend.tsx";
 import { WaterfallRow } from "./waterfall-row.tsx";
@@ -29,25 +33,53 @@ const ROW = 30;
 
 export function Waterfall({ picture, selected, onSelect }: WaterfallProps) {
   const [collapsed, setCollapsed] = useState<ReadonlySet<string>>(new Set());
+  const [expandedRuns, setExpandedRuns] = useState<ReadonlySet<string>>(new Set());
+  const [modes, setModes] = useState<WaterfallModes>({ showsCritical: false, groupsRuns: false });
   const [current, setCurrent] = useState(selected ?? picture.root.spanId);
-  const rows = useMemo(() => visibleRows(picture.rows, collapsed), [picture, collapsed]);
-  const places = useMemo(() => new Map(rows.map(({ span }, index) => [span.spanId, index])), [rows]);
-  const [zoom, setZoom] = useState<string | undefined>();
-  const zoomed = zoom === undefined ? undefined : picture.span(zoom);
-  const scale = useMemo(
-    () => new TimeScale(zoomed === undefined ? picture.range : around(zoomed), picture.range.from),
-    [picture, zoomed],
+  const rows = useMemo(
+    () => visibleRows(picture.rows, collapsed, modes.groupsRuns ? expandedRuns : undefined),
+    [picture, collapsed, modes.groupsRuns, expandedRuns],
   );
+  const places = useMemo(() => new Map(rows.map(({ span }, index) => [span.spanId, index])), [rows]);
+  const [view, setView] = useState<TimeRange | undefined>();
+  /** The span that the view was zoomed to, so that the same key zooms out again. */
+  const zoomed = useRef<string | undefined>(undefined);
+  const scale = useMemo(() => new TimeScale(view ?? picture.range, picture.range.from), [picture, view]);
   const { scroller, onScroll, reveal, first, end } = useVirtualRows(rows.length, ROW);
-  // A link may select a span in a collapsed part.
-  const place = selected === undefined ? undefined : places.get(selected);
-  const isHidden = selected !== undefined && place === undefined;
+  const width = useColumnWidth();
+  /** The span to scroll to once its row is there. */
+  const pending = useRef<string | undefined>(undefined);
+  const show = (spanId: string): void => {
+    setCurrent(spanId);
+    if (selected !== undefined) onSelect(spanId);
+    const place = places.get(spanId);
+    if (place !== undefined) return reveal(place);
+    pending.current = spanId;
+    const hiding = new Set(ancestorsOf(picture.rows, spanId));
+    setCollapsed((last) => new Set([...last].filter((id) => !hiding.has(id))));
+    if (modes.groupsRuns) setModes({ ...modes, groupsRuns: false });
+  };
   useEffect(() => {
-    if (isHidden) setCollapsed(new Set());
-    if (selected === undefined || place === undefined) return;
-    setCurrent(selected);
+    const place = pending.current === undefined ? undefined : places.get(pending.current);
+    if (place === undefined) return;
+    pending.current = undefined;
     reveal(place);
-  }, [selected, isHidden]);
+  }, [places]);
+  // A link may select a span in a collapsed part.
+  useEffect(() => {
+    if (selected !== undefined && picture.span(selected) !== undefined) show(selected);
+  }, [selected]);
+  const find = useSpanFind(picture, show);
+  const nextError = (): void => {
+    const { failed } = picture;
+    if (failed.length === 0) return;
+    const at = failed.findIndex(({ spanId }) => spanId === current);
+    show(failed[(at + 1) % failed.length]!.spanId);
+  };
+  const zoom = (to: TimeRange | undefined, spanId?: string): void => {
+    zoomed.current = spanId;
+    setView(to);
+  };
 
   const index = places.get(current) ?? 0;
   const select = (spanId: string): void => {
@@ -94,31 +126,66 @@ export function Waterfall({ picture, selected, onSelect }: WaterfallProps) {
     ArrowRight: open,
     Enter: () => onSelect(current),
     " ": () => toggle(current),
-    z: () => setZoom(zoom === current ? undefined : current),
+    z: () => {
+      const span = picture.span(current);
+      if (span === undefined || zoomed.current === current) zoom(undefined);
+      else zoom(around(span), current);
+    },
+    f: () => document.querySelector<HTMLInputElement>("#find")?.focus(),
+    n: () => find.step(1),
+    N: () => find.step(-1),
+    e: nextError,
+    t: () => setModes({ ...modes, showsCritical: !modes.showsCritical }),
+    r: () => setModes({ ...modes, groupsRuns: !modes.groupsRuns }),
   });
+  const expandRun = (spanId: string): void => setExpandedRuns((last) => new Set(last).add(spanId));
+  const pan = (event: WheelEvent): void => {
+    const by = event.shiftKey ? event.deltaY : event.deltaX;
+    if (view === undefined || by === 0) return;
+    event.preventDefault();
+    const { from, to } = picture.range;
+    const length = view.to - view.from;
+    const start = Math.max(from, Math.min(to - length, view.from + (by / 1000) * length));
+    zoom({ from: start, to: start + length });
+  };
 
   return (
-    <section class="waterfall" aria-label="Waterfall">
+    <section
+      class={picture.bands.size === 0 ? "waterfall has-no-budget" : "waterfall"}
+      aria-label="Waterfall"
+      style={width.style}
+    >
+      <TraceTools
+        picture={picture}
+        find={find}
+        modes={modes}
+        onModes={setModes}
+        onLevels={(levels) => setCollapsed(levels === 0 ? new Set() : collapsedFrom(picture.rows, levels))}
+        onNextError={nextError}
+      />
+      <Minimap picture={picture} view={view ?? picture.range} onView={zoom} />
       <div class="waterfall-head">
         <span>
           Span
-          {zoomed !== undefined && (
-            <button type="button" class="zoom-button" onClick={() => setZoom(undefined)}>
+          {view !== undefined && (
+            <button type="button" class="zoom-button" onClick={() => zoom(undefined)}>
               Show the whole time
             </button>
           )}
+          <span class="column-edge" onPointerDown={width.start} onDblClick={width.reset} aria-hidden="true" />
         </span>
         <span class="number">Took</span>
         <span class="budget-cell number" title="What was left of the deadline when the span began">
           Budget
         </span>
         <span>Ended by</span>
-        <TimeAxis scale={scale} />
+        <TimeAxis scale={scale} onView={zoom} />
       </div>
       <div
         class="scroller"
         ref={scroller}
         onScroll={onScroll}
+        onWheel={pan}
         role="treegrid"
         tabIndex={0}
         aria-label={`${rows.length} spans`}
@@ -137,6 +204,10 @@ export function Waterfall({ picture, selected, onSelect }: WaterfallProps) {
               scale={scale}
               isCurrent={row.span.spanId === current}
               isSelected={row.span.spanId === selected}
+              isMatch={find.matchIds.has(row.span.spanId)}
+              isCritical={modes.showsCritical && picture.critical.has(row.span.spanId)}
+              onExpandRun={expandRun}
+              onShowFailed={(from) => show(from)}
               onSelect={onSelect}
               onToggle={toggle}
             />

@@ -3,7 +3,7 @@ import { type RedisLibrary, type WithContextOptions, wrapClient } from "../redis
 
 export { type WithContextOptions } from "../redis-commands/wrap-client.ts";
 
-/** A client of `ioredis`, as far as it is used here. */
+/** A client of `ioredis`: the members that this package uses. */
 export interface IoRedisClient {
   duplicate(): unknown;
   call(command: string, ...args: never[]): Promise<unknown>;
@@ -19,18 +19,19 @@ interface Connection {
   readonly stream?: { ref(): void; unref(): void };
 }
 
-/** Methods that are named like commands, and are more than a command. */
-const NO_COMMANDS = new Set(
+/** Methods that are named like commands, but are passed to the client unchanged. */
+const PASSED_THROUGH = new Set(
   "MULTI EXEC DISCARD PIPELINE QUIT SUBSCRIBE UNSUBSCRIBE PSUBSCRIBE PUNSUBSCRIBE SSUBSCRIBE SUNSUBSCRIBE MONITOR WATCH UNWATCH SELECT AUTH HELLO RESET".split(
     " ",
   ),
 );
 
 /**
- * A client whose commands run under the context that is current when they are called; the client itself is not changed. A command under a context that has
- * ended is not sent. One that waits at the server, such as `blpop`, has a connection of its own, and is ended there when the context ends (CLIENT
- * UNBLOCK); so the client stays usable for others. A command that takes what it returns, such as `lpop`, resolves with what it has taken, also after the
- * end. Pipelines, transactions, subscriptions and scripts are passed through: a script cannot be stopped by its client.
+ * A client whose commands run under the context that is current when they are called; the client itself is not changed.
+ * A command under a context that has ended is not sent. One that waits at the server, such as `blpop`, has a connection
+ * of its own, and is ended there when the context ends (CLIENT UNBLOCK); so the client stays usable for others. A
+ * command that takes what it returns, such as `lpop`, resolves with what it has taken, also after the end. Pipelines,
+ * transactions, subscriptions and scripts are passed through: a script cannot be stopped by its client.
  *
  * @throws TypeError, RangeError if an argument is wrong
  */
@@ -38,7 +39,7 @@ export function withContext<C extends IoRedisClient>(client: C, options: WithCon
   requireMethods("client", client, ["duplicate", "call"], "wrap a client");
   const { host = "localhost", port = 6379 } = (client.options ?? {}) as { host?: string; port?: number };
   const builtin = (client as { getBuiltinCommands?(): readonly string[] }).getBuiltinCommands?.() ?? [];
-  const commands = new Set(builtin.map((name) => name.toUpperCase()).filter((name) => !NO_COMMANDS.has(name)));
+  const commands = new Set(builtin.map((name) => name.toUpperCase()).filter((name) => !PASSED_THROUGH.has(name)));
   const connectionOf = (connection: C): Connection => connection as unknown as Connection;
   const library: RedisLibrary<C> = {
     target: `redis://${host}:${port}`,

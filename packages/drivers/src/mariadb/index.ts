@@ -13,7 +13,7 @@ import {
   contextPool,
   type ContextPool,
   type ControlConnection,
-  type Dialect,
+  type MySqlLibrary,
   queryUnder,
   transact,
   type TransactionOptions,
@@ -24,7 +24,10 @@ import {
 export { type TransactionOptions } from "../mysql/pool.ts";
 
 export interface WithContextOptions extends SharedOptions {
-  /** The options that the pool was made with, for the connection that sends KILL QUERY: the connector does not expose them. */
+  /**
+   * The options that the pool was made with, for the connection that sends KILL QUERY: the connector does not expose
+   * them.
+   */
   config: PoolConfig;
 }
 
@@ -34,10 +37,12 @@ const known = new WeakMap<object, ContextPool>();
 const IN_TRANSACTION = 1;
 
 /**
- * A pool that runs each statement under the context that is current when it is sent. Connections of `getConnection()` are for transactions: after the end of the
- * context only ROLLBACK is sent, and an open transaction is rolled back. `query` and `transaction` take this pool too.
+ * A pool that runs each statement under the context that is current when it is sent. Connections of `getConnection()`
+ * are for transactions: after the end of the context only ROLLBACK is sent, and an open transaction is rolled back.
+ * `query` and `transaction` take this pool too.
  *
- * A write that nobody awaits is stopped when the response is sent: run it under `withoutCancel(current())`.
+ * A statement that still runs when the response is sent is stopped. To let it finish, run it under
+ * `withoutCancel(current())`.
  *
  * @throws TypeError if an option is wrong
  */
@@ -49,7 +54,7 @@ export function withContext(pool: Pool, { config, ...options }: WithContextOptio
     );
   }
   const { connectionLimit = 10, host = "localhost", port = 3306, database = "" } = config;
-  const dialect: Dialect = {
+  const library: MySqlLibrary = {
     max: connectionLimit,
     target: `mariadb://${host}:${port}/${database}`,
     statements: ["query", "execute", "batch"],
@@ -68,13 +73,13 @@ export function withContext(pool: Pool, { config, ...options }: WithContextOptio
       };
     },
   };
-  const own = contextPool(pool, dialect, action);
+  const own = contextPool(pool, library, action);
   const wrapped = wrapPool(own, options, action) as Pool;
   known.set(wrapped, own);
   return wrapped;
 }
 
-/** Without what only a pool knows. */
+/** Removes the options that only pools accept. */
 function connectionConfig({
   connectionLimit: _connectionLimit,
   acquireTimeout: _acquireTimeout,
@@ -92,8 +97,8 @@ function ownOf(pool: Pool, action: string): ContextPool {
 }
 
 /**
- * Runs one statement on a connection of the pool until `ctx` ends: then it rejects at once with `ctx.err()`, and the server stops the statement (KILL QUERY, on
- * a connection that is kept for it).
+ * Runs one statement on a connection of the pool until `ctx` ends: then it rejects at once with `ctx.err()`, and the
+ * server stops the statement (KILL QUERY, on a connection that is kept for it).
  *
  * @param pool one that {@link withContext} has returned
  * @throws ContextError `ctx.err()` if the context has ended or ends
@@ -104,8 +109,9 @@ export function query<T = unknown>(ctx: Context, pool: Pool, sql: string | Query
 }
 
 /**
- * Runs `work` in a transaction, and commits it. When `ctx` ends, it rejects at once with `ctx.err()`, the statement that runs is stopped, and the transaction
- * is rolled back. A COMMIT that has been sent is not stopped: its result counts. `work` runs with `ctx` as the current context.
+ * Runs `work` in a transaction, and commits it. When `ctx` ends, it rejects at once with `ctx.err()`, the statement
+ * that runs is stopped, and the transaction is rolled back. A COMMIT that has been sent is not stopped: its result
+ * counts. `work` runs with `ctx` as the current context.
  *
  * @param pool one that {@link withContext} has returned
  * @throws ContextError `ctx.err()` if the context has ended or ends before COMMIT

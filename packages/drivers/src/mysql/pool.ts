@@ -6,14 +6,14 @@ import { borrow, Call, type Driver, lease, requireMethods } from "../lease.ts";
 import { overlay } from "../overlay.ts";
 import { kindOf, operationOf, Session } from "../session.ts";
 
-// What mysql2 and the MariaDB connector have in common: pools of promises, and KILL QUERY.
+// Shared by mysql2 and mariadb: both return promises, and stop a statement by KILL QUERY.
 
 export interface MySqlPool {
   getConnection(): Promise<unknown>;
   query(...args: never[]): Promise<unknown>;
 }
 
-/** A connection of either, as far as it is used here. */
+/** A connection of either: the members that this package uses. */
 export interface Connection {
   query(...args: unknown[]): Promise<unknown>;
   rollback(): Promise<unknown>;
@@ -21,7 +21,7 @@ export interface Connection {
   destroy(): unknown;
 }
 
-/** A connection that is kept for KILL QUERY: it works while the server accepts no new ones. */
+/** A connection for KILL QUERY, which is kept open, as a full server refuses new ones. */
 export interface ControlConnection {
   query(sql: string): Promise<unknown>;
   /** Lets the process end while the connection is idle. */
@@ -31,7 +31,7 @@ export interface ControlConnection {
 }
 
 /** How the two client libraries differ. */
-export interface Dialect {
+export interface MySqlLibrary {
   readonly max: number;
   readonly target: string;
   threadId(connection: Connection): number;
@@ -42,20 +42,20 @@ export interface Dialect {
   isInTransaction?(connection: Connection): boolean;
 }
 
-/** A pool, as it was before it was wrapped, with its driver. */
+/** An unwrapped pool and its driver. */
 export interface ContextPool {
   readonly pool: MySqlPool;
   readonly driver: Driver<Connection>;
-  readonly dialect: Dialect;
+  readonly library: MySqlLibrary;
   /** Closes the connection for KILL QUERY. */
   closeControl(): Promise<void>;
 }
 
-export function contextPool(pool: MySqlPool, dialect: Dialect, action: string): ContextPool {
+export function contextPool(pool: MySqlPool, library: MySqlLibrary, action: string): ContextPool {
   requireMethods("pool", pool, ["getConnection", "query"], action);
   let control: Promise<ControlConnection> | undefined;
   const connected = (): Promise<ControlConnection> => {
-    control ??= dialect.connectControl().then(
+    control ??= library.connectControl().then(
       (connection) => {
         connection.unref();
         connection.onClosed(() => (control = undefined));
@@ -70,27 +70,27 @@ export function contextPool(pool: MySqlPool, dialect: Dialect, action: string): 
   };
   const driver: Driver<Connection> = {
     async acquire() {
-      // Before it is needed: a server that is full accepts it no more.
+      // Before it is needed: a server at its limit would refuse it later.
       await connected();
       return (await pool.getConnection()) as Connection;
     },
     release: (connection) => void connection.release(),
     destroy: (connection) => void connection.destroy(),
-    cancel: async (connection) => (await connected()).query(`KILL QUERY ${dialect.threadId(connection)}`),
-    isClean: (connection) => !(dialect.isInTransaction?.(connection) ?? open.has(connection)),
-    places: new Semaphore(dialect.max),
-    target: dialect.target,
+    cancel: async (connection) => (await connected()).query(`KILL QUERY ${library.threadId(connection)}`),
+    isClean: (connection) => !(library.isInTransaction?.(connection) ?? inTransaction.has(connection)),
+    permits: new Semaphore(library.max),
+    target: library.target,
   };
   const closeControl = async (): Promise<void> => {
     const connection = await control?.catch(() => undefined);
     control = undefined;
     await connection?.close();
   };
-  return { pool, driver, dialect, closeControl };
+  return { pool, driver, library, closeControl };
 }
 
 /** Connections with an open transaction, for the library that does not report it. */
-const open = new WeakSet<object>();
+const inTransaction = new WeakSet<object>();
 
 const BEGINS = /^(?:begin|start\s+transaction|set\s+autocommit|xa\s+start)\b/i;
 
@@ -115,10 +115,10 @@ export interface WithContextOptions {
 
 export function wrapPool(own: ContextPool, { grace = "1s", ...others }: WithContextOptions, action: string): object {
   const pool = own.pool as MySqlPool & { end?(): Promise<unknown> };
-  const { dialect } = own;
+  const { library } = own;
   refuseUnknown(others, action);
   const graceMs = milliseconds(grace, action, "grace");
-  const statements = dialect.statements
+  const statements = library.statements
     .filter((method) => method in pool)
     .map((method) => [method, (...args: unknown[]) => queryUnder(current(), own, method, args, graceMs)]);
   return overlay(pool, {
@@ -162,27 +162,27 @@ export async function transact<T>(
 
 async function openSession(
   ctx: Context,
-  { driver, dialect }: ContextPool,
+  { driver, library }: ContextPool,
   graceMs: number,
 ): Promise<{ session: Session<Connection>; client: Connection }> {
   const borrowed = await borrow(ctx, driver, new Call(ctx, "CONNECT", driver.target));
   const { connection } = borrowed;
   const rollback = async (): Promise<void> => {
     await connection.rollback();
-    open.delete(connection);
+    inTransaction.delete(connection);
   };
   const session = new Session(ctx, borrowed, { graceMs, rollback });
   const send = (method: string, sql: string, args: readonly unknown[]): Promise<unknown> => {
     const kind = kindOf(sql);
-    if (BEGINS.test(sql.trimStart())) open.add(connection);
+    if (BEGINS.test(sql.trimStart())) inTransaction.add(connection);
     return session.run(kind, operationOf(sql), async () => {
       const methods = connection as unknown as Record<string, (...args: readonly unknown[]) => Promise<unknown>>;
       const result = await methods[method]!(...args);
-      if (kind !== "statement") open.delete(connection);
+      if (kind !== "statement") inTransaction.delete(connection);
       return result;
     });
   };
-  const statements = dialect.statements.map((method) => [
+  const statements = library.statements.map((method) => [
     method,
     (...args: unknown[]) => send(method, textOf(args[0]), args),
   ]);

@@ -13,7 +13,7 @@ import {
   contextPool,
   type ContextPool,
   type ControlConnection,
-  type Dialect,
+  type MySqlLibrary,
   queryUnder,
   transact,
   type TransactionOptions,
@@ -44,13 +44,13 @@ function ownOf(pool: Pool, action: string): ContextPool {
   }
   const { connectionLimit, connectionConfig } = core.config;
   const { host, port, database = "" } = connectionConfig;
-  const dialect: Dialect = {
+  const library: MySqlLibrary = {
     max: connectionLimit,
     target: `mysql://${host}:${port}/${database}`,
     statements: ["query", "execute"],
     threadId: (connection) => (connection as unknown as { connection: { threadId: number } }).connection.threadId,
     async connectControl(): Promise<ControlConnection> {
-      // The pool has added what a connection does not take.
+      // The pool adds options that createConnection does not accept.
       const {
         maxPacketSize: _size,
         clientFlags: _flags,
@@ -67,14 +67,15 @@ function ownOf(pool: Pool, action: string): ContextPool {
       };
     },
   };
-  entry = contextPool(pool, dialect, action);
+  entry = contextPool(pool, library, action);
   known.set(pool, entry);
   return entry;
 }
 
 /**
- * Runs one statement on a connection of the pool, as `pool.query` does, until `ctx` ends: then it rejects at once with `ctx.err()`, and the server stops the
- * statement (KILL QUERY, on a connection that is kept for it). Under a context that cannot end it is `pool.query`.
+ * Runs one statement on a connection of the pool, as `pool.query` does, until `ctx` ends: then it rejects at once with
+ * `ctx.err()`, and the server stops the statement (KILL QUERY, on a connection that is kept for it). Under a context
+ * that cannot end it is `pool.query`.
  *
  * @throws ContextError `ctx.err()` if the context has ended or ends
  */
@@ -89,8 +90,9 @@ export function query<T extends QueryResult = QueryResult>(
 }
 
 /**
- * Runs `work` in a transaction, and commits it. When `ctx` ends, it rejects at once with `ctx.err()`, the statement that runs is stopped, and the transaction
- * is rolled back. A COMMIT that has been sent is not stopped: its result counts. `work` runs with `ctx` as the current context.
+ * Runs `work` in a transaction, and commits it. When `ctx` ends, it rejects at once with `ctx.err()`, the statement
+ * that runs is stopped, and the transaction is rolled back. A COMMIT that has been sent is not stopped: its result
+ * counts. `work` runs with `ctx` as the current context.
  *
  * @throws ContextError `ctx.err()` if the context has ended or ends before COMMIT
  */
@@ -104,10 +106,12 @@ export function transaction<T>(
 }
 
 /**
- * A pool that runs each statement under the context that is current when it is sent: a drop-in for libraries that are given a pool of mysql2, such as Drizzle.
- * Connections of `getConnection()` are for transactions: after the end of the context only ROLLBACK is sent, and an open transaction is rolled back.
+ * A pool that runs each statement under the context that is current when it is sent: a drop-in for libraries that are
+ * given a pool of mysql2, such as Drizzle. Connections of `getConnection()` are for transactions: after the end of the
+ * context only ROLLBACK is sent, and an open transaction is rolled back.
  *
- * A write that nobody awaits is stopped when the response is sent: run it under `withoutCancel(current())`.
+ * A statement that still runs when the response is sent is stopped. To let it finish, run it under
+ * `withoutCancel(current())`.
  *
  * @throws TypeError if it is not a pool of `mysql2/promise`
  */

@@ -22,7 +22,7 @@ export interface PgPool {
   readonly options?: object;
 }
 
-/** A client of the pool, as far as it is used here. */
+/** A client of the pool: the members that this package uses. */
 interface Client extends CancelableClient {
   query(...args: unknown[]): Promise<unknown>;
   release(isBroken?: boolean | Error): void;
@@ -45,7 +45,7 @@ function targetOf({ connectionString, host = "localhost", port = 5432, database 
   return `postgresql://${url.hostname}:${url.port || 5432}${url.pathname}`;
 }
 
-/** A pool, as it was before it was wrapped, with its driver. */
+/** An unwrapped pool and its driver. */
 interface ContextPool {
   readonly pool: PgPool;
   readonly driver: Driver<Client>;
@@ -70,7 +70,7 @@ function ownOf(pool: PgPool, action: string): ContextPool {
     destroy: (client) => client.release(true),
     cancel: cancelRequest,
     isClean: (client) => client.getTransactionStatus() === "I",
-    places: new Semaphore(max),
+    permits: new Semaphore(max),
     target: targetOf(config),
   };
   const own = { pool, driver };
@@ -79,8 +79,8 @@ function ownOf(pool: PgPool, action: string): ContextPool {
 }
 
 /**
- * Runs one statement on a connection of the pool, as `pool.query` does, until `ctx` ends: then it rejects at once with `ctx.err()`, and the server cancels the
- * statement. Under a context that cannot end it is `pool.query`.
+ * Runs one statement on a connection of the pool, as `pool.query` does, until `ctx` ends: then it rejects at once with
+ * `ctx.err()`, and the server cancels the statement. Under a context that cannot end it is `pool.query`.
  *
  * @throws ContextError `ctx.err()` if the context has ended or ends
  * @throws TypeError if the pool uses `pipeline: true`
@@ -112,9 +112,10 @@ export interface TransactionOptions {
 }
 
 /**
- * Runs `work` in a transaction, and commits it. When `ctx` ends, it rejects at once with `ctx.err()`, the statement that runs is canceled, the transaction is
- * rolled back, and the connection returned; statements that `work` sends later reject. A COMMIT that has been sent is not canceled: its result counts.
- * `work` runs with `ctx` as the current context.
+ * Runs `work` in a transaction, and commits it. When `ctx` ends, it rejects at once with `ctx.err()`, the statement
+ * that runs is canceled, the transaction is rolled back, and the connection returned; statements that `work` sends
+ * later reject. A COMMIT that has been sent is not canceled: its result counts. `work` runs with `ctx` as the current
+ * context.
  *
  * @throws ContextError `ctx.err()` if the context has ended or ends before COMMIT
  */
@@ -143,7 +144,10 @@ export async function transaction<T>(
   return session.untilEnd(done);
 }
 
-/** The client that a transaction's work is given: that of `pg`, whose statements end with the context that is current when they are sent. */
+/**
+ * The client that a transaction's work is given: that of `pg`, whose statements end with the context that is current
+ * when they are sent.
+ */
 export interface PgClient {
   // oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- as the types of pg have it: the caller says what a row is
   query<Row = Record<string, unknown>>(text: string | object, values?: readonly unknown[]): Promise<PgResult<Row>>;
@@ -169,11 +173,13 @@ export interface WithContextOptions {
 }
 
 /**
- * A pool that runs each statement under the context that is current when it is sent: a drop-in for libraries that are given a `Pool`, such as Drizzle, Kysely,
- * Prisma's adapter. Clients of `connect()` hold their connection for a transaction: after the end of the context only ROLLBACK is sent, and an open
- * transaction is rolled back. The pool itself is not changed. Under a context that cannot end it does nothing.
+ * A pool that runs each statement under the context that is current when it is sent: a drop-in for libraries that are
+ * given a `Pool`, such as Drizzle, Kysely, Prisma's adapter. Clients of `connect()` hold their connection for a
+ * transaction: after the end of the context only ROLLBACK is sent, and an open transaction is rolled back. The pool
+ * itself is not changed. Under a context that cannot end it does nothing.
  *
- * A write that nobody awaits is canceled when the response is sent: run it under `withoutCancel(current())`.
+ * A statement that still runs when the response is sent is canceled. To let it finish, run it under
+ * `withoutCancel(current())`.
  *
  * @throws TypeError if it is not a pool of `pg`, or uses `pipeline: true`
  */

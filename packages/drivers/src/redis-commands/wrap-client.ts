@@ -5,10 +5,13 @@ import { Semaphore } from "@throughline/resilience";
 import { borrow, Call, destroy, type Driver, giveBack, stop } from "../lease.ts";
 import { overlay } from "../overlay.ts";
 
-// What node-redis and ioredis have in common: commands that wait at the server need a connection of their own, and CLIENT UNBLOCK.
+// Shared by node-redis and ioredis: a command that waits at the server needs a connection of its own, and is ended
+// there by CLIENT UNBLOCK.
 
 export interface WithContextOptions {
-  /** Connections for commands that wait at the server, such as BLPOP: one for each that waits. More commands wait for their turn. @default 10 */
+  /**
+   * Maximum number of connections for commands that wait at the server, such as BLPOP. More commands queue. @default 10
+   */
   maxBlocking?: number;
   /** How long a command that was ended may take to answer, before its connection is closed. @default "1s" */
   grace?: Duration;
@@ -39,8 +42,8 @@ const BLOCKING = new Set("BLPOP BRPOP BLMOVE BLMPOP BRPOPLPUSH BZPOPMIN BZPOPMAX
 /** Commands that wait if they are given BLOCK. */
 const BLOCKING_BY_OPTION = new Set(["XREAD", "XREADGROUP"]);
 
-/** Commands that take what they return: an answer that nobody receives would be lost. */
-const TAKING = new Set(
+/** Commands that remove the element which they return: a dropped reply would lose it. */
+const REMOVING = new Set(
   "BLPOP BRPOP BLMOVE BLMPOP BRPOPLPUSH BZPOPMIN BZPOPMAX BZMPOP XREADGROUP LPOP RPOP LMOVE LMPOP RPOPLPUSH SPOP ZPOPMIN ZPOPMAX ZMPOP GETDEL HGETDEL".split(
     " ",
   ),
@@ -49,7 +52,7 @@ const TAKING = new Set(
 type Method = (...args: unknown[]) => unknown;
 
 /** A connection for commands that wait. */
-interface Waiter<C> {
+interface BlockingConnection<C> {
   readonly client: C;
   readonly id: number;
 }
@@ -57,8 +60,10 @@ interface Waiter<C> {
 /**
  * A client whose commands run under the context that is current when they are called.
  *
- * - A command under a context that has ended is not sent; one that is under way when it ends rejects with `ctx.err()`, and its answer is ignored.
- * - A command that takes what it returns waits for its answer all the same, as the element would be lost: it resolves with it.
+ * - A command under a context that has ended is not sent. One in flight when the context ends rejects with `ctx.err()`,
+ *   and its reply is ignored.
+ * - A command that removes the element which it returns still resolves with its reply after the context ends, for
+ *   `grace`, as the element would be lost.
  * - A command that waits at the server has a connection of its own, and is ended there by CLIENT UNBLOCK.
  */
 export function wrapClient<C extends object>(client: C, library: RedisLibrary<C>, options: WithContextOptions): C {
@@ -66,7 +71,7 @@ export function wrapClient<C extends object>(client: C, library: RedisLibrary<C>
   const { maxBlocking = 10, grace = "1s", ...others } = options;
   refuseUnknown(others, action);
   const graceMs = milliseconds(grace, action, "grace");
-  const connections = waiters(library, wholeNumber("maxBlocking", maxBlocking, 1, action));
+  const connections = blockingConnections(library, wholeNumber("maxBlocking", maxBlocking, 1, action));
   const methods = new Map<string, Method>();
 
   const under = (ctx: Context, name: string, method: string, args: unknown[]): Promise<unknown> => {
@@ -74,7 +79,7 @@ export function wrapClient<C extends object>(client: C, library: RedisLibrary<C>
     const call = new Call(ctx, name, library.target);
     const send = (): Promise<unknown> =>
       (client as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>)[method]!(...args);
-    return runShared(ctx, call, send, TAKING.has(name) ? graceMs : undefined);
+    return runShared(ctx, call, send, REMOVING.has(name) ? graceMs : undefined);
   };
   const wrapped = (method: string): Method => {
     let known = methods.get(method);
@@ -128,7 +133,7 @@ function runShared(
     ctx.throwIfAborted();
     let stopTimer = (): void => {};
     const cut = (): void => {
-      call.cut("query");
+      call.interrupted("query");
       reject(ctx.err());
     };
     const end = onEnd(ctx, {
@@ -152,7 +157,7 @@ function runShared(
 /** A command that waits, on a connection of its own. */
 async function runBlocking<C extends object>(
   ctx: Context,
-  driver: Driver<Waiter<C>>,
+  driver: Driver<BlockingConnection<C>>,
   name: string,
   method: string,
   args: readonly unknown[],
@@ -174,9 +179,9 @@ async function runBlocking<C extends object>(
       },
     });
     const finish = async (): Promise<void> => {
-      call.cut("query");
-      // What is not taken can be given up at once.
-      if (!TAKING.has(name)) reject(ctx.err());
+      call.interrupted("query");
+      // A command that removes nothing is rejected immediately.
+      if (!REMOVING.has(name)) reject(ctx.err());
       const isStopped = await stop(borrowed, running, graceMs);
       const taken = isStopped ? await running.catch(() => undefined) : undefined;
       if (taken === undefined || taken === null) reject(ctx.err());
@@ -196,13 +201,13 @@ async function runBlocking<C extends object>(
 }
 
 /** Connections for commands that wait: opened when they are needed, and kept. */
-function waiters<C extends object>(
+function blockingConnections<C extends object>(
   library: RedisLibrary<C>,
   max: number,
-): { readonly driver: Driver<Waiter<C>>; closeIdle(): void } {
-  const idle: Waiter<C>[] = [];
+): { readonly driver: Driver<BlockingConnection<C>>; closeIdle(): void } {
+  const idle: BlockingConnection<C>[] = [];
   let isClosed = false;
-  const driver: Driver<Waiter<C>> = {
+  const driver: Driver<BlockingConnection<C>> = {
     async acquire() {
       const known = idle.pop();
       if (known !== undefined) {
@@ -212,14 +217,14 @@ function waiters<C extends object>(
       const client = await library.duplicate();
       return { client, id: await library.idOf(client) };
     },
-    release(waiter) {
-      if (isClosed) return library.close(waiter.client);
-      library.unref(waiter.client);
-      idle.push(waiter);
+    release(connection) {
+      if (isClosed) return library.close(connection.client);
+      library.unref(connection.client);
+      idle.push(connection);
     },
     destroy: ({ client }) => library.close(client),
     cancel: ({ id }) => library.send("CLIENT", "UNBLOCK", String(id), "ERROR"),
-    places: new Semaphore(max),
+    permits: new Semaphore(max),
     target: library.target,
   };
   const closeIdle = (): void => {

@@ -3,7 +3,7 @@ import { type RedisLibrary, type WithContextOptions, wrapClient } from "../redis
 
 export { type WithContextOptions } from "../redis-commands/wrap-client.ts";
 
-/** A client of `redis` (node-redis), as far as it is used here. */
+/** A client of `redis` (node-redis): the members that this package uses. */
 export interface RedisClient {
   duplicate(): unknown;
   sendCommand(args: readonly string[]): Promise<unknown>;
@@ -19,18 +19,19 @@ interface Connection {
   on(event: "error", listener: (error: unknown) => void): unknown;
 }
 
-/** Methods that are named like commands, and are more than a command. */
-const NO_COMMANDS = new Set(
+/** Methods that are named like commands, but are passed to the client unchanged. */
+const PASSED_THROUGH = new Set(
   "MULTI QUIT DISCONNECT SUBSCRIBE UNSUBSCRIBE PSUBSCRIBE PUNSUBSCRIBE SSUBSCRIBE SUNSUBSCRIBE MONITOR WATCH UNWATCH SELECT AUTH HELLO RESET".split(
     " ",
   ),
 );
 
 /**
- * A client whose commands run under the context that is current when they are called; the client itself is not changed. A command under a context that has
- * ended is not sent. One that waits at the server, such as `blPop`, has a connection of its own, and is ended there when the context ends (CLIENT
- * UNBLOCK); so the client stays usable for others. A command that takes what it returns, such as `lPop`, resolves with what it has taken, also after the
- * end. Transactions (`multi`), subscriptions and scripts are passed through: a script cannot be stopped by its client.
+ * A client whose commands run under the context that is current when they are called; the client itself is not changed.
+ * A command under a context that has ended is not sent. One that waits at the server, such as `blPop`, has a connection
+ * of its own, and is ended there when the context ends (CLIENT UNBLOCK); so the client stays usable for others. A
+ * command that takes what it returns, such as `lPop`, resolves with what it has taken, also after the end. Transactions
+ * (`multi`), subscriptions and scripts are passed through: a script cannot be stopped by its client.
  *
  * @throws TypeError, RangeError if an argument is wrong
  */
@@ -46,7 +47,7 @@ export function withContext<C extends RedisClient>(client: C, options: WithConte
           ? String((args[0] as readonly unknown[] | undefined)?.[0] ?? "").toUpperCase()
           : method.toUpperCase();
       if (method === "sendCommand") return name;
-      return name in client && !NO_COMMANDS.has(name) ? name : undefined;
+      return name in client && !PASSED_THROUGH.has(name) ? name : undefined;
     },
     async duplicate() {
       const connection = client.duplicate() as Connection;

@@ -1,5 +1,6 @@
 import { propagation, type TextMapSetter } from "@opentelemetry/api";
 import { type Context, createKey, withValue } from "@throughline/context";
+import { now } from "@throughline/context/internal";
 
 import type { CallPhase, OutgoingRequest } from "../observe/client-call.ts";
 import { isMeasured, measureCall } from "../telemetry/client-metrics.ts";
@@ -41,7 +42,7 @@ export class OutboundCall {
   readonly #parent: Context;
   readonly #request: OutgoingRequest;
   readonly #settings: ClientSettings;
-  readonly #startedAt = performance.now();
+  readonly #startedAt = now();
   #isTracedElsewhere: boolean;
   #span: ClientSpan | undefined;
   #status: number | undefined;
@@ -157,7 +158,7 @@ export class OutboundCall {
     if (error === undefined && span === undefined && !isMeasured()) return;
     const { method, url, rpc, attempt } = this.#request;
     if (url === undefined && rpc === undefined) return;
-    const elapsed = performance.now() - this.#startedAt;
+    const elapsed = now() - this.#startedAt;
     const end = callEnd(error, isAbortedByCaller, this.#status);
     if (error !== undefined) {
       const target = url === undefined ? rpc!.method : url.origin + url.pathname;

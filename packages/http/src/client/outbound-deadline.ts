@@ -1,5 +1,5 @@
 import { type Context, DeadlineExceeded, type Key } from "@throughline/context";
-import { deadlineDetails, isAttached, traceOwnerKey } from "@throughline/context/internal";
+import { deadlineDetails, isAttached, now, traceOwnerKey } from "@throughline/context/internal";
 
 import type { ClientSettings } from "./client-options.ts";
 
@@ -17,7 +17,7 @@ export function remainingDownstream(ctx: Context): number {
   const request = ctx.value(requestKey);
   if (request === undefined || request.downstreamDeadline === Infinity || !isAttached(ctx, request.ctx))
     return Infinity;
-  return request.downstreamDeadline - performance.now();
+  return request.downstreamDeadline - now();
 }
 
 /**

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 import type { Duration } from "@throughline/context";
+import { now } from "@throughline/context/internal";
 
 import { ServerDraining } from "../wire/errors.ts";
 import type { ServerRequest } from "./server-request.ts";
@@ -45,6 +46,6 @@ async function cancelAndAnswer(running: () => readonly ServerRequest[], done: Pr
 
 /** Limits the deadline that active requests send to the services that they call. */
 export function limitDownstream(requests: Iterable<ServerRequest>, ms: number): void {
-  const until = performance.now() + ms;
+  const until = now() + ms;
   for (const each of requests) each.downstreamDeadline = Math.min(each.downstreamDeadline, until);
 }

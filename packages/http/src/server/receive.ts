@@ -8,7 +8,7 @@ import {
   withoutCancel,
   withTimeout,
 } from "@throughline/context";
-import { hasDeadline, isTracingSuppressed } from "@throughline/context/internal";
+import { hasDeadline, isTracingSuppressed, now } from "@throughline/context/internal";
 
 import type { IncomingRequest } from "../observe/server-request.ts";
 import { httpMetadata } from "../telemetry/http-metadata.ts";
@@ -90,7 +90,7 @@ function receiveNew(request: IncomingRequest, settings: ServerSettings): ServerR
   );
   serverRequest.connection = request.connection;
   if (settings.mode === "propagate" && deadline.budget !== undefined) {
-    serverRequest.downstreamDeadline = performance.now() + deadline.budget.ms;
+    serverRequest.downstreamDeadline = now() + deadline.budget.ms;
   }
   serverRequest.observe(tracing.span);
   if (!tracing.isTracingSuppressed) {

@@ -1,5 +1,5 @@
 import { DeadlineExceeded } from "@throughline/context";
-import { callAfter } from "@throughline/context/internal";
+import { callAfter, now } from "@throughline/context/internal";
 
 import type { ServerRequest, ActiveResponse } from "./server-request.ts";
 
@@ -33,13 +33,13 @@ export function applyStreamLimits(serverRequest: ServerRequest, { firstByteTimeo
 /** Does not use Node's socket timeout: a socket has only one, which all its requests and the application share. */
 function watchProgress(serverRequest: ServerRequest, response: ActiveResponse, idleTimeout: number): void {
   let seen = response.progress;
-  let since = performance.now();
+  let since = now();
   let stop = (): void => {};
   const check = (): void => {
     const { isBegun, progress } = response;
-    const now = performance.now();
-    if (!isBegun || progress !== seen) [seen, since] = [progress, now];
-    if (now - since >= idleTimeout) timeOut(serverRequest, idleTimeout, "idleTimeout");
+    const time = now();
+    if (!isBegun || progress !== seen) [seen, since] = [progress, time];
+    if (time - since >= idleTimeout) timeOut(serverRequest, idleTimeout, "idleTimeout");
     else stop = callAfter(Math.max(1, idleTimeout / CHECKS_PER_TIMEOUT), check);
   };
   check();

@@ -24,7 +24,26 @@ describe("a comparison", () => {
     ]);
   });
 
-  it("pairs spans with equal paths by their order", () => {
+  it("pairs parallel calls by their target, in whatever order they start", () => {
+    const call = (url: string): object => ({
+      service: "a",
+      name: "GET",
+      kind: "client",
+      attributes: { "url.full": url },
+    });
+    const before = trace({ a: [[0, 90]], "a/x": [[1, 11], call("/x")], "a/y": [[2, 52], call("/y")] });
+    const after = trace({ a: [[0, 90]], "a/y": [[1, 51], call("/y")], "a/x": [[2, 12], call("/x")] });
+    expect(compared(before, after).map((row) => row[4])).toEqual([0, 0, 0]);
+  });
+
+  it("pairs parallel calls of one target by their duration", () => {
+    const call = { service: "a", name: "GET", kind: "client" } as const;
+    const before = trace({ a: [[0, 90]], "a/x": [[1, 11], call], "a/y": [[2, 52], call] });
+    const after = trace({ a: [[0, 90]], "a/y": [[1, 51], call], "a/x": [[2, 12], call] });
+    expect(compared(before, after).map((row) => row[4])).toEqual([0, 0, 0]);
+  });
+
+  it("leaves the shorter of two equal spans without a partner", () => {
     const twice = { a: [[0, 90]], "a/b": [[1, 11]] } as const;
     const before = trace({ ...twice, "a/x": [[20, 25], { service: "b", name: "b" }] });
     expect(compared(before, trace(twice))).toEqual([

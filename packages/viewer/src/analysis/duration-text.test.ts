@@ -4,7 +4,9 @@ import { differenceText, durationText } from "./duration-text.ts";
 
 it.each([
   [0, "0 ms"],
-  [0.0004, "0 µs"],
+  [0.000_001, "1 ns"],
+  [0.0004, "400 ns"],
+  [0.001_25, "1.25 µs"],
   [0.042, "42 µs"],
   [0.42, "0.42 ms"],
   [3.44, "3.4 ms"],
@@ -16,6 +18,8 @@ it.each([
   [12_340, "12.3 s"],
   [59_960, "1 min"],
   [125_000, "2 min 5 s"],
+  [3_600_000, "1 h"],
+  [19_800_000, "5 h 30 min"],
   [-30, "−30 ms"],
 ])("%f ms reads %s", (ms, text) => {
   expect(durationText(ms)).toBe(text);

@@ -27,6 +27,16 @@ export interface GraphSpacing {
   readonly down: number;
 }
 
+/** Returns the services whose name has a text, with their callers and callees; all for an empty text. */
+export function neighborhood(graph: ServiceGraph, text: string): ServiceGraph {
+  const wanted = text.trim().toLowerCase();
+  if (wanted === "") return graph;
+  const found = new Set(graph.services.flatMap(({ name }) => (name.toLowerCase().includes(wanted) ? [name] : [])));
+  const calls = graph.calls.filter(({ from, to }) => found.has(from) || found.has(to));
+  const shown = new Set([...found, ...calls.flatMap(({ from, to }) => [from, to])]);
+  return { services: graph.services.filter(({ name }) => shown.has(name)), calls };
+}
+
 /** Places callers left of their callees, and each service of a layer near its callers, so that few lines cross. */
 export function layOut({ services, calls }: ServiceGraph, { across, down }: GraphSpacing): GraphLayout {
   const known = new Map(services.map((node) => [node.name, node]));

@@ -15,7 +15,7 @@ export function timeRange(spans: readonly ViewedSpan[], bands: Iterable<Deadline
   let [from, end] = [Infinity, -Infinity];
   for (const span of spans) {
     from = Math.min(from, span.start);
-    end = Math.max(end, span.end);
+    end = Math.max(end, span.start, span.end);
   }
   if (from === Infinity) return { from: 0, to: 1 };
   const took = Math.max(end - from, 0.001);

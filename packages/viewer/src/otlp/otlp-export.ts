@@ -1,20 +1,32 @@
 import type { Attributes, AttributeValue, ViewedSpan } from "../span.ts";
-import { FAILED, numberOf } from "./otlp.ts";
+import { FAILED, nanosOf, numberOf } from "./otlp.ts";
 
 /**
- * Formats spans as an `ExportTraceServiceRequest` in JSON, for other tools that read OTLP. The resolution of times is a
- * quarter of a microsecond. Attribute values that were maps are strings of JSON.
+ * Formats spans as an `ExportTraceServiceRequest` in JSON, for other tools that read OTLP. The resolution of the times
+ * of events is a quarter of a microsecond. Attribute values that were maps are strings of JSON.
  */
 export function formatTraces(spans: readonly ViewedSpan[]): object {
   const byResource = Map.groupBy(spans, ({ resource, service }) => resource ?? service);
   return {
     resourceSpans: [...byResource].map(([resource, of]) => ({
       resource: { attributes: pairs(typeof resource === "string" ? { "service.name": resource } : resource) },
-      scopeSpans: [...Map.groupBy(of, ({ scope }) => scope ?? "")].map(([name, inScope]) => ({
-        scope: { name },
+      scopeSpans: [...Map.groupBy(of, scopeKey).values()].map((inScope) => ({
+        scope: formatScope(inScope[0]!),
         spans: inScope.map(formatSpan),
       })),
     })),
+  };
+}
+
+function scopeKey({ scope, scopeVersion, scopeAttributes }: ViewedSpan): string {
+  return JSON.stringify([scope, scopeVersion, scopeAttributes]);
+}
+
+function formatScope({ scope = "", scopeVersion, scopeAttributes }: ViewedSpan): object {
+  return {
+    name: scope,
+    ...(scopeVersion === undefined ? undefined : { version: scopeVersion }),
+    ...(scopeAttributes === undefined ? undefined : { attributes: pairs(scopeAttributes) }),
   };
 }
 
@@ -26,22 +38,24 @@ function formatSpan(span: ViewedSpan): object {
     ...(parentSpanId === undefined ? undefined : { parentSpanId }),
     name,
     kind: numberOf(kind),
-    startTimeUnixNano: nanos(span.start),
-    endTimeUnixNano: nanos(span.end),
+    startTimeUnixNano: nanos(span.start, span.startNanos),
+    endTimeUnixNano: span.isUnfinished === true ? "0" : nanos(span.end, span.endNanos),
     attributes: pairs(span.attributes),
     events: events.map((event) => ({
       name: event.name,
       timeUnixNano: nanos(event.time),
       attributes: pairs(event.attributes),
     })),
-    links,
+    links: links.map(({ attributes, ...link }) => ({
+      ...link,
+      ...(attributes === undefined ? undefined : { attributes: pairs(attributes) }),
+    })),
     status: { code: span.failed ? FAILED : 0, message: span.statusMessage ?? "" },
   };
 }
 
-function nanos(ms: number): string {
-  const whole = Math.floor(ms);
-  return String(BigInt(whole) * 1_000_000n + BigInt(Math.round((ms - whole) * 1e6)));
+function nanos(ms: number, within = nanosOf(ms)): string {
+  return String(BigInt(Math.round(ms - within / 1e6)) * 1_000_000n + BigInt(within));
 }
 
 function pairs(attributes: Attributes): object[] {

@@ -3,6 +3,7 @@ import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
 import type { Attributes, AttributeValue, SpanEvent, SpanLink, ViewedSpan } from "../span.ts";
 import {
   FAILED,
+  type Instant,
   integerOrText,
   kindOf,
   MAX_DEPTH,
@@ -10,7 +11,10 @@ import {
   numberOrText,
   type OtlpValue,
   parseError,
+  rejectAll,
+  type RejectSpan,
   serviceOf,
+  setTimes,
   toAttributeValue,
 } from "./otlp.ts";
 
@@ -19,11 +23,12 @@ const { Bit64, LengthDelimited, Varint } = WireType;
 /**
  * Parses an `ExportTraceServiceRequest` in protobuf. It skips fields that the viewer does not show.
  *
+ * @param reject called for each invalid span, which is skipped; by default the first one throws
  * @throws SyntaxError if the body does not have this shape
  * @see https://github.com/open-telemetry/opentelemetry-proto/blob/main/opentelemetry/proto/trace/v1/trace.proto
  */
-export function parseTracesProtobuf(body: Uint8Array): ViewedSpan[] {
-  const reader = new MessageReader(body);
+export function parseTracesProtobuf(body: Uint8Array, reject: RejectSpan = rejectAll): ViewedSpan[] {
+  const reader = new MessageReader(body, reject);
   const spans: ViewedSpan[] = [];
   try {
     readFields(reader, body.length, { 1: LengthDelimited }, () => readResourceSpans(reader, spans));
@@ -35,9 +40,16 @@ export function parseTracesProtobuf(body: Uint8Array): ViewedSpan[] {
   return spans;
 }
 
-/** A reader that counts the messages it has read. */
+/** A reader that counts the messages it has read, and remembers what is wrong with the current span. */
 class MessageReader extends BinaryReader {
+  readonly reject: RejectSpan;
+  problem: string | undefined;
   #messages = 0;
+
+  constructor(body: Uint8Array, reject: RejectSpan) {
+    super(body);
+    this.reject = reject;
+  }
 
   count(): void {
     if (++this.#messages > MAX_PARTS) throw parseError(`a request must have ${MAX_PARTS} parts or fewer`);
@@ -95,15 +107,32 @@ interface Origin {
   readonly resource: Attributes;
 }
 
+const SCOPE: Fields = { 1: LengthDelimited, 2: LengthDelimited, 3: LengthDelimited };
+
+/** The fields of a span that come from its instrumentation scope. */
+type Scope = { -readonly [Key in "scope" | "scopeVersion" | "scopeAttributes"]?: ViewedSpan[Key] };
+
 function readScopeSpans(reader: MessageReader, origin: Origin, spans: ViewedSpan[]): void {
-  let scope: string | undefined;
+  const scope: Scope = {};
   const first = spans.length;
   readMessage(reader, RESOURCE_SPANS, (field) => {
-    if (field === 1) readMessage(reader, FIRST, () => (scope = reader.string()));
-    else spans.push(readSpan(reader, origin));
+    if (field === 1) readScope(reader, scope);
+    else {
+      const span = readSpan(reader, origin);
+      if (span !== undefined) spans.push(span);
+    }
   });
-  if (scope === undefined) return;
-  for (let at = first; at < spans.length; at++) (spans[at] as { scope?: string }).scope = scope;
+  for (let at = first; at < spans.length; at++) Object.assign(spans[at]!, scope);
+}
+
+function readScope(reader: MessageReader, scope: Scope): void {
+  let attributes: Record<string, AttributeValue> | undefined;
+  readMessage(reader, SCOPE, (field) => {
+    if (field === 3) return readAttribute(reader, (attributes ??= {}), 0);
+    const text = reader.string();
+    if (text !== "") scope[field === 1 ? "scope" : "scopeVersion"] = text;
+  });
+  if (attributes !== undefined) scope.scopeAttributes = attributes;
 }
 
 const SPAN: Fields = {
@@ -120,18 +149,21 @@ const SPAN: Fields = {
   15: LengthDelimited,
 };
 
-function readSpan(reader: MessageReader, { service, resource }: Origin): ViewedSpan {
+const EPOCH: Instant = { ms: 0, nanos: 0 };
+
+function readSpan(reader: MessageReader, { service, resource }: Origin): ViewedSpan | undefined {
   let traceId = "";
   let spanId = "";
   let parentSpanId: string | undefined;
   let name = "";
   let kind = 0;
-  let start = 0;
-  let end = 0;
+  let start = EPOCH;
+  let end = EPOCH;
   const attributes: Record<string, AttributeValue> = {};
   let events: SpanEvent[] | undefined;
   let links: SpanLink[] | undefined;
   let status: Status = NO_STATUS;
+  reader.problem = undefined;
   readMessage(reader, SPAN, (field) => {
     if (field === 1) traceId = readId(reader, 16, "trace_id");
     else if (field === 2) spanId = readId(reader, 8, "span_id");
@@ -142,19 +174,25 @@ function readSpan(reader: MessageReader, { service, resource }: Origin): ViewedS
     else if (field === 8) end = readTime(reader);
     else if (field === 9) readAttribute(reader, attributes, 0);
     else if (field === 11) (events ??= []).push(readEvent(reader));
-    else if (field === 13) (links ??= []).push(readLink(reader));
-    else status = readStatus(reader);
+    else if (field === 13) {
+      const link = readLink(reader);
+      if (link !== undefined) (links ??= []).push(link);
+    } else status = readStatus(reader);
   });
-  if (traceId === "" || spanId === "") throw parseError("a span has no trace_id or no span_id");
-  return {
+  if (traceId === "" || spanId === "") reader.problem ??= "a span has no trace_id or no span_id";
+  if (reader.problem !== undefined) {
+    reader.reject(reader.problem);
+    return undefined;
+  }
+  const span: ViewedSpan = {
     traceId,
     spanId,
     parentSpanId,
     service,
     name,
     kind: kindOf(kind),
-    start,
-    end,
+    start: 0,
+    end: 0,
     attributes,
     failed: status.code === FAILED,
     ...(status.message === "" ? undefined : { statusMessage: status.message }),
@@ -162,11 +200,17 @@ function readSpan(reader: MessageReader, { service, resource }: Origin): ViewedS
     ...(links === undefined ? undefined : { links }),
     resource,
   };
+  setTimes(span, start, end);
+  return span;
 }
 
+/** Returns an empty string for an invalid id, and sets the problem of the span. */
 function readId(reader: MessageReader, bytes: number, name: string): string {
   const id = reader.bytes();
-  if (id.length !== bytes) throw parseError(`'${name}' must be ${bytes} bytes; received ${id.length}`);
+  if (id.length !== bytes) {
+    reader.problem ??= `'${name}' must be ${bytes} bytes; received ${id.length}`;
+    return "";
+  }
   return Buffer.from(id.buffer, id.byteOffset, bytes).toString("hex");
 }
 
@@ -183,12 +227,13 @@ function readParent(reader: MessageReader): string | undefined {
  * Converts nanoseconds in 64 bits to milliseconds. They exceed the safe integers, so it adds the two halves as whole
  * numbers: 2^32 ns are 4294 ms and 967,296 ns.
  */
-function readTime(reader: MessageReader): number {
+function readTime(reader: MessageReader): Instant {
   const low = reader.fixed32();
   const high = reader.fixed32();
   const apart = high * 967_296;
   const nanos = (apart % 1e6) + low;
-  return high * 4294 + Math.floor(apart / 1e6) + Math.floor(nanos / 1e6) + (nanos % 1e6) / 1e6;
+  const rest = nanos % 1e6;
+  return { ms: high * 4294 + Math.floor(apart / 1e6) + Math.floor(nanos / 1e6) + rest / 1e6, nanos: rest };
 }
 
 const EVENT: Fields = { 1: Bit64, 2: LengthDelimited, 3: LengthDelimited };
@@ -198,23 +243,30 @@ function readEvent(reader: MessageReader): SpanEvent {
   let name = "";
   const attributes: Record<string, AttributeValue> = {};
   readMessage(reader, EVENT, (field) => {
-    if (field === 1) time = readTime(reader);
+    if (field === 1) time = readTime(reader).ms;
     else if (field === 2) name = reader.string();
     else readAttribute(reader, attributes, 0);
   });
   return { name, time, attributes };
 }
 
-const LINK: Fields = { 1: LengthDelimited, 2: LengthDelimited };
+const LINK: Fields = { 1: LengthDelimited, 2: LengthDelimited, 4: LengthDelimited };
 
-function readLink(reader: MessageReader): SpanLink {
+/** Returns `undefined` for a link without valid ids. */
+function readLink(reader: MessageReader): SpanLink | undefined {
+  const { problem } = reader;
   let traceId = "";
   let spanId = "";
+  let attributes: Record<string, AttributeValue> | undefined;
   readMessage(reader, LINK, (field) => {
     if (field === 1) traceId = readId(reader, 16, "trace_id");
-    else spanId = readId(reader, 8, "span_id");
+    else if (field === 2) spanId = readId(reader, 8, "span_id");
+    else readAttribute(reader, (attributes ??= {}), 0);
   });
-  return { traceId, spanId };
+  // An invalid link does not make its span invalid.
+  reader.problem = problem;
+  if (traceId === "" || spanId === "") return undefined;
+  return { traceId, spanId, ...(attributes === undefined ? undefined : { attributes }) };
 }
 
 interface Status {

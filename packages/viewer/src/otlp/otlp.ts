@@ -1,4 +1,4 @@
-import type { Attributes, AttributeValue, SpanKind } from "../span.ts";
+import type { Attributes, AttributeValue, SpanKind, ViewedSpan } from "../span.ts";
 
 const KINDS: readonly SpanKind[] = ["internal", "internal", "server", "client", "producer", "consumer"];
 
@@ -27,6 +27,14 @@ export function serviceOf(resource: Attributes): string {
   return typeof name === "string" && name !== "" ? name : "unknown_service";
 }
 
+/** Is called with the reason for each span that is skipped because one of its own fields is invalid. */
+export type RejectSpan = (reason: string) => void;
+
+/** The default: an invalid span makes the parser throw. */
+export const rejectAll: RejectSpan = (reason) => {
+  throw parseError(reason);
+};
+
 /** Creates the error for a request that cannot be parsed. None of its spans are stored. */
 export function parseError(reason: string): SyntaxError {
   return new SyntaxError(`Cannot read traces: ${reason}`);
@@ -54,4 +62,34 @@ export function integerOrText(value: bigint | number | string): number | string 
 /** Returns NaN and infinities as text, because JSON, in which spans are stored and sent, cannot represent them. */
 export function numberOrText(value: number): number | string {
   return Number.isFinite(value) ? value : String(value);
+}
+
+/**
+ * Sets the times of a span. A double has a resolution of 244 ns today, so the nanoseconds are kept beside it if they
+ * differ.
+ *
+ * @param end 0 if the span is not finished
+ */
+export function setTimes(span: ViewedSpan, start: Instant, end: Instant): void {
+  const into = span as { -readonly [Key in keyof ViewedSpan]: ViewedSpan[Key] };
+  into.start = start.ms;
+  if (nanosOf(start.ms) !== start.nanos) into.startNanos = start.nanos;
+  if (end.ms === 0 && end.nanos === 0 && start.ms > 0) {
+    into.end = into.start;
+    into.isUnfinished = true;
+    if (into.startNanos !== undefined) into.endNanos = into.startNanos;
+    return;
+  }
+  into.end = end.ms;
+  if (nanosOf(end.ms) !== end.nanos) into.endNanos = end.nanos;
+}
+
+/** Milliseconds since the epoch, and the exact nanoseconds within that millisecond. */
+export interface Instant {
+  readonly ms: number;
+  readonly nanos: number;
+}
+
+export function nanosOf(ms: number): number {
+  return Math.round((ms - Math.floor(ms)) * 1e6);
 }

@@ -1,37 +1,128 @@
-import type { ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 
-import type { Trace, TraceQuery } from "../api.ts";
+import { deadlineReport } from "../analysis/deadline-report.ts";
+import type { OpenedFile, Trace, TraceList, TraceQuery, TraceSort } from "../api.ts";
+import { MAX_FILE_BYTES, parseTraceFile } from "../formats/trace-file.ts";
 import { formatTraces } from "../otlp/otlp-export.ts";
+import type { RemoteTraces } from "../remote/remote-traces.ts";
+import type { ViewedSpan } from "../span.ts";
 import { serviceGraph } from "../store/service-graph.ts";
 import { searchTraces } from "../store/trace-search.ts";
 import type { TraceStore } from "../store/trace-store.ts";
 import type { ChangeStream } from "./change-stream.ts";
 import { HttpError } from "./http-error.ts";
+import { bodyOf } from "./otlp-receiver.ts";
 
 const TRACE = /^\/api\/traces\/([\da-f]{32})(\/otlp)?$/;
 
+/** What the API reads from. */
+export interface ApiContext {
+  readonly store: TraceStore;
+  readonly changes: ChangeStream;
+  /** The server of the option `from`. */
+  readonly remote: RemoteTraces | undefined;
+}
+
 /** Answers a request to the API. Returns `false` if the path is not part of it. */
-export function answerApi(url: URL, res: ServerResponse, store: TraceStore, changes: ChangeStream): boolean {
+export async function answerApi(
+  url: URL,
+  req: IncomingMessage,
+  res: ServerResponse,
+  { store, changes, remote }: ApiContext,
+): Promise<boolean> {
   const { pathname, searchParams } = url;
-  if (pathname === "/api/traces") answer(res, searchTraces(store, queryOf(searchParams)));
-  else if (pathname === "/api/graph") answer(res, serviceGraph(store));
+  if (pathname === "/api/traces") {
+    answer(res, { ...searchTraces(store, queryOf(searchParams)), remote: remote?.server });
+  } else if (pathname === "/api/remote/traces" && remote !== undefined) {
+    answer(res, await searchRemote(remote, queryOf(searchParams)));
+  } else if (pathname === "/api/graph") answer(res, serviceGraph(store));
+  else if (pathname === "/api/deadlines") answer(res, deadlineReport(spansOf(store), queryOf(searchParams)));
   else if (pathname === "/api/changes") changes.subscribe(res);
   else {
     const match = TRACE.exec(pathname);
     if (match === null) return false;
-    answerTrace(res, store, match[1]!, match[2] !== undefined);
+    await answerTrace(req, res, { store, changes, remote }, match[1]!, match[2] !== undefined);
   }
   return true;
 }
 
-function answerTrace(res: ServerResponse, store: TraceStore, traceId: string, isExport: boolean): void {
-  const spans = store.trace(traceId);
-  if (spans.length === 0) {
-    throw new HttpError(404, `Cannot show trace ${traceId}: it has not come yet, or has left to make room`);
+function* spansOf(store: TraceStore): Generator<ViewedSpan[]> {
+  for (const spans of store.traces()) yield [...spans.values()];
+}
+
+async function searchRemote(remote: RemoteTraces, query: TraceQuery): Promise<TraceList> {
+  const services = await remote.services();
+  const { server } = remote;
+  // Jaeger searches only within a service.
+  const traces = server.kind === "Jaeger" && query.service === undefined ? [] : await remote.search(query);
+  return {
+    traces,
+    matching: traces.length,
+    stored: { traces: traces.length, spans: 0, bytes: 0 },
+    dropped: 0,
+    services,
+    endings: ["response", "deadline", "client", "cancel", "refusal", "error"],
+    remote: server,
+  };
+}
+
+/** Adds the traces of a file, which is the body of the request, to the store. */
+export async function openFile(req: IncomingMessage, res: ServerResponse, store: TraceStore): Promise<void> {
+  try {
+    answer(res, addFile(await bodyOf(req, MAX_FILE_BYTES), store));
+  } catch (error) {
+    if (error instanceof HttpError) throw error;
+    throw new HttpError(400, error instanceof Error ? error.message : String(error));
   }
-  if (!isExport) return answer(res, { traceId, spans } satisfies Trace);
+}
+
+/** @throws SyntaxError if the file has no known format, or has no valid span */
+export function addFile(file: Uint8Array, store: TraceStore): OpenedFile {
+  let rejected = 0;
+  let reason: string | undefined;
+  const spans = parseTraceFile(file, (why) => {
+    rejected += 1;
+    reason ??= why;
+  });
+  if (spans.length === 0) throw new SyntaxError(`Cannot read traces: ${reason ?? "the file has no spans"}`);
+  const dropped = store.add(spans);
+  if (dropped > 0) reason ??= "a trace has more spans than the viewer keeps of one; see --max-spans and --max-mib";
+  return {
+    traceIds: [...new Set(spans.map(({ traceId }) => traceId))].slice(0, 1000),
+    spans: spans.length - dropped,
+    rejected: rejected + dropped,
+    ...(reason === undefined ? undefined : { reason }),
+  };
+}
+
+/** Tells stores apart: the revisions of each start at 1. */
+const INSTANCE = process.pid.toString(36) + Date.now().toString(36);
+
+async function answerTrace(
+  req: IncomingMessage,
+  res: ServerResponse,
+  { store, remote }: ApiContext,
+  traceId: string,
+  isExport: boolean,
+): Promise<void> {
+  const state = store.state(traceId);
+  const found = state === undefined ? await remote?.trace(traceId) : undefined;
+  if (state === undefined && found === undefined) {
+    const place = remote === undefined ? "" : `, and ${remote.url} does not have it`;
+    throw new HttpError(404, `Cannot show trace ${traceId}: it has not come yet, or has left to make room${place}`);
+  }
+  // A trace of another server may still grow there.
+  const etag = `"${INSTANCE}-${state?.revision ?? `remote-${found!.length}`}"`;
+  res.setHeader("etag", etag);
+  if (req.headers["if-none-match"] === etag) return void res.writeHead(304).end();
+  const spans = found ?? store.trace(traceId);
+  if (!isExport) return answer(res, traceOf(traceId, spans, state?.dropped ?? 0));
   res.setHeader("content-disposition", `attachment; filename="trace-${traceId}.json"`);
   answer(res, formatTraces(spans));
+}
+
+function traceOf(traceId: string, spans: readonly ViewedSpan[], dropped: number): Trace {
+  return { traceId, spans, ...(dropped > 0 ? { dropped } : undefined) };
 }
 
 function answer(res: ServerResponse, body: object): void {
@@ -39,7 +130,7 @@ function answer(res: ServerResponse, body: object): void {
   res.end(JSON.stringify(body));
 }
 
-function queryOf(params: URLSearchParams): TraceQuery {
+function queryOf(params: URLSearchParams): TraceQuery & { readonly route: string | undefined } {
   const text = (name: string): string | undefined => params.get(name) || undefined;
   const number = (name: string): number | undefined => {
     const given = text(name);
@@ -57,6 +148,17 @@ function queryOf(params: URLSearchParams): TraceQuery {
     min: number("min"),
     max: number("max"),
     text: text("text"),
+    since: number("since"),
+    until: number("until"),
+    sort: sortOf(text("sort")),
+    route: text("route"),
     limit: number("limit"),
   };
+}
+
+const SORTS: readonly string[] = ["latest", "longest", "largest"] satisfies TraceSort[];
+
+function sortOf(given: string | undefined): TraceSort | undefined {
+  if (given === undefined || SORTS.includes(given)) return given as TraceSort | undefined;
+  throw new HttpError(400, `Cannot search: 'sort' must be ${SORTS.join(", ")}; received "${given}"`);
 }

@@ -134,6 +134,17 @@ describe("the receiver", () => {
     expect((await post(JSON.stringify(request)))[0]).toBe(200);
   });
 
+  it("stores the valid spans of a request, and reports the others as a partial success", async () => {
+    const [first] = request.resourceSpans[0]!.scopeSpans[0]!.spans;
+    const spans = [first, { ...first, spanId: "b7" }, { ...first, spanId: "00f067aa0ba902b7" }];
+    const [status, text] = await post(JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans }] }] }));
+    expect([status, JSON.parse(text)]).toEqual([
+      200,
+      { partialSuccess: { rejectedSpans: "1", errorMessage: "'spanId' must be 16 hexadecimal digits" } },
+    ]);
+    expect(store.size.spans).toBe(2);
+  });
+
   it("accepts metrics and logs and drops them", async () => {
     expect(await post("{}", {}, "/v1/metrics")).toEqual([200, "{}"]);
     expect(await post("{}", {}, "/v1/logs")).toEqual([200, "{}"]);

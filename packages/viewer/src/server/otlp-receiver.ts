@@ -5,6 +5,7 @@ import { BinaryWriter } from "@bufbuild/protobuf/wire";
 
 import { parseTracesJson } from "../otlp/otlp-json.ts";
 import { parseTracesProtobuf } from "../otlp/otlp-protobuf.ts";
+import { parseError } from "../otlp/otlp.ts";
 import type { ViewedSpan } from "../span.ts";
 import { HttpError } from "./http-error.ts";
 
@@ -16,13 +17,15 @@ const SIGNALS = new Set(["/v1/traces", "/v1/metrics", "/v1/logs"]);
 /**
  * Receives OTLP over HTTP in protobuf or JSON, optionally gzipped. Returns `undefined` for a path that is not part of
  * OTLP.
+ *
+ * @param take stores the spans and returns how many it could not store
  */
 export function receiveOtlp(
   req: IncomingMessage,
   res: ServerResponse,
   path: string,
   maxBytes: number,
-  take: (spans: ViewedSpan[]) => void,
+  take: (spans: ViewedSpan[]) => number,
 ): Promise<void> | undefined {
   return SIGNALS.has(path) ? receive(req, res, path, maxBytes, take) : undefined;
 }
@@ -32,7 +35,7 @@ async function receive(
   res: ServerResponse,
   path: string,
   maxBytes: number,
-  take: (spans: ViewedSpan[]) => void,
+  take: (spans: ViewedSpan[]) => number,
 ): Promise<void> {
   const type = (req.headers["content-type"] ?? "").split(";")[0]!.trim().toLowerCase();
   const isProtobuf = type === "application/x-protobuf";
@@ -46,13 +49,45 @@ async function receive(
       );
     }
     const body = await bodyOf(req, maxBytes);
-    if (path === "/v1/traces") take(isProtobuf ? parseTracesProtobuf(body) : parseTracesJson(body.toString("utf8")));
-    answer(res, 200, isProtobuf ? new Uint8Array() : "{}", isProtobuf);
+    const rejected = path === "/v1/traces" ? store(body, isProtobuf, take) : undefined;
+    answer(res, 200, isProtobuf ? partialSuccessMessage(rejected) : partialSuccessJson(rejected), isProtobuf);
   } catch (error) {
     const { status, message } = errorResponse(error);
     if (status === 413) res.setHeader("connection", "close");
     answer(res, status, isProtobuf ? statusMessage(message) : JSON.stringify({ message }), isProtobuf);
   }
+}
+
+/** The spans of a request that are not stored; the others are. */
+interface Rejected {
+  readonly spans: number;
+  readonly reason: string;
+}
+
+/** @throws SyntaxError if all spans are invalid */
+function store(body: Buffer, isProtobuf: boolean, take: (spans: ViewedSpan[]) => number): Rejected | undefined {
+  let invalid = 0;
+  let reason = "";
+  const reject = (why: string): void => {
+    invalid += 1;
+    reason ||= why;
+  };
+  const spans = isProtobuf ? parseTracesProtobuf(body, reject) : parseTracesJson(body.toString("utf8"), reject);
+  if (invalid > 0 && spans.length === 0) throw parseError(reason);
+  const dropped = take(spans);
+  if (dropped > 0) reason ||= "a trace has more spans than the viewer keeps of one; see --max-spans and --max-mib";
+  return invalid + dropped === 0 ? undefined : { spans: invalid + dropped, reason };
+}
+
+function partialSuccessJson(rejected: Rejected | undefined): string {
+  if (rejected === undefined) return "{}";
+  return JSON.stringify({ partialSuccess: { rejectedSpans: String(rejected.spans), errorMessage: rejected.reason } });
+}
+
+function partialSuccessMessage(rejected: Rejected | undefined): Uint8Array {
+  if (rejected === undefined) return new Uint8Array();
+  const message = new BinaryWriter().tag(1, 0).int64(rejected.spans).tag(2, 2).string(rejected.reason).finish();
+  return new BinaryWriter().tag(1, 2).bytes(message).finish();
 }
 
 function errorResponse(error: unknown): { status: number; message: string } {
@@ -71,7 +106,8 @@ function answer(res: ServerResponse, status: number, body: string | Uint8Array, 
   res.end(body);
 }
 
-async function bodyOf(req: IncomingMessage, maxBytes: number): Promise<Buffer> {
+/** Reads a body, and decompresses it if needed. */
+export async function bodyOf(req: IncomingMessage, maxBytes: number): Promise<Buffer> {
   const encoding = (req.headers["content-encoding"] ?? "identity").toLowerCase();
   if (encoding !== "gzip" && encoding !== "identity") {
     throw new HttpError(415, `'content-encoding' must be gzip or absent; received ${encoding}`);

@@ -4,9 +4,11 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 
+import type { RemoteOptions } from "../remote/remote-client.ts";
+import { RemoteTraces } from "../remote/remote-traces.ts";
 import { SpanFile } from "../store/span-file.ts";
 import { type StoreLimits, TraceStore } from "../store/trace-store.ts";
-import { answerApi } from "./api-server.ts";
+import { answerApi, openFile } from "./api-server.ts";
 import { ChangeStream } from "./change-stream.ts";
 import { HttpError } from "./http-error.ts";
 import { hostName, checkOrigin } from "./origin-check.ts";
@@ -25,6 +27,8 @@ export interface ViewerOptions extends StoreLimits {
   allowHosts?: readonly string[];
   /** Path of a SQLite file that keeps the contents of the store. The viewer creates it if needed. */
   db?: string;
+  /** A Tempo or a Jaeger whose traces the page shows too: its base URL, or also headers for its requests. */
+  from?: string | RemoteOptions;
   /** Maximum size of an OTLP request in bytes, after decompression. @default 16 MiB */
   maxRequestBytes?: number;
   /** Folder of the built page. @default the page of this package */
@@ -46,7 +50,7 @@ const BUILT = fileURLToPath(new URL("../../dist/web", import.meta.url));
  * Starts a server that receives traces by OTLP over HTTP and shows them on a page.
  *
  * @throws RangeError if a limit is not above 0
- * @throws TypeError if a host is not a name or an address
+ * @throws TypeError if a host is not a name or an address, or `from` is not a URL
  * @throws Error if the port is in use, or `db` is not a file of the viewer
  */
 export async function startViewer(options: ViewerOptions = {}): Promise<Viewer> {
@@ -56,6 +60,10 @@ export async function startViewer(options: ViewerOptions = {}): Promise<Viewer> 
     ...(maxSpans === undefined ? undefined : { maxSpans }),
     ...(maxBytes === undefined ? undefined : { maxBytes }),
   });
+  const remote =
+    options.from === undefined
+      ? undefined
+      : new RemoteTraces(typeof options.from === "string" ? { url: options.from } : options.from);
   const page = existsSync(folder) ? new Page(folder) : undefined;
   const changes = new ChangeStream();
   const hosts = [host, ...allowHosts].map(hostName);
@@ -66,12 +74,13 @@ export async function startViewer(options: ViewerOptions = {}): Promise<Viewer> 
     if (url === null) throw new HttpError(400, `Cannot answer: the request target must be a URL; received ${req.url}`);
     const received = receiveOtlp(req, res, url.pathname, maxRequestBytes, (spans) => store.add(spans));
     if (received !== undefined) return received;
+    if (url.pathname === "/api/open" && req.method === "POST") return openFile(req, res, store);
     if (req.method !== "GET" && req.method !== "HEAD") {
       throw new HttpError(405, `Cannot answer ${url.pathname}: the method must be GET or HEAD; received ${req.method}`);
     }
     // The event stream would keep a response to HEAD open.
     if (req.method === "HEAD" && url.pathname === "/api/changes") return void res.end();
-    if (answerApi(url, res, store, changes) || page?.serve(url.pathname, res) === true) return;
+    if ((await answerApi(url, req, res, { store, changes, remote })) || page?.serve(url.pathname, res) === true) return;
     throw new HttpError(
       404,
       `Cannot find ${url.pathname}: the viewer receives traces at /v1/traces and shows them at /`,

@@ -1,5 +1,5 @@
 import type { Attributes, ViewedSpan } from "../span.ts";
-import { attributeBytes } from "./span-bytes.ts";
+import { attributeBytes, textBytes } from "./span-bytes.ts";
 
 interface StoredResource {
   readonly resource: Attributes;
@@ -42,7 +42,7 @@ export class Resources {
     const text = JSON.stringify(resource);
     let stored = this.#byText.get(text);
     if (stored === undefined) {
-      stored = { resource, text, bytes: text.length + attributeBytes(resource), spans: 0 };
+      stored = { resource, text, bytes: textBytes(text) + attributeBytes(resource), spans: 0 };
       this.#byText.set(text, stored);
     }
     this.#byObject.set(resource, stored);

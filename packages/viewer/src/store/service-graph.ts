@@ -1,5 +1,5 @@
 import type { ServiceCall, ServiceGraph, ServiceNode } from "../api.ts";
-import type { ViewedSpan } from "../span.ts";
+import { durationOf, type ViewedSpan } from "../span.ts";
 import type { TraceStore } from "./trace-store.ts";
 
 /** Durations and failures of a service, or of the calls between two services. */
@@ -7,9 +7,9 @@ class CallStats {
   readonly #durations: number[] = [];
   failed = 0;
 
-  add({ start, end, failed }: ViewedSpan): void {
-    this.#durations.push(end - start);
-    if (failed) this.failed += 1;
+  add(span: ViewedSpan): void {
+    this.#durations.push(Math.max(0, durationOf(span)));
+    if (span.failed) this.failed += 1;
   }
 
   get figures(): { count: number; failed: number; p50: number; p95: number } {

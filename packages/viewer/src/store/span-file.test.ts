@@ -50,13 +50,14 @@ describe("the file of spans", () => {
   it("logs once that it cannot be written, and the store keeps working", async () => {
     const logged = vi.spyOn(console, "error").mockImplementation(() => {});
     const db = join(folder, "spans.db");
-    await using viewer = await startViewer({ port: 0, db, maxSpans: 2 });
+    await (await startViewer({ port: 0, db })).close();
     const other = new DatabaseSync(db);
-    other.exec("DROP TABLE spans");
-    for (const letter of ["a", "b", "c"]) viewer.store.add([span(...ids(letter))]);
+    other.exec("CREATE TRIGGER full BEFORE INSERT ON spans BEGIN SELECT RAISE(FAIL, 'disk full'); END");
     other.close();
-    expect([...viewer.store.summaries()].map(({ traceId }) => traceId[0])).toEqual(["c", "b"]);
-    expect(logged.mock.calls).toEqual([[expect.stringMatching(/^Cannot keep spans in .*spans.db: no such table/)]]);
+    await using viewer = await startViewer({ port: 0, db, maxSpans: 2 });
+    for (const letter of ["a", "b"]) viewer.store.add([span(...ids(letter))]);
+    expect([...viewer.store.summaries()].map(({ traceId }) => traceId[0])).toEqual(["b", "a"]);
+    expect(logged.mock.calls).toEqual([[expect.stringMatching(/^Cannot keep spans in .*spans.db: disk full/)]]);
     logged.mockRestore();
   });
 
@@ -77,6 +78,28 @@ describe("the file of spans", () => {
     expect([...viewer.store.summaries()].map(({ traceId }) => traceId[0])).toEqual(["d"]);
     expect(logged.mock.calls).toEqual([[expect.stringMatching(/^Cannot read 3 spans in .*spans.db/)]]);
     logged.mockRestore();
+  });
+
+  it("rejects a second viewer on the same file, and keeps the spans of the first", async () => {
+    const db = join(folder, "spans.db");
+    {
+      await using viewer = await startViewer({ port: 0, db });
+      viewer.store.add([span(...ids("a")), span(...ids("b"))]);
+      await expect(startViewer({ port: 0, db, maxSpans: 1 })).rejects.toThrow(
+        /^Cannot keep spans in .*spans.db: another viewer uses it/,
+      );
+    }
+    await using viewer = await startViewer({ port: 0, db });
+    expect(viewer.store.size.spans).toBe(2);
+  });
+
+  it("rejects the SQLite file of another program, and leaves it alone", async () => {
+    const db = join(folder, "other.db");
+    const other = new DatabaseSync(db);
+    other.exec("CREATE TABLE users (id INTEGER)");
+    other.close();
+    await expect(startViewer({ port: 0, db })).rejects.toThrow(/other.db: .*it belongs to another program/);
+    await expect(startViewer({ port: 0, db: "" })).rejects.toThrow("'db' must be the path of a file");
   });
 
   it("rejects a file that is not SQLite", async () => {

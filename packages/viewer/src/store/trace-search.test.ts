@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import type { TraceQuery } from "../api.ts";
 import { span } from "../span.fixture.ts";
@@ -36,6 +36,46 @@ it.each<[string, TraceQuery, string[]]>([
   const { traces, matching } = searchTraces(store, query);
   expect(traces.map(({ traceId }) => traceId)).toEqual(ids);
   expect(matching).toBe(ids.length);
+});
+
+describe("a search text", () => {
+  const rich = new TraceStore();
+  const [a, b, c] = ["a", "b", "c"].map((digit) => digit.repeat(32)) as [string, string, string];
+  rich.add([
+    span(a, "00f067aa0ba902b7", { start: 1000, attributes: { "http.route": "/Items/:id", tags: ["blue"] } }),
+    span(b, "1", { start: 2000, end: 2500, statusMessage: "Connection refused", resource: { zone: "eu 1" } }),
+    span(c, "2", {
+      start: 3000,
+      end: 2900,
+      events: [{ name: "exception", time: 1, attributes: { "exception.message": "out of stock" } }],
+    }),
+  ]);
+  const found = (query: TraceQuery) => searchTraces(rich, query).traces.map(({ traceId }) => traceId[0]);
+
+  it.each([
+    ["/items/", "a"],
+    ["http.route=/items/:id", "a"],
+    ["blue", "a"],
+    ["00f067aa0ba902b7", "a"],
+    ["connection REFUSED", "b"],
+    ['zone="eu 1" refused', "b"],
+    ["out of stock", "c"],
+    ["exception.message=", ""],
+    ["http.route=/other", ""],
+  ])("%s", (text, expected) => {
+    expect(found({ text }).join("")).toBe(expected);
+  });
+
+  it("has bounds of time and an order", () => {
+    expect(found({ since: 2400 })).toEqual(["c", "b"]);
+    expect(found({ until: 2000 })).toEqual(["b", "a"]);
+    expect(found({ sort: "longest" })).toEqual(["b", "a", "c"]);
+  });
+
+  it("finds traces of no or negative duration", () => {
+    expect(found({})).toContain("c");
+    expect(found({ max: 10 })).toEqual(["c", "a"]);
+  });
 });
 
 it("returns the number of matches beyond the limit, and the values for the filters", () => {

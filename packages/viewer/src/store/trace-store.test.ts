@@ -35,6 +35,73 @@ it("drops the oldest trace above maxBytes, and counts the dropped spans", () => 
   expect(store.size.bytes).toBeLessThanOrEqual(30_000);
 });
 
+describe("a trace above the limits of one trace", () => {
+  const many = (from: number, to: number) =>
+    Array.from({ length: to - from }, (_, index) =>
+      span("big", `${from + index}`, { parentSpanId: from + index === 0 ? undefined : "0" }),
+    );
+
+  it("loses its newest spans, keeps its root, and drives no other trace out", () => {
+    const store = new TraceStore({ maxSpans: 100 });
+    for (let id = 0; id < 20; id++) store.add([span(`small${id}`, "1")]);
+    let refused = 0;
+    for (let from = 0; from < 120; from += 8) refused += store.add(many(from, from + 8));
+    expect([refused, store.size, store.dropped]).toMatchObject([70, { traces: 21, spans: 70 }, 70]);
+    expect(store.state("big")!.dropped).toBe(70);
+    expect([...store.summaries()][0]).toMatchObject({ traceId: "big", spans: 50, dropped: 70 });
+  });
+
+  it("makes room for a root that arrives last", () => {
+    const store = new TraceStore({ maxSpans: 10 });
+    store.add(many(1, 9));
+    store.add(many(0, 1));
+    expect(store.trace("big").map(({ spanId }) => spanId)).toContain("0");
+    expect([store.size.spans, store.state("big")!.dropped]).toEqual([5, 4]);
+  });
+
+  it("stays marked as a part if it continues after the store has dropped it", () => {
+    const store = new TraceStore({ maxSpans: 4 });
+    store.add([span("long", "1"), span("long", "2")]);
+    for (const id of ["a", "b", "c"]) store.add([span(id, "1")]);
+    store.add([span("long", "3", { parentSpanId: "1" })]);
+    expect(store.state("long")!.dropped).toBe(2);
+    expect([...store.summaries()][0]).toMatchObject({ traceId: "long", dropped: 2 });
+  });
+});
+
+describe("two spans with one id, as in Zipkin", () => {
+  const id = "00f067aa0ba902b7";
+  const client = span("a", id, { kind: "client", service: "caller" });
+  const server = span("a", id, { kind: "server", service: "callee" });
+  const child = span("a", "1111111111111111", { parentSpanId: id, service: "callee" });
+
+  it.each([
+    ["the CLIENT span first", [client, server, child]],
+    ["the SERVER span first", [child, server, client]],
+    ["both twice", [client, server, child, client, server]],
+  ])("are both kept, with the children of the SERVER span below it: %s", (_order, spans) => {
+    const store = new TraceStore();
+    for (const each of spans) store.add([{ ...each }]);
+    const all = store.trace("a");
+    const received = all.find(({ kind }) => kind === "server")!;
+    expect(all).toHaveLength(3);
+    expect(received).toMatchObject({ parentSpanId: id, service: "callee" });
+    expect(received.spanId).toMatch(/^[\da-f]{16}$/);
+    expect(all.find(({ kind }) => kind === "internal")!.parentSpanId).toBe(received.spanId);
+  });
+});
+
+it("counts the bytes of attribute keys, scope names and wide characters", () => {
+  const size = (given: object): number => {
+    const store = new TraceStore();
+    store.add([span("a", "1", given)]);
+    return store.size.bytes;
+  };
+  expect(size({ attributes: { ["k".repeat(10_000)]: "v" } })).toBeGreaterThan(10_000);
+  expect(size({ scope: "s".repeat(10_000) })).toBeGreaterThan(10_000);
+  expect(size({ attributes: { text: "\u{4e16}".repeat(10_000) } })).toBeGreaterThan(20_000);
+});
+
 describe("resources", () => {
   const resource = (): object => ({ resource: { "service.name": "shop", text: "x".repeat(10_000) } });
 

@@ -1,16 +1,21 @@
 import type { TraceSummary } from "../api.ts";
-import type { ViewedSpan } from "../span.ts";
+import { durationOf, type ViewedSpan } from "../span.ts";
 
-/** @param spans at least one */
-export function summarize(spans: readonly ViewedSpan[]): TraceSummary {
+/**
+ * @param spans at least one
+ * @param dropped number of spans of the trace that are not stored any more
+ */
+export function summarize(spans: readonly ViewedSpan[], dropped = 0): TraceSummary {
   const root = rootOf(spans);
   const { attributes } = root;
   let [start, end, failed] = [Infinity, -Infinity, false];
   for (const span of spans) {
     start = Math.min(start, span.start);
-    end = Math.max(end, span.end);
+    // A span may end before it starts if its clock was set back.
+    end = Math.max(end, span.start, span.end);
     failed ||= span.failed;
   }
+  const duration = spans.length === 1 ? Math.max(0, durationOf(root)) : end - start;
   const endedBy = attributes["throughline.ended_by"];
   return {
     traceId: root.traceId,
@@ -18,9 +23,11 @@ export function summarize(spans: readonly ViewedSpan[]): TraceSummary {
     service: root.service,
     services: [...new Set(spans.map(({ service }) => service))],
     start,
-    duration: end - start,
+    duration,
     spans: spans.length,
     failed,
+    ...(dropped > 0 ? { dropped } : undefined),
+    ...(root.isUnfinished === true ? { isUnfinished: true as const } : undefined),
     status: numberIn(attributes["http.response.status_code"]),
     endedBy: typeof endedBy === "string" ? endedBy : undefined,
     budget: numberIn(attributes["throughline.deadline.budget_ms"]),

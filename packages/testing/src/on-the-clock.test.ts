@@ -1,0 +1,72 @@
+import { background, current, withTimeout } from "@throughline/context";
+import { callsOf, createFetch } from "@throughline/fetch";
+import { hedge, Percentile, sleep } from "@throughline/resilience";
+import { expect, it } from "vitest";
+
+import { runWithClock } from "./clock.ts";
+import { inContext } from "./in-context.ts";
+import { peer } from "./peer.ts";
+
+const ORIGIN = "http://stock.internal";
+
+it("the idle timeout of a response", () =>
+  runWithClock(async (clock) => {
+    const stock = peer(ORIGIN, () => new Response(new ReadableStream()), {
+      server: { idleTimeout: "2s" },
+    });
+    const response = await createFetch({ fetch: stock.fetch })(ORIGIN);
+    const text = response.text();
+    text.catch(() => {});
+    await clock.advance("1s");
+    expect(stock.calls[0]!.endedBy).toBeUndefined();
+    await clock.advance("2s");
+    expect(stock.calls[0]!.endedBy).toBeDefined();
+    await expect(text).rejects.toThrow();
+  }));
+
+it("a deadline that applies to the services behind only", () =>
+  runWithClock((clock) =>
+    inContext({ timeout: "2s" }, async () => {
+      const prices = peer("http://prices.internal", () => new Response("5"));
+      const forward = async (): Promise<Response> => {
+        await sleep(current(), "500ms");
+        return createFetch({ fetch: prices.fetch })("http://prices.internal");
+      };
+      const stock = peer(ORIGIN, forward, { server: { mode: "propagate" } });
+      const found = createFetch({ fetch: stock.fetch })(ORIGIN);
+      await clock.advance("500ms");
+      await found;
+      expect(stock.calls[0]!.budget).toBeUndefined();
+      expect(prices.calls[0]!.budget).toBe(1498);
+    }),
+  ));
+
+it("the time that a call took until it was ended", () =>
+  runWithClock(async (clock) => {
+    const never = (): Promise<Response> => new Promise(() => {});
+    const [ctx] = withTimeout(background, "2s");
+    const found = createFetch({ fetch: never })(ORIGIN, { ctx });
+    found.catch(() => {});
+    await clock.advance("2s");
+    await expect(found).rejects.toBe(ctx.err());
+    expect(callsOf(ctx.err())).toMatchObject([{ elapsed: 2000 }]);
+  }));
+
+it("the delay of hedging, which follows the time that calls take", () =>
+  runWithClock(async (clock) => {
+    const delay = new Percentile(0.5);
+    for (let call = 0; call < 16; call++) {
+      const done = hedge(background, () => sleep(current(), "100ms"), { delay });
+      await clock.advance("100ms");
+      await done;
+    }
+    expect(delay.value).toBe(100);
+    let attempts = 0;
+    const slow = hedge(background, () => ((attempts += 1), sleep(current(), "1s")), { delay });
+    await clock.advance("99ms");
+    expect(attempts).toBe(1);
+    await clock.advance("1ms");
+    expect(attempts).toBe(2);
+    await clock.runUntilIdle();
+    await slow;
+  }));

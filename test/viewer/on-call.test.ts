@@ -1,0 +1,376 @@
+import { formatTraces, type ViewedSpan } from "@throughline/viewer";
+import type { Page } from "playwright-core";
+import { expect, it } from "vitest";
+
+import {
+  answeredInTime,
+  deadlineDeepDown,
+  idOf,
+  longTrace,
+  partialAnswer,
+  traceHash,
+  visitorLeft,
+} from "./fixtures.ts";
+import { describeInBrowser } from "./open-viewer.ts";
+import { sendSpans } from "./send-spans.ts";
+import { NOON } from "./trace-writer.ts";
+
+const FOUR = [answeredInTime(), deadlineDeepDown(), visitorLeft(), partialAnswer()];
+const current = (page: Page) => page.locator(".waterfall-row.is-current");
+
+describeInBrowser("many tabs", (look) => {
+  it("all load and follow, though a browser opens six connections to a server", async () => {
+    await using opened = await look({ traces: FOUR });
+    const { page, viewer } = opened;
+    const tabs = [page];
+    for (let tab = 1; tab < 8; tab++) {
+      const next = await page.context().newPage();
+      next.setDefaultTimeout(5000);
+      await next.goto(`${viewer.url}/#/`);
+      await next.getByText("4 traces").waitFor();
+      tabs.push(next);
+    }
+    await sendSpans(viewer.url, answeredInTime(7));
+    for (const tab of tabs) {
+      await tab.getByText("5 traces").waitFor();
+      await tab.getByText("Live", { exact: true }).waitFor();
+    }
+    expect(tabs).toHaveLength(8);
+  });
+});
+
+describeInBrowser("an open trace", (look) => {
+  it("is not sent again while the spans of others arrive", async () => {
+    const spans = visitorLeft();
+    await using opened = await look({ traces: [spans], hash: traceHash(spans) });
+    const { page, viewer } = opened;
+    await page.getByText("12 spans").waitFor();
+    const statuses: number[] = [];
+    page.on("response", (response) => {
+      if (response.url().includes(`/api/traces/${spans[0]!.traceId}`)) statuses.push(response.status());
+    });
+    for (let number = 20; number < 24; number++) {
+      await sendSpans(viewer.url, answeredInTime(number));
+      await page.waitForTimeout(500);
+    }
+    expect(statuses.length).toBeGreaterThan(1);
+    expect(new Set(statuses)).toEqual(new Set([304]));
+  });
+
+  it("is drawn again if a span of it is replaced", async () => {
+    const spans = visitorLeft();
+    await using opened = await look({ traces: [spans], hash: traceHash(spans) });
+    const { page, viewer } = opened;
+    await page.getByText("12 spans").waitFor();
+    await sendSpans(viewer.url, [{ ...spans[1]!, name: "PATCH" }]);
+    await page.locator(`#row-${spans[1]!.spanId}`).getByText("PATCH").waitFor();
+    expect(await page.getByText("12 spans").count()).toBe(1);
+  });
+});
+
+describeInBrowser("the search in a trace", (look) => {
+  const long = longTrace(4000).map((span, index) =>
+    index === 3001 || index === 3501 ? { ...span, attributes: { ...span.attributes, order: "K-77" } } : span,
+  );
+
+  it("finds an attribute in rows that are collapsed or out of view, and goes to the next and back", async () => {
+    await using opened = await look({ traces: [long], hash: traceHash(long) });
+    const { page } = opened;
+    await page.getByText("4,000 spans").waitFor();
+    await page.getByLabel("Levels to show").selectOption("1");
+    await page.waitForFunction("document.querySelectorAll('.waterfall-row').length === 1");
+    await page.keyboard.press("f");
+    await page.keyboard.type("order=k-77");
+    await page.getByText("1 of 2").waitFor();
+    await page.waitForFunction(`document.querySelector('.is-current').id === 'row-${long[3001]!.spanId}'`);
+    await page.keyboard.press("Enter");
+    await page.getByText("2 of 2").waitFor();
+    await page.waitForFunction(`document.querySelector('.is-current').id === 'row-${long[3501]!.spanId}'`);
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("n");
+    await page.getByText("1 of 2").waitFor();
+    await page.keyboard.press("N");
+    await page.getByText("2 of 2").waitFor();
+    expect(await page.locator(".is-match").count()).toBe(1);
+  });
+
+  it("is narrowed to a service, and reports that nothing matches", async () => {
+    const spans = deadlineDeepDown();
+    await using opened = await look({ traces: [spans], hash: traceHash(spans) });
+    const { page } = opened;
+    await page.getByLabel("Find in service").selectOption("inventory");
+    await page.getByText("1 of 2").waitFor();
+    await page.getByLabel("Find in this trace").fill("nowhere");
+    await page.getByText("no match").waitFor();
+    expect(await page.locator(".is-match").count()).toBe(0);
+  });
+});
+
+describeInBrowser("errors", (look) => {
+  const spans = visitorLeft().map((span): ViewedSpan =>
+    span.service === "inventory"
+      ? {
+          ...span,
+          failed: true,
+          events: [{ name: "exception", time: span.start + 5, attributes: { "exception.message": "no stock" } }],
+        }
+      : { ...span, failed: false },
+  );
+
+  it("are red, counted, reached by a click, and shown by the rows that hide them", async () => {
+    await using opened = await look({ traces: [spans], hash: traceHash(spans) });
+    const { page } = opened;
+    const bar = page.locator(`#row-${idOf(spans, "inventory", "GET /stock")} .bar`);
+    await bar.waitFor();
+    const element = `document.querySelector("#row-${idOf(spans, "inventory", "GET /stock")} .bar")`;
+    const color = () => page.evaluate(`getComputedStyle(${element}).backgroundColor`);
+    const red = await color();
+    await page.evaluate(`${element}.classList.remove("is-failed")`);
+    expect(await color()).not.toBe(red);
+    const tick = page.locator(".event-tick.is-exception");
+    expect(await tick.getAttribute("title")).toBe("exception: no stock");
+    expect((await tick.boundingBox())!.x).toBeGreaterThan((await bar.boundingBox())!.x);
+    await page.getByLabel("Levels to show").selectOption("1");
+    await page.locator(".failed-below").getByText("1 error").click();
+    await bar.waitFor();
+    await current(page).getByText("GET /stock").waitFor();
+    await page.keyboard.press("Home");
+    await page.getByRole("button", { name: "1 error" }).click();
+    await current(page).getByText("GET /stock").waitFor();
+  });
+});
+
+describeInBrowser("the time", (look) => {
+  it("is zoomed by dragging over the minimap or the axis, and shown whole again", async () => {
+    const spans = answeredInTime();
+    await using opened = await look({ traces: [spans], hash: traceHash(spans) });
+    const { page } = opened;
+    const bar = page.locator(`#row-${idOf(spans, "search", "rank results")} .bar`);
+    const before = (await bar.boundingBox())!.width;
+    for (const place of [".minimap", ".axis"]) {
+      const { x, y, width, height } = (await page.locator(place).boundingBox())!;
+      await page.mouse.move(x + width * 0.6, y + height / 2);
+      await page.mouse.down();
+      await page.mouse.move(x + width * 0.98, y + height / 2, { steps: 4 });
+      await page.mouse.up();
+      await page.getByRole("button", { name: "Show the whole time" }).waitFor();
+      expect((await bar.boundingBox())!.width).toBeGreaterThan(before * 1.8);
+      await page.getByRole("button", { name: "Show the whole time" }).click();
+      await page.getByRole("button", { name: "Show the whole time" }).waitFor({ state: "detached" });
+    }
+    expect((await bar.boundingBox())!.width).toBe(before);
+  });
+
+  it("of clocks that differ is corrected, until that is switched off", async () => {
+    const early = deadlineDeepDown().map((span) =>
+      span.service === "catalog" ? { ...span, start: span.start - 5000, end: span.end - 5000 } : span,
+    );
+    await using opened = await look({ traces: [early], hash: traceHash(early) });
+    const { page } = opened;
+    await page.getByText("clocks differ by up to 5 s: 1 call affected").waitFor();
+    await page.getByText("393 ms · 11 spans").waitFor();
+    await page.getByLabel("correct").uncheck();
+    await page.getByText("5.38 s · 11 spans").waitFor();
+    expect(await page.getByLabel("correct").isChecked()).toBe(false);
+  });
+
+  it("is explained by the critical path and the own time of a span", async () => {
+    const spans = answeredInTime();
+    await using opened = await look({ traces: [spans], hash: traceHash(spans) });
+    const { page } = opened;
+    await page.locator(".waterfall-row").first().waitFor();
+    await page.keyboard.press("t");
+    await page.locator(`#row-${idOf(spans, "reviews", "GET /reviews")}.is-critical`).waitFor();
+    expect(await page.locator(`#row-${idOf(spans, "pricing", "POST /prices")}.is-critical`).count()).toBe(0);
+    await page.locator(`#row-${idOf(spans, "catalog", "GET /products")}`).click();
+    await page.locator(".timing").getByText("Of its own").waitFor();
+  });
+});
+
+describeInBrowser("rows", (look) => {
+  it("of equal spans are grouped on demand, and shown again", async () => {
+    const [root, ...rest] = answeredInTime();
+    const queries = Array.from({ length: 200 }, (_, index) => ({
+      ...rest[0]!,
+      spanId: (0xabc000 + index).toString(16).padStart(16, "0"),
+      name: "SELECT",
+      start: root!.start + index / 10,
+      end: root!.start + index / 10 + 0.1,
+    }));
+    const spans = [root!, ...queries];
+    await using opened = await look({ traces: [spans], hash: traceHash(spans) });
+    const { page } = opened;
+    await page.getByText("201 spans").waitFor();
+    await page.keyboard.press("r");
+    await page.getByText("× 200").waitFor();
+    expect(await page.locator(".waterfall-row").count()).toBe(2);
+    await page.getByRole("button", { name: "Show all 200" }).click();
+    await page.waitForFunction("document.querySelectorAll('.waterfall-row').length > 10");
+  });
+
+  it("have a column of names as wide as the user drags it, and no budgets where there are none", async () => {
+    const spans = answeredInTime().map((span) => ({ ...span, attributes: {} }));
+    await using opened = await look({ traces: [spans], hash: traceHash(spans) });
+    const { page } = opened;
+    await page.locator(".waterfall-row").first().waitFor();
+    expect(await page.getByText("Budget", { exact: true }).filter({ visible: true }).count()).toBe(0);
+    const cell = page.locator(".waterfall-row .span-cell").first();
+    const before = (await cell.boundingBox())!.width;
+    const edge = (await page.locator(".column-edge").boundingBox())!;
+    await page.mouse.move(edge.x + 6, edge.y + 12);
+    await page.mouse.down();
+    await page.mouse.move(edge.x + 126, edge.y + 12, { steps: 3 });
+    await page.mouse.up();
+    expect((await cell.boundingBox())!.width - before).toBeCloseTo(120, -1);
+    await page.reload();
+    expect((await cell.boundingBox())!.width - before).toBeCloseTo(120, -1);
+  });
+
+  it("keep their columns beside a very long name, in the list and in the trace, at 600 pixels too", async () => {
+    const spans = answeredInTime().map((span) => ({ ...span, name: `${span.name} ${"long name ".repeat(60)}` }));
+    await using opened = await look({ traces: [spans] });
+    const { page } = opened;
+    for (const width of [1440, 1024, 600]) {
+      await page.setViewportSize({ width, height: 760 });
+      for (const hash of ["#/", traceHash(spans)]) {
+        await opened.go(hash);
+        await page.getByText("186 ms").first().waitFor();
+        expect(await page.evaluate("document.documentElement.scrollWidth"), hash).toBeLessThanOrEqual(width);
+        const { x, width: own } = (await page.getByText("186 ms", { exact: true }).last().boundingBox())!;
+        expect(x + own, hash).toBeLessThanOrEqual(width);
+      }
+    }
+  });
+});
+
+describeInBrowser("a trace that is only a part", (look) => {
+  it("says so", async () => {
+    const spans = longTrace(100);
+    await using opened = await look({ traces: [spans], hash: traceHash(spans), maxSpans: 60 });
+    await opened.page.getByText("70 spans of this trace dropped by the viewer's limits").waitFor();
+    await opened.go("#/");
+    await opened.page.getByText("partly dropped").waitFor();
+    expect(await opened.page.locator("tbody tr").count()).toBe(1);
+  });
+});
+
+describeInBrowser("files", (look) => {
+  const spans = visitorLeft();
+  const text = JSON.stringify(formatTraces(spans));
+
+  it("are opened by a button, and by dropping them", async () => {
+    await using opened = await look();
+    const { page } = opened;
+    const file = { name: "trace.json", mimeType: "application/json", buffer: Buffer.from(text) };
+    await page.getByLabel("Open files of traces").setInputFiles(file);
+    await page.getByRole("heading", { name: /^The visitor left/ }).waitFor();
+    const other = JSON.stringify(formatTraces(answeredInTime()));
+    await page.evaluate(`{
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([${JSON.stringify(other)}], "other.json"));
+      for (const type of ["dragover", "drop"]) {
+        document.body.dispatchEvent(new DragEvent(type, { dataTransfer: transfer, bubbles: true, cancelable: true }));
+      }
+    }`);
+    await page.getByRole("heading", { name: /^Answered with 200/ }).waitFor();
+    expect(opened.hash()).toBe(traceHash(answeredInTime()));
+  });
+
+  it("that are no traces are refused with the reason", async () => {
+    await using opened = await look();
+    const { page } = opened;
+    const file = { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("{}}") };
+    await page.getByLabel("Open files of traces").setInputFiles(file);
+    await page.getByText(/notes.txt: Cannot read traces: the file is neither JSON nor OTLP in protobuf/).waitFor();
+    expect(opened.hash()).toBe("");
+  });
+});
+
+describeInBrowser("back in the list", (look) => {
+  it("the user is where they were, with the focus on the same trace", async () => {
+    const many = Array.from({ length: 60 }, (_, index) => answeredInTime(100 + index, NOON + index * 1000));
+    await using opened = await look({ traces: many });
+    const { page } = opened;
+    await page.getByText("60 traces").waitFor();
+    for (let step = 0; step < 41; step++) await page.keyboard.press("j");
+    await page.waitForFunction("document.querySelector('main').scrollTop > 300");
+    const before = await page.evaluate("document.querySelector('main').scrollTop");
+    const focused = await page.evaluate("document.activeElement.href");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: /^Answered with 200/ }).waitFor();
+    await page.goBack();
+    await page.getByText("60 traces").waitFor();
+    expect(await page.evaluate("document.querySelector('main').scrollTop")).toBe(before);
+    expect(await page.evaluate("document.activeElement.href")).toBe(focused);
+  });
+
+  it("traces are found by attribute, ordered by duration, and narrowed to a time", async () => {
+    await using opened = await look({ traces: FOUR });
+    const { page } = opened;
+    await page.getByRole("searchbox").fill("url.query=q=attic");
+    await page.getByText("1 of 4 traces").waitFor();
+    await page.getByRole("searchbox").fill("");
+    await page.getByLabel("Order").selectOption("longest");
+    await page.getByText("4 traces").waitFor();
+    await page.waitForFunction("document.querySelector('tbody td.number').textContent === '393 ms'");
+    await page.getByLabel("Time").selectOption("5");
+    await page.getByRole("heading", { name: "No trace is like that" }).waitFor();
+    expect(opened.hash()).toBe("#/?last=5&sort=longest");
+  });
+});
+
+describeInBrowser("a page over plain HTTP from another machine", (look) => {
+  it("copies without the clipboard API", async () => {
+    const spans = visitorLeft();
+    await using opened = await look({ traces: [spans] });
+    const { page } = opened;
+    await page.addInitScript("Object.defineProperty(navigator, 'clipboard', { value: undefined })");
+    await page.reload();
+    await opened.go(traceHash(spans));
+    await page.getByRole("button", { name: "Copy the trace id" }).click();
+    await page.locator(".story").getByText("copied").waitFor();
+    expect(await page.evaluate("navigator.clipboard")).toBeUndefined();
+  });
+});
+
+describeInBrowser("the deadlines of many traces", (look) => {
+  it("show which one passes most, where the time goes, and what went on after the client left", async () => {
+    const left = visitorLeft(30).map((span) =>
+      span.service === "inventory" && span.kind === "server" ? { ...span, end: span.end + 400 } : span,
+    );
+    const traces = [...FOUR, deadlineDeepDown(31), left];
+    await using opened = await look({ traces, hash: "#/deadlines" });
+    const { page } = opened;
+    await page.getByText("6 traces, 6 with a deadline, 3 exceeded it, 2 clients left").waitFor();
+    const first = page.getByRole("region", { name: "Which deadline passes" }).getByRole("row").nth(1);
+    expect(await first.textContent()).toContain("pricing POST /pricesmaxTimeout");
+    await page.getByRole("region", { name: "Work after the client left" }).getByText("GET /stock").waitFor();
+    await page.getByRole("combobox", { name: /^Time/ }).selectOption("5");
+    await page.getByText("0 traces").waitFor();
+    expect(opened.hash()).toBe("#/deadlines?last=5");
+  });
+});
+
+describeInBrowser("a graph of many services", (look) => {
+  it("fits the page, is filtered, and is zoomed", async () => {
+    const [root] = answeredInTime();
+    const spans = Array.from({ length: 34 }, (_, index): ViewedSpan => ({
+      ...root!,
+      spanId: (index + 1).toString(16).padStart(16, "0"),
+      parentSpanId: index === 0 ? undefined : (Math.ceil(index / 3) || 1).toString(16).padStart(16, "0"),
+      service: `service-${index}`,
+      resource: { "service.name": `service-${index}` },
+    }));
+    await using opened = await look({ traces: [spans], hash: "#/graph" });
+    const { page } = opened;
+    await page.getByText("34 of 34 services").waitFor();
+    const graph = page.locator("svg.graph");
+    const fit = (await graph.boundingBox())!.width;
+    expect(fit).toBeLessThanOrEqual(1280);
+    await page.getByRole("button", { name: "Zoom in" }).click();
+    expect((await graph.boundingBox())!.width).toBeGreaterThan(fit);
+    await page.getByLabel("Filter services").fill("service-33");
+    await page.getByText("2 of 34 services").waitFor();
+    expect(await page.locator(".service-box").count()).toBe(2);
+  });
+});
