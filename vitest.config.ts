@@ -21,6 +21,10 @@ export default defineConfig({
         replacement: fileURLToPath(new URL("packages/drivers/src/$1/index.ts", import.meta.url)),
       },
       {
+        find: /^@throughline\/messages\/([\w-]+)$/,
+        replacement: fileURLToPath(new URL("packages/messages/src/$1.ts", import.meta.url)),
+      },
+      {
         find: "@throughline/grpc/connect",
         replacement: fileURLToPath(new URL("packages/grpc/src/connect/index.ts", import.meta.url)),
       },

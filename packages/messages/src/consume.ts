@@ -3,6 +3,7 @@ import {
   type Link,
   ROOT_CONTEXT,
   type Span,
+  type SpanContext,
   SpanKind,
   SpanStatusCode,
   trace,
@@ -39,7 +40,9 @@ export interface ConsumeOptions {
   /** How long the work may take. @default no limit */
   maxTimeout?: Duration;
   /**
-   * Signals of the broker's client that end the work: the message was taken away, or the job canceled. @default none
+   * Signals of the broker's client that end the work: the message was taken away, or the job canceled.
+   *
+   * @default none
    */
   signals?: readonly (AbortSignal | undefined)[];
   /**
@@ -48,8 +51,9 @@ export interface ConsumeOptions {
    */
   relation?: "link" | "parent";
   /**
-   * Whether propagated values of the message are accepted: only from a queue into which nobody else can write. @default
-   * false
+   * Whether propagated values of the message are accepted: only from a queue into which nobody else can write.
+   *
+   * @default false
    */
   trust?: boolean;
   /** The consumers that a drain ends. @default none */
@@ -96,6 +100,50 @@ export async function consume<T>(
   options: ConsumeOptions = {},
 ): Promise<Consumed<T>> {
   callable("work", work, ACTION);
+  const { limit, signals, relation, trust, consumers, system, destination } = consumeSettings(options);
+  const texts = textsOf(headers ?? {});
+  const cancels: CancelFunc[] = [];
+  const derive = ([ctx, cancel]: [Context, CancelFunc]): Context => (cancels.push(cancel), ctx);
+
+  const caller = readTrace(texts["traceparent"], texts["tracestate"]);
+  let ctx = withTrace(consumers?.ctx ?? background, relation === "parent" ? caller : undefined);
+  ctx = receiveMessageValues(ctx, texts, trust);
+  const at = parseMessageDeadline(texts[MESSAGE_DEADLINE_HEADER] ?? "");
+  ctx = derive(withCancel(ctx));
+  if (at !== undefined) ctx = derive(withDeadline(ctx, at, { source: MESSAGE }));
+  if (limit !== undefined) ctx = derive(withTimeout(ctx, limit, { source: "maxTimeout" }));
+  for (const signal of signals) if (signal !== undefined) ctx = derive(withSignal(ctx, signal));
+
+  const done = consumers?.begin();
+  try {
+    const ended = ctx.err();
+    if (ended !== undefined) return { disposition: dispositionOf(ctx, consumers), error: ended, hasRun: false };
+    const theirs = activeConsumerSpan(caller);
+    if (theirs !== undefined) return await process(trace.setSpan(ctx, theirs) as Context, work, undefined, consumers);
+    const links = relation === "link" && caller ? [{ context: caller }] : [];
+    const span = startSpan(ctx, { system, destination, links });
+    const within = span === undefined ? ctx : (trace.setSpan(ctx, span) as Context);
+    return await process(within, work, span, consumers);
+  } finally {
+    done?.();
+    for (const cancel of cancels.toReversed()) cancel();
+  }
+}
+
+/** The options with their defaults. */
+interface ConsumeSettings extends Omit<ConsumeOptions, "maxTimeout"> {
+  readonly limit: number | undefined;
+  readonly signals: readonly (AbortSignal | undefined)[];
+  readonly relation: "link" | "parent";
+  readonly trust: boolean;
+}
+
+/**
+ * Checks the options of `consume`.
+ *
+ * @throws TypeError, RangeError if one is wrong
+ */
+export function consumeSettings(options: ConsumeOptions): ConsumeSettings {
   const {
     maxTimeout,
     signals = [],
@@ -114,34 +162,7 @@ export async function consume<T>(
       `Cannot ${ACTION}: 'signals' must be a list of AbortSignals; received ${describeValue(signals)}`,
     );
   }
-  const texts = textsOf(headers ?? {});
-  const cancels: CancelFunc[] = [];
-  const derive = ([ctx, cancel]: [Context, CancelFunc]): Context => (cancels.push(cancel), ctx);
-
-  const caller = readTrace(texts["traceparent"], texts["tracestate"]);
-  let ctx = withTrace(consumers?.ctx ?? background, relation === "parent" ? caller : undefined);
-  ctx = receiveMessageValues(ctx, texts, trust);
-  const at = parseMessageDeadline(texts[MESSAGE_DEADLINE_HEADER] ?? "");
-  ctx = derive(withCancel(ctx));
-  if (at !== undefined) ctx = derive(withDeadline(ctx, at, { source: MESSAGE }));
-  if (limit !== undefined) ctx = derive(withTimeout(ctx, limit, { source: "maxTimeout" }));
-  for (const signal of signals) if (signal !== undefined) ctx = derive(withSignal(ctx, signal));
-
-  const done = consumers?.begin();
-  try {
-    const ended = ctx.err();
-    if (ended !== undefined) return { disposition: dispositionOf(ctx, consumers), error: ended, hasRun: false };
-    const span = startSpan(ctx, {
-      system,
-      destination,
-      links: relation === "link" && caller ? [{ context: caller }] : [],
-    });
-    const within = span === undefined ? ctx : (trace.setSpan(ctx, span) as Context);
-    return await process(within, work, span, consumers);
-  } finally {
-    done?.();
-    for (const cancel of cancels.toReversed()) cancel();
-  }
+  return { limit, signals, relation, trust, consumers, system, destination } as ConsumeSettings;
 }
 
 /** The source of a message's own deadline. */
@@ -173,12 +194,12 @@ function dispositionOf(ctx: Context, consumers: Consumers | undefined): Disposit
   return error instanceof DeadlineExceeded && error.source === MESSAGE ? "dead" : "retry";
 }
 
-/** A CONSUMER span; none without `system`, or where an instrumentation has made one that is active. */
+/** A CONSUMER span; none without `system`. */
 function startSpan(
   ctx: Context,
   { system, destination, links }: { system: string | undefined; destination: string | undefined; links: Link[] },
 ): Span | undefined {
-  if (system === undefined || isConsumerSpan(trace.getSpan(otel.active()))) return undefined;
+  if (system === undefined) return undefined;
 
   return trace.getTracer("@throughline/messages").startSpan(
     destination === undefined ? "process" : `process ${destination}`,
@@ -196,8 +217,15 @@ function startSpan(
   );
 }
 
-function isConsumerSpan(span: Span | undefined): boolean {
-  return (span as { kind?: SpanKind } | undefined)?.kind === SpanKind.CONSUMER && span?.isRecording() === true;
+/**
+ * The active CONSUMER span, if an instrumentation, or the client itself, has made one for the message. It is linked to
+ * the sender if it does not belong to the sender's trace.
+ */
+function activeConsumerSpan(sender: SpanContext | undefined): Span | undefined {
+  const span = trace.getSpan(otel.active());
+  if ((span as { kind?: SpanKind } | undefined)?.kind !== SpanKind.CONSUMER || !span!.isRecording()) return undefined;
+  if (sender !== undefined && span!.spanContext().traceId !== sender.traceId) span!.addLink({ context: sender });
+  return span;
 }
 
 /** Headers as text, by their names in lower case. */

@@ -159,12 +159,17 @@ describe("consume", () => {
       expect([child!.spanContext().traceId, child!.links]).toEqual(["0af7651916cd43dd8448eb211c80319c", []]);
     });
 
-    it("makes none inside of one that an instrumentation has made", async () => {
+    it("makes none inside of one that an instrumentation has made, which is that of the work", async () => {
       const theirs = trace.getTracer("theirs").startSpan("orders process", { kind: SpanKind.CONSUMER });
-      await run(trace.setSpan(background, theirs) as never, () => consume({}, () => {}, { system: "kafka" }));
+      const { value } = await run(trace.setSpan(background, theirs) as never, () =>
+        consume({ traceparent: PARENT }, () => trace.getActiveSpan(), { system: "kafka" }),
+      );
       theirs.end();
+      const ended = await spans.take(1);
 
-      expect((await spans.take(1)).map(({ name }) => name)).toEqual(["orders process"]);
+      expect(value).toBe(theirs);
+      expect(ended.map(({ name }) => name)).toEqual(["orders process"]);
+      expect(ended[0]!.links.map(({ context }) => context.spanId)).toEqual(["b7ad6b7169203331"]);
     });
   });
 });
