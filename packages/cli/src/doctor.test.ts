@@ -121,7 +121,9 @@ describe("a project", () => {
     });
     const [finding] = (await diagnose(folder, { env: {} })) as [Finding];
     expect(finding).toMatchObject({ check: "middleware", where: join("src", "main.ts") });
-    expect(finding.remedy).toBe("npm install @throughline/express, and add requestContext() before all routes.");
+    expect(finding.remedy).toBe(
+      "npm install @throughline/nest, and add ContextModule.forRoot() to the imports of the root module.",
+    );
   });
 
   it("with two copies has an error for each package that is there twice", async () => {

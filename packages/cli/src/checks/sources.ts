@@ -1,17 +1,40 @@
 import type { Finding } from "../finding.ts";
 import { dependsOn, imports, lineOf, type Project, type SourceFile } from "../project.ts";
 
-/** Frameworks with a package of this library. */
-const HOSTS: Record<string, string> = {
-  express: "@throughline/express",
-  koa: "@throughline/koa",
-  "@grpc/grpc-js": "@throughline/grpc",
-  hono: "@throughline/fetch",
-  "@nestjs/core": "@throughline/express",
+/** A framework with a package of this library. */
+interface HostPackage {
+  readonly adapter: string;
+  /** What of the package gives requests their Context. */
+  readonly use: string;
+  /** Where it belongs. */
+  readonly place: string;
+  /** Other packages that may be used in its place. */
+  readonly alternatives?: readonly string[];
+}
+
+const FIRST = "before all routes";
+
+const HOSTS: Record<string, HostPackage> = {
+  express: { adapter: "@throughline/express", use: "requestContext()", place: FIRST },
+  koa: { adapter: "@throughline/koa", use: "requestContext()", place: FIRST },
+  "@grpc/grpc-js": { adapter: "@throughline/grpc", use: "serverInterceptor()", place: "to the interceptors" },
+  fastify: { adapter: "@throughline/fastify", use: "requestContext", place: "as the first plugin" },
+  hono: {
+    adapter: "@throughline/hono",
+    use: "requestContext()",
+    place: FIRST,
+    alternatives: ["@throughline/fetch"],
+  },
+  "@nestjs/core": {
+    adapter: "@throughline/nest",
+    use: "ContextModule.forRoot()",
+    place: "to the imports of the root module",
+    alternatives: ["@throughline/express", "@throughline/fastify"],
+  },
 };
 
 /** The creation of an application by one of them. */
-const CREATES_HOST = /\bexpress\s*\(\s*\)|\bnew\s+(?:Koa|Hono|Server)\b|\bNestFactory\b/;
+const CREATES_HOST = /\bexpress\s*\(\s*\)|\bnew\s+(?:Koa|Hono|Server)\b|\bNestFactory\b|\b[Ff]astify\s*\(/;
 
 /** Database drivers with a subpath of `@throughline/drivers`. */
 const DRIVERS: Record<string, string> = {
@@ -44,25 +67,27 @@ export function checkSources(project: Project): Finding[] {
 
 function checkHosts(project: Project): Finding[] {
   const findings: Finding[] = [];
-  for (const [host, adapter] of Object.entries(HOSTS)) {
+  for (const [host, { adapter, use, place, alternatives = [] }] of Object.entries(HOSTS)) {
     const users = project.sources.filter((source) => imports(source, host));
     if (users.length === 0 || !(host in (project.manifest.dependencies ?? {}))) continue;
+    const adapters = [adapter, ...alternatives];
     const isUsed = project.sources.some(
-      (source) => imports(source, adapter) && /\b(?:requestContext|serverInterceptor)\b/.test(source.code),
+      (source) =>
+        adapters.some((each) => imports(source, each)) &&
+        /\b(?:requestContext|serverInterceptor|ContextModule)\b/.test(source.code),
     );
     if (isUsed) continue;
-    const name = adapter === "@throughline/grpc" ? "serverInterceptor()" : "requestContext()";
     // A program that uses gRPC may be a client only.
     if (host === "@grpc/grpc-js" && !users.some(({ code }) => /\bnew\s+(?:\w+\.)?Server\b/.test(code))) continue;
     findings.push({
       check: "middleware",
       severity: "warning",
-      message: `${host} receives requests without ${name}: they have no Context, and no deadline.`,
+      message: `${host} receives requests without ${use}: they have no Context, and no deadline.`,
       // Other files may import its types only.
       where: (users.find(({ code }) => CREATES_HOST.test(code)) ?? users[0]!).path,
       remedy: dependsOn(project, adapter)
-        ? `Add ${name} of ${adapter} before all routes.`
-        : `npm install ${adapter}, and add ${name} before all routes.`,
+        ? `Add ${use} of ${adapter} ${place}.`
+        : `npm install ${adapter}, and add ${use} ${place}.`,
     });
   }
   return findings;
