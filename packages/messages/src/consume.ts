@@ -51,7 +51,7 @@ export interface ConsumeOptions {
    */
   relation?: "link" | "parent";
   /**
-   * Whether propagated values of the message are accepted: only from a queue into which nobody else can write.
+   * Whether propagated values of the message are accepted: only from a queue into which no others can write.
    *
    * @default false
    */

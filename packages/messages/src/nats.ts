@@ -82,7 +82,7 @@ export function publish<H extends NatsHeaders, A, O extends object = object>(
 
 /**
  * Consumes messages of a pull consumer, each of which is requested only when it can be processed. While it is, the
- * server is told that work is in progress, so that it is not delivered again after `ack_wait`. `ack` acknowledges;
+ * server is notified that work is in progress, so that it is not delivered again after `ack_wait`. `ack` acknowledges;
  * `dead` terminates the message, which the server reports as an advisory; `retry` gives it back after `retryDelay`, as
  * often as `max_deliver` of the consumer permits; `requeue` gives it back at once, and counts for `max_deliver` too.
  *
@@ -114,7 +114,7 @@ export async function consume<M extends JetStreamMessage>(
 interface LaneSettings {
   readonly retryMs: number;
   readonly stream: string;
-  /** How often the server is told that a message is being processed. */
+  /** How often the server is notified that a message is being processed. */
   readonly workingMs: number;
 }
 

@@ -130,7 +130,8 @@ export interface WithContextOptions {
  * `cancel()` of a query does nothing, as postgres.js does not report when the server has processed it: cancel the
  * context. COPY (`readable`, `writable`), `listen`, `subscribe` and `largeObject` are passed through.
  *
- * A write that nobody awaits is canceled when the response is sent: run it under `withoutCancel(current())`.
+ * A statement that still runs when the response is sent is canceled. To let it finish, run it under
+ * `withoutCancel(current())`.
  *
  * @throws TypeError if it is not a pool of postgres.js
  */

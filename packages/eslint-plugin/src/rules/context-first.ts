@@ -15,7 +15,7 @@ export const contextFirst: CreateOnceRule = createRule({
     const check = (node: FunctionNode): void => {
       // Functions that wait; a function that only reads takes a Context last and optional.
       if (node.params.length < 2 || !node.async) return;
-      // The parameters of a callback are chosen by whoever calls it.
+      // The function that calls a callback chooses its parameters.
       const parent = parentOf(node);
       const isNamed =
         node.type === "FunctionDeclaration" ||
