@@ -33,6 +33,8 @@ export default defineConfig({
   test: {
     include: ["packages/*/src/**/*.test.ts", "test/**/*.test.ts"],
     pool: "forks",
+    // As many as there are cores, where the default leaves one idle: most tests wait for sockets.
+    maxWorkers: "100%",
     execArgv: ["--expose-gc"],
     testTimeout: 20_000,
   },

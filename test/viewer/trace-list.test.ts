@@ -83,7 +83,9 @@ describeInBrowser("the list of traces", (look) => {
     await page.clock.install();
     await page.reload();
     await page.getByText("1 trace · 13 spans stored").waitFor();
+    await page.locator("tbody tr").waitFor();
     await page.keyboard.press("p");
+    await page.getByRole("button", { name: "Paused" }).waitFor();
     await sendSpans(viewer.url, visitorLeft());
     const button = page.getByRole("button", { name: "Paused · new spans" });
     await button.waitFor();
@@ -92,6 +94,7 @@ describeInBrowser("the list of traces", (look) => {
     expect([await button.count(), await page.locator("tbody tr").count()]).toEqual([1, 1]);
     await page.keyboard.press("p");
     await page.getByText("2 traces · 25 spans stored").waitFor();
+    await page.locator("tbody tr").nth(1).waitFor();
     expect(await page.locator("tbody tr").count()).toBe(2);
   });
 
@@ -112,6 +115,7 @@ describeInBrowser("the list of traces", (look) => {
     await using opened = await look({ traces: FOUR });
     const { page, viewer } = opened;
     await page.getByRole("button", { name: "Live" }).waitFor();
+    await page.getByText("4 traces").waitFor();
     await viewer.close();
     await page.getByRole("button", { name: "No connection" }).waitFor();
     expect(await page.locator("tbody tr").count()).toBe(4);
