@@ -1,8 +1,10 @@
+import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import http, { type IncomingMessage } from "node:http";
 import type { AddressInfo, Server, Socket } from "node:net";
 import { text } from "node:stream/consumers";
+import { promisify } from "node:util";
 
 import { createKey, current, run, withValue } from "@throughline/context";
 import { guard, requestContext } from "@throughline/express";
@@ -15,6 +17,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest
 
 import { listenOnAnyPort } from "../support/any-port.ts";
 import { codeBlocksOf } from "../support/code-blocks.ts";
+import { typescript } from "../support/typescript.ts";
 
 const FOLDER = new URL("./.blocks/", import.meta.url);
 const PAGES = readdirSync("docs/migrate").filter((page) => page !== "README.md");
@@ -22,25 +25,41 @@ const PAGES = readdirSync("docs/migrate").filter((page) => page !== "README.md")
 const servers = new Map<string, Server>();
 const others: Server[] = [];
 
-/** The server that a page starts, before or after the migration. */
-function serverOf(page: string, side: "before" | "after"): Server {
+type Side = "before" | "after" | "rewritten";
+
+/** The pages whose code before the migration the command `migrate` rewrites. */
+const REWRITTEN = ["cls-hooked", "cls-rtracer", "express-http-context"];
+
+/** The server that a page starts: before or after the migration, or as the command has rewritten it. */
+function serverOf(page: string, side: Side): Server {
   return servers.get(`${page} ${side}`)!;
 }
 
 beforeAll(async () => {
   rmSync(FOLDER, { recursive: true, force: true });
-  mkdirSync(FOLDER);
   for (const page of PAGES) {
-    const blocks = codeBlocksOf(`docs/migrate/${page}`);
-    for (const [index, side] of (["before", "after"] as const).entries()) {
-      const { name, code } = blocks[index]!;
-      listenOnAnyPort((server) => servers.set(`${page.replace(".md", "")} ${side}`, server));
-      writeFileSync(new URL(`${name}.ts`, FOLDER), code);
-      await import(new URL(`${name}.ts`, FOLDER).href);
-      vi.restoreAllMocks();
-    }
+    const name = page.replace(".md", "");
+    const [before, after] = codeBlocksOf(`docs/migrate/${page}`);
+    await startProgram(name, "before", before!.code);
+    await startProgram(name, "after", after!.code);
+    if (REWRITTEN.includes(name)) await startProgram(name, "rewritten", before!.code);
   }
 });
+
+async function startProgram(page: string, side: Side, code: string): Promise<void> {
+  const folder = new URL(`${page}-${side}/`, FOLDER);
+  const file = new URL("app.ts", folder);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(file, code);
+  if (side === "rewritten") {
+    const command = [...typescript, "packages/cli/src/cli.ts", "migrate", page, folder.pathname];
+    await promisify(execFile)(process.execPath, command);
+    expect(readFileSync(file, "utf8")).not.toContain(page);
+  }
+  listenOnAnyPort((server) => servers.set(`${page} ${side}`, server));
+  await import(file.href);
+  vi.restoreAllMocks();
+}
 
 afterEach(() => {
   vi.useRealTimers();
@@ -81,19 +100,20 @@ async function ask(...request: Parameters<typeof send>): Promise<Answer> {
   return { status: response.statusCode!, headers: response.headers, body: await text(response) };
 }
 
-it("each page has one block before and one after, and each starts a server", () => {
-  expect([...servers.keys()].toSorted()).toEqual(
-    PAGES.flatMap((page) => ["after", "before"].map((side) => `${page.replace(".md", "")} ${side}`)).toSorted(),
-  );
+it("each page starts a server before and after", () => {
+  const names = PAGES.flatMap((page) => ["after", "before"].map((side) => `${page.replace(".md", "")} ${side}`));
+  expect([...servers.keys()].filter((each) => !each.endsWith(" rewritten")).toSorted()).toEqual(names.toSorted());
 });
 
-describe.each(["before", "after"] as const)("%s", (side) => {
-  it.each([
-    ["cls-hooked", "user"],
-    ["express-http-context", "tenant"],
-    ["fastify-request-context", "user"],
-    ["nestjs-cls", "user"],
-  ])("%s: requests at the same time see their own value", async (page, name) => {
+describe.each(["before", "after", "rewritten"] as const)("%s", (side) => {
+  it.each(
+    [
+      ["cls-hooked", "user"],
+      ["express-http-context", "tenant"],
+      ["fastify-request-context", "user"],
+      ["nestjs-cls", "user"],
+    ].filter(([page]) => side !== "rewritten" || REWRITTEN.includes(page!)) as [string, string][],
+  )("%s: requests at the same time see their own value", async (page, name) => {
     const server = serverOf(page, side);
     const answers = ["ada", "bob"].map((value) => ask(server, "/", { [`x-${name}`]: value }));
     expect((await Promise.all(answers)).map(({ body }) => body)).toEqual([`{"${name}":"ada"}`, `{"${name}":"bob"}`]);
@@ -103,7 +123,9 @@ describe.each(["before", "after"] as const)("%s", (side) => {
     const { headers, body } = await ask(serverOf("cls-rtracer", side), "/", { "x-request-id": "abc-1" });
     expect([headers["x-request-id"], body]).toEqual(["abc-1", '{"id":"abc-1"}']);
   });
+});
 
+describe.each(["before", "after"] as const)("%s", (side) => {
   it("a hand-wired AbortController: the other service answers in time", async () => {
     const server = serverOf("abort-controller", side);
     redirectPort3000(server);
