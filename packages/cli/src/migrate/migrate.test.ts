@@ -399,9 +399,9 @@ emitter.on("row", bind(current(), (row: string) => log(current().value(jobKey), 
     ["export const other = createNamespace('other');", "the namespace must be a variable of its own"],
   ])("refuses %s", (line, message) => {
     const text = `import { createNamespace, reset } from "cls-hooked";\nconst ns = createNamespace("ns");\n${line}\n`;
-    const { refusals, files } = migrated("cls-hooked", { "a.mjs": text });
-    expect(refusals.join("\n")).toContain(`a.mjs:3: ${message}`);
-    expect(files).toEqual({ "a.mjs": text });
+    const { refusals, files } = migrated("cls-hooked", { "a.mts": text });
+    expect(refusals.join("\n")).toContain(`a.mts:3: ${message}`);
+    expect(files).toEqual({ "a.mts": text });
   });
 
   it("refuses a second namespace, as its keys would be mixed up", () => {
