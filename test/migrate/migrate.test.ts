@@ -28,7 +28,7 @@ const others: Server[] = [];
 type Side = "before" | "after" | "rewritten";
 
 /** The pages whose code before the migration the command `migrate` rewrites. */
-const REWRITTEN = ["cls-hooked", "cls-rtracer", "express-http-context"];
+const REWRITTEN = new Set(["cls-hooked", "cls-rtracer", "express-http-context"]);
 
 /** The server that a page starts: before or after the migration, or as the command has rewritten it. */
 function serverOf(page: string, side: Side): Server {
@@ -42,7 +42,7 @@ beforeAll(async () => {
     const [before, after] = codeBlocksOf(`docs/migrate/${page}`);
     await startProgram(name, "before", before!.code);
     await startProgram(name, "after", after!.code);
-    if (REWRITTEN.includes(name)) await startProgram(name, "rewritten", before!.code);
+    if (REWRITTEN.has(name)) await startProgram(name, "rewritten", before!.code);
   }
 });
 
@@ -112,7 +112,7 @@ describe.each(["before", "after", "rewritten"] as const)("%s", (side) => {
       ["express-http-context", "tenant"],
       ["fastify-request-context", "user"],
       ["nestjs-cls", "user"],
-    ].filter(([page]) => side !== "rewritten" || REWRITTEN.includes(page!)) as [string, string][],
+    ].filter(([page]) => side !== "rewritten" || REWRITTEN.has(page!)) as [string, string][],
   )("%s: requests at the same time see their own value", async (page, name) => {
     const server = serverOf(page, side);
     const answers = ["ada", "bob"].map((value) => ask(server, "/", { [`x-${name}`]: value }));
