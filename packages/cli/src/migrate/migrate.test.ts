@@ -253,7 +253,7 @@ import { verify } from "./verify";
 export function auth(req: Request, res: Response, next: NextFunction): void {
   verify(req, (error: Error | null, user: string) => {
     if (error) return next(error);
-    return guard(({ ctx }) => withValue(ctx, userKey, user))(req, res, next);
+    return void guard(({ ctx }) => withValue(ctx, userKey, user))(req, res, next);
   });
 }
 

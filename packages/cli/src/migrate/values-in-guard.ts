@@ -108,7 +108,8 @@ export function bindInGuard(
     pieces.push([from, value.start, `${head}${variables[index]}, `]);
     from = value.end;
   }
-  const returned = last.type === "ReturnStatement" && whole === undefined ? "return " : "";
+  // `void`, as the guard's promise is not what the function returns.
+  const returned = last.type === "ReturnStatement" && whole === undefined ? "return void " : "";
   pieces[0]![2] = returned + pieces[0]![2];
   const semicolon = file.textOf(whole ?? last).endsWith(";") ? ";" : "";
   pieces.push([from, end, `))(${middleware.parameters.join(", ")})${semicolon}`]);
