@@ -105,6 +105,13 @@ it("each page starts a server before and after", () => {
   expect([...servers.keys()].filter((each) => !each.endsWith(" rewritten")).toSorted()).toEqual(names.toSorted());
 });
 
+it("what the command has rewritten has no type errors", async () => {
+  const project = { extends: "../../../tsconfig.json", include: ["*-rewritten/*.ts"], references: [] };
+  writeFileSync(new URL("tsconfig.json", FOLDER), JSON.stringify(project));
+  const tsc = promisify(execFile)("tsc", ["-p", FOLDER.pathname]);
+  expect(await tsc.catch((error: { stdout: string }) => error.stdout)).toEqual({ stdout: "", stderr: "" });
+});
+
 describe.each(["before", "after", "rewritten"] as const)("%s", (side) => {
   it.each(
     [
