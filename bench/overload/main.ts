@@ -6,9 +6,8 @@ import { writeFileSync } from "node:fs";
 
 import { median, startProcess } from "../harness.ts";
 import { type Answer, Clients } from "./clients.ts";
-import { VARIANTS } from "./variants.ts";
+import { PLACES, VARIANTS } from "./variants.ts";
 
-const PLACES = 4;
 /** Answers per second of the pool: each place works 40 ms for one. */
 const CAPACITY = PLACES / 0.04;
 const SERVICES = 4;
@@ -36,7 +35,7 @@ export interface Row {
 }
 
 async function start(role: string, name: string, upstream: readonly string[] = []): Promise<[ChildProcess, string]> {
-  const child = startProcess(new URL("service.ts", import.meta.url), [role, name, String(PLACES), ...upstream]);
+  const child = startProcess(new URL("service.ts", import.meta.url), [role, name, ...upstream]);
   const [{ url }] = (await once(child, "message")) as [{ url: string }];
   return [child, url];
 }

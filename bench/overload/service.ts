@@ -7,8 +7,8 @@ import express, { type Request, type Response } from "express";
 
 import { LEAVES_AT, VARIANTS } from "./variants.ts";
 
-const [role, name, placesText, ...upstream] = process.argv.slice(2) as [string, string, string, ...string[]];
-const variant = VARIANTS[name]!(Number(placesText));
+const [role, name, ...upstream] = process.argv.slice(2) as [string, string, ...string[]];
+const variant = VARIANTS[name]!();
 const counts = { arrived: 0, done: 0, inVain: 0 };
 
 /** The usual time of the store's work, in milliseconds. */

@@ -9,6 +9,9 @@ import type { Request, RequestHandler } from "express";
 
 import { FirstComePool } from "./first-come-pool.ts";
 
+/** The size of the store's pool. */
+export const PLACES = 4;
+
 /** How long a client waits for an answer, in milliseconds. */
 export const PATIENCE = 500;
 
@@ -24,33 +27,40 @@ export interface Variant {
   work(ms: number, req: Request): Promise<unknown>;
 }
 
-/** @param places the size of the pool of the store */
-export type MakeVariant = (places: number) => Variant;
+export type MakeVariant = () => Variant;
 
 export const VARIANTS: Readonly<Record<string, MakeVariant>> = {
-  "plain, timeouts of 30 s": (places) => withSignal(places, () => AbortSignal.timeout(USUAL_TIMEOUT)),
-  "plain, with 3 attempts": (places) => {
-    const plain = withSignal(places, () => AbortSignal.timeout(USUAL_TIMEOUT));
+  "plain, timeouts of 30 s": () => withSignal(() => AbortSignal.timeout(USUAL_TIMEOUT)),
+  "plain, with 3 attempts": () => {
+    const plain = withSignal(() => AbortSignal.timeout(USUAL_TIMEOUT));
     return { ...plain, call: (url, req) => threeAttempts(() => plain.call(url, req)) };
   },
-  "AbortSignal by hand": (places) => withSignal(places, signalOf),
-  "connect-timeout": (places) => {
-    const pool = new FirstComePool(places);
+  "AbortSignal by hand": () => withSignal(signalOf),
+  "connect-timeout": () => {
+    const pool = new FirstComePool(PLACES);
     return {
       middleware: [timeout(PATIENCE) as unknown as RequestHandler],
       call: (url, req) => fetch(url, { headers: headersOf(req) }),
       work: (ms) => pool.work(ms),
     };
   },
-  "ours: deadlines": (places) => ours(places),
-  "ours: deadlines, a pool of others": (places) => withForeignPool(places),
-  "ours: admission adaptive, a pool of others": (places) => withForeignPool(places, "adaptive"),
-  "ours: admission adaptive": (places) => ours(places, { admission: "adaptive" }),
-  "ours: admission by a number": (places) => ours(places, { admission: { concurrency: places * 2 } }),
-  "ours: retries with a budget": (places) => ours(places, { admission: "adaptive", retry: true }),
-  "ours: retries without a budget": (places) => ours(places, { admission: "adaptive", retry: { budget: "none" } }),
-  "ours: hedged calls": (places) => ours(places, { admission: "adaptive", isHedged: true }),
+  "ours: deadlines": () => ours(),
+  "ours: deadlines, a pool of others": () => withForeignPool(),
+  "ours: admission adaptive, a pool of others": () => withForeignPool("adaptive"),
+  "ours: admission adaptive": () => ours({ admission: "adaptive" }),
+  "ours: admission by a number": () => ours({ admission: { concurrency: PLACES * 2 } }),
+  "plain, computing": () => ({ ...VARIANTS["plain, timeouts of 30 s"]!(), work: compute }),
+  "ours: admission adaptive, computing": () => ({ ...ours({ admission: "adaptive" }), work: compute }),
+  "ours: retries with a budget": () => ours({ admission: "adaptive", retry: true }),
+  "ours: retries without a budget": () => ours({ admission: "adaptive", retry: { budget: "none" } }),
+  "ours: hedged calls": () => ours({ admission: "adaptive", isHedged: true }),
 };
+
+/** Uses the CPU as long as a place of the pool would be held, divided by the places: the capacity is the same. */
+async function compute(ms: number): Promise<void> {
+  const end = performance.now() + ms / PLACES;
+  while (performance.now() < end);
+}
 
 interface Ours {
   readonly admission?: AdmissionOptions | "adaptive";
@@ -58,8 +68,8 @@ interface Ours {
   readonly isHedged?: boolean;
 }
 
-function ours(places: number, { admission, retry = false, isHedged = false }: Ours = {}): Variant {
-  const pool = new Semaphore(places);
+function ours({ admission, retry = false, isHedged = false }: Ours = {}): Variant {
+  const pool = new Semaphore(PLACES);
   const fetch = createFetch({ retry });
   const delay = new Percentile(0.95);
   return {
@@ -77,13 +87,13 @@ function ours(places: number, { admission, retry = false, isHedged = false }: Ou
 }
 
 /** A pool that knows no contexts: what waits in it goes on waiting. */
-function withForeignPool(places: number, admission?: "adaptive"): Variant {
-  const pool = new FirstComePool(places);
-  return { ...ours(places, { ...(admission && { admission }) }), work: (ms) => pool.work(ms) };
+function withForeignPool(admission?: "adaptive"): Variant {
+  const pool = new FirstComePool(PLACES);
+  return { ...ours({ ...(admission && { admission }) }), work: (ms) => pool.work(ms) };
 }
 
-function withSignal(places: number, signalFor: (req: Request) => AbortSignal): Variant {
-  const pool = new FirstComePool(places);
+function withSignal(signalFor: (req: Request) => AbortSignal): Variant {
+  const pool = new FirstComePool(PLACES);
   return {
     middleware: [],
     call: (url, req) => fetch(url, { headers: headersOf(req), signal: signalFor(req) }),

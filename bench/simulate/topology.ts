@@ -28,6 +28,34 @@ export interface Topology {
   readonly troubles?: readonly Trouble[];
 }
 
+/**
+ * Services in layers, of which each calls two of the next layer. Their pools have places for a quarter more than the
+ * work that `clients` a second cause.
+ */
+export function layers(services: number, depth: number, clients: number, random: () => number): Topology {
+  // Each layer has as many services as all layers before it, as each client's request is twice as many there.
+  const sizes = Array.from({ length: depth }, (_, layer) =>
+    layer === 0 ? 1 : Math.round(((services - 1) * 2 ** (layer - 1)) / (2 ** (depth - 1) - 1)),
+  );
+  const nameOf = (layer: number, index: number): string => `s${layer}-${index}`;
+  const rates = new Map([[nameOf(0, 0), clients]]);
+  const specs: ServiceSpec[] = [];
+  for (const [layer, size] of sizes.entries()) {
+    for (let index = 0; index < size; index++) {
+      const name = nameOf(layer, index);
+      const rate = rates.get(name) ?? 0;
+      const next = sizes[layer + 1] ?? 0;
+      // Of two different services each: those at its own place, and one at random.
+      const targets = next === 0 ? [] : [(index * 2) % next, Math.floor(random() * next)];
+      const calls = targets.map((target) => nameOf(layer + 1, target));
+      for (const call of calls) rates.set(call, (rates.get(call) ?? 0) + rate);
+      const work = 2 + random() * 18;
+      specs.push({ name, work, places: Math.max(2, Math.ceil((rate * work * 1.25) / 1000)), calls });
+    }
+  }
+  return { entry: nameOf(0, 0), services: specs };
+}
+
 /** Three tiers, as those of the overload benchmark: a gateway, four services, a store with a pool. */
 export function threeTiers(places: number, work: number): Topology {
   const names = ["a", "b", "c", "d"];

@@ -16,6 +16,7 @@ export { callable, oneOf, refuseUnknown, wholeNumber } from "./options.ts";
 export { isTracingSuppressed, type RegisteredApi, registeredApi } from "./otel-api.ts";
 export { type Listeners, Scope } from "./scope.ts";
 export {
+  arm,
   armedDeadlines,
   armedEntries,
   callAfter,

@@ -7,6 +7,7 @@ import { knownMethod } from "../telemetry/attributes.ts";
 import { type Criticality, rank } from "../wire/criticality.ts";
 import { ServerOverloaded } from "../wire/errors.ts";
 import { AdaptiveLimit } from "./adaptive-limit.ts";
+import { EventLoopLag } from "./event-loop-lag.ts";
 import { type Problem, problemOf } from "./problem.ts";
 import { RatioLimiter } from "./ratio-limiter.ts";
 import { RouteTimes } from "./route-times.ts";
@@ -21,7 +22,8 @@ export interface AdmissionOptions {
    *
    * `"adaptive"` sets the limit by itself. There is none until more than a twentieth of the requests are too late (their
    * client has left, or their deadline has passed) and requests take more than twice their usual time. The limit then
-   * keeps them at twice the usual time. @default no limit
+   * keeps them at twice the usual time. It also rejects a share of the requests while the event loop is more than
+   * 40 ms late. @default no limit
    */
   concurrency?: number | "adaptive";
   /**
@@ -103,6 +105,7 @@ const MAX_CLIENTS = 1024;
 export class Admission {
   readonly #settings: AdmissionSettings;
   readonly #adaptive: AdaptiveLimit | undefined;
+  readonly #lag: EventLoopLag | undefined;
   readonly #times = new RouteTimes();
   /** By client address, so that one client cannot use up the rejections of another. */
   readonly #rejections = new LruMap<string | undefined, RatioLimiter>(
@@ -117,7 +120,9 @@ export class Admission {
 
   constructor(options: AdmissionOptions | "adaptive") {
     this.#settings = admissionSettings(options);
-    this.#adaptive = this.#settings.concurrency === "adaptive" ? new AdaptiveLimit() : undefined;
+    if (this.#settings.concurrency !== "adaptive") return;
+    this.#adaptive = new AdaptiveLimit();
+    this.#lag = new EventLoopLag();
   }
 
   /** The number of requests that may run. */
@@ -144,6 +149,7 @@ export class Admission {
     };
     if (deadlineAware) this.#rejections.get(request.clientAddress).record();
     if (cannotFinish()) return overloaded(TOO_LITTLE_TIME);
+    if (this.#lag?.rejects(criticality) === true) return overloaded("the event loop is late");
     const concurrency = this.#concurrency;
     if (this.#running.size < concurrency) return this.#run(serverRequest, request);
     this.#adaptive?.waited();
