@@ -12,5 +12,6 @@ export {
 export { assertEndedBy, budget, endedBy, type EndedBy } from "./outcome.ts";
 export { type PeerCall } from "./peer-call.ts";
 export { fetchOf, peer, type Peer, type PeerOptions } from "./peer.ts";
+export { runAsPeer } from "./run-as-peer.ts";
 export { type RecordedSpan, recordSpans, type RecordedSpans } from "./spans.ts";
 export { fakeToken, fakeVerifier, injectTestPrincipal, testPrincipal } from "./test-principal.ts";
