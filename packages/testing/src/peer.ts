@@ -1,7 +1,8 @@
 import { current, type Duration } from "@throughline/context";
-import { callAfter, callable, describeValue, milliseconds, refuseUnknown } from "@throughline/context/internal";
+import { callable, describeValue, milliseconds, refuseUnknown } from "@throughline/context/internal";
 import { requestContext, type ServerOptions } from "@throughline/fetch";
 
+import { delay } from "./delay.ts";
 import { PeerCall } from "./peer-call.ts";
 import { runAsPeer } from "./run-as-peer.ts";
 
@@ -142,23 +143,6 @@ function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
     const onAbort = (): void => reject(signal.reason as Error);
     signal.addEventListener("abort", onAbort, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
-}
-
-/** Waits on the clock of this library; rejects when the signal aborts. */
-export function delay(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  signal?.throwIfAborted();
-  if (ms === 0) return Promise.resolve();
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      stop();
-      reject(signal!.reason as Error);
-    };
-    const stop = callAfter(ms, () => {
-      signal?.removeEventListener("abort", onAbort);
-      resolve();
-    });
-    signal?.addEventListener("abort", onAbort, { once: true });
   });
 }
 
