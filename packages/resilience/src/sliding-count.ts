@@ -1,3 +1,5 @@
+import { now } from "@throughline/context/internal";
+
 const BUCKETS = 10;
 
 /** Counts events in a sliding window, which moves in steps of a tenth of its length. */
@@ -24,10 +26,12 @@ export class SlidingCount {
 
   /** Returns the current bucket, and empties the expired ones. */
   #currentBucket(): number {
-    const now = Math.floor(performance.now() / this.#width);
-    for (let each = Math.max(this.#latest + 1, now - BUCKETS + 1); each <= now; each++)
+    const current = Math.floor(now() / this.#width);
+    // Time goes back only when a test clock that was advanced is stopped.
+    if (current < this.#latest) this.#counts.fill(0);
+    for (let each = Math.max(this.#latest + 1, current - BUCKETS + 1); each <= current; each++)
       this.#counts[each % BUCKETS] = 0;
-    this.#latest = Math.max(this.#latest, now);
+    this.#latest = current;
     return this.#latest % BUCKETS;
   }
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { ServerHttp2Stream } from "node:http2";
 
 import { run } from "@throughline/context";
+import { now } from "@throughline/context/internal";
 
 import { serverRequestOf } from "../server/receive.ts";
 import type { ServerRequest } from "../server/server-request.ts";
@@ -80,7 +81,7 @@ function emitOf(emitter: object): Emit {
 function emitAll(this: Emitter, ...args: Parameters<Emit>): boolean {
   const serverRequest = serverRequestFor(this);
   // The rest of the body is discarded once the response has ended.
-  if (args[0] === "end" && serverRequest.response?.isEnded !== true) serverRequest.receivedAt = performance.now();
+  if (args[0] === "end" && serverRequest.response?.isEnded !== true) serverRequest.receivedAt = now();
   return run(serverRequest.entered, applyEmit, emitOf(this), this, args);
 }
 

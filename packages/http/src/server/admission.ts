@@ -1,5 +1,5 @@
 import { afterFunc, type Context } from "@throughline/context";
-import { describeValue, refuseUnknown, wholeNumber } from "@throughline/context/internal";
+import { describeValue, now, refuseUnknown, wholeNumber } from "@throughline/context/internal";
 import { LruMap } from "@throughline/resilience/internal";
 
 import type { IncomingRequest, Outcome } from "../observe/server-request.ts";
@@ -169,14 +169,14 @@ export class Admission {
    * response.
    */
   #recordTime(serverRequest: ServerRequest, request: IncomingRequest): void {
-    const from = performance.now();
+    const from = now();
     serverRequest.observe({
       end: (outcome) => {
         // Only routes that a router reports are recorded. Clients choose paths, and there is no limit to how many they
         // choose.
         if (!isSuccess(outcome) || outcome.route === undefined) return;
         const { receivedAt, handledAt } = serverRequest;
-        const took = (handledAt === 0 ? performance.now() : handledAt) - Math.max(from, receivedAt);
+        const took = (handledAt === 0 ? now() : handledAt) - Math.max(from, receivedAt);
         this.#times.add(knownMethod(request.method), outcome.route, Math.max(0, took));
       },
     });

@@ -5,6 +5,7 @@ import {
   type EndObserver,
   isAttached,
   newTraceId,
+  now,
   type Stoppable,
   type TraceOwner,
   traceOwnerKey,
@@ -124,7 +125,7 @@ export class ServerRequest implements EndObserver, TraceOwner {
     const settled = (): void => {
       this.#unsettled -= 1;
       if (this.#unsettled > 0) return;
-      this.handledAt = performance.now();
+      this.handledAt = now();
       if (this.#isOver) this.#settled();
     };
     work.then(settled, settled);
