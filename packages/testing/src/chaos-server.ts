@@ -37,10 +37,8 @@ export type ChaosKoa = Chaotic & ((koa: ChaosKoaContext, next: () => Promise<unk
  */
 export function chaosMiddleware(options: FaultOptions = {}): ChaosMiddleware {
   const { faults, next: draw } = sequenceOf(options, "create middleware with faults");
-  function chaosMiddleware(_req: NodeRequest, res: NodeResponse, next: () => void): void {
-    void spared(draw(), res).then((isSpared) => {
-      if (isSpared) next();
-    });
+  async function chaosMiddleware(_req: NodeRequest, res: NodeResponse, next: () => void): Promise<void> {
+    if (await spared(draw(), res)) next();
   }
   return Object.assign(chaosMiddleware, { faults });
 }
