@@ -133,6 +133,13 @@ describe.each(runners)("under $name", ({ program, passing, leaking }) => {
   });
 });
 
+it("200 tests of deadlines pass, and print the time that they took", { timeout: 60_000 }, async () => {
+  const { code, output } = await node(["--test", `${SUITES}node/deadlines.suite.mjs`]);
+  expect([code, code === 0 ? "" : output]).toEqual([0, ""]);
+  const [line] = /^200 tests of deadlines, of 20100 s in all, took \d+ ms$/m.exec(output)!;
+  console.log(line);
+});
+
 /** A block, with the imports of the versions of a mock that it is for. These are installed by other names. */
 function versionsOf(code: string): string[] {
   if (code.includes("// nock 14")) return [code.replace('from "nock"', 'from "nock14"')];
