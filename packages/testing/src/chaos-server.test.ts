@@ -1,11 +1,14 @@
 import { once } from "node:events";
 import http, { type Server } from "node:http";
 import http2 from "node:http2";
+import https from "node:https";
+import type { AddressInfo } from "node:net";
 
 import { getRequestListener } from "@hono/node-server";
 import { requestContext } from "@throughline/express";
 import express from "express";
 import Koa from "koa";
+import { generate } from "selfsigned";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
 import { chaosHandler, chaosKoa, chaosMiddleware, type Chaotic } from "./chaos-server.ts";
@@ -141,6 +144,17 @@ describe.each(hosts)("on %s", (_name, serve, client) => {
       await clock.advance("500ms");
       expect(await answer()).toEqual([200, undefined]);
     }));
+});
+
+it("a reset closes a TLS connection, which cannot be reset", async () => {
+  const { private: key, cert } = await generate([{ name: "commonName", value: "localhost" }]);
+  const chaotic = chaosMiddleware({ reset: 1 });
+  const server = https.createServer({ key, cert }, (req, res) => chaotic(req, res, () => {}));
+  served(server as unknown as Server, chaotic, () => 0);
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const { port } = server.address() as AddressInfo;
+  const request = https.get({ port, host: "127.0.0.1", rejectUnauthorized: false });
+  await expect(once(request, "response")).rejects.toMatchObject({ code: "ECONNRESET" });
 });
 
 it("a stalled request is answered 504 at its deadline", () =>

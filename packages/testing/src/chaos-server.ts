@@ -30,8 +30,8 @@ export interface ChaosKoaContext {
 export type ChaosKoa = Chaotic & ((koa: ChaosKoaContext, next: () => Promise<unknown>) => Promise<void>);
 
 /**
- * Creates Express middleware that makes some requests fail before the handlers: `app.use(chaosMiddleware({ reset: 0.1
- * }))`. All waiting is on the test clock if one is running.
+ * Creates Express middleware that makes some requests fail before their handlers. All waiting is on the test clock if
+ * one is running. Behind `requestContext`, a request that stalls is answered at its deadline.
  *
  * @throws TypeError, RangeError if an option is invalid
  */
@@ -44,8 +44,8 @@ export function chaosMiddleware(options: FaultOptions = {}): ChaosMiddleware {
 }
 
 /**
- * Creates Koa middleware that makes some requests fail before the later middlewares: `app.use(chaosKoa({ reset: 0.1
- * }))`. All waiting is on the test clock if one is running.
+ * Creates Koa middleware that makes some requests fail before the later middlewares. All waiting is on the test clock if
+ * one is running.
  *
  * @throws TypeError, RangeError if an option is invalid
  */

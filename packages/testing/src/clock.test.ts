@@ -87,6 +87,17 @@ describe("advance", () => {
       cancel();
     }));
 
+  it("waits for code that waits for setImmediate twice, as streams of Node do", () =>
+    runWithClock(async (clock) => {
+      let rounds = 0;
+      setImmediate(() => {
+        rounds = 1;
+        setImmediate(() => (rounds = 2));
+      });
+      await clock.settle();
+      expect(rounds).toBe(2);
+    }));
+
   it("must be awaited before the next", () =>
     runWithClock(async (clock) => {
       const first = clock.advance(1);

@@ -20,3 +20,12 @@ it("hides the caller's context and its stores, and returns what the function ret
   );
   cancel();
 });
+
+it("hides the caller's context also if this package was loaded in a context", async () => {
+  const [ctx, cancel] = withCancel(background);
+  const late = "./run-as-peer.ts?late";
+  const loaded = (await run(ctx, () => import(late))) as { runAsPeer: typeof runAsPeer };
+  expect(loaded.runAsPeer).not.toBe(runAsPeer);
+  expect(loaded.runAsPeer(current)).toBe(background);
+  cancel();
+});
