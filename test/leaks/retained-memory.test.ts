@@ -1,3 +1,6 @@
+import { All, Controller, Module } from "@nestjs/common";
+import { NestFactory } from "@nestjs/core";
+import { ExpressAdapter } from "@nestjs/platform-express";
 import express from "express";
 import express4 from "express4";
 import { describe, expect, it } from "vitest";
@@ -42,6 +45,25 @@ function bare(framework: typeof express): Host["listener"] {
   return () => ({ on: "request", listener: framework().use("/items", router) });
 }
 
+/** As `bare`. Decorators are applied as functions, as in `test/hosts`. */
+function bareNest(): ReturnType<Host["listener"]> {
+  class Items {
+    item(): string {
+      return "ok";
+    }
+  }
+  All(":id")(Items.prototype, "item", Object.getOwnPropertyDescriptor(Items.prototype, "item")!);
+  Controller("items")(Items);
+  class Application {}
+  Module({ controllers: [Items] })(Application);
+  const starting = NestFactory.create(Application, new ExpressAdapter(), { logger: false, bodyParser: false });
+  const started = starting.then(async (app) => {
+    await app.init();
+    return app.getHttpAdapter().getInstance() as express.Application;
+  });
+  return { on: "request", listener: (req, res) => void started.then((listener) => listener(req, res)) };
+}
+
 /**
  * Express sets the prototype of each request and response. V8 12 (Node 22) makes new hidden classes for every object whose
  * prototype was set, which only a full collection frees: 11.9 KiB per request in Express 5, 7.0 KiB in Express 4. V8 13
@@ -49,6 +71,7 @@ function bare(framework: typeof express): Host["listener"] {
  * the request, and `emit` on the response.
  */
 const withoutContext: Record<string, Host["listener"]> = {
+  "Nest over Express": bareNest,
   "Express 5": bare(express),
   "Express 4": bare(express4 as unknown as typeof express),
 };

@@ -143,7 +143,7 @@ describe.each(Object.entries(peers))("%s", (_name, start) => {
     expect(answer).toMatchObject({ code: "DEADLINE_EXCEEDED", status: 504 });
     expect(Math.abs(answer.off!)).toBeLessThan(5);
     expect(answer.took).toBeLessThan(5000);
-    expect(ctx.remaining()).toBe(0);
+    expect(ctx.remaining()).toBeLessThan(5);
   });
 
   it.each([
