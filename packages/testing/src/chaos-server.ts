@@ -44,8 +44,8 @@ export function chaosMiddleware(options: FaultOptions = {}): ChaosMiddleware {
 }
 
 /**
- * Creates Koa middleware that makes some requests fail before the later middlewares. All waiting is on the test clock if
- * one is running.
+ * Creates Koa middleware that makes some requests fail before the later middlewares. All waiting is on the test clock
+ * if one is running.
  *
  * @throws TypeError, RangeError if an option is invalid
  */
@@ -95,7 +95,7 @@ function sequenceOf(options: FaultOptions, action: string): { faults: Fault[]; n
   return { faults, next };
 }
 
-/** Applies a fault to a response. Resolves with `false` if no handler may run: it was applied, or the client has left. */
+/** Applies a fault. Resolves with `false` if no handler may run: a fault was applied, or the client has left. */
 async function spared(drawn: DrawnFault, res: NodeResponse): Promise<boolean> {
   if ("stream" in res ? res.stream.destroyed : res.destroyed) return false;
   const leaving = new AbortController();

@@ -24,8 +24,8 @@ export interface RecordedMetrics extends Disposable {
 }
 
 /**
- * Records all metrics of the process with OpenTelemetry's SDK, until `stop`. Instruments that an application has created
- * before are not recorded, as with any SDK.
+ * Records all metrics of the process with OpenTelemetry's SDK, until `stop`. Instruments that an application has
+ * created before are not recorded, as with any SDK.
  *
  * @throws Error if a meter provider is registered already
  */
