@@ -1,29 +1,21 @@
 import { execFile } from "node:child_process";
-import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import net from "node:net";
+import { globSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import type net from "node:net";
 import { format, promisify } from "node:util";
 
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 
-interface Block {
-  readonly name: string;
-  readonly code: string;
-}
+import { listenOnAnyPort } from "./support/any-port.ts";
+import { codeBlocksOf } from "./support/code-blocks.ts";
 
 const FOLDER = new URL("./.docs/", import.meta.url);
-
-/** The TypeScript blocks of a Markdown file. */
-function blocksOf(file: string): Block[] {
-  const blocks = [...readFileSync(file, "utf8").matchAll(/^```ts\n(.*?)^```$/gms)];
-  return blocks.map((block, index) => ({ name: `${file.replaceAll(/\W+/g, "-")}-${index + 1}`, code: block[1]! }));
-}
 
 /** The output that a block documents: the comments after its `console.log` calls. */
 function documentedOutput(code: string): string[] {
   return [...code.matchAll(/console\.log\(.*\);? *\/\/ (.*)$/gm)].map((match) => match[1]!);
 }
 
-const blocks = globSync(["README.md", "packages/*/README.md", "docs/*.md"]).toSorted().flatMap(blocksOf);
+const blocks = globSync(["README.md", "packages/*/README.md", "docs/**/*.md"]).toSorted().flatMap(codeBlocksOf);
 
 describe("the code in the documentation", () => {
   const servers: net.Server[] = [];
@@ -31,13 +23,7 @@ describe("the code in the documentation", () => {
     rmSync(FOLDER, { recursive: true, force: true });
     mkdirSync(FOLDER);
     for (const { name, code } of blocks) writeFileSync(new URL(`${name}.ts`, FOLDER), code);
-    // Documented ports such as 3000 may be in use, so the tests use free ports and close them.
-    const { listen } = net.Server.prototype;
-    vi.spyOn(net.Server.prototype, "listen").mockImplementation(function (this: net.Server, ...args: unknown[]) {
-      servers.push(this);
-      Reflect.apply(listen, this, onAnyPort(args));
-      return this;
-    });
+    listenOnAnyPort((server) => servers.push(server));
   });
   afterEach(() => {
     for (const server of servers.splice(0)) server.close();
@@ -55,7 +41,7 @@ describe("the code in the documentation", () => {
     const project = {
       extends: "../../tsconfig.json",
       compilerOptions: { noUnusedLocals: false },
-      include: ["*.ts"],
+      include: ["*.ts", "../support/untyped.d.ts"],
       references: [],
     };
     writeFileSync(new URL("tsconfig.json", FOLDER), JSON.stringify(project));
@@ -75,12 +61,6 @@ describe("the code in the documentation", () => {
     expect(printed.toSorted()).toEqual(documentedOutput(code).toSorted());
   });
 });
-
-/** The arguments of `listen`, with a free port. */
-function onAnyPort([first, ...rest]: unknown[]): unknown[] {
-  if (typeof first === "number") return [0, ...rest];
-  return typeof first === "object" ? [{ ...first, port: 0 }, ...rest] : [first, ...rest];
-}
 
 /** Formats arguments like `console.log`. */
 function formatted(args: readonly unknown[]): string {

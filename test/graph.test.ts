@@ -185,6 +185,7 @@ const TEST_LAYERS: Record<string, readonly string[]> = {
   conformance: ["support", "hosts"],
   drivers: ["support"],
   messages: ["support"],
+  migrate: ["support"],
   leaks: ["support", "hosts"],
   instrumented: ["support"],
   storefront: ["support"],

@@ -1,4 +1,4 @@
-import { All, Controller, Module } from "@nestjs/common";
+import { All, Controller } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
 import { ExpressAdapter } from "@nestjs/platform-express";
 import express from "express";
@@ -54,9 +54,8 @@ function bareNest(): ReturnType<Host["listener"]> {
   }
   All(":id")(Items.prototype, "item", Object.getOwnPropertyDescriptor(Items.prototype, "item")!);
   Controller("items")(Items);
-  class Application {}
-  Module({ controllers: [Items] })(Application);
-  const starting = NestFactory.create(Application, new ExpressAdapter(), { logger: false, bodyParser: false });
+  const application = { module: Items, controllers: [Items] };
+  const starting = NestFactory.create(application, new ExpressAdapter(), { logger: false, bodyParser: false });
   const started = starting.then(async (app) => {
     await app.init();
     return app.getHttpAdapter().getInstance() as express.Application;

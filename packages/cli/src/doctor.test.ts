@@ -334,7 +334,7 @@ describe("the command", () => {
     expect(await run("doctor", tmpdir())).toMatchObject({ code: 2, stdout: "" });
     expect(await run("cure")).toMatchObject({
       code: 2,
-      stderr: "Cannot run: the command must be 'doctor'; received 'cure'\n",
+      stderr: "Cannot run: the command must be 'doctor' or 'migrate'; received 'cure'\n",
     });
     expect((await run("doctor", wrong(), "--proxy", "http://localhost")).stderr).toMatch(/^Cannot run: --port must/);
   });

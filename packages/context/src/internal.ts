@@ -23,6 +23,7 @@ export {
   fireEntry,
   type ManualClock,
   manualClock,
+  nextEntry,
   type TimerEntry,
   useManualClock,
 } from "./timer-heap.ts";

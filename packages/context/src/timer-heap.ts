@@ -142,6 +142,11 @@ export function manualClock(): ManualClock | undefined {
   return manual;
 }
 
+/** The armed entry that is due first. */
+export function nextEntry(): TimerEntry | undefined {
+  return heap[0];
+}
+
 /** All armed entries, in no order. */
 export function armedEntries(): TimerEntry[] {
   return heap.slice(0, size) as TimerEntry[];

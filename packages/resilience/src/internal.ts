@@ -4,3 +4,4 @@ export { LruMap } from "./lru-map.ts";
 export { checkRetryPolicy } from "./retry.ts";
 export { SlidingCount } from "./sliding-count.ts";
 export { untilEnd } from "./until-end.ts";
+export { type Waiter, WaitingLine } from "./waiting-line.ts";

@@ -1,6 +1,6 @@
-import { background, withCancel } from "@throughline/context";
+import { background, withCancel, withTimeout } from "@throughline/context";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 
 import { type Release, Semaphore } from "./semaphore.ts";
 
@@ -109,7 +109,99 @@ describe("Semaphore", () => {
     expect(tooBig.error).toBe(ctx.err());
   });
 
-  it("never exceeds its size, serves in order, and serves every waiter", async () => {
+  /** Starts acquisitions, each with a context of its own. */
+  const acquireEach = (semaphore: Semaphore, count: number) =>
+    Array.from({ length: count }, () => {
+      const [ctx, cancel] = withCancel(background);
+      return { ctx, cancel, outcome: outcomeOf(semaphore.acquire(ctx)) };
+    });
+  const servedOf = (waiters: ReturnType<typeof acquireEach>): number[] =>
+    waiters.flatMap(({ outcome }, index) => (outcome.release ? [index] : []));
+
+  it("serves the newest first after the next one has given up, until nobody waits", async () => {
+    const semaphore = new Semaphore(1);
+    const held = await semaphore.acquire(background);
+    const waiters = acquireEach(semaphore, 4);
+    waiters[0]!.cancel();
+    held();
+    await settle();
+    expect(servedOf(waiters)).toEqual([3]);
+    for (const index of [3, 2, 1]) {
+      waiters[index]!.outcome.release!();
+      await settle();
+    }
+    expect(servedOf(waiters)).toEqual([1, 2, 3]);
+
+    const again = await semaphore.acquire(background);
+    const later = acquireEach(semaphore, 2);
+    again();
+    await settle();
+    expect(servedOf(later)).toEqual([0]);
+  });
+
+  it("serves the newest first after work that had to wait was done too late", async () => {
+    const semaphore = new Semaphore(1);
+    const held = await semaphore.acquire(background);
+    const waiters = acquireEach(semaphore, 3);
+    held();
+    await settle();
+    waiters[0]!.cancel();
+    waiters[0]!.outcome.release!();
+    await settle();
+    expect(servedOf(waiters)).toEqual([0, 2]);
+  });
+
+  it("goes on in order after work that did not have to wait was canceled, and after others than the next gave up", async () => {
+    const semaphore = new Semaphore(1);
+    const [holding, cancel] = withCancel(background);
+    const held = await semaphore.acquire(holding);
+    const waiters = acquireEach(semaphore, 3);
+    waiters[1]!.cancel();
+    cancel();
+    held();
+    await settle();
+    expect(servedOf(waiters)).toEqual([0]);
+  });
+
+  it("lets waiters with less time left than it is usually held let others go first", async () => {
+    vi.useFakeTimers({ toFake: ["performance", "setTimeout", "clearTimeout"] });
+    try {
+      const semaphore = new Semaphore(1);
+      for (let times = 0; times < 20; times++) {
+        using _ = await semaphore.acquire(background);
+        vi.advanceTimersByTime(40);
+      }
+      const held = await semaphore.acquire(background);
+      const hurried = outcomeOf(semaphore.acquire(withTimeout(background, 39)[0]));
+      const patient = outcomeOf(semaphore.acquire(withTimeout(background, 1000)[0]));
+      held();
+      await settle();
+      expect([hurried.release, patient.release]).toEqual([undefined, expect.any(Function)]);
+      patient.release!();
+      await settle();
+      expect(hurried.release).toBeDefined();
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it("does not let a newer weight overtake a large one that is next, even if the newest is served first", async () => {
+    const semaphore = new Semaphore(2);
+    const [first, second] = [await semaphore.acquire(background), await semaphore.acquire(background)];
+    const [ctx, cancel] = withCancel(background);
+    void outcomeOf(semaphore.acquire(ctx));
+    const large = outcomeOf(semaphore.acquire(background, 2));
+    cancel();
+    first();
+    const newer = outcomeOf(semaphore.acquire(background, 1));
+    await settle();
+    expect([large.release, newer.release]).toEqual([undefined, undefined]);
+    second();
+    await settle();
+    expect([large.release, newer.release]).toEqual([expect.any(Function), undefined]);
+  });
+
+  it("never exceeds its size, serves in order until one is too late, and serves every waiter", async () => {
     const weight = fc.integer({ min: 0, max: 5 });
     const step = fc.oneof(
       fc.record({ do: fc.constant("acquire" as const), weight }),
@@ -117,32 +209,50 @@ describe("Semaphore", () => {
       fc.record({ do: fc.constant("release" as const), which: fc.nat() }),
       fc.record({ do: fc.constant("cancel" as const), which: fc.nat() }),
     );
+    interface Waiting {
+      readonly weight: number;
+      readonly cancel: () => void;
+      readonly outcome: ReturnType<typeof outcomeOf>;
+    }
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
         const size = 4;
         const semaphore = new Semaphore(size);
         // A model of the semaphore: the holders, and the waiters in order.
         const held: { weight: number; release: Release }[] = [];
-        let waiting: { weight: number; cancel: () => void; outcome: ReturnType<typeof outcomeOf> }[] = [];
+        let waiting: Waiting[] = [];
+        let isNewestFirst = false;
+        let next: Waiting | undefined;
         const used = (): number => held.reduce((sum, { weight }) => sum + weight, 0);
+        const line = (): Waiting[] => waiting.filter(({ weight }) => weight <= size);
         for (const each of steps) {
           if (each.do === "acquire") {
             const [ctx, cancel] = withCancel(background);
             waiting.push({ weight: each.weight, cancel, outcome: outcomeOf(semaphore.acquire(ctx, each.weight)) });
           } else if (each.do === "try") {
-            const isFree = waiting.every(({ weight }) => weight > size) && used() + each.weight <= size;
+            const isFree = line().length === 0 && used() + each.weight <= size;
             const release = semaphore.tryAcquire(each.weight);
             expect(release !== undefined).toBe(isFree);
             if (release) held.push({ weight: each.weight, release });
           } else if (each.do === "release" && held.length > 0) {
             held.splice(each.which % held.length, 1)[0]!.release();
           } else if (each.do === "cancel" && waiting.length > 0) {
-            waiting.splice(each.which % waiting.length, 1)[0]!.cancel();
+            const left = waiting[each.which % waiting.length]!;
+            if (line()[0] === left) isNewestFirst = true;
+            waiting = waiting.filter((other) => other !== left);
+            if (next === left) next = undefined;
+            left.cancel();
           }
           await settle();
-          const blocked = waiting.filter(({ weight }) => weight <= size);
-          while (blocked.length > 0 && used() + blocked[0]!.weight <= size) {
-            const served = blocked.shift()!;
+          for (;;) {
+            if (line().length === 0) isNewestFirst = false;
+            next ??= isNewestFirst ? line().at(-1) : line()[0];
+            if (next === undefined || used() + next.weight > size) {
+              if (next !== undefined && next.weight <= 1) next = undefined;
+              break;
+            }
+            const served = next;
+            next = undefined;
             expect(served.outcome.release).toBeDefined();
             held.push({ weight: served.weight, release: served.outcome.release! });
             waiting = waiting.filter((other) => other !== served);

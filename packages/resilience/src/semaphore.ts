@@ -1,5 +1,8 @@
 import { afterFunc, type Context } from "@throughline/context";
-import { parentOf, wholeNumber } from "@throughline/context/internal";
+import { now, parentOf, wholeNumber } from "@throughline/context/internal";
+
+import { Percentile } from "./percentile.ts";
+import { type Waiter, WaitingLine } from "./waiting-line.ts";
 
 /**
  * Releases an acquired weight. A second call does nothing. `using _ = await semaphore.acquire(ctx)` releases it at the
@@ -7,7 +10,7 @@ import { parentOf, wholeNumber } from "@throughline/context/internal";
  */
 export type Release = (() => void) & Disposable;
 
-interface Waiter {
+interface WeightWaiter extends Waiter {
   readonly weight: number;
   grant(): void;
 }
@@ -15,11 +18,19 @@ interface Waiter {
 /**
  * A weighted semaphore (Go: `x/sync/semaphore.Weighted`). It serves waiters in order: a small weight does not overtake
  * a large one.
+ *
+ * Under overload it does not, because everybody would be served too late. Once a waiter's context ends while it is the
+ * next one, or before the work that it waited for is done, the newest is served first, until nobody waits; the oldest
+ * then gets one place of 20. Waiters with less time left than the weight is usually held let others go first.
  */
 export class Semaphore {
   readonly #size: number;
   #held = 0;
-  readonly #waiters = new Set<Waiter>();
+  readonly #line = new WaitingLine<WeightWaiter>();
+  /** The waiter whose large weight is not free yet: nobody overtakes it. */
+  #blocked: WeightWaiter | undefined;
+  /** How long weights are held, in milliseconds. */
+  readonly #holdTime = new Percentile(0.5);
 
   /**
    * @param size the total weight that can be held at a time
@@ -43,19 +54,20 @@ export class Semaphore {
     const release = this.#tryHold(weight);
     if (release !== undefined) return release;
     return new Promise((resolve, reject) => {
-      const waiter: Waiter = {
+      const waiter: WeightWaiter = {
+        ctx,
         weight,
         grant: () => {
           // False if the context has ended, even if its callback has not run yet.
-          if (stop()) resolve(this.#hold(weight));
+          if (stop()) resolve(this.#hold(weight, ctx));
         },
       };
       const stop = afterFunc(ctx, () => {
-        this.#waiters.delete(waiter);
+        this.#leave(waiter);
         reject(ctx.err());
         this.#grant();
       });
-      if (weight <= this.#size) this.#waiters.add(waiter);
+      if (weight <= this.#size) this.#line.add(waiter);
     });
   }
 
@@ -65,28 +77,42 @@ export class Semaphore {
   }
 
   #tryHold(weight: number): Release | undefined {
-    return this.#waiters.size === 0 && this.#held + weight <= this.#size ? this.#hold(weight) : undefined;
+    return this.#line.size === 0 && this.#held + weight <= this.#size ? this.#hold(weight) : undefined;
   }
 
-  #hold(weight: number): Release {
+  /** @param waited the context of the holder, if it had to wait */
+  #hold(weight: number, waited?: Context): Release {
     this.#held += weight;
+    const from = now();
     let isHeld = true;
     const release = (() => {
       if (!isHeld) return;
       isHeld = false;
       this.#held -= weight;
+      this.#holdTime.add(now() - from);
+      if (waited?.err() !== undefined) this.#line.tooLate();
       this.#grant();
     }) as Release;
     release[Symbol.dispose] = release;
     return release;
   }
 
-  /** Serves waiters in order while their weight is free. */
+  /** Serves waiters while their weight is free. */
   #grant(): void {
-    for (const waiter of this.#waiters) {
-      if (this.#held + waiter.weight > this.#size) return;
-      this.#waiters.delete(waiter);
+    for (;;) {
+      const waiter = this.#blocked ?? this.#line.next(() => this.#holdTime.value);
+      if (waiter === undefined) return;
+      if (this.#held + waiter.weight > this.#size) {
+        if (waiter.weight > 1) this.#blocked = waiter;
+        return;
+      }
+      this.#leave(waiter);
       waiter.grant();
     }
+  }
+
+  #leave(waiter: WeightWaiter): void {
+    this.#line.delete(waiter);
+    if (this.#blocked === waiter) this.#blocked = undefined;
   }
 }

@@ -26,12 +26,12 @@ export class SlidingCount {
 
   /** Returns the current bucket, and empties the expired ones. */
   #currentBucket(): number {
-    const current = Math.floor(now() / this.#width);
+    const latest = Math.floor(now() / this.#width);
     // Time goes back only when a test clock that was advanced is stopped.
-    if (current < this.#latest) this.#counts.fill(0);
-    for (let each = Math.max(this.#latest + 1, current - BUCKETS + 1); each <= current; each++)
+    if (latest < this.#latest) this.#counts.fill(0);
+    for (let each = Math.max(this.#latest + 1, latest - BUCKETS + 1); each <= latest; each++)
       this.#counts[each % BUCKETS] = 0;
-    this.#latest = current;
+    this.#latest = latest;
     return this.#latest % BUCKETS;
   }
 }

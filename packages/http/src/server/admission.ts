@@ -1,11 +1,12 @@
 import { afterFunc, type Context } from "@throughline/context";
 import { describeValue, now, refuseUnknown, wholeNumber } from "@throughline/context/internal";
-import { LruMap } from "@throughline/resilience/internal";
+import { LruMap, WaitingLine } from "@throughline/resilience/internal";
 
 import type { IncomingRequest, Outcome } from "../observe/server-request.ts";
 import { knownMethod } from "../telemetry/attributes.ts";
 import { type Criticality, rank } from "../wire/criticality.ts";
 import { ServerOverloaded } from "../wire/errors.ts";
+import { AdaptiveLimit } from "./adaptive-limit.ts";
 import { type Problem, problemOf } from "./problem.ts";
 import { RatioLimiter } from "./ratio-limiter.ts";
 import { RouteTimes } from "./route-times.ts";
@@ -16,13 +17,18 @@ export interface AdmissionOptions {
   /**
    * The number of requests that run at the same time; further requests wait in a queue. A request counts as running
    * until its response has ended and the promise of its handler has settled. (An Express handler that returns no
-   * promise counts until its response has ended.) @default no limit
+   * promise counts until its response has ended.)
+   *
+   * `"adaptive"` sets the limit by itself. There is none until more than a twentieth of the requests are too late (their
+   * client has left, or their deadline has passed) and requests take more than twice their usual time. The limit then
+   * keeps them at twice the usual time. @default no limit
    */
-  concurrency?: number;
+  concurrency?: number | "adaptive";
   /**
    * The largest number of requests that wait. When the queue is full, a new request replaces a less critical one, or is
-   * rejected (503).
-   * @default `concurrency`
+   * rejected (503). Once a request that waited was too late, the newest request runs first and the oldest is rejected,
+   * until the queue is empty: whoever came first would be too late as well.
+   * @default as many as run
    */
   queue?: number;
   /**
@@ -33,25 +39,28 @@ export interface AdmissionOptions {
   deadlineAware?: boolean;
 }
 
-export interface AdmissionSettings {
-  readonly concurrency: number;
-  readonly queue: number;
+interface AdmissionSettings {
+  readonly concurrency: number | "adaptive";
+  /** `undefined`: as many as may run. */
+  readonly queue: number | undefined;
   readonly deadlineAware: boolean;
 }
 
 const ACTION = "make a request context";
 
 /** @throws TypeError, RangeError if an option is invalid */
-export function admissionSettings(options: AdmissionOptions): AdmissionSettings {
+function admissionSettings(options: AdmissionOptions | "adaptive"): AdmissionSettings {
+  if (options === "adaptive") return { concurrency: "adaptive", queue: undefined, deadlineAware: false };
   if (typeof options !== "object" || options === null) {
     throw new TypeError(
-      `Cannot ${ACTION}: 'admission' must be an object, such as { concurrency: 100 }; received ${describeValue(options)}`,
+      `Cannot ${ACTION}: 'admission' must be "adaptive" or an object, such as { concurrency: 100 }; ` +
+        `received ${describeValue(options)}`,
     );
   }
-  const { concurrency = Infinity, queue = concurrency, deadlineAware = false, ...others } = options;
+  const { concurrency = Infinity, queue, deadlineAware = false, ...others } = options;
   refuseUnknown(others, ACTION);
-  wholeNumber("concurrency", concurrency, 1, ACTION);
-  wholeNumber("queue", queue, 0, ACTION);
+  if (concurrency !== "adaptive") wholeNumber("concurrency", concurrency, 1, ACTION);
+  if (queue !== undefined) wholeNumber("queue", queue, 0, ACTION);
   if (typeof deadlineAware !== "boolean") {
     throw new TypeError(
       `Cannot ${ACTION}: 'deadlineAware' must be true or false; received ${describeValue(deadlineAware)}`,
@@ -71,7 +80,8 @@ interface QueuedRequest {
   readonly ctx: Context;
   /** The queue that it waits in: the {@link rank} of its criticality, or a lower one. */
   readonly rank: number;
-  readonly connection: object | undefined;
+  /** The request before it on its HTTP/1 connection, whose response must come first. */
+  readonly earlier: QueuedRequest | undefined;
   /** Whether less time is left than handlers of its route usually take. */
   readonly cannotFinish: () => boolean;
   readonly settle: (decision: AdmissionDecision) => void;
@@ -92,18 +102,28 @@ const MAX_CLIENTS = 1024;
  */
 export class Admission {
   readonly #settings: AdmissionSettings;
+  readonly #adaptive: AdaptiveLimit | undefined;
   readonly #times = new RouteTimes();
   /** By client address, so that one client cannot use up the rejections of another. */
   readonly #rejections = new LruMap<string | undefined, RatioLimiter>(
     MAX_CLIENTS,
     () => new RatioLimiter(MAX_REJECT_RATIO),
   );
-  /** One queue for each criticality, the oldest request first. */
-  readonly #queues: readonly Set<QueuedRequest>[] = [new Set(), new Set(), new Set()];
+  /** One queue for each criticality, the least critical first. */
+  readonly #queues: readonly WaitingLine<QueuedRequest>[] = [new WaitingLine(), new WaitingLine(), new WaitingLine()];
+  /** The latest queued request of each HTTP/1 connection. */
+  readonly #latest = new WeakMap<object, QueuedRequest>();
   readonly #running = new Set<ServerRequest>();
 
-  constructor(options: AdmissionOptions) {
+  constructor(options: AdmissionOptions | "adaptive") {
     this.#settings = admissionSettings(options);
+    this.#adaptive = this.#settings.concurrency === "adaptive" ? new AdaptiveLimit() : undefined;
+  }
+
+  /** The number of requests that may run. */
+  get #concurrency(): number {
+    const { concurrency } = this.#settings;
+    return concurrency === "adaptive" ? this.#adaptive!.value : concurrency;
   }
 
   /** Decides at once, or returns a promise while the request waits in the queue. */
@@ -116,7 +136,7 @@ export class Admission {
     if (ctx.err() !== undefined) return decisionAfterEnd(ctx);
     // A nested middleware with the same admission options must not queue a request behind itself.
     if (this.#running.has(serverRequest)) return "run";
-    const { deadlineAware, concurrency, queue } = this.#settings;
+    const { deadlineAware, queue } = this.#settings;
     const cannotFinish = (): boolean => {
       if (!deadlineAware || ctx.remaining() === Infinity) return false;
       const median = this.#times.median(knownMethod(request.method), request.target);
@@ -124,11 +144,13 @@ export class Admission {
     };
     if (deadlineAware) this.#rejections.get(request.clientAddress).record();
     if (cannotFinish()) return overloaded(TOO_LITTLE_TIME);
+    const concurrency = this.#concurrency;
     if (this.#running.size < concurrency) return this.#run(serverRequest, request);
-    const { connection } = serverRequest;
-    const queueRank = this.#queueRank(connection, rank(criticality));
-    if (this.#queued() >= queue && !this.#evictBelow(queueRank)) return overloaded("too many requests");
-    return this.#enqueue({ ctx, rank: queueRank, connection, cannotFinish }, serverRequest, request);
+    this.#adaptive?.waited();
+    const earlier = this.#earlier(serverRequest.connection);
+    const queueRank = Math.min(rank(criticality), earlier?.rank ?? Infinity);
+    if (this.#queued() >= (queue ?? concurrency) && !this.#evictFor(queueRank)) return overloaded("too many requests");
+    return this.#enqueue({ ctx, rank: queueRank, earlier, cannotFinish }, serverRequest, request);
   }
 
   #enqueue(
@@ -136,22 +158,25 @@ export class Admission {
     serverRequest: ServerRequest,
     request: IncomingRequest,
   ): Promise<AdmissionDecision> {
+    const line = this.#queues[queued.rank]!;
     return new Promise((resolve) => {
       const entry: QueuedRequest = {
         ...queued,
         settle: (decision) => {
           stop();
-          this.#queues[entry.rank]!.delete(entry);
+          line.delete(entry);
+          if (decision === "run") reportLate(serverRequest, line);
           resolve(decision === "run" ? this.#run(serverRequest, request) : decision);
         },
       };
       const stop = afterFunc(entry.ctx, () => entry.settle(decisionAfterEnd(entry.ctx)));
-      this.#queues[entry.rank]!.add(entry);
+      line.add(entry);
+      if (serverRequest.connection !== undefined) this.#latest.set(serverRequest.connection, entry);
     });
   }
 
   #run(serverRequest: ServerRequest, request: IncomingRequest): AdmissionDecision {
-    if (this.#settings.deadlineAware) this.#recordTime(serverRequest, request);
+    if (this.#settings.deadlineAware || this.#adaptive !== undefined) this.#recordTime(serverRequest, request);
     this.#running.add(serverRequest);
     // Not when the response ends: a client can end it at any time, by leaving or by a short deadline, while the handler
     // runs on.
@@ -170,21 +195,27 @@ export class Admission {
    */
   #recordTime(serverRequest: ServerRequest, request: IncomingRequest): void {
     const from = now();
+    const step = this.#adaptive?.step ?? 0;
     serverRequest.observe({
       end: (outcome) => {
+        const { receivedAt, handledAt } = serverRequest;
+        const took = Math.max(0, (handledAt === 0 ? now() : handledAt) - Math.max(from, receivedAt));
+        const { route } = outcome;
+        const isLate = outcome.endedBy === "deadline" || outcome.endedBy === "client";
+        const method = knownMethod(request.method);
+        if (isLate || isSuccess(outcome)) {
+          this.#adaptive?.ran({ route: `${method} ${route ?? ""}`, took, isLate, step }, this.#running.size);
+        }
         // Only routes that a router reports are recorded. Clients choose paths, and there is no limit to how many they
         // choose.
-        if (!isSuccess(outcome) || outcome.route === undefined) return;
-        const { receivedAt, handledAt } = serverRequest;
-        const took = (handledAt === 0 ? now() : handledAt) - Math.max(from, receivedAt);
-        this.#times.add(knownMethod(request.method), outcome.route, Math.max(0, took));
+        if (isSuccess(outcome) && route !== undefined) this.#times.add(method, route, took);
       },
     });
   }
 
   /** Runs queued requests while there is capacity. */
   #runQueued(): void {
-    while (this.#running.size < this.#settings.concurrency) {
+    while (this.#running.size < this.#concurrency) {
       const next = this.#nextQueued();
       if (next === undefined) return;
       if (next.ctx.err() !== undefined) next.settle(decisionAfterEnd(next.ctx));
@@ -193,43 +224,52 @@ export class Admission {
     }
   }
 
-  /** The oldest of the most critical queued requests. */
+  /** The next of the most critical queued requests. */
   #nextQueued(): QueuedRequest | undefined {
-    for (const queue of this.#queues.toReversed()) for (const first of queue) return first;
+    for (const line of this.#queues.toReversed()) {
+      let next = line.next(() => undefined);
+      while (next?.earlier !== undefined && line.has(next.earlier)) next = next.earlier;
+      if (next !== undefined) return next;
+    }
     return undefined;
   }
 
   /**
-   * The queue for a request. A request does not overtake an earlier one of the same HTTP/1 connection: its response
-   * would have to wait for the earlier response, and it would count as running all that time.
+   * The queued request before this one on its HTTP/1 connection. It is not overtaken: the response to the later one
+   * would have to wait for its response, and would count as running all that time.
    */
-  #queueRank(connection: object | undefined, own: number): number {
-    if (connection === undefined) return own;
-    return this.#queues.findIndex((queue, each) => each === own || hasConnection(queue, connection));
+  #earlier(connection: object | undefined): QueuedRequest | undefined {
+    const latest = connection === undefined ? undefined : this.#latest.get(connection);
+    return latest !== undefined && this.#queues[latest.rank]!.has(latest) ? latest : undefined;
   }
 
-  /** Rejects the newest of the least critical queued requests, if one is below this rank. Returns whether it did. */
-  #evictBelow(rank: number): boolean {
-    for (const queue of this.#queues.slice(0, rank)) {
-      let newest: QueuedRequest | undefined;
-      for (const each of queue) newest = each;
-      if (newest === undefined) continue;
-      newest.settle(overloaded("more critical requests have come"));
-      return true;
+  /** Rejects a queued request to make room for one of this rank. Returns whether it did. */
+  #evictFor(rank: number): boolean {
+    for (const line of this.#queues.slice(0, rank)) {
+      const evicted = line.isTooLong ? line.oldest : line.newest;
+      evicted?.settle(overloaded("more critical requests have come"));
+      if (evicted !== undefined) return true;
     }
-    return false;
+    const own = this.#queues[rank]!;
+    if (!own.isTooLong) return false;
+    own.oldest!.settle(overloaded("too many requests"));
+    return true;
   }
 
   #queued(): number {
     let count = 0;
-    for (const queue of this.#queues) count += queue.size;
+    for (const line of this.#queues) count += line.size;
     return count;
   }
 }
 
-function hasConnection(queue: ReadonlySet<QueuedRequest>, connection: object): boolean {
-  for (const each of queue) if (each.connection === connection) return true;
-  return false;
+/** Tells the queue if a request that has waited there is answered too late. */
+function reportLate(serverRequest: ServerRequest, line: WaitingLine<QueuedRequest>): void {
+  serverRequest.observe({
+    end: ({ endedBy }) => {
+      if (endedBy === "deadline" || endedBy === "client") line.tooLate();
+    },
+  });
 }
 
 function isSuccess({ isDelivered, status }: Outcome): boolean {

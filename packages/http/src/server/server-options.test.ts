@@ -23,7 +23,7 @@ it.each([
   [{ idleTimeout: Number.NaN }, RangeError, /'idleTimeout' must be zero or more milliseconds/],
   [{ captureHeaders: "x-a" }, TypeError, /'captureHeaders' must be a list of header names; received string/],
   [{ acceptCriticality: "all" }, TypeError, /'acceptCriticality' must be one of "lower", "any", "none"/],
-  [{ admission: 100 }, TypeError, /'admission' must be an object.*received number 100/],
+  [{ admission: 100 }, TypeError, /'admission' must be "adaptive" or an object.*received number 100/],
   [{ admission: { concurrency: 0 } }, RangeError, /'concurrency' must be a whole number, 1 or more/],
   [{ admission: { concurrency: 1, queue: 1.5 } }, RangeError, /'queue' must be a whole number, 0 or more/],
   [{ admission: { deadlineAware: "yes" } }, TypeError, /'deadlineAware' must be true or false/],

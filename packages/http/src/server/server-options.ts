@@ -51,8 +51,11 @@ export interface ServerOptions {
    * @default no limit
    */
   idleTimeout?: Duration;
-  /** Admission control: how many requests run and wait, and which ones are rejected. @default all requests run */
-  admission?: AdmissionOptions;
+  /**
+   * Admission control: how many requests run and wait, and which ones are rejected. `"adaptive"` is short for
+   * `{ concurrency: "adaptive" }`. @default all requests run
+   */
+  admission?: AdmissionOptions | "adaptive";
   /**
    * From which peers the criticality of a request (header `throughline-criticality`) is accepted. `"lower"`: any value
    * of trusted peers, and values below the default of all others. `"any"`: any value of any peer, for a service that
