@@ -13,7 +13,7 @@ export default defineConfig({
         replacement: fileURLToPath(new URL("packages/$1/src/index.ts", import.meta.url)),
       },
       {
-        find: /^@throughline\/(\w+)\/(internal|adapter|register)$/,
+        find: /^@throughline\/(\w+)\/(internal|adapter|metrics|register)$/,
         replacement: fileURLToPath(new URL("packages/$1/src/$2.ts", import.meta.url)),
       },
       {

@@ -1,17 +1,18 @@
 import { current } from "@throughline/context";
 import { sleep } from "@throughline/resilience";
+import type { RecordedSeries } from "@throughline/testing/metrics";
 import { describe, expect, it, vi } from "vitest";
 
 import { hosts } from "../hosts/index.ts";
 import { serveOn } from "../hosts/serving.ts";
-import { measureDuringEach, type Series } from "../support/measurements.ts";
+import { measureDuringEach } from "../support/measurements.ts";
 
 describe.each(hosts)("the metrics of $name", (host) => {
   const { answer, abandon } = serveOn(host);
   const series = measureDuringEach();
 
   /** The first series of an instrument. A request is recorded shortly after its response. */
-  async function settled(name: string): Promise<Series> {
+  async function settled(name: string): Promise<RecordedSeries> {
     await vi.waitUntil(async () => (await series(name)).length > 0);
     return (await series(name))[0]!;
   }
@@ -19,7 +20,7 @@ describe.each(hosts)("the metrics of $name", (host) => {
   it("record http.server.request.duration with the attributes of the semantic conventions", async () => {
     await answer({});
 
-    const { attributes, count, sum } = await settled("http.server.request.duration");
+    const { attributes, count, value } = await settled("http.server.request.duration");
     expect(attributes).toMatchObject({
       "http.request.method": "GET",
       "http.response.status_code": 200,
@@ -27,8 +28,8 @@ describe.each(hosts)("the metrics of $name", (host) => {
       ...(host.hasRoutes ? { "http.route": "/items/:id" } : undefined),
     });
     expect(count).toBe(1);
-    expect(sum).toBeGreaterThan(0);
-    expect(sum).toBeLessThan(5);
+    expect(value).toBeGreaterThan(0);
+    expect(value).toBeLessThan(5);
   });
 
   it("record the remaining time on arrival and its source", async () => {
@@ -36,7 +37,7 @@ describe.each(hosts)("the metrics of $name", (host) => {
 
     expect(await settled("throughline.server.deadline.remaining")).toMatchObject({
       attributes: { "throughline.deadline.source": "grpc-timeout header" },
-      sum: 2,
+      value: 2,
     });
   });
 
@@ -49,7 +50,7 @@ describe.each(hosts)("the metrics of $name", (host) => {
     const attributes = { "throughline.deadline.source": "grpc-timeout header" };
     expect(await settled("throughline.server.requests")).toMatchObject({
       attributes: { ...attributes, "throughline.ended_by": "deadline" },
-      count: 1,
+      value: 1,
     });
     expect(await settled("throughline.server.deadline.exceeded")).toMatchObject({ attributes, count: 1 });
     expect((await settled("http.server.request.duration")).attributes["error.type"]).toBe("DEADLINE_EXCEEDED");
@@ -67,7 +68,7 @@ describe.each(hosts)("the metrics of $name", (host) => {
 
     expect(await settled("throughline.deadline.invalid")).toMatchObject({
       attributes: { header: "grpc-timeout" },
-      count: 1,
+      value: 1,
     });
     expect((await settled("throughline.server.requests")).attributes).toEqual({ "throughline.ended_by": "refusal" });
   });

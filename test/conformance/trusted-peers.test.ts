@@ -7,7 +7,7 @@ import { describe, expect, it, vi } from "vitest";
 import { hosts } from "../hosts/index.ts";
 import { serveOn } from "../hosts/serving.ts";
 import { type HeaderLines, sendRaw } from "../support/http-client.ts";
-import { countDuringEach } from "../support/measurements.ts";
+import { measureDuringEach } from "../support/measurements.ts";
 import { registerPropagators } from "../support/spans.ts";
 import { repeatedHeaders, readsAs } from "./header-variants.ts";
 
@@ -38,7 +38,7 @@ function explode(): never {
 
 describe.each(hosts)("$name", (host) => {
   const { serving } = serveOn(host);
-  const counted = countDuringEach();
+  const series = measureDuringEach();
 
   interface Found {
     status: number;
@@ -68,7 +68,8 @@ describe.each(hosts)("$name", (host) => {
     return { ...(await sendRaw(host.protocol, url, lines)), ...seen };
   }
 
-  const refused = (): Promise<unknown> => counted("throughline.values.refused");
+  const refused = async (): Promise<unknown> =>
+    (await series("throughline.values.refused")).map(({ attributes, value }) => [attributes, value]);
 
   describe("a trusted peer", () => {
     it.each<[string, TrustOptions, HeaderLines]>([

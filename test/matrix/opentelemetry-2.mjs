@@ -1,10 +1,11 @@
 // Contexts with the older OpenTelemetry (API 1.9, SDK 2), and with an API copy that the SDK does not know.
 import assert from "node:assert/strict";
 
-import { context, createContextKey, ROOT_CONTEXT, SpanKind, trace } from "@opentelemetry/api";
+import { context, createContextKey, metrics, ROOT_CONTEXT, SpanKind, trace } from "@opentelemetry/api";
 import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace-base";
 import * as same from "@throughline/context";
+import { recordMetrics } from "@throughline/testing/metrics";
 import * as mismatched from "throughline-context-with-another-api";
 
 let passed = 0;
@@ -64,6 +65,16 @@ await test("SDK 2: a context of OpenTelemetry can be a parent", () => {
   const [ctx] = same.withCancel(ROOT_CONTEXT.setValue(symbol, 1));
   assert.equal(ctx.getValue(symbol), 1);
   context.with(ROOT_CONTEXT.setValue(symbol, 2), () => assert.equal(same.current().getValue(symbol), 2));
+});
+
+await test("SDK 2: the testing kit records metrics", async () => {
+  const recorded = recordMetrics();
+  const meter = metrics.getMeter("test");
+  meter.createCounter("orders").add(2, { shop: "a" });
+  meter.createHistogram("weight").record(3);
+  assert.equal(await recorded.total("orders", { shop: "a" }), 2);
+  assert.equal(await recorded.total("weight"), 1);
+  recorded.stop();
 });
 
 console.log(`${passed} passed, 0 failed`);

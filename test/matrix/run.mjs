@@ -69,7 +69,8 @@ const installed = await run("npm", ["ci", "--no-workspaces", "--no-audit", "--no
   cwd: here,
 });
 if (installed !== 0) process.exit(installed);
-for (const folder of ["context", "resilience", "http", "express", "koa", "fetch", "telemetry"]) installPackage(folder);
+for (const folder of ["context", "resilience", "http", "express", "koa", "fetch", "telemetry", "testing"])
+  installPackage(folder);
 installPackage("context", "throughline-context-with-another-api", join(root, "node_modules/@opentelemetry/api"));
 const program = copyProgram();
 

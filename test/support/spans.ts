@@ -11,7 +11,10 @@ export interface Spans {
   take(count: number): Promise<ReadableSpan[]>;
 }
 
-/** Registers a tracer provider, a propagator and a context manager for each test of the suite. */
+/**
+ * Registers a tracer provider, a propagator and a context manager of OpenTelemetry's SDK for each test of the suite.
+ * `recordSpans` of `@throughline/testing` works without the SDK, so it does not show that ours works with it.
+ */
 export function recordSpans(): Spans {
   const exporter = new InMemorySpanExporter();
   beforeEach(() => {

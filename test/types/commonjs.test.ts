@@ -27,7 +27,7 @@ export const telemetry = startTelemetry({ serviceName: "shop" });
 requestContext({ maxTimeout: {} });
 `;
 
-const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript5/package.json")), "bin/tsc");
+const tsc = join(dirname(createRequire(import.meta.url).resolve("typescript/package.json")), "bin/tsc");
 // Below the packages, where they resolve.
 const folder = mkdtempSync(join(fileURLToPath(new URL(".", import.meta.url)), ".project-"));
 afterAll(() => rmSync(folder, { recursive: true }));

@@ -6,6 +6,7 @@ import { background, Canceled, type Context, current, DeadlineExceeded, run, wit
 import { ClientDisconnected, requestContext as requestContextOfNode } from "@throughline/http";
 import { measureDuringEach } from "@throughline/test/support/measurements.ts";
 import { recordSpans } from "@throughline/test/support/spans.ts";
+import { openRequest } from "@throughline/testing";
 import express from "express";
 import request from "supertest";
 import { describe, expect, it } from "vitest";
@@ -150,15 +151,20 @@ describe("a nested requestContext", () => {
 
 it("ends the context at once if the client has left before the middleware", async () => {
   const app = express();
-  const seen = Promise.withResolvers<unknown>();
-  app.use((_req, res, next) => void res.once("close", () => next()));
+  const [arrived, seen] = [Promise.withResolvers<void>(), Promise.withResolvers<unknown>()];
+  app.use((_req, res, next) => {
+    res.once("close", () => next());
+    arrived.resolve();
+  });
   app.use(requestContext());
   app.use(() => seen.resolve(current().cause()));
-  const sent = request(app).get("/");
-  sent.end(() => {});
-  setTimeout(() => sent.abort(), 20);
+  const server = createServer(app);
+  const { leave } = await openRequest(server);
+  await arrived.promise;
+  leave();
 
   expect(await seen.promise).toBeInstanceOf(ClientDisconnected);
+  server.close();
 });
 
 describe("with an SDK", () => {

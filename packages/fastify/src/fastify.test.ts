@@ -1,4 +1,3 @@
-import http from "node:http";
 import http2 from "node:http2";
 import type { AddressInfo } from "node:net";
 import { Writable } from "node:stream";
@@ -8,6 +7,7 @@ import { createKey, current, DeadlineExceeded, withTimeout, withValue } from "@t
 import { Forbidden, ServerDraining, Unauthenticated } from "@throughline/http";
 import { sleep } from "@throughline/resilience";
 import { recordSpans } from "@throughline/test/support/spans.ts";
+import { openRequest } from "@throughline/testing";
 import fastify, { type FastifyInstance } from "fastify";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
@@ -295,12 +295,9 @@ it("ends the context when the client leaves after its body was read, when `reque
     await sleep(ctx, "10s").catch(() => ended.resolve(ctx.cause()));
   });
   await app.listen({ port: 0, host: "127.0.0.1" });
-  const { port } = app.server.address() as AddressInfo;
-  const headers = { "content-type": "application/json" };
-  const request = http.request({ port, method: "POST", headers }).on("error", () => {});
-  request.end("{}");
+  const { leave } = await openRequest(app.server, { headers: { "content-type": "application/json" }, body: "{}" });
   await running.promise;
-  request.destroy();
+  leave();
 
   expect(await ended.promise).toMatchObject({ name: "ClientDisconnected" });
 });

@@ -1,8 +1,12 @@
+import { once } from "node:events";
+import type { Server } from "node:http";
+
 import { serve } from "@hono/node-server";
 import { Canceled, createKey, current, DeadlineExceeded, withTimeout, withValue } from "@throughline/context";
 import { Forbidden, Unauthenticated } from "@throughline/http";
 import { sleep } from "@throughline/resilience";
 import { recordSpans } from "@throughline/test/support/spans.ts";
+import { openRequest } from "@throughline/testing";
 import { Hono } from "hono";
 import { cors } from "hono/cors";
 import { HTTPException } from "hono/http-exception";
@@ -178,13 +182,10 @@ it("ends the context when the client leaves", async () => {
     return hono.text("nobody reads this");
   });
   const server = serve({ fetch: app.fetch, port: 0, overrideGlobalObjects: false });
-  const port = await new Promise<number>((resolve) => {
-    server.once("listening", () => resolve((server.address() as { port: number }).port));
-  });
-  const leave = new AbortController();
-  fetch(`http://127.0.0.1:${port}/`, { method: "POST", body: "a", signal: leave.signal }).catch(() => {});
+  await once(server, "listening");
+  const { leave } = await openRequest(server as Server, { body: "a" });
   await running.promise;
-  leave.abort();
+  leave();
 
   expect(await ended.promise).toMatchObject({ name: "ClientDisconnected" });
   server.close();

@@ -1,4 +1,4 @@
-import http from "node:http";
+import type http from "node:http";
 import type { AddressInfo } from "node:net";
 
 import {
@@ -37,6 +37,7 @@ import {
 import { ClientDisconnected, Forbidden, ServerDraining, Unauthenticated } from "@throughline/http";
 import { sleep } from "@throughline/resilience";
 import { recordSpans } from "@throughline/test/support/spans.ts";
+import { openRequest } from "@throughline/testing";
 import { map, of } from "rxjs";
 import { afterEach, describe, expect, it, vi } from "vitest";
 
@@ -327,9 +328,9 @@ describe.each<[string, () => AbstractHttpAdapter]>([
     @Module({ imports: [ContextModule.forRoot()], controllers: [Slow] })
     class SlowModule {}
     const { url, log } = await start(SlowModule, adapterOf());
-    const request = http.get(url).on("error", () => {});
+    const { leave } = await openRequest(url);
     await running.promise;
-    request.destroy();
+    leave();
 
     expect(await ended.promise).toBeInstanceOf(ClientDisconnected);
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 
+import { openRequest } from "@throughline/testing";
 import { afterEach, expect, it, vi } from "vitest";
 
 import { Observer } from "./observer.ts";
@@ -24,10 +25,10 @@ it("gives up a handler that starts nothing for 30 seconds after its client has l
   vi.useFakeTimers({ toFake: ["setTimeout"] });
   using observer = new Observer();
   let response!: http.ServerResponse;
-  const { server, url } = await listen((_req, res) => (response = res));
-  const request = http.get(`${url}/orders/17?full`).on("error", () => {});
+  const { server } = await listen((_req, res) => (response = res));
+  const { leave } = await openRequest(server, { path: "/orders/17?full" });
   await once(server, "request");
-  request.destroy();
+  leave();
   await vi.waitUntil(() => observer.report().left === 1);
 
   await vi.advanceTimersByTimeAsync(30_000);

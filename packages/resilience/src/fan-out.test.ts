@@ -1,12 +1,14 @@
 import { background, type Context, current, DeadlineExceeded, withCancel, withTimeout } from "@throughline/context";
+import { startClock, type TestClock } from "@throughline/testing";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { fanOut } from "./fan-out.ts";
 import { sleep } from "./sleep.ts";
 
 describe("fanOut", () => {
-  beforeEach(() => void vi.useFakeTimers());
-  afterEach(() => void vi.useRealTimers());
+  let clock: TestClock;
+  beforeEach(() => void (clock = startClock()));
+  afterEach(() => clock.stop());
 
   /** Takes the item's absolute value in milliseconds, and fails if it is negative. */
   async function work(ctx: Context, item: number): Promise<number> {
@@ -17,7 +19,7 @@ describe("fanOut", () => {
 
   /** Settles the promise while the fake clock runs. */
   async function settled<T>(promise: Promise<T>): Promise<PromiseSettledResult<T>> {
-    const [[result]] = await Promise.all([Promise.allSettled([promise]), vi.runAllTimersAsync()]);
+    const [[result]] = await Promise.all([Promise.allSettled([promise]), clock.runUntilIdle()]);
     return result!;
   }
 
@@ -72,7 +74,7 @@ describe("fanOut", () => {
 
       expect(result).toMatchObject({ reason: new Error("-5 failed") });
       expect(contexts[1]!.cause()).toBe((result as PromiseRejectedResult).reason);
-      expect(performance.now()).toBeLessThan(1000);
+      expect(clock.elapsed).toBeLessThan(1000);
     });
 
     it("does not start items after the first error", async () => {
@@ -110,7 +112,7 @@ describe("fanOut", () => {
   describe('until "deadline"', () => {
     it("returns the results a margin before the deadline and cancels the other items", async () => {
       const [ctx] = withTimeout(background, 100);
-      const from = performance.now();
+      const from = clock.elapsed;
       let stopped: unknown;
       const call = fanOut(
         ctx,
@@ -120,7 +122,7 @@ describe("fanOut", () => {
           until: "deadline",
           margin: 20,
         },
-      ).then((value) => ({ value, at: performance.now() - from, live: ctx.err() === undefined }));
+      ).then((value) => ({ value, at: clock.elapsed - from, live: ctx.err() === undefined }));
 
       const result = await settled(call);
       expect(result).toMatchObject({ value: { at: 80, live: true, value: { values: [10], complete: false } } });
@@ -185,10 +187,10 @@ describe("fanOut", () => {
     });
 
     it("rejects with all errors as soon as the quorum cannot be reached", async () => {
-      const from = performance.now();
+      const from = clock.elapsed;
       let over = 0;
       const call = fanOut(background, [-5, 1000, -10], work, { until: { quorum: 2 } }).finally(() => {
-        over = performance.now() - from;
+        over = clock.elapsed - from;
       });
       const result = await settled(call);
 

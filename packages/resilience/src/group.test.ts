@@ -1,14 +1,16 @@
 import { background, current, withCancel } from "@throughline/context";
+import { startClock, type TestClock } from "@throughline/testing";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { group } from "./group.ts";
 import { sleep } from "./sleep.ts";
 
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
+let clock: TestClock;
+beforeEach(() => void (clock = startClock()));
+afterEach(() => clock.stop());
 
 async function settled<T>(promise: Promise<T>): Promise<PromiseSettledResult<T>> {
-  const [[result]] = await Promise.all([Promise.allSettled([promise]), vi.runAllTimersAsync()]);
+  const [[result]] = await Promise.all([Promise.allSettled([promise]), clock.runUntilIdle()]);
   return result!;
 }
 

@@ -1,4 +1,5 @@
 import { background, type Context, current, DeadlineExceeded, withTimeout } from "@throughline/context";
+import { startClock, type TestClock } from "@throughline/testing";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { hedge, type HedgePolicy } from "./hedge.ts";
@@ -6,21 +7,22 @@ import { Percentile } from "./percentile.ts";
 import { RetryBudget } from "./retry-budget.ts";
 import { sleep } from "./sleep.ts";
 
-beforeEach(() => void vi.useFakeTimers());
-afterEach(() => void vi.useRealTimers());
+let clock: TestClock;
+beforeEach(() => void (clock = startClock()));
+afterEach(() => clock.stop());
 
 /**
  * Runs a call whose attempts take the given milliseconds, and fail if negative. Returns the outcome and the start times.
  */
 async function hedged(durations: readonly number[], policy: HedgePolicy, ctx: Context = background) {
-  const from = performance.now();
+  const from = clock.elapsed;
   const at: number[] = [];
   const contexts: Context[] = [];
   let took = 0;
   const call = hedge(
     ctx,
     async (scope, attempt) => {
-      at.push(performance.now() - from);
+      at.push(clock.elapsed - from);
       contexts.push(scope);
       expect(current()).toBe(scope);
       const duration = durations[attempt - 1]!;
@@ -29,8 +31,8 @@ async function hedged(durations: readonly number[], policy: HedgePolicy, ctx: Co
       return attempt;
     },
     policy,
-  ).finally(() => (took = performance.now() - from));
-  const [[result]] = await Promise.all([Promise.allSettled([call]), vi.runAllTimersAsync()]);
+  ).finally(() => (took = clock.elapsed - from));
+  const [[result]] = await Promise.all([Promise.allSettled([call]), clock.runUntilIdle()]);
   const value = result.status === "fulfilled" ? result.value : (result.reason as Error);
   return { value, at, contexts, took };
 }

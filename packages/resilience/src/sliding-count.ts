@@ -27,9 +27,11 @@ export class SlidingCount {
   /** Returns the current bucket, and empties the expired ones. */
   #currentBucket(): number {
     const latest = Math.floor(now() / this.#width);
+    // Time goes back only when a test clock that was advanced is stopped.
+    if (latest < this.#latest) this.#counts.fill(0);
     for (let each = Math.max(this.#latest + 1, latest - BUCKETS + 1); each <= latest; each++)
       this.#counts[each % BUCKETS] = 0;
-    this.#latest = Math.max(this.#latest, latest);
+    this.#latest = latest;
     return this.#latest % BUCKETS;
   }
 }

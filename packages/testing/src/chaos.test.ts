@@ -51,6 +51,16 @@ it("unavailable is answered 503", async () => {
   expect((await chaos(stock.fetch, { unavailable: 1 })(URL)).status).toBe(503);
 });
 
+it("a retry after the time that a storm announces succeeds", () =>
+  runWithClock(async (clock) => {
+    const fetch = chaos(stock.fetch, { storm: { every: "10s", lasts: "3s" } });
+    await clock.advance("8s");
+    const found = createFetch({ fetch, retry: true })(URL);
+    expect(await clock.runUntilIdle()).toBeGreaterThanOrEqual(2000);
+    expect((await found).status).toBe(200);
+    expect(fetch.faults).toEqual(["unavailable", "none"]);
+  }));
+
 it("a stall lasts until the deadline, on the clock", () =>
   runWithClock((clock) =>
     inContext({ timeout: "2s" }, async () => {

@@ -1,10 +1,11 @@
 import { background, current, withTimeout } from "@throughline/context";
 import { callsOf, createFetch } from "@throughline/fetch";
-import { hedge, Percentile, sleep } from "@throughline/resilience";
-import { expect, it } from "vitest";
+import { hedge, Percentile, retry, RetryBudget, sleep } from "@throughline/resilience";
+import { expect, it, vi } from "vitest";
 
-import { runWithClock } from "./clock.ts";
+import { runWithClock, type TestClock } from "./clock.ts";
 import { inContext } from "./in-context.ts";
+import { recordMetrics } from "./metrics.ts";
 import { peer } from "./peer.ts";
 
 const ORIGIN = "http://stock.internal";
@@ -69,4 +70,41 @@ it("the delay of hedging, which follows the time that calls take", () =>
     expect(attempts).toBe(2);
     await clock.runUntilIdle();
     await slow;
+  }));
+
+it("the window of a retry budget, which is empty again when the clock has been stopped", async () => {
+  const budget = new RetryBudget({ ratio: 0, minPerSecond: 0.1, window: "10s" });
+  const attempts = async (clock?: TestClock): Promise<number> => {
+    const fn = vi.fn().mockRejectedValue(new Error("down"));
+    const failed = retry(background, fn, { budget, attempts: 2, backoff: { base: 0 } }).catch(() => {});
+    await clock?.advance(0);
+    await failed;
+    return fn.mock.calls.length;
+  };
+  await runWithClock(async (clock) => {
+    expect([await attempts(clock), await attempts(clock)]).toEqual([2, 1]);
+    await clock.advance("9s");
+    expect(await attempts(clock)).toBe(1);
+    await clock.advance("2s");
+    expect(await attempts(clock)).toBe(2);
+  });
+  expect(await attempts()).toBe(2);
+});
+
+it("the duration of a request in the metrics of both sides", () =>
+  runWithClock(async (clock) => {
+    const recorded = recordMetrics();
+    const stock = peer(ORIGIN, async () => {
+      await sleep(current(), "1500ms");
+      return new Response("in stock");
+    });
+    const found = createFetch({ fetch: stock.fetch })(ORIGIN);
+    await clock.advance("1500ms");
+    await (await found).text();
+    await clock.settle();
+    for (const side of ["server", "client"]) {
+      const [duration] = await recorded.series(`http.${side}.request.duration`);
+      expect([side, duration?.value, duration?.count]).toEqual([side, 1.5, 1]);
+    }
+    recorded.stop();
   }));

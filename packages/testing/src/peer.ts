@@ -1,10 +1,10 @@
-import { AsyncResource } from "node:async_hooks";
-
-import { background, current, type Duration, run } from "@throughline/context";
-import { callAfter, callable, describeValue, milliseconds, refuseUnknown } from "@throughline/context/internal";
+import { current, type Duration } from "@throughline/context";
+import { callable, describeValue, milliseconds, refuseUnknown } from "@throughline/context/internal";
 import { requestContext, type ServerOptions } from "@throughline/fetch";
 
+import { delay } from "./delay.ts";
 import { PeerCall } from "./peer-call.ts";
+import { runAsPeer } from "./run-as-peer.ts";
 
 export interface PeerOptions {
   /** The time, on the test clock if one is running, that a request and a response each take on the way. @default 0 */
@@ -28,9 +28,6 @@ export interface Peer {
   /** The requests that it has received, in order. */
   readonly calls: readonly PeerCall[];
 }
-
-/** Code of a peer must not see the AsyncLocalStorage stores of its callers. */
-const outside = new AsyncResource("throughline.peer", { requireManualDestroy: true });
 
 /** The part of a response that is sent without waiting for its reader, as a network does. */
 const BUFFERED_BYTES = 65_536;
@@ -92,7 +89,7 @@ export function peer(
       signal.removeEventListener("abort", onAbort);
       call.ended();
     };
-    const handled = outside.runInAsyncScope(() => run(background, answer, received));
+    const handled = runAsPeer(answer, received);
     const response = await untilAborted(handled, signal).catch((error: unknown) => {
       hasEnded();
       // A response that comes later is read by no one.
@@ -146,23 +143,6 @@ function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
     const onAbort = (): void => reject(signal.reason as Error);
     signal.addEventListener("abort", onAbort, { once: true });
     promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
-}
-
-/** Waits on the clock of this library; rejects when the signal aborts. */
-export function delay(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  signal?.throwIfAborted();
-  if (ms === 0) return Promise.resolve();
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
-      stop();
-      reject(signal!.reason as Error);
-    };
-    const stop = callAfter(ms, () => {
-      signal?.removeEventListener("abort", onAbort);
-      resolve();
-    });
-    signal?.addEventListener("abort", onAbort, { once: true });
   });
 }
 

@@ -8,7 +8,7 @@ import {
   METRIC_HTTP_SERVER_REQUEST_DURATION,
 } from "@opentelemetry/semantic-conventions";
 import { type Context, type DeadlineDetails, DeadlineExceeded } from "@throughline/context";
-import { deadlineDetails } from "@throughline/context/internal";
+import { deadlineDetails, now } from "@throughline/context/internal";
 
 import type { IncomingRequest, Outcome, ServerObserver } from "../observe/server-request.ts";
 import type { Budget } from "../wire/caller-budget.ts";
@@ -60,7 +60,7 @@ export class ServerMeasurement implements ServerObserver {
   readonly #instruments: Instruments;
   readonly #request: IncomingRequest;
   readonly #isMeasuredElsewhere: boolean;
-  readonly #startedAt = performance.now();
+  readonly #startedAt = now();
 
   private constructor(instruments: Instruments, request: IncomingRequest, isMeasuredElsewhere: boolean) {
     this.#instruments = instruments;
@@ -94,7 +94,7 @@ export class ServerMeasurement implements ServerObserver {
       this.#instruments.exceeded.record((deadline.elapsed - deadline.budget) / 1000, source);
     }
     if (this.#isMeasuredElsewhere) return;
-    const duration = (performance.now() - this.#startedAt) / 1000;
+    const duration = (now() - this.#startedAt) / 1000;
     const { rpc } = this.#request;
     if (rpc === undefined) return this.#instruments.duration.record(duration, this.#attributes(outcome));
     const fault = serverFault(rpc);
