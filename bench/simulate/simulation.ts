@@ -27,6 +27,8 @@ export interface Scenario {
   readonly patience: number;
   /** How often a client tries. @default 1 */
   readonly attempts?: number;
+  /** The share of clients whose requests are sheddable, when services accept criticality. @default 0 */
+  readonly sheddable?: number;
   readonly seed: number;
 }
 
@@ -37,6 +39,7 @@ export interface Answer {
   readonly until: number;
   readonly took: number | undefined;
   readonly attempts: number;
+  readonly isSheddable: boolean;
 }
 
 export interface Result {
@@ -92,20 +95,30 @@ class Simulation {
   }
 
   async #client(): Promise<void> {
-    const { topology, patience, attempts: most = 1 } = this.#scenario;
+    const { topology, patience, attempts: most = 1, sheddable = 0 } = this.#scenario;
     const at = virtualNow();
+    const isSheddable = sheddable > 0 && this.#random() < sheddable;
     for (let attempts = 1; ; attempts++) {
       const from = virtualNow();
       const leaving = new AbortController();
       const stop = callAfter(patience, () => leaving.abort());
-      const headers = { [LEAVES_AT]: String(from + patience) };
+      const headers = {
+        [LEAVES_AT]: String(from + patience),
+        ...(isSheddable && { "throughline-criticality": "sheddable" }),
+      };
       const response = await this.#send(`http://${topology.entry}/`, { headers, signal: leaving.signal }).catch(
         () => {},
       );
       stop();
       const isAnswered = response?.status === 200;
       if (isAnswered || attempts === most) {
-        this.#answers.push({ at, until: virtualNow(), took: isAnswered ? virtualNow() - from : undefined, attempts });
+        this.#answers.push({
+          at,
+          until: virtualNow(),
+          took: isAnswered ? virtualNow() - from : undefined,
+          attempts,
+          isSheddable,
+        });
         return;
       }
       await new Promise<void>((resolve) => void callAfter(100 + this.#random() * 400, resolve));

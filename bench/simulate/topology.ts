@@ -49,7 +49,7 @@ export function layers(services: number, depth: number, clients: number, random:
       const targets = next === 0 ? [] : [(index * 2) % next, Math.floor(random() * next)];
       const calls = targets.map((target) => nameOf(layer + 1, target));
       for (const call of calls) rates.set(call, (rates.get(call) ?? 0) + rate);
-      const work = 2 + random() * 18;
+      const work = 1 + random() * 4;
       specs.push({ name, work, places: Math.max(2, Math.ceil((rate * work * 1.25) / 1000)), calls });
     }
   }

@@ -29,7 +29,7 @@ export const span: Arbitrary<ViewedSpan> = fc
       name: fc.string({ unit: "binary" }),
       kind: fc.constantFrom(...KINDS),
       start: time,
-      end: time,
+      end: fc.oneof({ arbitrary: time, weight: 9 }, { arbitrary: fc.constant(0), weight: 1 }),
       attributes: fc.dictionary(
         fc.string(),
         fc.oneof(fc.string(), fc.boolean(), fc.maxSafeInteger(), fc.array(fc.string())),
@@ -39,7 +39,15 @@ export const span: Arbitrary<ViewedSpan> = fc
     },
     { noNullPrototype: true },
   )
-  .map((each) => ({ ...each, resource: { "service.name": each.service } }));
+  .map((each): ViewedSpan => ({
+    ...each,
+    // A span without an end is not finished.
+    ...(each.end === 0 && each.start > 0 && { end: each.start, isUnfinished: true as const }),
+    resource: { "service.name": each.service },
+  }));
+
+/** Milliseconds, 0 of a span that is not finished. */
+export const endOf = (each: ViewedSpan): number => (each.isUnfinished === true ? 0 : each.end);
 
 function writeValue(value: unknown): object {
   if (Array.isArray(value)) return { arrayValue: { values: value.map(writeValue) } };
@@ -47,18 +55,21 @@ function writeValue(value: unknown): object {
   return typeof value === "boolean" ? { boolValue: value } : { stringValue: value };
 }
 
-function writeSpan({ service, kind, start, end, attributes, failed, ...rest }: ViewedSpan): object {
-  const { resource: _resource, ...same } = rest;
+function writeSpan(each: ViewedSpan): object {
+  const { traceId, spanId, parentSpanId, service, name, kind, start, attributes, failed } = each;
   return {
     resource: { attributes: [{ key: "service.name", value: { stringValue: service } }] },
     scopeSpans: [
       {
         spans: [
           {
-            ...same,
+            traceId,
+            spanId,
+            parentSpanId,
+            name,
             kind: KINDS.indexOf(kind) + 1,
             startTimeUnixNano: `${start}000000`,
-            endTimeUnixNano: String(BigInt(end) * 1_000_000n),
+            endTimeUnixNano: String(BigInt(endOf(each)) * 1_000_000n),
             attributes: Object.entries(attributes).map(([key, value]) => ({ key, value: writeValue(value) })),
             status: failed ? { code: 2 } : {},
           },

@@ -5,7 +5,7 @@ import { type AnySubject, subject } from "@throughline/test/fuzz/subject.ts";
 import fc from "fast-check";
 
 import type { ViewedSpan } from "../span.ts";
-import { isSane, KINDS, span } from "./otlp-json.fuzz.ts";
+import { endOf, isSane, KINDS, span } from "./otlp-json.fuzz.ts";
 import { parseTracesProtobuf } from "./otlp-protobuf.ts";
 
 interface Request {
@@ -44,7 +44,7 @@ function writeSpan(writer: BinaryWriter, each: ViewedSpan): void {
   writer.tag(5, BYTES).string(each.name);
   writer.tag(6, 0).int32(KINDS.indexOf(each.kind) + 1);
   writer.tag(7, 1).fixed64(BigInt(each.start) * 1_000_000n);
-  writer.tag(8, 1).fixed64(BigInt(each.end) * 1_000_000n);
+  writer.tag(8, 1).fixed64(BigInt(endOf(each)) * 1_000_000n);
   for (const [key, value] of Object.entries(each.attributes)) writeAttribute(writer, 9, key, value);
   message(writer, 15, (status) => status.tag(3, 0).int32(each.failed ? 2 : 0));
 }
