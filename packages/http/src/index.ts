@@ -17,7 +17,6 @@ export { type ServerOptions } from "./server/server-options.ts";
 export { setRoute } from "./server/server-request.ts";
 export { type TrustOptions } from "./server/trust.ts";
 export { type Codec, jsonCodec, textCodec } from "./wire/codec.ts";
-export { type Criticality, criticality, withCriticality } from "./wire/criticality.ts";
 export {
   connectTimeout,
   contextTtl,
@@ -43,3 +42,4 @@ export { type PropagationOptions, propagateValue } from "./wire/propagated-value
 export { type ServiceOutcome } from "./wire/outcome-header.ts";
 export { requestId } from "./wire/request-id.ts";
 export { traceId } from "@throughline/context";
+export { type Criticality, criticality, withCriticality } from "@throughline/resilience/internal";

@@ -20,8 +20,9 @@ interface WeightWaiter extends Waiter {
  * a large one.
  *
  * Under overload it does not, because everybody would be served too late. Once a waiter's context ends while it is the
- * next one, or before the work that it waited for is done, the newest is served first, until nobody waits; the oldest
- * then gets one place of 20. Waiters with less time left than the weight is usually held let others go first.
+ * next one, or before the work that it waited for is done, the newest of the most critical ones (`withCriticality`) is
+ * served first, until nobody waits; the oldest then gets one place of 20. Waiters with less time left than the weight is
+ * usually held let others go first.
  */
 export class Semaphore {
   readonly #size: number;

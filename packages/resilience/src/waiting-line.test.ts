@@ -1,6 +1,7 @@
 import { background, type CancelFunc, type Context, withCancel, withTimeout } from "@throughline/context";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
+import { type Criticality, withCriticality } from "./criticality.ts";
 import { WaitingLine } from "./waiting-line.ts";
 
 beforeEach(() => void vi.useFakeTimers());
@@ -82,6 +83,28 @@ describe("WaitingLine", () => {
     expect(served.flatMap((name, index) => (Number(name) < 10 ? [[index, name]] : []))).toEqual([
       [19, "0"],
       [39, "1"],
+    ]);
+  });
+
+  it("serves the newest of the most critical first once it is too long, and in order until then", () => {
+    const line = new WaitingLine<Named>();
+    const add = (...names: string[]): void => {
+      for (const name of names) {
+        const [ctx, cancel] = withCancel(withCriticality(background, name.split(" ")[0] as Criticality));
+        line.add({ name, ctx, cancel });
+      }
+    };
+    add("sheddable 1", "default 1", "critical 1", "default 2", "critical 2", "sheddable 2");
+    expect([serve(line), serve(line)]).toEqual(["sheddable 1", "default 1"]);
+    line.tooLate();
+    add("critical 3", "default 3");
+    expect(Array.from({ length: 6 }, () => serve(line))).toEqual([
+      "critical 3",
+      "critical 2",
+      "critical 1",
+      "default 3",
+      "default 2",
+      "sheddable 2",
     ]);
   });
 

@@ -1,7 +1,8 @@
 import type { Context } from "@throughline/context";
+import { criticality } from "@throughline/resilience/internal";
 
 import { injectTrace } from "../telemetry/trace-context.ts";
-import { criticality, CRITICALITY_HEADER } from "../wire/criticality.ts";
+import { CRITICALITY_HEADER } from "../wire/criticality.ts";
 import { valueHeaders } from "./outbound-policy.ts";
 
 /** Never a proof of identity: a message may be processed long after it was revoked. */

@@ -1,12 +1,13 @@
 import { propagation, type TextMapSetter } from "@opentelemetry/api";
 import { type Context, createKey, withValue } from "@throughline/context";
 import { now } from "@throughline/context/internal";
+import { criticality } from "@throughline/resilience/internal";
 
 import type { CallPhase, OutgoingRequest } from "../observe/client-call.ts";
 import { isMeasured, measureCall } from "../telemetry/client-metrics.ts";
 import { ClientSpan } from "../telemetry/client-span.ts";
 import { injectTrace } from "../telemetry/trace-context.ts";
-import { criticality, CRITICALITY_HEADER } from "../wire/criticality.ts";
+import { CRITICALITY_HEADER } from "../wire/criticality.ts";
 import { grpcTimeout, MESSAGE_DEADLINE_HEADER } from "../wire/dialects.ts";
 import { requestIdHeader } from "../wire/request-id.ts";
 import { callEnd, recordCall } from "./call-end.ts";

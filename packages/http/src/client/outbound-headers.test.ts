@@ -1,8 +1,8 @@
 import { background, createKey, DeadlineExceeded, withCancel, withTimeout, withValue } from "@throughline/context";
+import { withCriticality } from "@throughline/resilience/internal";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import { textCodec } from "../wire/codec.ts";
-import { withCriticality } from "../wire/criticality.ts";
 import { contextTtl } from "../wire/dialects.ts";
 import { propagateValue } from "../wire/propagated-values.ts";
 import { outboundHeaders } from "./outbound-headers.ts";

@@ -5,8 +5,6 @@ import { LruMap } from "@throughline/resilience/internal";
 const MIN_LIMIT = 4;
 /** How much longer requests may take than usual because of those that run beside them. */
 const SLOWDOWN = 2;
-/** As long as too many requests are too late. */
-const LATE_SLOWDOWN = 1.25;
 /** The share of requests that may be too late. */
 const LATE_SHARE = 0.05;
 /** The limit is set anew after so many milliseconds and so many requests. */
@@ -20,9 +18,9 @@ const SLOWER = 30_000;
 /** While the limit applies, it is taken as possible that requests take longer by their own: 2 % more each second. */
 const DRIFT = 0.02 / 1000;
 /** A limit that is lowered to this part of its first value must have shortened the time of requests to this part. */
-const FUTILE = { limit: 1 / 20, slowdown: 0.8 };
+const FUTILE = { limit: 1 / 4, slowdown: 0.8 };
 /** How long requests that no limit makes faster are taken for usual, in milliseconds. */
-const ACCEPTED = 120_000;
+const ACCEPTED = 30_000;
 const MAX_ROUTES = 1024;
 
 /** A request that has run. */
@@ -97,9 +95,9 @@ export class AdaptiveLimit {
     if (isTooLate || this.#value === Infinity) this.#drift = 0;
     else this.#drift += DRIFT * (now() - this.#since);
     // Requests that are too late although they take their usual time are so for another reason, which no limit mends.
-    if (this.#value !== Infinity) {
-      if (slowdown > (isTooLate ? LATE_SLOWDOWN : SLOWDOWN)) return this.#lower(slowdown);
-    } else if (slowdown > SLOWDOWN && isTooLate) {
+    if (slowdown > SLOWDOWN) {
+      if (this.#value !== Infinity) return this.#lower(slowdown);
+      if (!isTooLate) return this.#restart();
       this.#waitedAt = now();
       this.#first = { limit: this.#mostRunning, slowdown };
       return this.#change((this.#mostRunning * SLOWDOWN) / slowdown);
@@ -112,7 +110,7 @@ export class AdaptiveLimit {
 
   #lower(slowdown: number): void {
     const { limit: firstLimit, slowdown: firstSlowdown } = this.#first;
-    if (this.#value <= Math.max(MIN_LIMIT, firstLimit * FUTILE.limit) && slowdown >= firstSlowdown * FUTILE.slowdown) {
+    if (this.#value <= firstLimit * FUTILE.limit && slowdown >= firstSlowdown * FUTILE.slowdown) {
       this.#accepted = { log: this.#logs / this.#count, at: now() };
       return this.#change(Infinity);
     }

@@ -1,10 +1,9 @@
 import { afterFunc, type Context } from "@throughline/context";
 import { describeValue, now, refuseUnknown, wholeNumber } from "@throughline/context/internal";
-import { LruMap, WaitingLine } from "@throughline/resilience/internal";
+import { type Criticality, LruMap, rank, WaitingLine } from "@throughline/resilience/internal";
 
 import type { IncomingRequest, Outcome } from "../observe/server-request.ts";
 import { knownMethod } from "../telemetry/attributes.ts";
-import { type Criticality, rank } from "../wire/criticality.ts";
 import { ServerOverloaded } from "../wire/errors.ts";
 import { AdaptiveLimit } from "./adaptive-limit.ts";
 import { EventLoopLag } from "./event-loop-lag.ts";

@@ -1,7 +1,7 @@
 import { fireEntry, nextEntry, useManualClock } from "@throughline/context/internal";
+import type { Criticality } from "@throughline/resilience/internal";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import type { Criticality } from "../wire/criticality.ts";
 import { EventLoopLag } from "./event-loop-lag.ts";
 
 let time: number;

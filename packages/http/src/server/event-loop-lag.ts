@@ -1,6 +1,5 @@
 import { arm, now } from "@throughline/context/internal";
-
-import { type Criticality, rank } from "../wire/criticality.ts";
+import { type Criticality, rank } from "@throughline/resilience/internal";
 
 /** How often the event loop is probed, in milliseconds. */
 const PROBE = 50;

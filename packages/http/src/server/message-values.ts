@@ -1,6 +1,7 @@
 import type { Context } from "@throughline/context";
+import { withCriticality } from "@throughline/resilience/internal";
 
-import { inboundCriticality, withCriticality } from "../wire/criticality.ts";
+import { inboundCriticality } from "../wire/criticality.ts";
 import { receiveValues } from "./receive-values.ts";
 
 /**

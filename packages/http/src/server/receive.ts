@@ -9,6 +9,7 @@ import {
   withTimeout,
 } from "@throughline/context";
 import { hasDeadline, isTracingSuppressed, now } from "@throughline/context/internal";
+import { criticality, withCriticality } from "@throughline/resilience/internal";
 
 import type { IncomingRequest } from "../observe/server-request.ts";
 import { httpMetadata } from "../telemetry/http-metadata.ts";
@@ -18,7 +19,7 @@ import { ServerSpan, serverSpanOf } from "../telemetry/server-span.ts";
 import { extractTrace } from "../telemetry/trace-context.ts";
 import { isAuthority } from "../wire/authority.ts";
 import { type Budget, callerBudget, smallerBudget } from "../wire/caller-budget.ts";
-import { criticality, CRITICALITY_HEADER, inboundCriticality, withCriticality } from "../wire/criticality.ts";
+import { CRITICALITY_HEADER, inboundCriticality } from "../wire/criticality.ts";
 import { type InvalidDeadline, InvalidHeader } from "../wire/errors.ts";
 import { withRequestId } from "../wire/request-id.ts";
 import type { AdmissionDecision } from "./admission.ts";

@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 
+import type { Criticality } from "@throughline/resilience/internal";
 import { type AnySubject, subject } from "@throughline/test/fuzz/subject.ts";
 import { almost, anyText, pumped } from "@throughline/test/fuzz/values.ts";
 import fc, { type Arbitrary } from "fast-check";
 
-import { type AcceptCriticality, type Criticality, inboundCriticality } from "./criticality.ts";
+import { type AcceptCriticality, inboundCriticality } from "./criticality.ts";
 import { NodeHeaders } from "./headers.ts";
 
 const LEVELS: readonly Criticality[] = ["sheddable", "default", "critical"];

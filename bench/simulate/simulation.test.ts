@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
 
-import { BUILDS } from "../../bench/simulate/builds.ts";
-import { measure, recovery } from "../../bench/simulate/measures.ts";
-import { type Build, simulate } from "../../bench/simulate/simulation.ts";
-import { threeTiers, type Trouble } from "../../bench/simulate/topology.ts";
+import { BUILDS } from "./builds.ts";
+import { measure, recovery } from "./measures.ts";
+import { type Build, simulate } from "./simulation.ts";
+import { threeTiers, type Trouble } from "./topology.ts";
 
 const CAPACITY = 100;
 
 /** Clients come for 25 seconds: in seconds 5 to 15 `load` times the capacity, before and after it half of it. */
-async function run(build: Build, { load = 0.5, troubles = [] as Trouble[], seed = 1 } = {}) {
+async function run(build: Build, { load = 0.5, troubles = [] as Trouble[], sheddable = 0, seed = 1 } = {}) {
   const { answers } = await simulate({
     topology: { ...threeTiers(4, 40), troubles },
     build,
@@ -16,6 +16,7 @@ async function run(build: Build, { load = 0.5, troubles = [] as Trouble[], seed 
     seconds: 25,
     patience: 500,
     attempts: 3,
+    sheddable,
     seed,
   });
   return {
@@ -23,6 +24,12 @@ async function run(build: Build, { load = 0.5, troubles = [] as Trouble[], seed 
     /** The share of the capacity that is answered in time, when the overload has lasted for two seconds. */
     goodput: measure(answers, 7, 15).answers / CAPACITY,
     recovery: recovery(answers, 15, 25),
+    /** The share of the clients that are not sheddable that got an answer. */
+    answered: measure(
+      answers.filter(({ isSheddable }) => !isSheddable),
+      7,
+      15,
+    ).answered,
   };
 }
 
@@ -58,6 +65,15 @@ describe("three tiers of services in virtual time", () => {
     async (name) => {
       const plain = await run(BUILDS.plain!, { load: 0.9 });
       expect((await run(BUILDS[name]!, { load: 0.9 })).goodput).toBeGreaterThanOrEqual(plain.goodput * 0.99);
+    },
+  );
+
+  it.each(["ours: deadlines", "ours: admission adaptive", "ours: admission adaptive, a pool of others"])(
+    "answer the clients that are not sheddable, if they alone could be answered, by %s",
+    async (name) => {
+      const { answered, goodput } = await run(BUILDS[name]!, { load: 2, sheddable: 0.7 });
+      expect(answered).toBeGreaterThan(0.98);
+      expect(goodput).toBeGreaterThan(0.9);
     },
   );
 
