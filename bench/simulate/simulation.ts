@@ -148,7 +148,7 @@ class Simulation {
     const pool = build.hasContext && build.isForeignPool !== true ? contextPool(places) : firstComePool(places);
     const handler: Handler = async (request) => {
       counts.arrived += 1;
-      if (this.#isFailing(spec)) return new Response(null, { status: 500 });
+      if (this.#isFailing(spec)) return new Response(null, { status: 503 });
       const leavesAt = request.headers.get(LEAVES_AT)!;
       const ms = this.#timeOf(spec);
       if (ms > 0) {
