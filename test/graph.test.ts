@@ -197,6 +197,7 @@ const TEST_LAYERS: Record<string, readonly string[]> = {
   recipes: [],
   viewer: [],
   interop: [],
+  vectors: ["support"],
   matrix: [],
 };
 
