@@ -2,15 +2,17 @@ import type { IncomingMessage, RequestListener, ServerResponse } from "node:http
 import { createRequire } from "node:module";
 
 import { requestContext as expressContext } from "@throughline/express";
+import { requestContext as fastifyContext } from "@throughline/fastify";
+import { requestContext as honoContext } from "@throughline/hono";
 import { requestContext as koaContext } from "@throughline/koa";
 
-export type Framework = "express" | "koa";
+export type Framework = "express" | "koa" | "fastify" | "hono";
 
 // Required, not imported: instrumentations patch CommonJS modules.
 const require = createRequire(import.meta.url);
 
 /** Creates an application with one route, with or without our middleware. */
-export const applications: Record<Framework, (isOurs: boolean) => RequestListener> = {
+export const applications: Record<Framework, (isOurs: boolean) => RequestListener | Promise<RequestListener>> = {
   express(isOurs) {
     const express = require("express") as () => RequestListener & {
       disable(name: string): void;
@@ -29,5 +31,21 @@ export const applications: Record<Framework, (isOurs: boolean) => RequestListene
     if (isOurs) app.use(koaContext({ maxTimeout: "30s" }));
     app.use((ctx: { body: string }) => void (ctx.body = "ok"));
     return app.callback();
+  },
+  async fastify(isOurs) {
+    const { fastify } = require("fastify") as typeof import("fastify");
+    const app = fastify();
+    if (isOurs) await app.register(fastifyContext, { maxTimeout: "30s" });
+    app.get("/items/:id", (_request, reply) => void reply.send("ok"));
+    await app.ready();
+    return app.routing;
+  },
+  hono(isOurs) {
+    const { Hono } = require("hono") as typeof import("hono");
+    const { getRequestListener } = require("@hono/node-server") as typeof import("@hono/node-server");
+    const app = new Hono();
+    if (isOurs) app.use(honoContext({ maxTimeout: "30s" }));
+    app.get("/items/:id", (hono) => hono.text("ok"));
+    return getRequestListener(app.fetch);
   },
 };

@@ -4,6 +4,7 @@ import type { createServer } from "node:http";
 import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 
+import type { Instrumentation } from "@opentelemetry/instrumentation";
 import { ExpressInstrumentation } from "@opentelemetry/instrumentation-express";
 import { HttpInstrumentation } from "@opentelemetry/instrumentation-http";
 import { KoaInstrumentation } from "@opentelemetry/instrumentation-koa";
@@ -21,10 +22,14 @@ export type Variant =
 const [framework, variant] = process.argv.slice(2) as [Framework, Variant];
 const isOurs = variant.startsWith("ours");
 
-const instrumentationOf = { express: () => new ExpressInstrumentation(), koa: () => new KoaInstrumentation() };
+/** Fastify and Hono are instrumented by packages of their own authors, which are not compared. */
+const instrumentationOf: Partial<Record<Framework, () => Instrumentation>> = {
+  express: () => new ExpressInstrumentation(),
+  koa: () => new KoaInstrumentation(),
+};
 
 if (variant !== "bare" && variant !== "ours") {
-  const withFramework = variant.endsWith("framework") ? [instrumentationOf[framework]()] : [];
+  const withFramework = variant.endsWith("framework") ? [instrumentationOf[framework]!()] : [];
   recordSpans(variant.startsWith("OpenTelemetry") ? [new HttpInstrumentation(), ...withFramework] : []);
 }
 
@@ -32,7 +37,7 @@ if (variant !== "bare" && variant !== "ours") {
 const require = createRequire(import.meta.url);
 const http = require("node:http") as { createServer: typeof createServer };
 
-const server = http.createServer(applications[framework](isOurs)).listen(0, "127.0.0.1");
+const server = http.createServer(await applications[framework](isOurs)).listen(0, "127.0.0.1");
 await once(server, "listening");
 process.send!({ port: (server.address() as AddressInfo).port });
 
