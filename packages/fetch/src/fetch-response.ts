@@ -76,11 +76,14 @@ export class FetchHostResponse implements ActiveResponse {
    * read or fails, or when the client disconnects.
    */
   async respond(answer: () => Promise<Response>): Promise<Response> {
-    const request = this.#request;
     const disconnected = (): void => this.#serverRequest.end({ isDelivered: false });
-    if (request.signal.aborted) disconnected();
-    else request.signal.addEventListener("abort", disconnected, { once: true });
-    this.#answer = new FirstAnswer(request, answer());
+    // Node's response reports a disconnect too, and hosts make the signal only when it is asked for.
+    if (this.#hostResponse === undefined) {
+      const { signal } = this.#request;
+      if (signal.aborted) disconnected();
+      else signal.addEventListener("abort", disconnected, { once: true });
+    }
+    this.#answer = new FirstAnswer(this.#request, answer());
     let response: Response;
     try {
       response = await this.#answer.response;
@@ -106,7 +109,7 @@ export class FetchHostResponse implements ActiveResponse {
       hostResponse.leaveUnread();
       return response;
     }
-    readInContext(serverRequest.entered, response.body, (error) => serverRequest.fail(error));
+    readInContext(serverRequest.entered, bodyOf(response), (error) => serverRequest.fail(error));
     return response;
   }
 
@@ -162,6 +165,19 @@ export class FetchHostResponse implements ActiveResponse {
     if (end.how === "failed") this.#serverRequest.fail(end.error);
     this.#serverRequest.end({ isDelivered: end.how === "read", status });
   }
+}
+
+/**
+ * The body of a response, or what it will be made from. A response of @hono/node-server keeps its status, body and
+ * headers under a symbol, and sends a text from there. It makes a Response of the platform, with a stream, only when
+ * somebody asks for one, which takes longer than all the rest of a short request.
+ */
+function bodyOf(response: Response): unknown {
+  for (const key of Object.getOwnPropertySymbols(response)) {
+    const kept = (response as unknown as Record<symbol, unknown>)[key];
+    if (key.description === "cache" && Array.isArray(kept) && kept.length >= 2) return kept[1];
+  }
+  return response.body;
 }
 
 /** The handler's response or a forced one, whichever comes first. */
