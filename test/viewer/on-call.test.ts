@@ -319,6 +319,40 @@ describeInBrowser("back in the list", (look) => {
   });
 });
 
+describeInBrowser("the time of the list", (look) => {
+  it("is between two instants, of which each may be absent, and one before the other", async () => {
+    await using opened = await look({ traces: FOUR, hash: `#/?since=${NOON - 1000}` });
+    const { page } = opened;
+    await page.getByText("4 of 4 traces").waitFor();
+    expect(await page.getByLabel("From time").inputValue()).toBe("2026-03-14T11:59:59");
+    await page.getByLabel("To time").fill("2026-03-14T11:59:59");
+    await page.getByText("0 of 4 traces").waitFor();
+    await page.getByLabel("To time").fill("2026-03-14T11:59:58");
+    await page.getByRole("alert").getByText("the time must begin before it ends").waitFor();
+    await page.getByLabel("From time").fill("");
+    await page.getByLabel("To time").fill("2026-03-14T12:30");
+    await page.getByText("4 of 4 traces").waitFor();
+    expect(opened.hash()).toBe("#/?until=2026-03-14T12%3A30Z");
+    await page.getByRole("combobox", { name: "Time", exact: true }).selectOption("");
+    expect(opened.hash()).toBe("#/");
+  });
+
+  it("is not reset by live updates while the user types it", async () => {
+    await using opened = await look({ traces: FOUR, hash: "#/?since=2026-03-14T11:00Z" });
+    const { page, viewer } = opened;
+    await page.getByText("4 of 4 traces").waitFor();
+    const field = page.getByLabel("From time");
+    await field.focus();
+    // The day, and the hour not yet.
+    await page.keyboard.press("Delete");
+    expect(await field.inputValue()).toBe("");
+    await sendSpans(viewer.url, answeredInTime(7));
+    await page.getByText("5 of 5 traces").waitFor();
+    expect(await field.inputValue()).toBe("");
+    expect(opened.hash()).toBe("#/?since=2026-03-14T11:00Z");
+  });
+});
+
 describeInBrowser("a page over plain HTTP from another machine", (look) => {
   it("copies without the clipboard API", async () => {
     const spans = visitorLeft();
@@ -348,6 +382,26 @@ describeInBrowser("the deadlines of many traces", (look) => {
     await page.getByRole("combobox", { name: /^Time/ }).selectOption("5");
     await page.getByText("0 traces").waitFor();
     expect(opened.hash()).toBe("#/deadlines?last=5");
+  });
+
+  it("are those of the time between two instants, which the address keeps", async () => {
+    const early = deadlineDeepDown(31, NOON - 3_600_000);
+    await using opened = await look({ traces: [...FOUR, early], hash: "#/deadlines" });
+    const { page } = opened;
+    await page.getByText("5 traces, 5 with a deadline, 3 exceeded it").waitFor();
+    await page.getByRole("combobox", { name: /^Time/ }).selectOption("range");
+    await page.getByText("0 traces").waitFor();
+    await page.getByLabel("From time").fill("2026-03-14T11:00");
+    await page.getByLabel("To time").fill("2026-03-14T11:30");
+    await page.getByText("1 trace, 1 with a deadline, 1 exceeded it").waitFor();
+    expect(opened.hash()).toBe("#/deadlines?since=2026-03-14T11%3A00Z&until=2026-03-14T11%3A30Z");
+    await page.reload();
+    await page.getByText("1 trace, 1 with a deadline, 1 exceeded it").waitFor();
+    expect(await page.getByLabel("To time").inputValue()).toBe("2026-03-14T11:30");
+    // The links to the list keep the time.
+    await page.getByRole("region", { name: "Which deadline passes" }).getByRole("link", { name: "1" }).click();
+    await page.getByText("1 of 5 traces").waitFor();
+    expect(await page.getByLabel("From time").inputValue()).toBe("2026-03-14T11:00");
   });
 });
 
