@@ -62,11 +62,19 @@ export interface TraceList {
   readonly stored: { readonly traces: number; readonly spans: number; readonly bytes: number };
   /** Number of spans that the store has dropped to stay within its limits. */
   readonly dropped: number;
+  /** The spans that senders sent and that the viewer refused because they are invalid, if there are any. */
+  readonly refused?: RefusedSpans | undefined;
   /** Every service and every `endedBy` in the store, for the filters. */
   readonly services: readonly string[];
   readonly endings: readonly string[];
   /** The server of the option `from`, if there is one; `GET /api/remote/traces` searches it. */
   readonly remote?: RemoteServer | undefined;
+}
+
+export interface RefusedSpans {
+  readonly spans: number;
+  /** Why the last of them was refused. */
+  readonly reason: string;
 }
 
 export interface RemoteServer {

@@ -5,6 +5,7 @@ export {
   type DeadlineReport,
   type HopDeadlines,
   type OpenedFile,
+  type RefusedSpans,
   type RemoteDeadlineQuery,
   type RemoteSearch,
   type RemoteServer,

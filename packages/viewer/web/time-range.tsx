@@ -40,10 +40,10 @@ export function TimeRange({ filters: { last = "", since = "", until = "" }, onCh
         onChange={choose}
       />
       {isRange && (
-        <>
+        <div class="field-pair">
           <Instant label="From time" value={since} onChange={(from) => onChange({ last, since: from, until })} />
           <Instant label="To time" value={until} onChange={(to) => onChange({ last, since, until: to })} />
-        </>
+        </div>
       )}
     </>
   );

@@ -20,6 +20,7 @@ import type { TraceStore } from "../store/trace-store.ts";
 import type { ChangeStream } from "./change-stream.ts";
 import { HttpError } from "./http-error.ts";
 import { bodyOf } from "./otlp-receiver.ts";
+import type { Refusals } from "./refusals.ts";
 
 const TRACE = /^\/api\/traces\/([\da-f]{32})(\/otlp)?$/;
 
@@ -27,6 +28,7 @@ const TRACE = /^\/api\/traces\/([\da-f]{32})(\/otlp)?$/;
 export interface ApiContext {
   readonly store: TraceStore;
   readonly changes: ChangeStream;
+  readonly refusals: Refusals;
   /** The server of the option `from`. */
   readonly remote: RemoteTraces | undefined;
 }
@@ -36,11 +38,11 @@ export async function answerApi(
   url: URL,
   req: IncomingMessage,
   res: ServerResponse,
-  { store, changes, remote }: ApiContext,
+  { store, changes, refusals, remote }: ApiContext,
 ): Promise<boolean> {
   const { pathname, searchParams } = url;
   if (pathname === "/api/traces") {
-    answer(res, { ...searchTraces(store, queryOf(searchParams)), remote: remote?.server });
+    answer(res, { ...searchTraces(store, queryOf(searchParams)), refused: refusals.value, remote: remote?.server });
   } else if (pathname === "/api/remote/traces" && remote !== undefined) {
     answer(res, await searchRemote(remote, queryOf(searchParams)));
   } else if (pathname === "/api/graph") answer(res, serviceGraph(store));
@@ -54,7 +56,7 @@ export async function answerApi(
   else {
     const match = TRACE.exec(pathname);
     if (match === null) return false;
-    await answerTrace(req, res, { store, changes, remote }, match[1]!, match[2] !== undefined);
+    await answerTrace(req, res, { store, remote }, match[1]!, match[2] !== undefined);
   }
   return true;
 }
@@ -129,7 +131,7 @@ const INSTANCE = process.pid.toString(36) + Date.now().toString(36);
 async function answerTrace(
   req: IncomingMessage,
   res: ServerResponse,
-  { store, remote }: ApiContext,
+  { store, remote }: Pick<ApiContext, "store" | "remote">,
   traceId: string,
   isExport: boolean,
 ): Promise<void> {
