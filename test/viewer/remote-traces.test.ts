@@ -1,67 +1,15 @@
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-
-import { formatTraces, type ViewedSpan } from "@throughline/viewer";
 import { expect, it } from "vitest";
 
 import { answeredInTime, deadlineDeepDown, traceHash, visitorLeft } from "./fixtures.ts";
 import { describeInBrowser } from "./open-viewer.ts";
+import { startJaeger, startTempo } from "./remote-servers.ts";
 import { NOON } from "./trace-writer.ts";
 
 const spans = deadlineDeepDown();
 
-interface Server extends AsyncDisposable {
-  readonly url: string;
-  /** The paths of all requests, with their queries. */
-  readonly requests: readonly URL[];
-}
-
-async function serve(answer: (url: URL) => object | undefined): Promise<Server> {
-  const requests: URL[] = [];
-  const server = createServer((req, res) => {
-    const url = new URL(req.url!, "http://remote");
-    requests.push(url);
-    const body = answer(url);
-    if (body === undefined) res.writeHead(404).end();
-    else res.end(JSON.stringify(body));
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    requests,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      server.close();
-      await once(server, "close");
-    },
-  };
-}
-
-/** Answers as Jaeger's HTTP API of version 3 does. The test does not run Jaeger. */
-function startJaeger(): Promise<Server> {
-  return serve(({ pathname }) => {
-    if (pathname === "/api/v3/services") return { services: ["gateway", "search"] };
-    return pathname.startsWith("/api/v3/traces") ? { result: formatTraces(spans) } : undefined;
-  });
-}
-
-/** Answers as Tempo's HTTP API does, but in JSON. The test does not run Tempo. */
-function startTempo(traces: readonly (readonly ViewedSpan[])[]): Promise<Server> {
-  return serve(({ pathname, searchParams }) => {
-    if (pathname.startsWith("/api/v2/search/tag/")) return { tagValues: [{ type: "string", value: "gateway" }] };
-    if (pathname === "/api/search") {
-      const found = traces.slice(0, Number(searchParams.get("limit")));
-      return { traces: found.map(([root]) => ({ traceID: root!.traceId, rootTraceName: root!.name })) };
-    }
-    const found = traces.find(([root]) => pathname === `/api/traces/${root!.traceId}`);
-    return found && formatTraces(found);
-  });
-}
-
 describeInBrowser("traces of another server", (look) => {
   it("are found and drawn with their budgets", async () => {
-    await using jaeger = await startJaeger();
+    await using jaeger = await startJaeger(spans);
     await using opened = await look({ from: jaeger.url });
     const { page } = opened;
     await page.getByRole("combobox", { name: /^From/ }).selectOption("remote");
@@ -120,7 +68,7 @@ describeInBrowser("the deadlines of another server", (look) => {
   });
 
   it("of Jaeger are within a service, and an error leaves the way back to this viewer", async () => {
-    const jaeger = await startJaeger();
+    const jaeger = await startJaeger(spans);
     await using opened = await look({ from: jaeger.url, traces: [visitorLeft()], hash: "#/deadlines?source=remote" });
     const { page } = opened;
     await page.getByText("Jaeger searches within a service: choose one.").waitFor();
