@@ -336,6 +336,8 @@ describeInBrowser("a trace that is only a part", (look) => {
     const spans = longTrace(100);
     await using opened = await look({ traces: [spans], hash: traceHash(spans), maxSpans: 60 });
     await opened.page.getByText("70 spans of this trace dropped by the viewer's limits").waitFor();
+    // Its root is kept.
+    await opened.page.locator(".waterfall-row").first().getByText("POST /import").waitFor();
     await opened.go("#/");
     await opened.page.getByText("partly dropped").waitFor();
     expect(await opened.page.locator("tbody tr").count()).toBe(1);

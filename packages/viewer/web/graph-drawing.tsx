@@ -9,7 +9,7 @@ import { hueOf, knowServices } from "./service-tag.tsx";
 import { type ElementSize, useElementSize } from "./use-element-size.ts";
 
 const ACROSS = 320;
-const DOWN = 108;
+const DOWN = 128;
 const BOX = { width: 184, height: 76 };
 
 /** A graph that is much higher than the page is not drawn smaller than this, unless it is also wider. */

@@ -224,8 +224,8 @@ describe("the deadlines of many traces of Tempo", () => {
 
   it("are an error if no trace can be read", async () => {
     const remote = await serve((url, res) => {
-      if (url.pathname.startsWith("/api/traces/")) return void res.writeHead(503).end("overloaded");
-      tempo(url, res);
+      if (url.pathname.startsWith("/api/traces/")) res.writeHead(503).end("overloaded");
+      else tempo(url, res);
     });
     const [status, { message }] = await get<{ message: string }>(await view(remote.url), "/api/remote/deadlines");
     expect([status, message]).toEqual([502, `Cannot read from ${remote.url}: it answered 503 overloaded`]);
