@@ -321,12 +321,16 @@ describeInBrowser("warnings", (look) => {
     await using opened = await look({ traces: [visitorLeft()] });
     const { page, viewer } = opened;
     await page.getByText("1 trace · 12 spans stored").waitFor();
-    await fetch(`${viewer.url}/v1/traces`, {
-      method: "POST",
-      headers: { "content-type": "application/json" },
-      body: JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [{ traceId: "a1", spanId: "b2" }] }] }] }),
-    });
+    const send = () =>
+      fetch(`${viewer.url}/v1/traces`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [{ traceId: "a1", spanId: "b2" }] }] }] }),
+      });
+    await send();
     await page.getByText("1 span refused: 'traceId' must be 32 hexadecimal digits").waitFor();
+    await send();
+    await page.getByText("2 spans refused").waitFor();
     expect(await page.locator("tbody tr").count()).toBe(1);
   });
 });
