@@ -1,7 +1,7 @@
 import type { RemoteDeadlineQuery, RemoteServer, TraceQuery, TraceSummary } from "../api.ts";
 import { HttpError } from "../server/http-error.ts";
 import type { ViewedSpan } from "../span.ts";
-import { TraceStore } from "../store/trace-store.ts";
+import { type StoreLimits, TraceStore } from "../store/trace-store.ts";
 import { jaegerSource } from "./jaeger.ts";
 import { type RemoteClient, remoteClient, type RemoteOptions, type RemoteSource } from "./remote-client.ts";
 import { tempoSource } from "./tempo.ts";
@@ -17,6 +17,8 @@ const [DEFAULT_FOUND, MAX_FOUND] = [100, 500];
 const CONCURRENCY = 6;
 /** Milliseconds for fetching the traces of a report. */
 const REPORT_TIME = 60_000;
+/** Maximum number of spans of a report. */
+const REPORT_SPANS = 200_000;
 
 /** The traces of a report. */
 export interface ReadTraces {
@@ -35,11 +37,15 @@ export class RemoteTraces {
   #source: Promise<RemoteSource> | undefined;
   #kind: RemoteSource["kind"] | undefined;
   /** A trace that the other server returns has Zipkin's span ids separated, as those of the store. */
-  readonly #kept = new TraceStore(KEPT);
+  readonly #kept: TraceStore;
   readonly #fetchedAt = new Map<string, number>();
 
-  /** @throws TypeError if the URL is invalid */
-  constructor(options: RemoteOptions) {
+  /**
+   * @param limits limits of the traces that are kept
+   * @throws TypeError if the URL is invalid
+   */
+  constructor(options: RemoteOptions, limits: StoreLimits = KEPT) {
+    this.#kept = new TraceStore(limits);
     const client = remoteClient(options);
     const { origin, pathname } = new URL(options.url);
     this.url = origin + pathname.replace(/\/$/, "");
@@ -72,7 +78,7 @@ export class RemoteTraces {
 
   async trace(traceId: string): Promise<ViewedSpan[] | undefined> {
     const at = this.#fetchedAt.get(traceId);
-    if (at === undefined || performance.now() - at > KEEP) {
+    if (at === undefined || performance.now() - at > KEEP || this.#kept.state(traceId) === undefined) {
       const spans = await (await this.#connect()).trace(traceId);
       if (spans === undefined) return undefined;
       this.#keep([traceId], spans);
@@ -105,15 +111,17 @@ export class RemoteTraces {
     const { traceIds, spans } = await source.findDeadlines({ ...query, limit, root });
     if (spans !== undefined) this.#keep(traceIds, spans);
     const traces: ViewedSpan[][] = [];
-    let unread = 0;
+    let [unread, size] = [0, 0];
     let reason: string | undefined;
     const stop = AbortSignal.any([signal, AbortSignal.timeout(REPORT_TIME)]);
     const read = async (traceId: string): Promise<void> => {
       try {
         if (stop.aborted) throw new Error(`the time of ${REPORT_TIME / 1000} s for all traces has passed`);
+        if (size >= REPORT_SPANS) throw new Error(`all traces have more than ${REPORT_SPANS} spans together`);
         const trace = await this.trace(traceId);
         if (trace === undefined) throw new Error(`${this.url} does not have the trace that its search found`);
         traces.push(trace);
+        size += trace.length;
       } catch (error) {
         unread += 1;
         reason ??= (error as Error).message;

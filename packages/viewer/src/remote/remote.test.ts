@@ -9,6 +9,7 @@ import type { DeadlineReport, Trace, TraceList } from "../api.ts";
 import { formatTraces } from "../otlp/otlp-export.ts";
 import { startViewer, type Viewer } from "../server/viewer.ts";
 import { span } from "../span.fixture.ts";
+import { RemoteTraces } from "./remote-traces.ts";
 import { deadlineTraceQl, traceQl } from "./tempo.ts";
 
 // The servers here answer in the shapes that the sources of Tempo 2.9 (cmd/tempo, pkg/tempopb) and Jaeger 2.12
@@ -162,6 +163,22 @@ describe("traces of Tempo", () => {
     [{ text: "http.status_code=504" }, "{ .http.status_code = 504 }"],
   ])("are found by a query that quotes what the user enters: %j", (query, expected) => {
     expect(traceQl(query)).toBe(expected);
+  });
+});
+
+describe("traces that are kept", () => {
+  it("are fetched again when others have driven them out", async () => {
+    const remote = await serve((url, res) => {
+      if (!url.pathname.startsWith("/api/traces/")) return tempo(url, res);
+      const traceId = url.pathname.slice("/api/traces/".length);
+      const ids = ["b7ad6b7169203331", "b7ad6b7169203332", "b7ad6b7169203333"];
+      res.end(JSON.stringify(formatTraces(ids.map((id) => span(traceId, id)))));
+    });
+    const traces = new RemoteTraces({ url: remote.url }, { maxSpans: 6 });
+    const counts = [];
+    for (const id of ["1", "2", "3", "1", "1"]) counts.push((await traces.trace(id.repeat(32)))?.length);
+    expect(counts).toEqual([3, 3, 3, 3, 3]);
+    expect(remote.requests.filter(({ url }) => url!.startsWith("/api/traces/"))).toHaveLength(4);
   });
 });
 
