@@ -16,7 +16,7 @@ import { createKey, current } from "@throughline/context";
 import { errorHandler, requestContext } from "@throughline/express";
 import { createFetch } from "@throughline/fetch";
 import { propagateValue, textCodec } from "@throughline/http";
-import { sleep } from "@throughline/resilience";
+import { RetryBudget, sleep } from "@throughline/resilience";
 import express from "express";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
@@ -62,17 +62,20 @@ async function recordedMetrics(): Promise<{ names: Set<string>; labels: Set<stri
     const app = express();
     app.use(requestContext({ maxTimeout: "30ms", invalidDeadline: "ignore" }));
     app.get("/", (_req, res) => void res.send("ok"));
+    app.get("/overloaded", (_req, res) => void res.status(503).send("overloaded"));
     app.get("/slow", async () => sleep(current(), "5s"));
     app.use(errorHandler());
     propagateValue(createKey<string>("tenant"), { name: "x-shop-tenant", codec: textCodec, maxBytes: 8, as: "header" });
     const server = app.listen(0, "127.0.0.1");
     await once(server, "listening");
     const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    const call = createFetch();
+    const budget = new RetryBudget({ ratio: 0, minPerSecond: 0.1, name: url });
+    const call = createFetch({ retry: { backoff: { base: 1, max: 1 }, budget: () => budget } });
     for (const [path, headers] of [
       ["/", { "grpc-timeout": "soon" }],
       ["/", { "x-shop-tenant": "a" }],
       ["/slow", {}],
+      ["/overloaded", {}],
     ] as const) {
       await (await call(url + path, { headers })).text();
     }
@@ -160,7 +163,9 @@ describe("the files for a Collector", () => {
     );
     expect(asked.size).toBeGreaterThan(5);
     expect([...asked].filter((name) => !recorded.names.has(name))).toEqual([]);
-    const labels = new Set(texts.flatMap((text) => text.match(/\bthroughline_(?:ended_by|deadline_source)\b/g)!));
+    const labels = new Set(
+      texts.flatMap((text) => text.match(/\bthroughline_(?:ended_by|deadline_source|retry_\w+)\b/g)!),
+    );
     for (const label of [...labels, "header", "name", "reason"]) expect(recorded.labels).toContain(label);
   });
 

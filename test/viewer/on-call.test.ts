@@ -1,3 +1,5 @@
+import { gzipSync } from "node:zlib";
+
 import { formatTraces, type ViewedSpan } from "@throughline/viewer";
 import type { Page } from "playwright-core";
 import { expect, it } from "vitest";
@@ -161,6 +163,59 @@ describeInBrowser("the time", (look) => {
     expect((await bar.boundingBox())!.width).toBe(before);
   });
 
+  it("is moved by the wheel while zoomed, and no further than the trace", async () => {
+    const spans = answeredInTime();
+    await using opened = await look({ traces: [spans], hash: traceHash(spans) });
+    const { page } = opened;
+    const ranking = `#row-${idOf(spans, "search", "rank results")}`;
+    await page.locator(ranking).click();
+    await page.keyboard.press("z");
+    await page.getByRole("button", { name: "Show the whole time" }).waitFor();
+    const left = async () => (await page.locator(`${ranking} .bar`).boundingBox())!.x;
+    const before = await left();
+    const axis = (await page.locator(".axis").boundingBox())!.x;
+    await page.locator(ranking).hover();
+    await page.mouse.wheel(-300, 0);
+    await expect.poll(left).toBeGreaterThan(before + 20);
+    await page.mouse.wheel(-1e6, 0);
+    // The axis begins with the trace.
+    await expect.poll(() => page.locator(".tick").first().textContent()).toBe("0 ms");
+    expect((await page.locator(".tick").first().boundingBox())!.x).toBeCloseTo(axis, -1);
+    await page.mouse.wheel(1e6, 0);
+    await expect.poll(left).toBeLessThan(axis + 400);
+  });
+
+  it.each([1440, 1024, 600])("of hours is written as hours, and nothing overlaps at %i pixels", async (width) => {
+    const hours = answeredInTime().map((span) => ({
+      ...span,
+      start: NOON + (span.start - NOON) * 60_000,
+      end: NOON + (span.end - NOON) * 60_000,
+    }));
+    await using opened = await look({ traces: [hours], hash: traceHash(hours) });
+    const { page } = opened;
+    await page.setViewportSize({ width, height: 760 });
+    await page.locator(".waterfall-row").getByText("3 h 6 min").waitFor();
+    const ticks = page.locator(".tick");
+    await expect.poll(() => ticks.last().textContent()).toMatch(/^[1-3] h( 30 min)?$/);
+    const boxes = async (selector: string) =>
+      (await page.evaluate(`[...document.querySelectorAll(${JSON.stringify(selector)})].map((element) => {
+        const range = document.createRange();
+        range.selectNodeContents(element);
+        const { left, right, top, bottom } = range.getBoundingClientRect();
+        return { left, right, top, bottom };
+      })`)) as { left: number; right: number; top: number; bottom: number }[];
+    const texts = (await boxes(".tick")).toSorted((a, b) => a.left - b.left);
+    expect(texts.length).toBeGreaterThan(1);
+    for (const [index, { left }] of texts.entries()) {
+      if (index > 0) expect(left).toBeGreaterThan(texts[index - 1]!.right);
+    }
+    const durations = (await boxes(".waterfall-row > .number:nth-child(2)")).toSorted((a, b) => a.top - b.top);
+    for (const [index, { top, bottom }] of durations.entries()) {
+      expect(bottom - top).toBeLessThan(25);
+      if (index > 0) expect(top).toBeGreaterThanOrEqual(durations[index - 1]!.bottom);
+    }
+  });
+
   it("of clocks that differ is corrected, until that is switched off", async () => {
     const early = deadlineDeepDown().map((span) =>
       span.service === "catalog" ? { ...span, start: span.start - 5000, end: span.end - 5000 } : span,
@@ -243,11 +298,50 @@ describeInBrowser("rows", (look) => {
   });
 });
 
+describeInBrowser("warnings", (look) => {
+  it("name spans with a missing parent and without an end, select them, and mark their rows", async () => {
+    const [root, ...rest] = answeredInTime().filter(({ name }) => name !== "POST");
+    const open = rest.find(({ name }) => name === "rank results")!;
+    const spans = [root!, ...rest].map((span): ViewedSpan =>
+      span === open ? { ...span, end: span.start, isUnfinished: true } : span,
+    );
+    await using opened = await look({ traces: [spans], hash: traceHash(spans) });
+    const { page } = opened;
+    const orphan = `#row-${idOf(spans, "pricing", "POST /prices")}`;
+    await page.locator(orphan).getByText("parent missing").waitFor();
+    expect(await page.locator(".missing-parent").count()).toBe(1);
+    await page.getByRole("button", { name: "1 span with a missing parent" }).click();
+    await page.locator(`${orphan}.is-selected`).waitFor();
+    await page.getByRole("button", { name: "1 span without an end" }).click();
+    await page.getByRole("complementary").getByText("not finished").waitFor();
+    expect(await page.locator(`#row-${open.spanId} .bar.is-unfinished`).count()).toBe(1);
+  });
+
+  it("say how many spans were refused, and why", async () => {
+    await using opened = await look({ traces: [visitorLeft()] });
+    const { page, viewer } = opened;
+    await page.getByText("1 trace · 12 spans stored").waitFor();
+    const send = () =>
+      fetch(`${viewer.url}/v1/traces`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [{ traceId: "a1", spanId: "b2" }] }] }] }),
+      });
+    await send();
+    await page.getByText("1 span refused: 'traceId' must be 32 hexadecimal digits").waitFor();
+    await send();
+    await page.getByText("2 spans refused").waitFor();
+    expect(await page.locator("tbody tr").count()).toBe(1);
+  });
+});
+
 describeInBrowser("a trace that is only a part", (look) => {
   it("says so", async () => {
     const spans = longTrace(100);
     await using opened = await look({ traces: [spans], hash: traceHash(spans), maxSpans: 60 });
     await opened.page.getByText("70 spans of this trace dropped by the viewer's limits").waitFor();
+    // Its root is kept.
+    await opened.page.locator(".waterfall-row").first().getByText("POST /import").waitFor();
     await opened.go("#/");
     await opened.page.getByText("partly dropped").waitFor();
     expect(await opened.page.locator("tbody tr").count()).toBe(1);
@@ -274,6 +368,23 @@ describeInBrowser("files", (look) => {
     }`);
     await page.getByRole("heading", { name: /^Answered with 200/ }).waitFor();
     expect(opened.hash()).toBe(traceHash(answeredInTime()));
+  });
+
+  it.each<[string, () => Buffer]>([
+    ["OTLP in lines", () => Buffer.from(spans.map((span) => JSON.stringify(formatTraces([span]))).join("\n"))],
+    ["an answer of Jaeger", () => Buffer.from(JSON.stringify({ result: formatTraces(spans) }))],
+    [
+      "an answer of Tempo",
+      () => Buffer.from(JSON.stringify({ batches: (formatTraces(spans) as { resourceSpans: object }).resourceSpans })),
+    ],
+    ["a gzipped file", () => gzipSync(text)],
+  ])("are read: %s", async (_format, file) => {
+    await using opened = await look();
+    const { page } = opened;
+    const input = page.getByLabel("Open files of traces");
+    await input.setInputFiles({ name: "trace", mimeType: "application/octet-stream", buffer: file() });
+    await page.getByRole("heading", { name: /^The visitor left/ }).waitFor();
+    expect(opened.viewer.store.size.spans).toBe(spans.length);
   });
 
   it("that are no traces are refused with the reason", async () => {
@@ -319,6 +430,40 @@ describeInBrowser("back in the list", (look) => {
   });
 });
 
+describeInBrowser("the time of the list", (look) => {
+  it("is between two instants, of which each may be absent, and one before the other", async () => {
+    await using opened = await look({ traces: FOUR, hash: `#/?since=${NOON - 1000}` });
+    const { page } = opened;
+    await page.getByText("4 of 4 traces").waitFor();
+    expect(await page.getByLabel("From time").inputValue()).toBe("2026-03-14T11:59:59");
+    await page.getByLabel("To time").fill("2026-03-14T11:59:59");
+    await page.getByText("0 of 4 traces").waitFor();
+    await page.getByLabel("To time").fill("2026-03-14T11:59:58");
+    await page.getByRole("alert").getByText("the time must begin before it ends").waitFor();
+    await page.getByLabel("From time").fill("");
+    await page.getByLabel("To time").fill("2026-03-14T12:30");
+    await page.getByText("4 of 4 traces").waitFor();
+    expect(opened.hash()).toBe("#/?until=2026-03-14T12%3A30Z");
+    await page.getByRole("combobox", { name: "Time", exact: true }).selectOption("");
+    expect(opened.hash()).toBe("#/");
+  });
+
+  it("is not reset by live updates while the user types it", async () => {
+    await using opened = await look({ traces: FOUR, hash: "#/?since=2026-03-14T11:00Z" });
+    const { page, viewer } = opened;
+    await page.getByText("4 of 4 traces").waitFor();
+    const field = page.getByLabel("From time");
+    await field.focus();
+    // The day, and the hour not yet.
+    await page.keyboard.press("Delete");
+    expect(await field.inputValue()).toBe("");
+    await sendSpans(viewer.url, answeredInTime(7));
+    await page.getByText("5 of 5 traces").waitFor();
+    expect(await field.inputValue()).toBe("");
+    expect(opened.hash()).toBe("#/?since=2026-03-14T11:00Z");
+  });
+});
+
 describeInBrowser("a page over plain HTTP from another machine", (look) => {
   it("copies without the clipboard API", async () => {
     const spans = visitorLeft();
@@ -349,6 +494,26 @@ describeInBrowser("the deadlines of many traces", (look) => {
     await page.getByText("0 traces").waitFor();
     expect(opened.hash()).toBe("#/deadlines?last=5");
   });
+
+  it("are those of the time between two instants, which the address keeps", async () => {
+    const early = deadlineDeepDown(31, NOON - 3_600_000);
+    await using opened = await look({ traces: [...FOUR, early], hash: "#/deadlines" });
+    const { page } = opened;
+    await page.getByText("5 traces, 5 with a deadline, 3 exceeded it").waitFor();
+    await page.getByRole("combobox", { name: /^Time/ }).selectOption("range");
+    await page.getByText("0 traces").waitFor();
+    await page.getByLabel("From time").fill("2026-03-14T11:00");
+    await page.getByLabel("To time").fill("2026-03-14T11:30");
+    await page.getByText("1 trace, 1 with a deadline, 1 exceeded it").waitFor();
+    expect(opened.hash()).toBe("#/deadlines?since=2026-03-14T11%3A00Z&until=2026-03-14T11%3A30Z");
+    await page.reload();
+    await page.getByText("1 trace, 1 with a deadline, 1 exceeded it").waitFor();
+    expect(await page.getByLabel("To time").inputValue()).toBe("2026-03-14T11:30");
+    // The links to the list keep the time.
+    await page.getByRole("region", { name: "Which deadline passes" }).getByRole("link", { name: "1" }).click();
+    await page.getByText("1 of 5 traces").waitFor();
+    expect(await page.getByLabel("From time").inputValue()).toBe("2026-03-14T11:00");
+  });
 });
 
 describeInBrowser("a graph of many services", (look) => {
@@ -365,8 +530,20 @@ describeInBrowser("a graph of many services", (look) => {
     const { page } = opened;
     await page.getByText("34 of 34 services").waitFor();
     const graph = page.locator("svg.graph");
-    const fit = (await graph.boundingBox())!.width;
-    expect(fit).toBeLessThanOrEqual(1280);
+    const { width: fit } = (await graph.boundingBox())!;
+    for (const width of [600, 1024, 1440]) {
+      await page.setViewportSize({ width, height: 720 });
+      const scroller = page.locator(".graph-scroller");
+      await expect.poll(async () => (await graph.boundingBox())!.width).toBeLessThanOrEqual(width - 40);
+      const { y, height } = (await scroller.boundingBox())!;
+      expect(y + height).toBeLessThanOrEqual(720);
+      // The first caller is in view.
+      const first = (await page.getByRole("link", { name: /^service-0: / }).boundingBox())!;
+      expect(first.y).toBeGreaterThan(y);
+      expect(first.y + first.height).toBeLessThan(y + height);
+    }
+    await page.setViewportSize({ width: 1280, height: 720 });
+    await expect.poll(async () => (await graph.boundingBox())!.width).toBe(fit);
     await page.getByRole("button", { name: "Zoom in" }).click();
     expect((await graph.boundingBox())!.width).toBeGreaterThan(fit);
     await page.getByLabel("Filter services").fill("service-33");

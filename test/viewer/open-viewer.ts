@@ -19,14 +19,16 @@ export interface OpenOptions extends Omit<ViewerOptions, "page" | "port"> {
   readonly traces?: readonly (readonly ViewedSpan[])[];
   readonly hash?: string;
   readonly colorScheme?: "light" | "dark";
+  /** @default "UTC" */
+  readonly timezoneId?: string;
 }
 
 /** @param folder the folder of the built page */
 async function open(browser: Browser, folder: string, options: OpenOptions = {}): Promise<Opened> {
-  const { traces = [], hash = "", colorScheme = "light", ...others } = options;
+  const { traces = [], hash = "", colorScheme = "light", timezoneId = "UTC", ...others } = options;
   const viewer = await startViewer({ port: 0, page: folder, ...others });
   for (const trace of traces) await sendSpans(viewer.url, trace);
-  const context = await browser.newContext({ colorScheme, viewport: { width: 1280, height: 720 }, timezoneId: "UTC" });
+  const context = await browser.newContext({ colorScheme, viewport: { width: 1280, height: 720 }, timezoneId });
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   const page = await context.newPage();
   page.setDefaultTimeout(5000);

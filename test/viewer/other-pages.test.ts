@@ -50,6 +50,26 @@ describeInBrowser("a comparison", (look) => {
     await page.getByRole("row", { name: "gateway GET /search 226 ms 186 ms −40 ms" }).waitFor();
   });
 
+  it.each([1440, 600])("keeps its columns under their heads at %i pixels", async (width) => {
+    await using opened = await look({
+      traces: FOUR,
+      hash: `#/compare/${FOUR[0]![0]!.traceId}/${FOUR[3]![0]!.traceId}`,
+    });
+    const { page } = opened;
+    await page.setViewportSize({ width, height: 760 });
+    await page.locator(".compare-row.is-both").first().waitFor();
+    const head = (await page.locator(".compare-columns").getByText("Difference").boundingBox())!;
+    const cell = (await page.locator(".compare-row.is-both > .number").nth(2).boundingBox())!;
+    expect(head.x + head.width).toBeCloseTo(cell.x + cell.width, -1);
+    // The bars have space, or are hidden.
+    const bars = "document.querySelector('.compare-row.is-both .difference').getBoundingClientRect().width";
+    const space = (await page.evaluate(bars)) as number;
+    expect(width === 600 ? space === 0 : space > 100).toBe(true);
+    const heads = "[...document.querySelectorAll('.compare-columns > *')].map(({ offsetHeight }) => offsetHeight)";
+    expect(Math.max(...((await page.evaluate(heads)) as number[]))).toBeLessThan(25);
+    expect(head.y + head.height).toBeLessThanOrEqual(cell.y);
+  });
+
   it("is opened with two check boxes, of which at most two can be checked", async () => {
     await using opened = await look({ traces: FOUR });
     const { page } = opened;

@@ -73,6 +73,7 @@ const pictures: readonly Picture[] = [
   { name: "visitor-left-dark", hash: `#/trace/${left}`, theme: "dark", ready: row },
   { name: "details", hash: `#/trace/${late}?span=5b00000000000008`, ready: ".span-panel", height: 900 },
   { name: "list", hash: "#/", ready: ".trace-table", height: 760 },
+  { name: "deadlines", hash: "#/deadlines", ready: ".report", height: 760 },
   { name: "services", hash: "#/graph", ready: ".service-box" },
   { name: "compare", hash: `#/compare/${answered}/${partial}`, ready: ".compare-row.is-both" },
 ];

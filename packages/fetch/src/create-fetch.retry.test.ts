@@ -6,6 +6,7 @@ import { callsOf, outcomeOf } from "@throughline/http";
 import { RetryBudget } from "@throughline/resilience";
 import { cleanUpAfterEach, atEnd, serve } from "@throughline/test/support/loopback.ts";
 import { recordSpans } from "@throughline/test/support/spans.ts";
+import { recordMetrics } from "@throughline/testing/metrics";
 import { describe, expect, it, vi } from "vitest";
 
 import { createFetch, type FetchOptions } from "./create-fetch.ts";
@@ -212,6 +213,18 @@ describe("a fetch that retries", () => {
     const bounded = createFetch({ retry: { ...fastRetry, budget: () => budget } });
     for (let index = 0; index < 10; index++) await (await bounded(url)).text();
     expect(seen.length).toBe(10 + 2);
+  });
+
+  it("counts the retries that the budget of an origin permits", async () => {
+    using recorded = recordMetrics();
+    const { url } = await serving(status(503), status(503));
+    await (await createFetch({ retry: fastRetry })(url)).text();
+    expect(await recorded.series("throughline.retries")).toMatchObject([
+      {
+        attributes: { "throughline.retry.decision": "permitted", "throughline.retry.budget": new URL(url).origin },
+        value: 2,
+      },
+    ]);
   });
 
   describe("with an SDK", () => {

@@ -57,7 +57,10 @@ export function sendWithRetry(options: FetchRetry): SendCall {
 }
 
 function budgetPerOrigin(): (origin: string) => RetryBudget {
-  const budgets = new LruMap<string, RetryBudget>(MAX_ORIGINS, () => new RetryBudget());
+  // The URL of a call that is not absolute must not become an attribute of metrics.
+  const budgets = new LruMap(MAX_ORIGINS, (origin: string) =>
+    URL.canParse(origin) ? new RetryBudget({ name: origin }) : new RetryBudget(),
+  );
   return (origin) => budgets.get(origin);
 }
 

@@ -1,3 +1,4 @@
+import { recordMetrics } from "@throughline/testing/metrics";
 import fc from "fast-check";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 
@@ -53,10 +54,29 @@ it("never exceeds its share within the window", () => {
   );
 });
 
+it("counts the retries that it permits and refuses, by its name", async () => {
+  using recorded = recordMetrics();
+  const budget = new RetryBudget({ ratio: 0, minPerSecond: 0.2, name: "http://stock:8080" });
+  expect([budget.withdraw(), budget.withdraw(), budget.withdraw()]).toEqual([true, true, false]);
+  new RetryBudget({ ratio: 0, minPerSecond: 0 }).withdraw();
+  expect(await recorded.series("throughline.retries")).toMatchObject([
+    {
+      attributes: { "throughline.retry.decision": "permitted", "throughline.retry.budget": "http://stock:8080" },
+      value: 2,
+    },
+    {
+      attributes: { "throughline.retry.decision": "refused", "throughline.retry.budget": "http://stock:8080" },
+      value: 1,
+    },
+    { attributes: { "throughline.retry.decision": "refused" }, value: 1 },
+  ]);
+});
+
 it.each([
   [{ ratio: -1 }, /'ratio' must be zero or more; received number -1/],
   [{ minPerSecond: Infinity }, /'minPerSecond' must be zero or more/],
   [{ window: 0 }, /'window' must be more than zero/],
+  [{ name: 8080 }, /'name' must be a string; received number 8080/],
   [{ rate: 1 }, /there is no option 'rate'/],
 ])("rejects the options %j", (options, message) => {
   expect(() => new RetryBudget(options as object)).toThrow(message);

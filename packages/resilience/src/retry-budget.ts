@@ -1,5 +1,5 @@
 import { type Duration } from "@throughline/context";
-import { describeValue, milliseconds, refuseUnknown } from "@throughline/context/internal";
+import { describeValue, lazyInstruments, milliseconds, refuseUnknown } from "@throughline/context/internal";
 
 import { SlidingCount } from "./sliding-count.ts";
 
@@ -10,7 +10,16 @@ export interface RetryBudgetOptions {
   minPerSecond?: number;
   /** The period over which calls and retries are counted. @default "10s" */
   window?: Duration;
+  /** The attribute `throughline.retry.budget` of the metric `throughline.retries`, such as the server. @default none */
+  name?: string;
 }
+
+const retryInstruments = lazyInstruments("@throughline/resilience", (meter) => ({
+  retries: meter.createCounter("throughline.retries", {
+    description: "Retries that a retry budget permitted or refused.",
+    unit: "{retry}",
+  }),
+}));
 
 /**
  * Limits the retries of all calls that share it, usually the calls to one destination. With the default ratio, retries
@@ -21,9 +30,10 @@ export class RetryBudget {
   readonly #reserve: number;
   readonly #calls: SlidingCount;
   readonly #retries: SlidingCount;
+  readonly #name: string | undefined;
 
   /** @throws TypeError, RangeError if an option is invalid */
-  constructor({ ratio = 0.2, minPerSecond = 10, window = "10s", ...others }: RetryBudgetOptions = {}) {
+  constructor({ ratio = 0.2, minPerSecond = 10, window = "10s", name, ...others }: RetryBudgetOptions = {}) {
     const action = "create a retry budget";
     refuseUnknown(others, action);
     for (const [name, value] of Object.entries({ ratio, minPerSecond })) {
@@ -33,6 +43,10 @@ export class RetryBudget {
     const ms = milliseconds(window, action, "window");
     if (ms === 0)
       throw new RangeError(`Cannot ${action}: 'window' must be more than zero; received ${describeValue(window)}`);
+    if (name !== undefined && typeof name !== "string") {
+      throw new TypeError(`Cannot ${action}: 'name' must be a string; received ${describeValue(name)}`);
+    }
+    this.#name = name;
     this.#ratio = ratio;
     this.#reserve = (minPerSecond * ms) / 1000;
     this.#calls = new SlidingCount(ms);
@@ -46,8 +60,12 @@ export class RetryBudget {
 
   /** Records a retry and returns true if the budget permits it; otherwise returns false. */
   withdraw(): boolean {
-    if (this.#retries.total + 1 > this.#reserve + this.#ratio * this.#calls.total) return false;
-    this.#retries.add();
-    return true;
+    const isPermitted = this.#retries.total + 1 <= this.#reserve + this.#ratio * this.#calls.total;
+    if (isPermitted) this.#retries.add();
+    retryInstruments()?.retries.add(1, {
+      "throughline.retry.decision": isPermitted ? "permitted" : "refused",
+      ...(this.#name === undefined ? undefined : { "throughline.retry.budget": this.#name }),
+    });
+    return isPermitted;
   }
 }

@@ -62,11 +62,19 @@ export interface TraceList {
   readonly stored: { readonly traces: number; readonly spans: number; readonly bytes: number };
   /** Number of spans that the store has dropped to stay within its limits. */
   readonly dropped: number;
+  /** The spans that senders sent and that the viewer refused because they are invalid, if there are any. */
+  readonly refused?: RefusedSpans | undefined;
   /** Every service and every `endedBy` in the store, for the filters. */
   readonly services: readonly string[];
   readonly endings: readonly string[];
   /** The server of the option `from`, if there is one; `GET /api/remote/traces` searches it. */
   readonly remote?: RemoteServer | undefined;
+}
+
+export interface RefusedSpans {
+  readonly spans: number;
+  /** Why the last of them was refused. */
+  readonly reason: string;
 }
 
 export interface RemoteServer {
@@ -85,7 +93,27 @@ export interface OpenedFile {
   readonly reason?: string;
 }
 
-/** `GET /api/deadlines?since=&until=&route=`: the deadlines of all stored traces. Durations are in milliseconds. */
+/** The query parameters of `GET /api/deadlines`. */
+export interface DeadlineQuery {
+  /** Bounds of the start of the root span, in milliseconds since the epoch. */
+  readonly since?: number | undefined;
+  readonly until?: number | undefined;
+  /** Service and name of the root span, as in `DeadlineReport.routes`. */
+  readonly route?: string | undefined;
+}
+
+/** The query parameters of `GET /api/remote/deadlines`. */
+export interface RemoteDeadlineQuery extends DeadlineQuery {
+  /** A service with at least one span in the trace. Jaeger requires it. */
+  readonly service?: string | undefined;
+  /** Maximum number of traces; 500 at most. @default 100 */
+  readonly limit?: number | undefined;
+}
+
+/**
+ * `GET /api/deadlines`: the deadlines of all stored traces. `GET /api/remote/deadlines`: those of the traces that a search
+ * of the server of the option `from` finds. Durations are in milliseconds.
+ */
 export interface DeadlineReport {
   readonly traces: number;
   /** Number of traces with a deadline, and of those in which one passed. */
@@ -101,6 +129,21 @@ export interface DeadlineReport {
   readonly afterClientLeft: readonly WorkAfterEnd[];
   /** The root spans, for the filter. */
   readonly routes: readonly string[];
+  /** The server of the option `from`, if there is one. */
+  readonly remote?: RemoteServer | undefined;
+  /** The search of that server, if the report is of its traces. */
+  readonly search?: RemoteSearch;
+}
+
+export interface RemoteSearch {
+  /** Number of traces that the search found, and the most that it could find. */
+  readonly found: number;
+  readonly limit: number;
+  /** Number of found traces that could not be read, and why the first of them could not. */
+  readonly unread: number;
+  readonly reason?: string | undefined;
+  /** The services of the server, for the filter. */
+  readonly services: readonly string[];
 }
 
 export interface HopDeadlines {

@@ -42,6 +42,21 @@ it("opens files, and prints where their traces are", async () => {
   expect((await fetch(`${url}/api/traces/${traceId}`)).status).toBe(200);
 });
 
+it("refuses a file that another viewer uses, with the remedy", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "viewer-"));
+  const args = ["--port", "0", "--db", join(folder, "spans.db")];
+  await start(...args);
+  const second = promisify(execFile)(process.execPath, [...typescript, CLI, ...args]);
+  const failed = await second.catch((error: unknown) => error);
+  rmSync(folder, { recursive: true });
+  expect(failed).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(
+      /^Cannot keep spans in .*: another viewer uses it; give each its own file with --db$/m,
+    ),
+  });
+});
+
 it.each([
   [["--port", "x"], `Cannot start: '--port' must be a whole number of 0 or more; received "x"`],
   [["--max-spans", "0"], "Cannot start: '--max-spans' must be a whole number of 1 or more"],

@@ -1,9 +1,13 @@
 export {
   type ChangeEvent,
   type ApiError,
+  type DeadlineQuery,
   type DeadlineReport,
   type HopDeadlines,
   type OpenedFile,
+  type RefusedSpans,
+  type RemoteDeadlineQuery,
+  type RemoteSearch,
   type RemoteServer,
   type ServiceCall,
   type ServiceGraph,

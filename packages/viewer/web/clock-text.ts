@@ -31,3 +31,9 @@ export function isoText(ms: number): string {
 export function dayText(ms: number): string {
   return DAY.format(ms);
 }
+
+/** Formats an instant for a field of type `datetime-local`, which takes ISO 8601 in the local time zone, without it. */
+export function localText(ms: number): string {
+  const date = new Date(ms);
+  return isoText(ms - date.getTimezoneOffset() * 60_000).replace(/\.\d+Z$/, "");
+}

@@ -1,4 +1,4 @@
-import { useMemo } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 
 import { durationText } from "../src/analysis/duration-text.ts";
 import { layOut, type PlacedNode } from "../src/analysis/graph-layout.ts";
@@ -6,24 +6,38 @@ import { type CallLine, callLines } from "../src/analysis/graph-lines.ts";
 import type { ServiceGraph } from "../src/api.ts";
 import { listLink } from "./route.ts";
 import { hueOf, knowServices } from "./service-tag.tsx";
+import { type ElementSize, useElementSize } from "./use-element-size.ts";
 
 const ACROSS = 320;
 const DOWN = 128;
 const BOX = { width: 184, height: 76 };
 
+/** A graph that is much higher than the page is not drawn smaller than this, unless it is also wider. */
+const MIN_SCALE = 0.6;
+
+/** Returns the scale at which a graph fits a space. */
+function fitting({ width, height }: ElementSize, space: ElementSize | undefined): number {
+  if (space === undefined) return 1;
+  return Math.min(1, space.width / width, Math.max(space.height / height, MIN_SCALE));
+}
+
 export function GraphDrawing({ graph, zoom }: { readonly graph: ServiceGraph; readonly zoom: number | undefined }) {
   const { nodes, calls, width, height } = useMemo(() => layOut(graph, { across: ACROSS, down: DOWN }), [graph]);
   const lines = useMemo(() => callLines(calls, BOX), [calls]);
   knowServices(graph.services.map(({ name }) => name));
+  const scroller = useRef<HTMLDivElement>(null);
+  const space = useElementSize(scroller);
+  const scale = zoom ?? fitting({ width, height }, space);
+  // The first callers are in the middle of a graph that is higher than the page.
+  useLayoutEffect(() => {
+    const element = scroller.current!;
+    element.scrollTop = (element.scrollHeight - element.clientHeight) / 2;
+  }, [graph.services.length, scale]);
   return (
-    <div class="graph-scroller" tabIndex={0} role="region" aria-label="Graph of the services">
+    <div class="graph-scroller" ref={scroller} tabIndex={0} role="region" aria-label="Graph of the services">
       <svg
         class="graph"
-        style={
-          zoom === undefined
-            ? { width: "100%", maxWidth: `${width}px` }
-            : { width: `${width * zoom}px`, height: `${height * zoom}px` }
-        }
+        style={{ width: `${width * scale}px`, height: `${height * scale}px` }}
         viewBox={`0 0 ${width} ${height}`}
         role="group"
         aria-label="Services"

@@ -6,8 +6,9 @@ export interface Filters {
   readonly endedBy?: string;
   readonly min?: string;
   readonly max?: string;
-  /** Minutes before now, or two instants with `until`. */
+  /** Minutes before now. Without it, `since` and `until` apply. */
   readonly last?: string;
+  /** An instant, as ISO 8601 or as milliseconds since the epoch. */
   readonly since?: string;
   readonly until?: string;
   readonly sort?: string;
@@ -15,11 +16,19 @@ export interface Filters {
   readonly source?: string;
 }
 
+/** The filters of the deadlines of many traces. */
+export interface DeadlineFilters extends Pick<Filters, "service" | "last" | "since" | "until" | "source"> {
+  /** Service and name of the root span. */
+  readonly route?: string;
+  /** Maximum number of traces of another server. */
+  readonly limit?: string;
+}
+
 export type Route =
   | { readonly page: "list"; readonly filters: Filters }
   | { readonly page: "trace"; readonly traceId: string; readonly spanId: string | undefined }
   | { readonly page: "graph" }
-  | { readonly page: "deadlines"; readonly filters: Filters & { readonly route?: string } }
+  | { readonly page: "deadlines"; readonly filters: DeadlineFilters }
   | { readonly page: "compare"; readonly before: string; readonly after: string }
   | { readonly page: "unknown"; readonly path: string };
 
@@ -37,20 +46,21 @@ const FILTERS = [
   "source",
 ] as const;
 
+const DEADLINE_FILTERS = ["last", "since", "until", "service", "route", "source", "limit"] as const;
+
 export function parseRoute(hash: string): Route {
   const [path = "", query = ""] = hash.replace(/^#/, "").split("?", 2);
   const params = new URLSearchParams(query);
   const [, page = "", first = "", second = ""] = path.split("/");
   if (page === "") {
-    const filters = FILTERS.flatMap((name) => (params.get(name) ? [[name, params.get(name)!]] : []));
-    return { page: "list", filters: Object.fromEntries(filters) as Filters };
+    return { page: "list", filters: given(FILTERS, (name) => params.get(name)) };
   }
   if (page === "trace" && isTraceId(first)) {
     return { page: "trace", traceId: first.toLowerCase(), spanId: params.get("span") ?? undefined };
   }
   if (page === "graph") return { page: "graph" };
   if (page === "deadlines") {
-    return { page: "deadlines", filters: { last: params.get("last") ?? "", route: params.get("route") ?? "" } };
+    return { page: "deadlines", filters: given(DEADLINE_FILTERS, (name) => params.get(name)) };
   }
   if (page === "compare" && isTraceId(first) && isTraceId(second)) {
     return { page: "compare", before: first.toLowerCase(), after: second.toLowerCase() };
@@ -71,17 +81,57 @@ export function compareLink(before: string, after: string): string {
   return `#/compare/${before}/${after}`;
 }
 
-/** Formats the filters as a query string, for the address of the page and for the API. */
-export function queryOf(filters: Filters): string {
-  const given = FILTERS.flatMap((name) => (filters[name] ? [[name, filters[name]] as [string, string]] : []));
-  return new URLSearchParams(given).toString();
+export function deadlinesLink(filters: DeadlineFilters): string {
+  const query = new URLSearchParams(given(DEADLINE_FILTERS, (name) => filters[name])).toString();
+  return query === "" ? "#/deadlines" : `#/deadlines?${query}`;
 }
 
-/** Formats the filters for the API: minutes before now become an instant, whole minutes so that the path is steady. */
-export function apiQuery({ last, source: _source, ...filters }: Filters, now: number): string {
+/** Formats the filters as a query string, for the address of the page and for the API. */
+export function queryOf(filters: Filters): string {
+  return new URLSearchParams(given(FILTERS, (name) => filters[name])).toString();
+}
+
+/** Formats the filters of the list for the API. */
+export function apiQuery({ source: _source, ...filters }: Filters, now: number): string {
+  return queryOf({ ...filters, ...apiTime(filters, now) });
+}
+
+/** Formats the filters of the deadlines for the API. */
+export function deadlinesApiQuery({ source: _source, ...filters }: DeadlineFilters, now: number): string {
+  const all = { ...filters, ...apiTime(filters, now) };
+  return new URLSearchParams(given(DEADLINE_FILTERS, (name) => all[name])).toString();
+}
+
+/** The API takes milliseconds. Minutes before now become an instant, whole minutes so that the path is steady. */
+function apiTime({ last, since, until }: Filters, now: number): Pick<Filters, "last" | "since" | "until"> {
   const minutes = Number(last);
-  if (!(minutes > 0)) return queryOf(filters);
-  return queryOf({ ...filters, since: String(Math.floor(now / 60_000 - minutes) * 60_000) });
+  if (minutes > 0) return { last: "", since: String(Math.floor(now / 60_000 - minutes) * 60_000), until: "" };
+  return { last: "", since: apiInstant(since), until: apiInstant(until) };
+}
+
+/** The API names an instant that is invalid in its error. */
+function apiInstant(text = ""): string {
+  const instant = instantOf(text);
+  return instant === undefined ? text : String(instant);
+}
+
+/** Parses an instant of the address. Returns `undefined` if it is invalid. */
+export function instantOf(text = ""): number | undefined {
+  const ms = /^\d+$/.test(text) ? Number(text) : Date.parse(text);
+  return Number.isNaN(ms) ? undefined : ms;
+}
+
+/** Returns the filters that have a value. */
+function given<Name extends string>(
+  names: readonly Name[],
+  valueOf: (name: Name) => string | null | undefined,
+): Partial<Record<Name, string>> {
+  const all: Partial<Record<Name, string>> = {};
+  for (const name of names) {
+    const value = valueOf(name);
+    if (value) all[name] = value;
+  }
+  return all;
 }
 
 function isTraceId(text: string): boolean {

@@ -1,14 +1,14 @@
+import type { RefObject } from "preact";
+
 import { durationText } from "../src/analysis/duration-text.ts";
 import { ticks, type TimeRange } from "../src/analysis/time-axis.ts";
 import { useRangeDrag } from "./minimap.tsx";
 import type { TimeScale } from "./time-scale.ts";
 
-const TICKS = 8;
-
 /** Returns the ticks in view. */
 function placed(scale: TimeScale): { time: number; left: string }[] {
   const { view, from } = scale;
-  return ticks(view.to - view.from, view.from - from, TICKS).map((time) => ({
+  return ticks(view.to - view.from, view.from - from, scale.ticks).map((time) => ({
     time,
     left: `${scale.at(from + time)}%`,
   }));
@@ -16,14 +16,15 @@ function placed(scale: TimeScale): { time: number; left: string }[] {
 
 interface TimeAxisProps {
   readonly scale: TimeScale;
+  readonly element: RefObject<HTMLDivElement>;
   readonly onView: (view: TimeRange | undefined) => void;
 }
 
 /** Dragging over the axis zooms to the time. */
-export function TimeAxis({ scale, onView }: TimeAxisProps) {
+export function TimeAxis({ scale, element, onView }: TimeAxisProps) {
   const { start, selection } = useRangeDrag(scale.view, onView);
   return (
-    <div class="axis" onPointerDown={start} onDblClick={() => onView(undefined)}>
+    <div class="axis" ref={element} onPointerDown={start} onDblClick={() => onView(undefined)}>
       {placed(scale).map(({ time, left }) => (
         <span key={time} class="tick" style={{ left }}>
           {durationText(time)}

@@ -1,5 +1,7 @@
 import type { RemoteServer } from "../src/api.ts";
+import { Choice, type FieldProps, SourceChoice } from "./choice.tsx";
 import type { Filters } from "./route.ts";
+import { TimeRange } from "./time-range.tsx";
 
 interface TraceFiltersProps {
   readonly filters: Filters;
@@ -8,16 +10,6 @@ interface TraceFiltersProps {
   readonly remote: RemoteServer | undefined;
   readonly onChange: (filters: Filters) => void;
 }
-
-/** Minutes, with their names. */
-export const TIMES: readonly (readonly [string, string])[] = [
-  ["5", "last 5 minutes"],
-  ["15", "last 15 minutes"],
-  ["60", "last hour"],
-  ["360", "last 6 hours"],
-  ["1440", "last day"],
-  ["10080", "last week"],
-];
 
 const SORTS: readonly (readonly [string, string])[] = [
   ["latest", "latest start"],
@@ -44,27 +36,13 @@ export function TraceFilters({ filters, services, endings, remote, onChange }: T
         />
         <kbd aria-hidden="true">/</kbd>
       </label>
-      {remote !== undefined && (
-        <Choice
-          label="From"
-          value={filters.source}
-          choices={["remote"]}
-          names={{ "": "this viewer", remote: `${remote.kind ?? "server"} at ${new URL(remote.url).host}` }}
-          onChange={set("source")}
-        />
-      )}
+      <SourceChoice value={filters.source} remote={remote} onChange={set("source")} />
       <Choice label="Service" value={filters.service} choices={services} onChange={set("service")} />
       <Choice label="Status" value={filters.status} choices={STATUSES} onChange={set("status")} />
       <Choice label="Ended by" value={filters.endedBy} choices={endings} onChange={set("endedBy")} />
       <Milliseconds label="Longer than" value={filters.min} onChange={set("min")} />
       <Milliseconds label="Shorter than" value={filters.max} onChange={set("max")} />
-      <Choice
-        label="Time"
-        value={filters.last}
-        choices={TIMES.map(([value]) => value)}
-        names={Object.fromEntries(TIMES)}
-        onChange={set("last")}
-      />
+      <TimeRange filters={filters} onChange={(range) => onChange({ ...filters, ...range })} />
       <Choice
         label="Order"
         value={filters.sort}
@@ -73,36 +51,6 @@ export function TraceFilters({ filters, services, endings, remote, onChange }: T
         onChange={set("sort")}
       />
     </form>
-  );
-}
-
-interface FieldProps {
-  readonly label: string;
-  readonly value: string | undefined;
-  readonly onChange: (value: string) => void;
-}
-
-interface ChoiceProps extends FieldProps {
-  readonly choices: readonly string[];
-  /** What to show for a choice, if not its value. */
-  readonly names?: Readonly<Record<string, string>>;
-}
-
-export function Choice({ label, value = "", choices, names = {}, onChange }: ChoiceProps) {
-  // The address may name a value that no stored trace has.
-  const all = value === "" || choices.includes(value) ? choices : [value, ...choices];
-  return (
-    <label class="field">
-      <span>{label}</span>
-      <select value={value} onChange={({ currentTarget }) => onChange(currentTarget.value)}>
-        <option value="">{names[""] ?? "any"}</option>
-        {all.map((choice) => (
-          <option key={choice} value={choice}>
-            {names[choice] ?? choice}
-          </option>
-        ))}
-      </select>
-    </label>
   );
 }
 

@@ -83,7 +83,13 @@ interface ListStatusProps extends Omit<TraceListPageProps, "filters" | "revision
   readonly isNarrowed: boolean;
 }
 
-function ListStatus({ list: { matching, stored, dropped }, isNarrowed, chosen, onChoose, onCompare }: ListStatusProps) {
+function ListStatus({
+  list: { matching, stored, dropped, refused },
+  isNarrowed,
+  chosen,
+  onChoose,
+  onCompare,
+}: ListStatusProps) {
   return (
     <div class="list-status">
       <p role="status">
@@ -94,6 +100,12 @@ function ListStatus({ list: { matching, stored, dropped }, isNarrowed, chosen, o
           · {stored.spans.toLocaleString("en")} {stored.spans === 1 ? "span" : "spans"} stored
           {dropped > 0 && ` · ${dropped.toLocaleString("en")} dropped to make room`}
         </span>
+        {refused !== undefined && (
+          <span class="refused-spans">
+            {" "}
+            · {refused.spans.toLocaleString("en")} {refused.spans === 1 ? "span" : "spans"} refused: {refused.reason}
+          </span>
+        )}
       </p>
       <span class="spring" />
       {chosen.length > 0 && (

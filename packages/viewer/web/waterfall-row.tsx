@@ -78,6 +78,11 @@ export function WaterfallRow(props: WaterfallRowProps) {
           {span.kind === "client" || span.kind === "producer" ? "→ " : ""}
           {span.name}
         </span>
+        {depth === 0 && span.parentSpanId !== undefined && (
+          <span class="missing-parent" title={`The parent span ${span.parentSpanId} has not arrived`}>
+            parent missing
+          </span>
+        )}
         {isCollapsed && <span class="folded">+{below}</span>}
         {isCollapsed && failedBelow !== undefined && (
           <button

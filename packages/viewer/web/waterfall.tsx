@@ -10,6 +10,7 @@ import { TimeScale } from "./time-scale.ts";
 import type { TracePicture } from "./trace-picture.ts";
 import { TraceTools, type WaterfallModes } from "./trace-tools.tsx";
 import { useColumnWidth } from "./use-column-width.ts";
+import { useElementSize } from "./use-element-size.ts";
 import { useKeys } from "./use-keys.ts";
 import { useSpanFind } from "./use-span-find.ts";
 import { useVirtualRows } from "./use-virtual-rows.ts";
@@ -31,6 +32,9 @@ function around({ start, end }: ViewedSpan): TimeRange {
 /** Height of a row in pixels, equal to that of the style sheet. */
 const ROW = 30;
 
+/** From here, durations have two units, such as "12 min 30 s". */
+const MINUTE = 60_000;
+
 export function Waterfall({ picture, selected, onSelect }: WaterfallProps) {
   const [collapsed, setCollapsed] = useState<ReadonlySet<string>>(new Set());
   const [expandedRuns, setExpandedRuns] = useState<ReadonlySet<string>>(new Set());
@@ -44,7 +48,12 @@ export function Waterfall({ picture, selected, onSelect }: WaterfallProps) {
   const [view, setView] = useState<TimeRange | undefined>();
   /** The span that the view was zoomed to, so that the same key zooms out again. */
   const zoomed = useRef<string | undefined>(undefined);
-  const scale = useMemo(() => new TimeScale(view ?? picture.range, picture.range.from), [picture, view]);
+  const axis = useRef<HTMLDivElement>(null);
+  const axisWidth = useElementSize(axis)?.width;
+  const scale = useMemo(
+    () => new TimeScale(view ?? picture.range, picture.range.from, axisWidth),
+    [picture, view, axisWidth],
+  );
   const { scroller, onScroll, reveal, first, end } = useVirtualRows(rows.length, ROW);
   const width = useColumnWidth();
   /** The span to scroll to once its row is there. */
@@ -151,7 +160,7 @@ export function Waterfall({ picture, selected, onSelect }: WaterfallProps) {
 
   return (
     <section
-      class={picture.bands.size === 0 ? "waterfall has-no-budget" : "waterfall"}
+      class={`waterfall ${picture.bands.size === 0 ? "has-no-budget" : ""} ${picture.took >= MINUTE ? "is-long" : ""}`}
       aria-label="Waterfall"
       style={width.style}
     >
@@ -179,7 +188,7 @@ export function Waterfall({ picture, selected, onSelect }: WaterfallProps) {
           Budget
         </span>
         <span>Ended by</span>
-        <TimeAxis scale={scale} onView={zoom} />
+        <TimeAxis scale={scale} element={axis} onView={zoom} />
       </div>
       <div
         class="scroller"

@@ -6,13 +6,14 @@ import {
   ATTR_SERVER_PORT,
   METRIC_HTTP_CLIENT_REQUEST_DURATION,
 } from "@opentelemetry/semantic-conventions";
+import { lazyInstruments } from "@throughline/context/internal";
 
 import type { Rpc } from "../observe/rpc.ts";
 import { knownMethod, portOf } from "./attributes.ts";
-import { lazyInstruments, seconds } from "./meter.ts";
+import { SCOPE, seconds } from "./meter.ts";
 import { METRIC_RPC_CLIENT_CALL_DURATION, rpcAttributes } from "./rpc.ts";
 
-const clientInstruments = lazyInstruments((meter) => ({
+const clientInstruments = lazyInstruments(SCOPE, (meter) => ({
   duration: seconds(meter, METRIC_HTTP_CLIENT_REQUEST_DURATION, "Duration of HTTP client requests."),
   rpcDuration: seconds(meter, METRIC_RPC_CLIENT_CALL_DURATION, "Duration of RPC client calls."),
 }));

@@ -8,17 +8,17 @@ import {
   METRIC_HTTP_SERVER_REQUEST_DURATION,
 } from "@opentelemetry/semantic-conventions";
 import { type Context, type DeadlineDetails, DeadlineExceeded } from "@throughline/context";
-import { deadlineDetails, now } from "@throughline/context/internal";
+import { deadlineDetails, lazyInstruments, now } from "@throughline/context/internal";
 
 import type { IncomingRequest, Outcome, ServerObserver } from "../observe/server-request.ts";
 import type { Budget } from "../wire/caller-budget.ts";
 import { causes } from "../wire/causes.ts";
 import { ATTR, DEADLINE_EXCEEDED, knownMethod } from "./attributes.ts";
-import { lazyInstruments, seconds } from "./meter.ts";
+import { SCOPE, seconds } from "./meter.ts";
 import { METRIC_RPC_SERVER_CALL_DURATION, rpcAttributes, serverFault } from "./rpc.ts";
 import { errorTypeOf } from "./server-span.ts";
 
-const serverInstruments = lazyInstruments((meter) => {
+const serverInstruments = lazyInstruments(SCOPE, (meter) => {
   return {
     duration: seconds(meter, METRIC_HTTP_SERVER_REQUEST_DURATION, "Duration of HTTP server requests."),
     rpcDuration: seconds(meter, METRIC_RPC_SERVER_CALL_DURATION, "Duration of RPC server calls."),

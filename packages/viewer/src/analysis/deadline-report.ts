@@ -1,4 +1,4 @@
-import type { DeadlineReport, HopDeadlines, ServiceTime, WorkAfterEnd } from "../api.ts";
+import type { DeadlineQuery, DeadlineReport, HopDeadlines, ServiceTime, WorkAfterEnd } from "../api.ts";
 import { spanTree } from "../span-tree.ts";
 import type { ViewedSpan } from "../span.ts";
 import { cancelPath } from "./cancel-path.ts";
@@ -6,14 +6,6 @@ import { deadlineBands, originOf } from "./deadline-band.ts";
 import { enderOf, rootRow } from "./span-facts.ts";
 import { selfTimes } from "./span-times.ts";
 import { firstDeadline } from "./story-facts.ts";
-
-export interface ReportQuery {
-  /** Milliseconds since the epoch. */
-  readonly since?: number | undefined;
-  readonly until?: number | undefined;
-  /** Service and name of the root span, as in `DeadlineReport.routes`. */
-  readonly route?: string | undefined;
-}
 
 /** Milliseconds that a cancellation may take before work counts as done for no caller. */
 const GRACE = 5;
@@ -30,7 +22,7 @@ interface Hop {
 }
 
 /** Evaluates the deadlines of many traces. */
-export function deadlineReport(traces: Iterable<readonly ViewedSpan[]>, query: ReportQuery): DeadlineReport {
+export function deadlineReport(traces: Iterable<readonly ViewedSpan[]>, query: DeadlineQuery): DeadlineReport {
   const { since = -Infinity, until = Infinity, route } = query;
   const hops = new Map<string, Hop>();
   const spent = new Map<string, number>();

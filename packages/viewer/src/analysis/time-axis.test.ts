@@ -33,6 +33,16 @@ describe("ticks", () => {
     expect(actual.map((each) => Number(each.toFixed(6)))).toEqual(expected);
   });
 
+  it.each([
+    ["seconds", 40_000, 10_000],
+    ["minutes", 55 * 60_000, 15 * 60_000],
+    ["hours", 11_160_000, 3_600_000],
+    ["days", 9 * 86_400_000, 2 * 86_400_000],
+  ])("of a long view are whole %s", (_unit, took, step) => {
+    expect(ticks(took, 0, 5).slice(0, 3)).toEqual([0, step, 2 * step]);
+    for (let count = 1; count <= 8; count++) expect(ticks(took, 0, count).length).toBeLessThanOrEqual(count + 1);
+  });
+
   it("count from the start of the trace, also if zoomed in", () => {
     expect(ticks(50, 127, 5)).toEqual([130, 140, 150, 160, 170]);
   });

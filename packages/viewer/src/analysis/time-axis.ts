@@ -24,6 +24,15 @@ export function timeRange(spans: readonly ViewedSpan[], bands: Iterable<Deadline
   return { from, to };
 }
 
+const [SECOND, MINUTE, HOUR] = [1000, 60_000, 3_600_000];
+
+/** Steps of an axis from a second on, in milliseconds. */
+const LONG_STEPS: readonly number[] = [
+  ...[1, 2, 5, 10, 15, 30].map((count) => count * SECOND),
+  ...[1, 2, 5, 10, 15, 30].map((count) => count * MINUTE),
+  ...[1, 2, 3, 6, 12, 24].map((count) => count * HOUR),
+];
+
 /**
  * Returns round times for the axis, in milliseconds from the start of the trace.
  *
@@ -32,10 +41,17 @@ export function timeRange(spans: readonly ViewedSpan[], bands: Iterable<Deadline
  */
 export function ticks(took: number, after: number, atMost: number): number[] {
   if (!(took > 0) || atMost < 1) return [after];
-  const rough = took / atMost;
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((factor) => factor * power).find((each) => each >= rough * 0.999)!;
+  const step = stepOf((took / atMost) * 0.999);
   const first = Math.ceil(after / step - 1e-6);
   const last = Math.floor((after + took) / step + 1e-6);
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => (first + index) * step);
+}
+
+function stepOf(least: number): number {
+  const long = least > SECOND / 2 ? LONG_STEPS.find((each) => each >= least) : undefined;
+  if (long !== undefined) return long;
+  // Parts of a second, or days.
+  const unit = least > SECOND ? 24 * HOUR : 1;
+  const power = 10 ** Math.floor(Math.log10(least / unit)) * unit;
+  return [1, 2, 5, 10].map((factor) => factor * power).find((each) => each >= least)!;
 }

@@ -4,10 +4,7 @@ import { HttpError } from "../server/http-error.ts";
 import type { ViewedSpan } from "../span.ts";
 import { searchTraces } from "../store/trace-search.ts";
 import { TraceStore } from "../store/trace-store.ts";
-import type { RemoteClient, RemoteSource } from "./remote-client.ts";
-
-/** Milliseconds to search if the query has no time. */
-const HOUR = 3_600_000;
+import { type RemoteClient, type RemoteSource, searchedTime } from "./remote-client.ts";
 
 /** Jaeger's search returns whole traces. */
 const MAX_TRACES = 50;
@@ -16,6 +13,10 @@ const MAX_TRACES = 50;
 export function jaegerSource(client: RemoteClient): RemoteSource {
   const spansOf = (body: Uint8Array | undefined): ViewedSpan[] =>
     body === undefined ? [] : parseTraceFile(body, () => {});
+  const find = async (query: TraceQuery & { readonly operation?: string | undefined }): Promise<ViewedSpan[]> => {
+    if (query.service === undefined) throw new HttpError(400, "Cannot search Jaeger: choose a service first");
+    return spansOf(await client.get(`/api/v3/traces?${paramsOf(query)}`));
+  };
   return {
     kind: "Jaeger",
     async trace(traceId) {
@@ -23,12 +24,17 @@ export function jaegerSource(client: RemoteClient): RemoteSource {
       return spans.length === 0 ? undefined : spans;
     },
     async search(query): Promise<TraceSummary[]> {
-      if (query.service === undefined) throw new HttpError(400, "Cannot search Jaeger: choose a service first");
-      const spans = spansOf(await client.get(`/api/v3/traces?${paramsOf(query)}`));
+      const limit = Math.min(query.limit ?? MAX_TRACES, MAX_TRACES);
+      const spans = await find({ ...query, limit });
       const found = new TraceStore({ maxSpans: Math.max(1, spans.length * 2), maxBytes: Number.MAX_SAFE_INTEGER });
       found.add(spans);
       // Jaeger has no filter for the status or the end of a request.
       return [...searchTraces(found, query).traces];
+    },
+    async findDeadlines({ root, ...query }) {
+      // Jaeger searches for a span, not for a root span, and has no filter for the presence of an attribute.
+      const spans = await find({ ...query, ...(root && { service: root.service, operation: root.name }) });
+      return { traceIds: [...new Set(spans.map(({ traceId }) => traceId))], spans };
     },
     async services() {
       const found = (await client.json("/api/v3/services")) as { services?: string[] } | undefined;
@@ -40,17 +46,19 @@ export function jaegerSource(client: RemoteClient): RemoteSource {
 /** All 2.x versions accept these names; later ones call `num_traces` `searchDepth`. */
 function paramsOf({
   service = "",
+  operation,
   min,
   max,
-  since,
-  until = Date.now(),
-  limit = MAX_TRACES,
-}: TraceQuery): URLSearchParams {
+  limit,
+  ...time
+}: TraceQuery & { readonly operation?: string | undefined }): URLSearchParams {
+  const [since, until] = searchedTime(time);
   return new URLSearchParams({
     "query.service_name": service,
-    "query.start_time_min": new Date(since ?? until - HOUR).toISOString(),
+    ...(operation === undefined ? undefined : { "query.operation_name": operation }),
+    "query.start_time_min": new Date(since).toISOString(),
     "query.start_time_max": new Date(until).toISOString(),
-    "query.num_traces": String(Math.min(limit, MAX_TRACES)),
+    "query.num_traces": String(limit),
     ...(min === undefined ? undefined : { "query.duration_min": `${min}ms` }),
     ...(max === undefined ? undefined : { "query.duration_max": `${max}ms` }),
   });

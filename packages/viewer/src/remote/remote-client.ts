@@ -1,4 +1,4 @@
-import type { TraceQuery, TraceSummary } from "../api.ts";
+import type { RemoteDeadlineQuery, TraceQuery, TraceSummary } from "../api.ts";
 import { HttpError } from "../server/http-error.ts";
 import type { ViewedSpan } from "../span.ts";
 
@@ -8,8 +8,29 @@ export interface RemoteSource {
   /** Returns `undefined` if the server does not have the trace. */
   trace(traceId: string): Promise<ViewedSpan[] | undefined>;
   search(query: TraceQuery): Promise<TraceSummary[]>;
+  /** Finds traces with deadlines, newest first. */
+  findDeadlines(query: FindQuery): Promise<FoundTraces>;
   services(): Promise<string[]>;
 }
+
+export interface FindQuery extends Pick<RemoteDeadlineQuery, "since" | "until" | "service"> {
+  readonly limit: number;
+  /** Service and name of the root span. */
+  readonly root?: { readonly service: string; readonly name: string } | undefined;
+}
+
+export interface FoundTraces {
+  readonly traceIds: readonly string[];
+  /** The spans of all these traces, if the search returns them. */
+  readonly spans?: readonly ViewedSpan[];
+}
+
+/** The bounds of a search in milliseconds since the epoch. Without a start it is an hour. */
+export function searchedTime({ since, until = Date.now() }: Pick<FindQuery, "since" | "until">): [number, number] {
+  return [since ?? Math.max(0, until - HOUR), until];
+}
+
+const HOUR = 3_600_000;
 
 export interface RemoteOptions {
   /** The base address of Tempo's or Jaeger's HTTP API. */

@@ -1,7 +1,7 @@
-import type { RemoteServer, TraceQuery, TraceSummary } from "../api.ts";
+import type { RemoteDeadlineQuery, RemoteServer, TraceQuery, TraceSummary } from "../api.ts";
 import { HttpError } from "../server/http-error.ts";
 import type { ViewedSpan } from "../span.ts";
-import { TraceStore } from "../store/trace-store.ts";
+import { type StoreLimits, TraceStore } from "../store/trace-store.ts";
 import { jaegerSource } from "./jaeger.ts";
 import { type RemoteClient, remoteClient, type RemoteOptions, type RemoteSource } from "./remote-client.ts";
 import { tempoSource } from "./tempo.ts";
@@ -11,6 +11,24 @@ const KEEP = 60_000;
 /** Limits of the traces that are kept. */
 const KEPT = { maxSpans: 400_000, maxBytes: 256 * 1024 * 1024 };
 
+/** Number of traces of a report. */
+const [DEFAULT_FOUND, MAX_FOUND] = [100, 500];
+/** Number of traces that are fetched at the same time. */
+const CONCURRENCY = 6;
+/** Milliseconds for fetching the traces of a report. */
+const REPORT_TIME = 60_000;
+/** Maximum number of spans of a report. */
+const REPORT_SPANS = 200_000;
+
+/** The traces of a report. */
+export interface ReadTraces {
+  readonly traces: readonly ViewedSpan[][];
+  readonly found: number;
+  readonly limit: number;
+  readonly unread: number;
+  readonly reason: string | undefined;
+}
+
 /** The traces of another server. It is asked when a page asks. */
 export class RemoteTraces {
   /** Without credentials. */
@@ -19,11 +37,15 @@ export class RemoteTraces {
   #source: Promise<RemoteSource> | undefined;
   #kind: RemoteSource["kind"] | undefined;
   /** A trace that the other server returns has Zipkin's span ids separated, as those of the store. */
-  readonly #kept = new TraceStore(KEPT);
+  readonly #kept: TraceStore;
   readonly #fetchedAt = new Map<string, number>();
 
-  /** @throws TypeError if the URL is invalid */
-  constructor(options: RemoteOptions) {
+  /**
+   * @param limits limits of the traces that are kept
+   * @throws TypeError if the URL is invalid
+   */
+  constructor(options: RemoteOptions, limits: StoreLimits = KEPT) {
+    this.#kept = new TraceStore(limits);
     const client = remoteClient(options);
     const { origin, pathname } = new URL(options.url);
     this.url = origin + pathname.replace(/\/$/, "");
@@ -56,16 +78,71 @@ export class RemoteTraces {
 
   async trace(traceId: string): Promise<ViewedSpan[] | undefined> {
     const at = this.#fetchedAt.get(traceId);
-    if (at === undefined || performance.now() - at > KEEP) {
+    if (at === undefined || performance.now() - at > KEEP || this.#kept.state(traceId) === undefined) {
       const spans = await (await this.#connect()).trace(traceId);
       if (spans === undefined) return undefined;
-      this.#kept.add(spans);
-      this.#fetchedAt.set(traceId, performance.now());
-      if (this.#fetchedAt.size > 1000) this.#fetchedAt.delete(this.#fetchedAt.keys().next().value!);
+      this.#keep([traceId], spans);
     }
     const spans = this.#kept.trace(traceId);
     return spans.length === 0 ? undefined : spans;
   }
+
+  #keep(traceIds: readonly string[], spans: readonly ViewedSpan[]): void {
+    this.#kept.add(spans);
+    for (const traceId of traceIds) {
+      this.#fetchedAt.set(traceId, performance.now());
+      if (this.#fetchedAt.size > 1000) this.#fetchedAt.delete(this.#fetchedAt.keys().next().value!);
+    }
+  }
+
+  /**
+   * Searches for traces with deadlines and reads them. Traces that cannot be read are counted.
+   *
+   * @param signal stops reading
+   * @throws HttpError if the search fails, or no found trace can be read
+   */
+  async findDeadlines(
+    { route, limit: given = DEFAULT_FOUND, ...query }: RemoteDeadlineQuery,
+    signal: AbortSignal,
+  ): Promise<ReadTraces> {
+    const limit = Math.max(1, Math.min(given, MAX_FOUND));
+    const source = await this.#connect();
+    const root = route === undefined ? undefined : rootOf(route, await source.services());
+    const { traceIds, spans } = await source.findDeadlines({ ...query, limit, root });
+    if (spans !== undefined) this.#keep(traceIds, spans);
+    const traces: ViewedSpan[][] = [];
+    let [unread, size] = [0, 0];
+    let reason: string | undefined;
+    const stop = AbortSignal.any([signal, AbortSignal.timeout(REPORT_TIME)]);
+    const read = async (traceId: string): Promise<void> => {
+      try {
+        if (stop.aborted) throw new Error(`the time of ${REPORT_TIME / 1000} s for all traces has passed`);
+        if (size >= REPORT_SPANS) throw new Error(`all traces have more than ${REPORT_SPANS} spans together`);
+        const trace = await this.trace(traceId);
+        if (trace === undefined) throw new Error(`${this.url} does not have the trace that its search found`);
+        traces.push(trace);
+        size += trace.length;
+      } catch (error) {
+        unread += 1;
+        reason ??= (error as Error).message;
+      }
+    };
+    const waiting = [...new Set(traceIds)].values();
+    // The workers take the ids from the same iterator.
+    await Promise.all(
+      Array.from({ length: CONCURRENCY }, async () => {
+        for (const traceId of waiting) await read(traceId);
+      }),
+    );
+    if (traces.length === 0 && reason !== undefined) throw new HttpError(502, reason);
+    return { traces, found: traces.length + unread, limit, unread, reason };
+  }
+}
+
+/** Splits a route at the name of a service, which may contain spaces. Returns `undefined` if none is known. */
+function rootOf(route: string, services: readonly string[]): { service: string; name: string } | undefined {
+  const known = services.filter((service) => route.startsWith(`${service} `)).sort((a, b) => b.length - a.length)[0];
+  return known === undefined ? undefined : { service: known, name: route.slice(known.length + 1) };
 }
 
 /** Finds out whether a server is Tempo or Jaeger: only Jaeger has `/api/v3/services`. */

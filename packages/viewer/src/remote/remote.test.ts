@@ -5,11 +5,12 @@ import type { AddressInfo } from "node:net";
 import { BinaryWriter } from "@bufbuild/protobuf/wire";
 import { afterEach, describe, expect, it } from "vitest";
 
-import type { Trace, TraceList } from "../api.ts";
+import type { DeadlineReport, Trace, TraceList } from "../api.ts";
 import { formatTraces } from "../otlp/otlp-export.ts";
 import { startViewer, type Viewer } from "../server/viewer.ts";
 import { span } from "../span.fixture.ts";
-import { traceQl } from "./tempo.ts";
+import { RemoteTraces } from "./remote-traces.ts";
+import { deadlineTraceQl, traceQl } from "./tempo.ts";
 
 // The servers here answer in the shapes that the sources of Tempo 2.9 (cmd/tempo, pkg/tempopb) and Jaeger 2.12
 // (cmd/query/app/apiv3) describe. The tests do not run Tempo or Jaeger.
@@ -47,6 +48,12 @@ async function view(url: string, headers?: Record<string, string>): Promise<View
   return viewer;
 }
 
+/** The parameters of the last search. */
+function searchOf({ requests }: Remote): Record<string, string> {
+  const { url } = requests.findLast(({ url }) => /^\/api\/(?:search|v3\/traces)\?/.test(url!))!;
+  return Object.fromEntries(new URL(url!, "http://remote").searchParams);
+}
+
 const get = async <T>(viewer: Viewer, path: string): Promise<[number, T]> => {
   const response = await fetch(viewer.url + path);
   return [response.status, (await response.json()) as T];
@@ -68,6 +75,7 @@ function tempo(url: URL, res: ServerResponse): void {
     res.end(tempoTrace());
   } else if (url.pathname === "/api/search") {
     const traces = [
+      { traceID: "af7651916cd43dd8448eb211c80319c", rootServiceName: "shop", rootTraceName: "GET /" },
       {
         traceID: "2f3e0cee77ae5dc9c17ade3689eb2e54",
         rootServiceName: "shop",
@@ -77,7 +85,6 @@ function tempo(url: URL, res: ServerResponse): void {
         spanSets: [{ spans: [{ spanID: "563d623c76514f8e", durationNanos: "121000" }], matched: 1 }],
         serviceStats: { shop: { spanCount: 5 }, billing: { spanCount: 3, errorCount: 1 } },
       },
-      { traceID: "af7651916cd43dd8448eb211c80319c", rootServiceName: "shop", rootTraceName: "GET /" },
     ];
     res.end(JSON.stringify({ traces, metrics: { inspectedTraces: 2 } }));
   } else if (url.pathname === "/api/v2/search/tag/resource.service.name/values") {
@@ -124,7 +131,7 @@ describe("traces of Tempo", () => {
     const remote = await serve(tempo);
     const viewer = await view(remote.url);
     const [, list] = await get<TraceList>(viewer, "/api/remote/traces?service=shop&status=error&since=1000&limit=7");
-    expect(list.traces[0]).toEqual({
+    expect(list.traces[1]).toEqual({
       traceId: "2f3e0cee77ae5dc9c17ade3689eb2e54",
       name: "update-billing",
       service: "shop",
@@ -134,17 +141,15 @@ describe("traces of Tempo", () => {
       spans: 8,
       failed: true,
     });
-    expect(list.traces[1]!.traceId).toBe(TRACE);
+    expect(list.traces[0]!.traceId).toBe(TRACE);
     expect([list.services, list.remote]).toEqual([["shop"], { kind: "Tempo", url: remote.url }]);
-    const { searchParams } = new URL(
-      remote.requests.find(({ url }) => url!.startsWith("/api/search?"))!.url!,
-      remote.url,
-    );
-    expect(Object.fromEntries(searchParams)).toMatchObject({
+    expect(searchOf(remote)).toMatchObject({
       q: '{ resource.service.name = "shop" && status = error }',
       limit: "7",
       start: "1",
     });
+    const [, sorted] = await get<TraceList>(viewer, "/api/remote/traces?sort=latest");
+    expect(sorted.traces.map(({ name }) => name)).toEqual(["update-billing", "GET /"]);
   });
 
   it.each([
@@ -161,7 +166,108 @@ describe("traces of Tempo", () => {
   });
 });
 
+describe("traces that are kept", () => {
+  it("are fetched again when others have driven them out", async () => {
+    const remote = await serve((url, res) => {
+      if (!url.pathname.startsWith("/api/traces/")) return tempo(url, res);
+      const traceId = url.pathname.slice("/api/traces/".length);
+      const ids = ["b7ad6b7169203331", "b7ad6b7169203332", "b7ad6b7169203333"];
+      res.end(JSON.stringify(formatTraces(ids.map((id) => span(traceId, id)))));
+    });
+    const traces = new RemoteTraces({ url: remote.url }, { maxSpans: 6 });
+    const counts = [];
+    for (const id of ["1", "2", "3", "1", "1"]) counts.push((await traces.trace(id.repeat(32)))?.length);
+    expect(counts).toEqual([3, 3, 3, 3, 3]);
+    expect(remote.requests.filter(({ url }) => url!.startsWith("/api/traces/"))).toHaveLength(4);
+  });
+});
+
+describe("the deadlines of many traces of Tempo", () => {
+  it("are those of the traces that a search of a time finds, of which some may be absent", async () => {
+    const remote = await serve(tempo);
+    const viewer = await view(remote.url);
+    const [, report] = await get<DeadlineReport>(viewer, "/api/remote/deadlines?until=7200000&limit=2");
+    // The search names two traces, and the server has one of them.
+    expect(report).toMatchObject({ traces: 1, withDeadline: 1, remote: { kind: "Tempo" } });
+    expect(report.search).toEqual({
+      found: 2,
+      limit: 2,
+      unread: 1,
+      reason: `${remote.url} does not have the trace that its search found`,
+      services: ["shop"],
+    });
+    expect(searchOf(remote)).toEqual({
+      q: "{ span.throughline.deadline.budget_ms != nil }",
+      limit: "2",
+      spss: "1",
+      start: "3600",
+      end: "7200",
+    });
+  });
+
+  it("of a route are searched by the names of the root span", async () => {
+    const remote = await serve(tempo);
+    const viewer = await view(remote.url);
+    await get(viewer, `/api/remote/deadlines?route=${encodeURIComponent('shop GET /"a"')}`);
+    expect(searchOf(remote)["q"]).toBe(
+      '{ span.throughline.deadline.budget_ms != nil && rootServiceName = "shop" && rootName = "GET /\\"a\\"" }',
+    );
+    expect(deadlineTraceQl({ service: "billing" })).toBe(
+      '{ span.throughline.deadline.budget_ms != nil } && { resource.service.name = "billing" }',
+    );
+  });
+
+  it("are at most 500, of which six are fetched at the same time", async () => {
+    let [fetching, most] = [0, 0];
+    const remote = await serve((url, res) => {
+      if (url.pathname === "/api/search") {
+        const traces = Array.from({ length: 20 }, (_, index) => ({ traceID: (index + 1).toString(16) }));
+        return void res.end(JSON.stringify({ traces }));
+      }
+      if (!url.pathname.startsWith("/api/traces/")) return tempo(url, res);
+      fetching += 1;
+      most = Math.max(most, fetching);
+      setTimeout(() => {
+        fetching -= 1;
+        const span_ = span(url.pathname.slice("/api/traces/".length), "b7ad6b7169203331");
+        res.end(JSON.stringify(formatTraces([span_])));
+      }, 10);
+    });
+    const viewer = await view(remote.url);
+    const [, report] = await get<DeadlineReport>(viewer, "/api/remote/deadlines?limit=9999");
+    expect([report.traces, report.search!.limit, most]).toEqual([20, 500, 6]);
+    expect(searchOf(remote)["limit"]).toBe("500");
+  });
+
+  it("are an error if no trace can be read", async () => {
+    const remote = await serve((url, res) => {
+      if (url.pathname.startsWith("/api/traces/")) res.writeHead(503).end("overloaded");
+      else tempo(url, res);
+    });
+    const [status, { message }] = await get<{ message: string }>(await view(remote.url), "/api/remote/deadlines");
+    expect([status, message]).toEqual([502, `Cannot read from ${remote.url}: it answered 503 overloaded`]);
+  });
+});
+
 describe("traces of Jaeger", () => {
+  it("with their deadlines are read by one search within a service and a time", async () => {
+    const remote = await serve(jaeger);
+    const viewer = await view(remote.url);
+    const path = "/api/remote/deadlines";
+    const [, none] = await get<DeadlineReport>(viewer, path);
+    expect([none.traces, none.search!.services]).toEqual([0, ["billing", "shop"]]);
+    const [, report] = await get<DeadlineReport>(viewer, `${path}?service=shop&since=0&until=5000&route=shop+GET+/`);
+    expect(report).toMatchObject({ withDeadline: 0, search: { found: 1, limit: 100, unread: 0 } });
+    expect(searchOf(remote)).toEqual({
+      "query.service_name": "shop",
+      "query.operation_name": "GET /",
+      "query.start_time_min": "1970-01-01T00:00:00.000Z",
+      "query.start_time_max": "1970-01-01T00:00:05.000Z",
+      "query.num_traces": "100",
+    });
+    expect(remote.requests.filter(({ url }) => url!.startsWith(`/api/v3/traces/`))).toEqual([]);
+  });
+
   it("are shown by id, and found within a service", async () => {
     const remote = await serve(jaeger);
     const viewer = await view(remote.url);

@@ -1,7 +1,7 @@
 import type { TraceQuery, TraceSummary } from "../api.ts";
 import { parseTraceFile } from "../formats/trace-file.ts";
 import { attributeTerm } from "../store/trace-search.ts";
-import type { RemoteClient, RemoteSource } from "./remote-client.ts";
+import { type FindQuery, type RemoteClient, type RemoteSource, searchedTime } from "./remote-client.ts";
 
 /** A trace in the answer of `/api/search`. */
 interface FoundTrace {
@@ -15,6 +15,17 @@ interface FoundTrace {
 
 /** @see https://grafana.com/docs/tempo/latest/api_docs/ */
 export function tempoSource(client: RemoteClient): RemoteSource {
+  const find = async (q: string, query: TraceQuery): Promise<readonly FoundTrace[]> => {
+    const params = new URLSearchParams({ q, limit: String(query.limit ?? 100), spss: "1" });
+    // Without a time, Tempo searches its newest traces. It accepts only both bounds.
+    if (query.since !== undefined || query.until !== undefined) {
+      const [since, until] = searchedTime(query);
+      params.set("start", String(Math.floor(since / 1000)));
+      params.set("end", String(Math.ceil(until / 1000)));
+    }
+    const found = (await client.json(`/api/search?${params}`)) as { traces?: FoundTrace[] } | undefined;
+    return found?.traces ?? [];
+  };
   return {
     kind: "Tempo",
     async trace(traceId) {
@@ -24,13 +35,10 @@ export function tempoSource(client: RemoteClient): RemoteSource {
       return spans.length === 0 ? undefined : spans;
     },
     async search(query) {
-      const params = new URLSearchParams({ q: traceQl(query), limit: String(query.limit ?? 100), spss: "1" });
-      const { since, until } = query;
-      if (since !== undefined) params.set("start", String(Math.floor(since / 1000)));
-      // Tempo accepts only both bounds.
-      if (since !== undefined) params.set("end", String(Math.ceil((until ?? Date.now()) / 1000)));
-      const found = (await client.json(`/api/search?${params}`)) as { traces?: FoundTrace[] } | undefined;
-      return (found?.traces ?? []).map(summaryOf);
+      return (await find(traceQl(query), query)).map(summaryOf);
+    },
+    async findDeadlines(query) {
+      return { traceIds: (await find(deadlineTraceQl(query), query)).map(traceIdOf) };
     },
     async services() {
       const path = "/api/v2/search/tag/resource.service.name/values";
@@ -58,16 +66,33 @@ export function traceQl({ service, status, endedBy, min, max, text = "" }: Trace
   return `{ ${terms.join(" && ")} }`;
 }
 
+/** Builds the TraceQL query for traces with a deadline. */
+export function deadlineTraceQl({ service, root }: Pick<FindQuery, "service" | "root">): string {
+  const terms = ["span.throughline.deadline.budget_ms != nil"];
+  if (root !== undefined) {
+    terms.push(`rootServiceName = ${JSON.stringify(root.service)}`, `rootName = ${JSON.stringify(root.name)}`);
+  }
+  const withDeadline = `{ ${terms.join(" && ")} }`;
+  // Another span of the trace may be that of the service.
+  return service === undefined
+    ? withDeadline
+    : `${withDeadline} && { resource.service.name = ${JSON.stringify(service)} }`;
+}
+
 function literal(value: string): string {
   return /^-?\d+(?:\.\d+)?$|^(?:true|false)$/.test(value) ? value : JSON.stringify(value);
 }
 
+/** Tempo omits leading zeros. */
+function traceIdOf({ traceID }: FoundTrace): string {
+  return traceID.toLowerCase().padStart(32, "0");
+}
+
 function summaryOf(found: FoundTrace): TraceSummary {
-  const { traceID, rootServiceName = "", rootTraceName = "", startTimeUnixNano = "0", serviceStats = {} } = found;
+  const { rootServiceName = "", rootTraceName = "", startTimeUnixNano = "0", serviceStats = {} } = found;
   const stats = Object.values(serviceStats);
   return {
-    // Tempo omits leading zeros.
-    traceId: traceID.toLowerCase().padStart(32, "0"),
+    traceId: traceIdOf(found),
     name: rootTraceName,
     service: rootServiceName,
     services: Object.keys(serviceStats).length > 0 ? Object.keys(serviceStats) : [rootServiceName],

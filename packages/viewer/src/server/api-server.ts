@@ -1,17 +1,26 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 import { deadlineReport } from "../analysis/deadline-report.ts";
-import type { OpenedFile, Trace, TraceList, TraceQuery, TraceSort } from "../api.ts";
+import type {
+  DeadlineReport,
+  OpenedFile,
+  RemoteDeadlineQuery,
+  Trace,
+  TraceList,
+  TraceQuery,
+  TraceSort,
+} from "../api.ts";
 import { MAX_FILE_BYTES, parseTraceFile } from "../formats/trace-file.ts";
 import { formatTraces } from "../otlp/otlp-export.ts";
 import type { RemoteTraces } from "../remote/remote-traces.ts";
 import type { ViewedSpan } from "../span.ts";
 import { serviceGraph } from "../store/service-graph.ts";
-import { searchTraces } from "../store/trace-search.ts";
+import { searchTraces, sortTraces } from "../store/trace-search.ts";
 import type { TraceStore } from "../store/trace-store.ts";
 import type { ChangeStream } from "./change-stream.ts";
 import { HttpError } from "./http-error.ts";
 import { bodyOf } from "./otlp-receiver.ts";
+import type { Refusals } from "./refusals.ts";
 
 const TRACE = /^\/api\/traces\/([\da-f]{32})(\/otlp)?$/;
 
@@ -19,6 +28,7 @@ const TRACE = /^\/api\/traces\/([\da-f]{32})(\/otlp)?$/;
 export interface ApiContext {
   readonly store: TraceStore;
   readonly changes: ChangeStream;
+  readonly refusals: Refusals;
   /** The server of the option `from`. */
   readonly remote: RemoteTraces | undefined;
 }
@@ -28,20 +38,25 @@ export async function answerApi(
   url: URL,
   req: IncomingMessage,
   res: ServerResponse,
-  { store, changes, remote }: ApiContext,
+  { store, changes, refusals, remote }: ApiContext,
 ): Promise<boolean> {
   const { pathname, searchParams } = url;
   if (pathname === "/api/traces") {
-    answer(res, { ...searchTraces(store, queryOf(searchParams)), remote: remote?.server });
+    answer(res, { ...searchTraces(store, queryOf(searchParams)), refused: refusals.value, remote: remote?.server });
   } else if (pathname === "/api/remote/traces" && remote !== undefined) {
     answer(res, await searchRemote(remote, queryOf(searchParams)));
   } else if (pathname === "/api/graph") answer(res, serviceGraph(store));
-  else if (pathname === "/api/deadlines") answer(res, deadlineReport(spansOf(store), queryOf(searchParams)));
-  else if (pathname === "/api/changes") changes.subscribe(res);
+  else if (pathname === "/api/deadlines") {
+    answer(res, { ...deadlineReport(spansOf(store), queryOf(searchParams)), remote: remote?.server });
+  } else if (pathname === "/api/remote/deadlines" && remote !== undefined) {
+    const controller = new AbortController();
+    res.once("close", () => controller.abort());
+    answer(res, await remoteDeadlines(remote, queryOf(searchParams), controller.signal));
+  } else if (pathname === "/api/changes") changes.subscribe(res);
   else {
     const match = TRACE.exec(pathname);
     if (match === null) return false;
-    await answerTrace(req, res, { store, changes, remote }, match[1]!, match[2] !== undefined);
+    await answerTrace(req, res, { store, remote }, match[1]!, match[2] !== undefined);
   }
   return true;
 }
@@ -50,11 +65,26 @@ function* spansOf(store: TraceStore): Generator<ViewedSpan[]> {
   for (const spans of store.traces()) yield [...spans.values()];
 }
 
+async function remoteDeadlines(
+  remote: RemoteTraces,
+  query: RemoteDeadlineQuery,
+  signal: AbortSignal,
+): Promise<DeadlineReport> {
+  const services = await remote.services();
+  const { server } = remote;
+  // Jaeger searches only within a service.
+  const isSearchable = server.kind !== "Jaeger" || query.service !== undefined;
+  const nothing = { traces: [], found: 0, limit: 0, unread: 0, reason: undefined };
+  const { traces, ...search } = isSearchable ? await remote.findDeadlines(query, signal) : nothing;
+  return { ...deadlineReport(traces, query), remote: server, search: { ...search, services } };
+}
+
 async function searchRemote(remote: RemoteTraces, query: TraceQuery): Promise<TraceList> {
   const services = await remote.services();
   const { server } = remote;
   // Jaeger searches only within a service.
-  const traces = server.kind === "Jaeger" && query.service === undefined ? [] : await remote.search(query);
+  const found = server.kind === "Jaeger" && query.service === undefined ? [] : await remote.search(query);
+  const traces = sortTraces(found, query.sort);
   return {
     traces,
     matching: traces.length,
@@ -101,7 +131,7 @@ const INSTANCE = process.pid.toString(36) + Date.now().toString(36);
 async function answerTrace(
   req: IncomingMessage,
   res: ServerResponse,
-  { store, remote }: ApiContext,
+  { store, remote }: Pick<ApiContext, "store" | "remote">,
   traceId: string,
   isExport: boolean,
 ): Promise<void> {
@@ -131,6 +161,16 @@ function answer(res: ServerResponse, body: object): void {
 }
 
 function queryOf(params: URLSearchParams): TraceQuery & { readonly route: string | undefined } {
+  const query = readQuery(params);
+  const { since = 0, until = Infinity } = query;
+  if (since > until) {
+    const [from, to] = [since, until].map((ms) => new Date(ms).toISOString());
+    throw new HttpError(400, `Cannot search: the time must begin before it ends; received ${from} to ${to}`);
+  }
+  return query;
+}
+
+function readQuery(params: URLSearchParams): TraceQuery & { readonly route: string | undefined } {
   const text = (name: string): string | undefined => params.get(name) || undefined;
   const number = (name: string): number | undefined => {
     const given = text(name);
@@ -141,6 +181,11 @@ function queryOf(params: URLSearchParams): TraceQuery & { readonly route: string
     }
     return value;
   };
+  const instant = (name: string): number | undefined => {
+    const value = number(name);
+    // The greatest that a `Date` represents.
+    return value === undefined ? undefined : Math.min(value, 8.64e15);
+  };
   return {
     service: text("service"),
     status: text("status"),
@@ -148,8 +193,8 @@ function queryOf(params: URLSearchParams): TraceQuery & { readonly route: string
     min: number("min"),
     max: number("max"),
     text: text("text"),
-    since: number("since"),
-    until: number("until"),
+    since: instant("since"),
+    until: instant("until"),
     sort: sortOf(text("sort")),
     route: text("route"),
     limit: number("limit"),

@@ -22,7 +22,16 @@ export class ChangeStream implements StoreObserver {
   }
 
   added(spans: readonly ViewedSpan[]): void {
-    this.#spans += spans.length;
+    this.#count(spans.length);
+  }
+
+  /** Pages show refused spans too. */
+  refused(spans: number): void {
+    this.#count(spans);
+  }
+
+  #count(spans: number): void {
+    this.#spans += spans;
     if (this.#clients.size === 0) return;
     this.#timer ??= setTimeout(() => this.#notify(), INTERVAL).unref();
   }

@@ -4,6 +4,7 @@ import { gzipSync } from "node:zlib";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
+import type { TraceList } from "../api.ts";
 import type { TraceStore } from "../store/trace-store.ts";
 import { startViewer, type Viewer } from "./viewer.ts";
 
@@ -143,6 +144,10 @@ describe("the receiver", () => {
       { partialSuccess: { rejectedSpans: "1", errorMessage: "'spanId' must be 16 hexadecimal digits" } },
     ]);
     expect(store.size.spans).toBe(2);
+    // Also if no span is valid.
+    await post(JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [{ ...first, traceId: "0a" }] }] }] }));
+    const { refused } = (await (await fetch(`${receiver.url}/api/traces`)).json()) as TraceList;
+    expect(refused).toEqual({ spans: 2, reason: "'traceId' must be 32 hexadecimal digits" });
   });
 
   it("accepts metrics and logs and drops them", async () => {

@@ -14,20 +14,26 @@ import { HttpError } from "./http-error.ts";
  */
 const SIGNALS = new Set(["/v1/traces", "/v1/metrics", "/v1/logs"]);
 
+/** Takes the spans of a request. */
+export interface SpanSink {
+  /** Stores spans and returns how many it could not store. */
+  add(spans: ViewedSpan[]): number;
+  /** Called with the number of spans that are invalid. */
+  refuse(spans: number, reason: string): void;
+}
+
 /**
  * Receives OTLP over HTTP in protobuf or JSON, optionally gzipped. Returns `undefined` for a path that is not part of
  * OTLP.
- *
- * @param take stores the spans and returns how many it could not store
  */
 export function receiveOtlp(
   req: IncomingMessage,
   res: ServerResponse,
   path: string,
   maxBytes: number,
-  take: (spans: ViewedSpan[]) => number,
+  sink: SpanSink,
 ): Promise<void> | undefined {
-  return SIGNALS.has(path) ? receive(req, res, path, maxBytes, take) : undefined;
+  return SIGNALS.has(path) ? receive(req, res, path, maxBytes, sink) : undefined;
 }
 
 async function receive(
@@ -35,7 +41,7 @@ async function receive(
   res: ServerResponse,
   path: string,
   maxBytes: number,
-  take: (spans: ViewedSpan[]) => number,
+  sink: SpanSink,
 ): Promise<void> {
   const type = (req.headers["content-type"] ?? "").split(";")[0]!.trim().toLowerCase();
   const isProtobuf = type === "application/x-protobuf";
@@ -49,7 +55,7 @@ async function receive(
       );
     }
     const body = await bodyOf(req, maxBytes);
-    const rejected = path === "/v1/traces" ? store(body, isProtobuf, take) : undefined;
+    const rejected = path === "/v1/traces" ? store(body, isProtobuf, sink) : undefined;
     answer(res, 200, isProtobuf ? partialSuccessMessage(rejected) : partialSuccessJson(rejected), isProtobuf);
   } catch (error) {
     const { status, message } = errorResponse(error);
@@ -65,7 +71,7 @@ interface Rejected {
 }
 
 /** @throws SyntaxError if all spans are invalid */
-function store(body: Buffer, isProtobuf: boolean, take: (spans: ViewedSpan[]) => number): Rejected | undefined {
+function store(body: Buffer, isProtobuf: boolean, sink: SpanSink): Rejected | undefined {
   let invalid = 0;
   let reason = "";
   const reject = (why: string): void => {
@@ -73,8 +79,9 @@ function store(body: Buffer, isProtobuf: boolean, take: (spans: ViewedSpan[]) =>
     reason ||= why;
   };
   const spans = isProtobuf ? parseTracesProtobuf(body, reject) : parseTracesJson(body.toString("utf8"), reject);
+  if (invalid > 0) sink.refuse(invalid, reason);
   if (invalid > 0 && spans.length === 0) throw parseError(reason);
-  const dropped = take(spans);
+  const dropped = sink.add(spans);
   if (dropped > 0) reason ||= "a trace has more spans than the viewer keeps of one; see --max-spans and --max-mib";
   return invalid + dropped === 0 ? undefined : { spans: invalid + dropped, reason };
 }

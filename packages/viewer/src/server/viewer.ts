@@ -12,8 +12,9 @@ import { answerApi, openFile } from "./api-server.ts";
 import { ChangeStream } from "./change-stream.ts";
 import { HttpError } from "./http-error.ts";
 import { hostName, checkOrigin } from "./origin-check.ts";
-import { receiveOtlp } from "./otlp-receiver.ts";
+import { receiveOtlp, type SpanSink } from "./otlp-receiver.ts";
 import { Page } from "./page.ts";
+import { Refusals } from "./refusals.ts";
 
 export interface ViewerOptions extends StoreLimits {
   /** Port to listen on; 0 for any free port. @default 4318, the port of OTLP */
@@ -66,13 +67,21 @@ export async function startViewer(options: ViewerOptions = {}): Promise<Viewer> 
       : new RemoteTraces(typeof options.from === "string" ? { url: options.from } : options.from);
   const page = existsSync(folder) ? new Page(folder) : undefined;
   const changes = new ChangeStream();
+  const refusals = new Refusals();
+  const sink: SpanSink = {
+    add: (spans) => store.add(spans),
+    refuse(spans, reason) {
+      refusals.add(spans, reason);
+      changes.refused(spans);
+    },
+  };
   const hosts = [host, ...allowHosts].map(hostName);
 
   async function serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
     checkOrigin(req, hosts);
     const url = URL.parse(req.url ?? "/", "http://viewer");
     if (url === null) throw new HttpError(400, `Cannot answer: the request target must be a URL; received ${req.url}`);
-    const received = receiveOtlp(req, res, url.pathname, maxRequestBytes, (spans) => store.add(spans));
+    const received = receiveOtlp(req, res, url.pathname, maxRequestBytes, sink);
     if (received !== undefined) return received;
     if (url.pathname === "/api/open" && req.method === "POST") return openFile(req, res, store);
     if (req.method !== "GET" && req.method !== "HEAD") {
@@ -80,7 +89,11 @@ export async function startViewer(options: ViewerOptions = {}): Promise<Viewer> 
     }
     // The event stream would keep a response to HEAD open.
     if (req.method === "HEAD" && url.pathname === "/api/changes") return void res.end();
-    if ((await answerApi(url, req, res, { store, changes, remote })) || page?.serve(url.pathname, res) === true) return;
+    if (
+      (await answerApi(url, req, res, { store, changes, refusals, remote })) ||
+      page?.serve(url.pathname, res) === true
+    )
+      return;
     throw new HttpError(
       404,
       `Cannot find ${url.pathname}: the viewer receives traces at /v1/traces and shows them at /`,

@@ -18,15 +18,19 @@ export function searchTraces(store: TraceStore, query: TraceQuery): TraceList {
     if (mentions !== undefined && !mentionsTrace(summary, text) && !store.has(summary.traceId, mentions)) continue;
     traces.push(summary);
   }
-  if (sort !== undefined) traces.sort(ORDERS[sort]);
   return {
-    traces: traces.slice(0, Math.min(limit, MAX_LIMIT)),
+    traces: sortTraces(traces, sort).slice(0, Math.min(limit, MAX_LIMIT)),
     matching: traces.length,
     stored: store.size,
     dropped: store.dropped,
     services: [...services].sort(),
     endings: [...endings].sort(),
   };
+}
+
+/** Returns the traces in an order; in the given one if it is `undefined`. */
+export function sortTraces(traces: readonly TraceSummary[], sort: TraceSort | undefined): readonly TraceSummary[] {
+  return sort === undefined ? traces : traces.toSorted(ORDERS[sort]);
 }
 
 const ORDERS: Readonly<Record<TraceSort, (a: TraceSummary, b: TraceSummary) => number>> = {
