@@ -36,8 +36,7 @@ export function nodeHostOf(request: Request, rest: readonly unknown[]): NodeHost
 /** An incoming request of a fetch handler, on any host. */
 export class FetchIncoming implements IncomingRequest {
   readonly #request: Request;
-  /** `null` if the request's URL is invalid, as some hosts build it from an invalid `Host` header. */
-  readonly #url: URL | null;
+  #parsedUrl: URL | null | undefined;
   /** The same request in Node's server, which a handler may read too. */
   readonly #node: NodeIncoming | undefined;
   /** The headers for the handler, where the host's own are immutable. */
@@ -45,8 +44,13 @@ export class FetchIncoming implements IncomingRequest {
 
   constructor(request: Request, host: NodeHost | undefined) {
     this.#request = request;
-    this.#url = URL.parse(request.url);
     this.#node = host === undefined ? undefined : new NodeIncoming(host.req);
+  }
+
+  /** `null` if the request's URL is invalid, as some hosts build it from an invalid `Host` header. */
+  get #url(): URL | null {
+    if (this.#parsedUrl === undefined) this.#parsedUrl = URL.parse(this.#request.url);
+    return this.#parsedUrl;
   }
 
   get method(): string {
@@ -62,7 +66,7 @@ export class FetchIncoming implements IncomingRequest {
   }
 
   get authority(): string | undefined {
-    return this.#url?.host ?? this.#node?.authority;
+    return this.#node?.authority ?? this.#url?.host;
   }
 
   get protocolVersion(): string | undefined {
