@@ -111,7 +111,7 @@ export function detachReply(reply: FastifyReply): void {
   const error = (...args: unknown[]): void => {
     if (args[1] === REJECTED_LATE) {
       const { err } = args[0] as { err: unknown };
-      if (problemOf(err) !== undefined || serverRequest?.isMoot(err) === true) return;
+      if (problemOf(err) !== undefined || serverRequest?.canIgnore(err) === true) return;
     }
     (log.error as (...args: unknown[]) => void).apply(log, args);
   };

@@ -12,7 +12,7 @@ import { type ProblemResponse, problemResponse, serverRequestOf, problemOf } fro
 export function answerError(error: unknown, request?: Request): Response | undefined {
   const serverRequest = request === undefined ? undefined : serverRequestOf(request);
   serverRequest?.fail(error);
-  return serverRequest?.isMoot(error) ? clientClosedResponse() : errorResponse(error, request);
+  return serverRequest?.canIgnore(error) ? clientClosedResponse() : errorResponse(error, request);
 }
 
 /** The response to an error of this library, whether or not the client is still connected. */

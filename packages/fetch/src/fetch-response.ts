@@ -106,7 +106,7 @@ export class FetchHostResponse implements ActiveResponse {
   #readByNode(response: Response, hostResponse: HostResponse): Response {
     const serverRequest = this.#serverRequest;
     if (this.#answer!.isForced) {
-      hostResponse.leaveUnread();
+      hostResponse.discardRequestBody();
       return response;
     }
     readInContext(serverRequest.entered, bodyOf(response), (error) => serverRequest.fail(error));

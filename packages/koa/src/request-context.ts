@@ -101,7 +101,7 @@ class KoaHandler implements HostHandler<Promise<void>> {
 function answer(koa: KoaContext, problem: Problem, started: boolean): void {
   const { status, headers, body } = problemResponse(problem, started, koa.req.headers.accept);
   // The unread rest of the request must not block the next one.
-  hostResponseOf(koa.req, koa.res).leaveUnread();
+  hostResponseOf(koa.req, koa.res).discardRequestBody();
   for (const name of koa.res.getHeaderNames()) if (isRepresentationHeader(name)) koa.res.removeHeader(name);
   koa.status = status;
   koa.body = body;

@@ -15,7 +15,7 @@ type FastifyReply = Parameters<typeof answerError>[2];
 const answeredErrors = {
   [Symbol.hasInstance](error: unknown): boolean {
     const serverRequest = serverRequestIn(current());
-    return serverRequest !== undefined && (problemOf(error) !== undefined || serverRequest.isMoot(error));
+    return serverRequest !== undefined && (problemOf(error) !== undefined || serverRequest.canIgnore(error));
   },
 };
 

@@ -48,7 +48,7 @@ abstract class NodeHostResponse<Req extends NodeRequest, Res extends NodeRespons
     for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
     res.setHeader("content-length", Buffer.byteLength(body));
     res.statusCode = status;
-    this.leaveUnread();
+    this.discardRequestBody();
     // A server with `rejectNonStandardBodyWrites` throws if the response to a HEAD has a body.
     if (req.method === "HEAD") res.end();
     else res.end(body);
@@ -94,7 +94,7 @@ class Http1HostResponse extends NodeHostResponse<IncomingMessage, ServerResponse
     });
   }
 
-  leaveUnread(): void {
+  discardRequestBody(): void {
     if (hasConnection(this.req)) closeUnread(this.req, () => this.closeConnection());
   }
 
@@ -232,7 +232,7 @@ class Http2HostResponse extends NodeHostResponse<Http2ServerRequest, Http2Server
   /** HTTP/2 does not buffer a head. */
   protected discardHead(): void {}
 
-  leaveUnread(): void {
+  discardRequestBody(): void {
     resetUnread(this.res.stream, this.req);
   }
 

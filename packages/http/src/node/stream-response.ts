@@ -62,13 +62,13 @@ export class StreamHostResponse extends HostResponse {
   send({ status, headers, body }: ProblemResponse): void {
     const stream = this.#stream;
     if (this.isClosed) return;
-    this.leaveUnread();
+    this.discardRequestBody();
     stream.respond({ ":status": status, ...headers });
     // The response to a HEAD ends with its head.
     if (!this.#isHead) stream.end(body);
   }
 
-  leaveUnread(): void {
+  discardRequestBody(): void {
     resetUnread(this.#stream, this.#stream);
   }
 

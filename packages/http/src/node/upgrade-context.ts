@@ -222,7 +222,7 @@ class UpgradeResponse extends HostResponse {
     socket.once("close", stop);
   }
 
-  leaveUnread(): void {}
+  discardRequestBody(): void {}
 
   detach(): void {}
 

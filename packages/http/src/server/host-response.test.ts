@@ -8,7 +8,7 @@ import { ServerRequest } from "./server-request.ts";
 /** A response to a slow client: after `send` it has begun, and is not delivered yet. */
 class SlowResponse extends HostResponse {
   readonly isAborted = false;
-  leaveUnread(): void {}
+  discardRequestBody(): void {}
   readonly accept = undefined;
   readonly isEnded = false;
   readonly isClosed = false;

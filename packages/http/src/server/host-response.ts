@@ -27,7 +27,7 @@ export abstract class HostResponse implements ActiveResponse {
   /** Calls back once when it closes, or at once if it is closed. */
   abstract onceClosed(callback: () => void): void;
   /** Makes sure that an unread request body does not block further requests after the response is sent. */
-  abstract leaveUnread(): void;
+  abstract discardRequestBody(): void;
   /** Sends a complete response in place of the handler's. */
   abstract send(answer: ProblemResponse): void;
   /**

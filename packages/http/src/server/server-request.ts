@@ -196,7 +196,7 @@ export class ServerRequest implements EndObserver, TraceOwner {
    * Whether an error only results from the end of the request: its client has left, or its response has ended. It can
    * be ignored.
    */
-  isMoot(error: unknown): boolean {
+  canIgnore(error: unknown): boolean {
     if (this.response?.isAborted ?? this.ctx.cause() instanceof ClientDisconnected) return isDisconnect(error);
     return this.#isOver && isCancellation(error);
   }
