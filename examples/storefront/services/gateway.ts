@@ -38,9 +38,11 @@ app.get("/search", async (req, res) => {
 });
 app.post("/orders", async (req, res) => {
   const product = PRODUCTS.find(({ id }) => id === req.query["product"]);
-  if (product === undefined) return void res.sendStatus(404);
-  await orders.place(current(), { product: product.id, customer: principal()!.subject });
-  res.status(202).json(greeting());
+  if (product === undefined) res.sendStatus(404);
+  else {
+    await orders.place(current(), { product: product.id, customer: principal()!.subject });
+    res.status(202).json(greeting());
+  }
 });
 app.use(errorHandler());
 
