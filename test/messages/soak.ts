@@ -142,7 +142,7 @@ const cut = all.filter(({ runs, dead }) => runs > 0 && dead > 0).length;
 console.log(`${unrun} messages expired before they could run, ${cut} were cut by their deadline`);
 console.log(`${sum("runs")} runs, ${all.filter(({ runs }) => runs > 1).length} messages ran more than once`);
 console.log(`heap of the consumer that stays, in MB: ${heaps.map((heap) => (heap / 1e6).toFixed(1)).join(", ")}`);
-const quarter = Math.floor(heaps.length / 4);
+const quarter = Math.max(1, Math.floor(heaps.length / 4));
 // Medians, because a client that polls allocates more at some times than at others.
 const growth = median(heaps.slice(-quarter)) - median(heaps.slice(quarter, 2 * quarter));
 const checks: [string, boolean][] = [
