@@ -9,7 +9,7 @@ import { sleep } from "@throughline/resilience";
 /** The stream of the orders, and their subject. */
 export const ORDERS = "orders";
 /** Milliseconds of work for an order: more than the budget of the request that places it. */
-export const BOOKING_MS = 600;
+export const BOOKING_MS = 1_000;
 /** An order that is not booked by then is worthless. */
 const LIFETIME = "1m";
 

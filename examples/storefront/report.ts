@@ -47,7 +47,7 @@ ${search('-H "grpc-timeout: 1S"', "lamp")}
 ${search('-H "grpc-timeout: 300m"', "sofa")}
 ${search('-H "grpc-timeout: 5m"', "lamp")}
 ${search("-m 0.2", "attic")}
-${curl('-X POST -H "grpc-timeout: 500m"', "/orders?product=lamp-1")}
+${curl('-X POST -H "grpc-timeout: 800m"', "/orders?product=lamp-1")}
 
 ${viewer === undefined ? "" : `Traces of these requests and of the scenarios: ${viewer}\n\n`}Ctrl-C drains and ends it.`);
 }

@@ -103,7 +103,7 @@ export const SCENARIOS: readonly Scenario[] = [
     title: "An order outlives its request",
     method: "POST",
     path: "/orders?product=lamp-1",
-    budget: 500,
+    budget: 800,
     goesOnFor: BOOKING_MS,
     claims: ({ status }) => [[status === 202, "the answer, that the order is accepted, is in time"]],
     traced: (spans) => {
@@ -111,8 +111,8 @@ export const SCENARIOS: readonly Scenario[] = [
       const end = booking === undefined ? 0 : booking.end - Math.min(...spans.map((span) => span.start));
       return [
         [
-          booking?.failed === false && end > 500,
-          `it was booked ${Math.round(end)} ms after the request, whose budget was 500 ms`,
+          booking?.failed === false && end > 800,
+          `it was booked ${Math.round(end)} ms after the request, whose budget was 800 ms`,
         ],
         ...queueClaims(spans),
       ];
