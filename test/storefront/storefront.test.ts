@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 
 import { hasNats } from "../support/nats.ts";
 import { typescript } from "../support/typescript.ts";
@@ -92,6 +92,8 @@ describe("the running storefront", () => {
         // A group of its own, as in a terminal.
         detached: true,
       });
+      // Also after a failure: the services and their servers would go on without the test.
+      onTestFinished(() => void child.kill("SIGTERM"));
       let output = "";
       for (const stream of [child.stdout, child.stderr])
         stream.setEncoding("utf8").on("data", (chunk: string) => (output += chunk));
