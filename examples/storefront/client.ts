@@ -1,15 +1,16 @@
 import { randomBytes } from "node:crypto";
 
-import type { SearchResult, Scenario } from "./scenarios.ts";
+import type { Answer, Scenario } from "./scenarios.ts";
 
 /** Sends a scenario's request as a visitor's browser would, with a new trace id. */
 export async function sendRequest(
   gateway: string,
   token: string,
-  { query, budget, leavesAfter }: Scenario,
-): Promise<{ traceId: string; answer: SearchResult }> {
+  { method = "GET", path, budget, leavesAfter }: Scenario,
+): Promise<{ traceId: string; answer: Answer }> {
   const traceId = randomBytes(16).toString("hex");
-  const answer = await search(`${gateway}/search?q=${query}`, {
+  const answer = await send(gateway + path, {
+    method,
     headers: {
       authorization: `Bearer ${token}`,
       "txn-token": "made up",
@@ -21,7 +22,7 @@ export async function sendRequest(
   return { traceId, answer };
 }
 
-async function search(url: string, init: RequestInit): Promise<SearchResult> {
+async function send(url: string, init: RequestInit): Promise<Answer> {
   try {
     const response = await fetch(url, init);
     const type = response.headers.get("content-type") ?? "";

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 
+import { hasNats, startNats } from "@throughline/test/support/nats.ts";
 import { type DatabaseServer, postgresPrograms, startPostgres } from "@throughline/test/support/postgres.ts";
 import { startViewer, type ViewedSpan, type Viewer } from "@throughline/viewer";
 
@@ -39,9 +40,10 @@ async function openViewer(): Promise<Viewer> {
   });
 }
 
-/** Returns the spans of a trace when no new ones have arrived for a while. */
-async function spansOf(traceId: string, { store }: Viewer): Promise<ViewedSpan[]> {
+/** Returns the spans of a trace when no new ones have arrived for a while. @param goesOnFor as of a scenario */
+async function spansOf(traceId: string, { store }: Viewer, goesOnFor = 0): Promise<ViewedSpan[]> {
   let spans: ViewedSpan[] = [];
+  await delay(goesOnFor);
   for (let since = Date.now(); Date.now() - since < (spans.length === 0 ? 5_000 : 5 * EXPORT_DELAY);) {
     await delay(EXPORT_DELAY / 2);
     const seen = store.trace(traceId);
@@ -54,7 +56,7 @@ async function spansOf(traceId: string, { store }: Viewer): Promise<ViewedSpan[]
 /** Plays a scenario. Returns whether all its claims hold. */
 async function play(number: number, scenario: Scenario, gateway: string, token: string): Promise<boolean> {
   const { traceId, answer } = await sendRequest(gateway, token, scenario);
-  const spans = viewer === undefined ? undefined : await spansOf(traceId, viewer);
+  const spans = viewer === undefined ? undefined : await spansOf(traceId, viewer, scenario.goesOnFor);
   const claims = [...scenario.claims(answer), ...(spans === undefined ? [] : scenario.traced(spans))];
   report(number, scenario, answer, spans ?? `trace ${traceId} went to ${collector}`, claims);
   if (viewer !== undefined && !isOnce) console.log(`   ${viewer.url}/#/trace/${traceId}`);
@@ -72,24 +74,46 @@ async function playAll(gateway: string, token: string): Promise<void> {
   if (isOnce && shown < SCENARIOS.length) process.exitCode = 1;
 }
 
-/** A PostgreSQL for the stock of inventory, from the programs of this machine; `undefined` without them. */
-async function openDatabase(): Promise<DatabaseServer | undefined> {
-  if (postgresPrograms() !== undefined) {
+/**
+ * Starts a server from a program of this machine; without it, prints what the services do instead. Ctrl-C must not end
+ * it: the services need it while they drain.
+ */
+async function openServer(
+  name: string,
+  isInstalled: boolean,
+  startServer: () => Promise<DatabaseServer>,
+  instead: string,
+): Promise<DatabaseServer | undefined> {
+  if (isInstalled) {
     try {
-      return await startPostgres();
+      return await startServer();
     } catch (error) {
-      console.log(`Cannot start PostgreSQL: ${(error as Error).message}`);
+      console.log(`Cannot start ${name}: ${(error as Error).message}`);
     }
   }
-  console.log("PostgreSQL is not here: inventory keeps its stock in SQLite, in memory.");
+  console.log(`${name} is not here: ${instead}.`);
   return undefined;
 }
 
 const viewer = collector === undefined ? await openViewer() : undefined;
-console.log("Starting seven services: gateway, tokens, search, catalog, inventory, pricing, reviews ...");
-const database = await openDatabase();
+const database = await openServer(
+  "PostgreSQL",
+  postgresPrograms() !== undefined,
+  () => startPostgres({}, { detached: true }),
+  "inventory keeps its stock in SQLite, in memory",
+);
+const broker = await openServer(
+  "NATS",
+  hasNats(),
+  () => startNats({ detached: true }),
+  "the gateway books the orders itself, without a queue",
+);
+const names = ["gateway", "tokens", "search", "catalog", "inventory", "pricing", "reviews"];
+if (broker !== undefined) names.push("warehouse");
+console.log(`Starting ${names.length} services: ${names.join(", ")} ...`);
 const storefront = await startStorefront(port, {
   ...(database === undefined ? undefined : { DATABASE_URL: database.url }),
+  ...(broker === undefined ? undefined : { NATS_URL: broker.url }),
   OTEL_BSP_SCHEDULE_DELAY: `${EXPORT_DELAY}`,
   ...telemetry(viewer?.url),
 });
@@ -106,6 +130,7 @@ try {
   }
 } finally {
   await storefront.stop();
+  await broker?.stop();
   await database?.stop();
   await viewer?.close();
 }

@@ -2,7 +2,12 @@ import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 
 /** The services in start order: callees before callers. Each is a process. */
-const SERVICES = [["tokens"], ["catalog", "inventory", "pricing", "reviews"], ["search"], ["gateway"]] as const;
+const SERVICES: readonly (readonly string[])[] = [
+  ["tokens"],
+  ["catalog", "inventory", "pricing", "reviews", "warehouse"],
+  ["search"],
+  ["gateway"],
+];
 
 export interface Storefront {
   readonly gateway: string;
@@ -10,7 +15,11 @@ export interface Storefront {
   stop(): Promise<void>;
 }
 
-/** @param environment variables for all services, in addition to those of this process */
+/**
+ * The warehouse is started only if there is a NATS server.
+ *
+ * @param environment variables for all services, in addition to those of this process
+ */
 export async function startStorefront(port: number, environment: Record<string, string>): Promise<Storefront> {
   const children: ChildProcess[] = [];
   const addresses: Record<string, string> = {};
@@ -29,7 +38,10 @@ export async function startStorefront(port: number, environment: Record<string, 
     for (const child of children.toReversed()) await stopProcess(child);
   }
   try {
-    for (const group of SERVICES) await Promise.all(group.map(startService));
+    for (const group of SERVICES) {
+      const services = group.filter((name) => name !== "warehouse" || "NATS_URL" in environment);
+      await Promise.all(services.map(startService));
+    }
   } catch (error) {
     await stop();
     throw error;

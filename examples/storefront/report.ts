@@ -2,7 +2,7 @@ import { styleText } from "node:util";
 
 import { type ViewedSpan, waterfall } from "@throughline/viewer";
 
-import type { Claim, Scenario, SearchResult } from "./scenarios.ts";
+import type { Answer, Claim, Scenario } from "./scenarios.ts";
 
 const color = process.stdout.isTTY && process.env["NO_COLOR"] === undefined;
 
@@ -17,12 +17,12 @@ function paint(style: Parameters<typeof styleText>[0], text: string): string {
  */
 export function report(
   number: number,
-  { title, query, budget }: Scenario,
-  answer: SearchResult,
+  { title, method = "GET", path, budget }: Scenario,
+  answer: Answer,
   trace: string | ViewedSpan[],
   claims: Claim[],
 ): void {
-  console.log(`\n${paint("bold", `${number}. ${title}`)}  GET /search?q=${query}, budget ${budget} ms`);
+  console.log(`\n${paint("bold", `${number}. ${title}`)}  ${method} ${path}, budget ${budget} ms`);
   console.log(`   ${answer.status ?? "no response: the visitor left"}  ${JSON.stringify(answer.body)}\n`);
   console.log(
     typeof trace === "string" ? `   ${trace}` : waterfall(trace, { color, width: process.stdout.columns || 120 }),
@@ -35,17 +35,19 @@ export function report(
 
 /** Prints commands to try by hand. */
 export function printCommands(gateway: string, token: string, viewer: string | undefined): void {
-  const curl = (options: string, query: string): string =>
-    `  curl -i -H "authorization: Bearer $TOKEN" ${options} "${gateway}/search?q=${query}"`;
+  const curl = (options: string, path: string): string =>
+    `  curl -i -H "authorization: Bearer $TOKEN" ${options} "${gateway}${path}"`;
+  const search = (options: string, query: string): string => curl(options, `/search?q=${query}`);
   console.log(`
 The storefront listens at ${gateway}. Paste these commands; then change the budget (m: milliseconds, S: seconds) or
 the query (lamp, sofa, attic):
 
   TOKEN=${token}
-${curl('-H "grpc-timeout: 1S"', "lamp")}
-${curl('-H "grpc-timeout: 300m"', "sofa")}
-${curl('-H "grpc-timeout: 5m"', "lamp")}
-${curl("-m 0.2", "attic")}
+${search('-H "grpc-timeout: 1S"', "lamp")}
+${search('-H "grpc-timeout: 300m"', "sofa")}
+${search('-H "grpc-timeout: 5m"', "lamp")}
+${search("-m 0.2", "attic")}
+${curl('-X POST -H "grpc-timeout: 800m"', "/orders?product=lamp-1")}
 
-${viewer === undefined ? "" : `Traces of these requests and of the four scenarios: ${viewer}\n\n`}Ctrl-C drains and ends it.`);
+${viewer === undefined ? "" : `Traces of these requests and of the scenarios: ${viewer}\n\n`}Ctrl-C drains and ends it.`);
 }

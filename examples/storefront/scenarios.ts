@@ -1,7 +1,9 @@
 import type { ViewedSpan } from "@throughline/viewer";
 
+import { BOOKING_MS } from "./orders.ts";
+
 /** The response that the visitor received. */
-export interface SearchResult {
+export interface Answer {
   /** `undefined` if the visitor left. */
   readonly status: number | undefined;
   readonly type: string;
@@ -10,13 +12,17 @@ export interface SearchResult {
 
 export interface Scenario {
   readonly title: string;
-  readonly query: string;
+  /** @default "GET" */
+  readonly method?: "GET" | "POST";
+  readonly path: string;
   /** The visitor's deadline in milliseconds, sent to the gateway. */
   readonly budget: number;
   /** Milliseconds after which the visitor disconnects; `undefined` if the visitor stays. */
   readonly leavesAfter?: number;
+  /** Milliseconds that work goes on after the response. @default none */
+  readonly goesOnFor?: number;
   /** Checks the response. */
-  claims(answer: SearchResult): Claim[];
+  claims(answer: Answer): Claim[];
   /** Checks the trace. */
   traced(spans: readonly ViewedSpan[]): Claim[];
 }
@@ -29,7 +35,7 @@ const ALL = ["gateway", "tokens", "search", "catalog", "inventory", "pricing", "
 export const SCENARIOS: readonly Scenario[] = [
   {
     title: "All in time",
-    query: "lamp",
+    path: "/search?q=lamp",
     budget: 1_000,
     claims: ({ status, body }) => [
       [status === 200 && body["complete"] === true, "the answer is complete"],
@@ -50,7 +56,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     title: "Reviews is slow",
-    query: "sofa",
+    path: "/search?q=sofa",
     budget: 500,
     claims: ({ status, body }) => [
       [status === 200 && body["complete"] === false, "the answer is partial, and in time"],
@@ -66,7 +72,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     title: "The visitor leaves after 80 ms",
-    query: "attic",
+    path: "/search?q=attic",
     budget: 2_000,
     leavesAfter: 80,
     claims: ({ status }) => [[status === undefined, "the visitor received no response"]],
@@ -85,7 +91,7 @@ export const SCENARIOS: readonly Scenario[] = [
   },
   {
     title: "A budget too small",
-    query: "lamp",
+    path: "/search?q=lamp",
     budget: 5,
     claims: ({ status, type, body }) => [
       [status === 504 && type.startsWith("application/problem+json"), "the answer is 504, a problem document"],
@@ -93,7 +99,37 @@ export const SCENARIOS: readonly Scenario[] = [
     ],
     traced: (spans) => [[sameServices(spans, ["gateway"]), "no other service was called"]],
   },
+  {
+    title: "An order outlives its request",
+    method: "POST",
+    path: "/orders?product=lamp-1",
+    budget: 800,
+    goesOnFor: BOOKING_MS,
+    claims: ({ status }) => [[status === 202, "the answer, that the order is accepted, is in time"]],
+    traced: (spans) => {
+      const booking = spans.find(({ name }) => name === "book order");
+      const end = booking === undefined ? 0 : booking.end - Math.min(...spans.map((span) => span.start));
+      return [
+        [
+          booking?.failed === false && end > 800,
+          `it was booked ${Math.round(end)} ms after the request, whose budget was 800 ms`,
+        ],
+        ...queueClaims(spans),
+      ];
+    },
+  },
 ];
+
+/** What the queue did; nothing where the gateway books the orders itself. */
+function queueClaims(spans: readonly ViewedSpan[]): Claim[] {
+  const taken = spans.find(({ kind }) => kind === "consumer");
+  return spans
+    .filter(({ kind }) => kind === "producer")
+    .map((sent) => [
+      sent.service === "gateway" && taken?.service === "warehouse" && taken.parentSpanId === sent.spanId,
+      "it went through the queue: the gateway sent it, and the warehouse took it, in the same trace",
+    ]);
+}
 
 /** What PostgreSQL did; nothing where the stock is in memory. */
 function queryClaims(spans: readonly ViewedSpan[]): Claim[] {

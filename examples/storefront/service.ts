@@ -6,25 +6,31 @@ import type { Duration } from "@throughline/context";
 import { drain } from "@throughline/http";
 import { startTelemetry } from "@throughline/telemetry";
 
-/** A second server of a service, besides HTTP. */
-export interface SecondServer {
-  readonly addresses: Readonly<Record<string, string>>;
-  drain(shutdownTimeout: Duration): Promise<void>;
+/** What a service has besides its HTTP server. */
+export interface ServiceParts {
+  /** The addresses of another server, by kind. */
+  readonly addresses?: Readonly<Record<string, string>>;
+  /** Drains another server, or the consumers of a queue, at the same time as the HTTP server. */
+  drain?(shutdownTimeout: Duration): Promise<void>;
+  /** Closes what requests use, after they have ended. */
+  close?(): Promise<void>;
 }
 
 const SHUTDOWN_TIMEOUT: Duration = "3s";
 
 /** Runs a service: starts telemetry, listens, and drains on SIGTERM. */
-export async function start(name: string, handler: RequestListener, second?: SecondServer): Promise<void> {
+export async function start(name: string, handler: RequestListener, parts: ServiceParts = {}): Promise<void> {
   const telemetry = startTelemetry({ serviceName: name });
   const server = createServer(handler);
   await listen(server, Number(process.env["PORT"] ?? 0));
-  process.send?.({ ...second?.addresses, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+  process.send?.({ ...parts.addresses, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
 
   async function shutDown(): Promise<void> {
-    await telemetry.shutdown(
-      Promise.all([drain(server, { shutdownTimeout: SHUTDOWN_TIMEOUT }), second?.drain(SHUTDOWN_TIMEOUT)]),
-    );
+    const drained = Promise.all([
+      drain(server, { shutdownTimeout: SHUTDOWN_TIMEOUT }),
+      parts.drain?.(SHUTDOWN_TIMEOUT),
+    ]);
+    await telemetry.shutdown(drained.then(() => parts.close?.()));
     if (process.connected) process.disconnect();
   }
   let ending: Promise<void> | undefined;

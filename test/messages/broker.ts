@@ -21,7 +21,12 @@ export interface BrokerHost {
   readonly missing: string | undefined;
   startServer(): Promise<DatabaseServer>;
   /** Connects to the server, and creates the queue if it does not exist. */
-  connect(url: string, queue: string): Promise<Broker>;
+  connect(url: string, queue: string, options?: ConnectOptions): Promise<Broker>;
+}
+
+export interface ConnectOptions {
+  /** How many messages a client that polls fetches at once; it polls again at once if it has got as many. @default 1 */
+  readonly batchSize?: number;
 }
 
 export interface ConsumerOptions extends Pick<ConsumeOptions, "maxTimeout" | "relation" | "trust"> {

@@ -78,7 +78,7 @@ const nats: BrokerHost = {
   name: "nats",
   system: "nats",
   missing: hasNats() ? undefined : "NATS is not installed",
-  startServer: startNats,
+  startServer: () => startNats(),
   async connect(url, queue) {
     const connection = await connect({ servers: url });
     const client = jetstream(connection);
@@ -175,7 +175,7 @@ const pgBoss: BrokerHost = {
   tracesItself: true,
   missing: missingPostgres,
   startServer: () => startPostgres(),
-  async connect(url, queue) {
+  async connect(url, queue, { batchSize = 1 } = {}) {
     const boss = new PgBoss({
       connectionString: url,
       max: 4,
@@ -207,7 +207,12 @@ const pgBoss: BrokerHost = {
           {
             ...options,
             onConsumed: (consumed, { data }) => onConsumed?.(consumed, data),
-            clientOptions: { pollingIntervalSeconds: 0.5, localConcurrency: CONCURRENCY },
+            clientOptions: {
+              pollingIntervalSeconds: 0.5,
+              localConcurrency: CONCURRENCY,
+              batchSize,
+              burstWhenBatchFull: batchSize > 1,
+            },
           },
         ),
       async dead() {

@@ -10,7 +10,7 @@ import { brokers } from "./brokers.ts";
 const [name, url, queue, file] = process.argv.slice(2) as [string, string, string, string];
 const record = openSync(file, "a");
 const consumers = new Consumers();
-const broker = await brokers.find((each) => each.name === name)!.connect(url, queue);
+const broker = await brokers.find((each) => each.name === name)!.connect(url, queue, { batchSize: 20 });
 await broker.consume(
   async (ctx, body) => {
     writeSync(record, `${body.name} run ${Date.now()}\n`);

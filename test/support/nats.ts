@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { type DatabaseServer, freePort } from "./postgres.ts";
+import { type DatabaseServer, freePort, type StartOptions } from "./postgres.ts";
 
 const SERVER = "/usr/sbin/nats-server";
 
@@ -12,10 +12,11 @@ export function hasNats(): boolean {
 }
 
 /** Starts a NATS server with JetStream; its store is in its folder. */
-export async function startNats(): Promise<DatabaseServer> {
+export async function startNats({ detached = false }: StartOptions = {}): Promise<DatabaseServer> {
   const folder = mkdtempSync(join(tmpdir(), "throughline-nats-"));
   const port = await freePort();
   const server = spawn(SERVER, ["-a", "127.0.0.1", "-p", String(port), "-js", "-sd", folder], {
+    detached,
     stdio: ["ignore", "ignore", "pipe"],
   });
   const exited = new Promise<void>((resolve) => server.once("exit", () => resolve()));

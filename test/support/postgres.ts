@@ -13,6 +13,11 @@ export interface DatabaseServer {
   stop(): Promise<void>;
 }
 
+export interface StartOptions {
+  /** A process group of its own, so that Ctrl-C in a terminal does not end the server. @default false */
+  readonly detached?: boolean;
+}
+
 export async function freePort(): Promise<number> {
   const probe = createServer().listen(0, "127.0.0.1");
   await new Promise((resolve) => probe.once("listening", resolve));
@@ -38,7 +43,10 @@ export function userIds(name: string): { uid?: number; gid?: number } {
 }
 
 /** Starts a server with an empty database; it takes about half a second. */
-export async function startPostgres(settings: Readonly<Record<string, string | number>> = {}): Promise<DatabaseServer> {
+export async function startPostgres(
+  settings: Readonly<Record<string, string | number>> = {},
+  { detached = false }: StartOptions = {},
+): Promise<DatabaseServer> {
   const programs = postgresPrograms()!;
   const ids = userIds("postgres");
   const folder = mkdtempSync(join(tmpdir(), "throughline-pg-"));
@@ -56,6 +64,7 @@ export async function startPostgres(settings: Readonly<Record<string, string | n
   const server = spawn(join(programs, "postgres"), ["-D", data, ...flags], {
     ...ids,
     cwd: folder,
+    detached,
     stdio: ["ignore", "ignore", "pipe"],
   });
   const exited = new Promise<void>((resolve) => server.once("exit", () => resolve()));

@@ -46,8 +46,6 @@ const port = await new Promise<number>((resolve, reject) => {
 
 await start("inventory", app.callback(), {
   addresses: { grpc: `127.0.0.1:${port}` },
-  async drain(shutdownTimeout) {
-    await drain(grpc, { shutdownTimeout });
-    await stock.close();
-  },
+  drain: (shutdownTimeout) => drain(grpc, { shutdownTimeout }),
+  close: () => stock.close(),
 });

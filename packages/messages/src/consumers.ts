@@ -25,6 +25,7 @@ export class Consumers {
   /** Messages that are being processed or settled. */
   #open = 0;
   #idle: (() => void) | undefined;
+  #isDraining = false;
   #drained: Promise<void> | undefined;
   readonly #stops = new Set<() => unknown>();
 
@@ -35,6 +36,11 @@ export class Consumers {
   /** How many messages and jobs are being processed. */
   get active(): number {
     return this.#active;
+  }
+
+  /** Whether a drain has begun: nothing new may start. */
+  get isDraining(): boolean {
+    return this.#isDraining;
   }
 
   /** @internal Counts a message until the function that it returns is called. */
@@ -65,7 +71,7 @@ export class Consumers {
    */
   onDrain(stop: () => unknown): () => void {
     callable("stop", stop, "add a function to consumers");
-    if (this.#drained !== undefined) void settle(stop);
+    if (this.#isDraining) void settle(stop);
     else this.#stops.add(stop);
     return () => void this.#stops.delete(stop);
   }
@@ -84,6 +90,7 @@ export class Consumers {
   }
 
   async #drain(ms: number): Promise<void> {
+    this.#isDraining = true;
     const ended = this.#end();
     const late = Promise.withResolvers<void>();
     const stopTimer = callAfter(ms, () => late.resolve());

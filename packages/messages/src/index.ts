@@ -3,6 +3,7 @@ export { Consumers, type ConsumersDrainOptions } from "./consumers.ts";
 export { detach, type DetachOptions } from "./detach.ts";
 export { envelope, type Envelope, type EnvelopeOptions } from "./envelope.ts";
 export { every, type EveryOptions, type StopSchedule } from "./every.ts";
+export { job, type JobOptions, type RunJob } from "./job.ts";
 export {
   fromWire,
   type FromWireOptions,

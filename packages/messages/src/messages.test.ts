@@ -15,7 +15,7 @@ import { sleep } from "@throughline/resilience";
 import { recordSpans } from "@throughline/test/support/spans.ts";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
-import { consume, Consumers, detach, envelope, every } from "./index.ts";
+import { consume, Consumers, detach, envelope, every, job } from "./index.ts";
 
 const tenantKey = createKey<string>("tenant");
 propagateValue(tenantKey, { name: "messages-tenant", codec: textCodec, maxBytes: 64, as: "header" });
@@ -250,11 +250,94 @@ describe("every", () => {
     expect(work).toHaveBeenCalledOnce();
   });
 
+  it("begins no run after a drain has begun, although another one is still under way", async () => {
+    const consumers = new Consumers();
+    const quick = vi.fn();
+    every("1s", { consumers }, quick);
+    const quickJob = job({ within: "1s", consumers }, quick);
+    const slowJob = job({ within: "1h", consumers, onError: () => {} }, (ctx) => sleep(ctx, "1h"));
+    void slowJob();
+    const drained = consumers.drain({ shutdownTimeout: "10s" });
+    await vi.advanceTimersByTimeAsync(5000);
+    await quickJob();
+    expect(consumers.active).toBe(1);
+    expect(quick).not.toHaveBeenCalled();
+    await vi.advanceTimersByTimeAsync(6000);
+    await drained;
+    expect(consumers.active).toBe(0);
+  });
+
   it.each<[() => unknown, RegExp]>([
     [() => every(0, {}, () => {}), /'interval' must be at least 1 ms/],
-    [() => every("1s", { witin: 5 } as never, () => {}), /there is no option 'witin'/],
+    [() => every("1s", { witin: 5 } as never, () => {}), /Cannot schedule work: .*there is no option 'witin'/],
+    [() => job({} as never, () => {}), /Cannot make a job: 'within' must be/],
+    [() => job({ within: "1s", name: 5 as never }, () => {}), /'name' must be a string/],
     [() => detach(background, {} as never, () => {}), /'within' must be/],
   ])("refuses what is wrong: %s", (call, message) => {
     expect(call).toThrow(message);
+  });
+});
+
+describe("job", () => {
+  it("runs in a context of its own, also if it is called in a request, and not twice at once", async () => {
+    const [request, cancel] = withCancel(withValue(traced(), tenantKey, "acme"));
+    const gate = Promise.withResolvers<void>();
+    const seen: unknown[] = [];
+    const runOnce = job({ within: "5s" }, async (ctx) => {
+      seen.push([current() === ctx, ctx.value(tenantKey), traceId(ctx) === traceId(request), ctx.remaining() > 4000]);
+      await gate.promise;
+    });
+    const first = run(request, () => runOnce());
+    cancel();
+    await run(request, () => runOnce());
+    expect(seen).toEqual([[true, undefined, false, true]]);
+
+    gate.resolve();
+    await first;
+    await runOnce();
+    expect(seen).toHaveLength(2);
+  });
+
+  it("cuts a run at its limit, and reports errors without rejecting", async () => {
+    const errors: unknown[] = [];
+    const warned = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+    const onError = (error: unknown): void => {
+      errors.push(error);
+      throw new Error("a bug in onError");
+    };
+    await job({ within: 10, onError }, (ctx) => sleep(ctx, "1h"))();
+    await job({ within: "1s", onError }, () => {
+      throw new RangeError("a bug");
+    })();
+    expect(errors).toEqual([expect.any(DeadlineExceeded), expect.any(RangeError)]);
+    expect((errors[0] as DeadlineExceeded).source).toBe("job");
+    expect(warned.mock.calls.map(([error]) => (error as Error).message)).toEqual([
+      "a bug in onError",
+      "a bug in onError",
+    ]);
+    warned.mockRestore();
+  });
+
+  describe("with an SDK", () => {
+    const spans = recordSpans();
+
+    it("makes a span that begins a trace for each run, if it has a name", async () => {
+      const runOnce = job({ within: "1s", name: "nightly report" }, (ctx) =>
+        trace.getTracer("test").startSpan("inside", {}, ctx).end(),
+      );
+      await run(traced(), () => runOnce());
+      await run(traced(), () => runOnce());
+      const ended = await spans.take(4);
+      const [first, second] = ended.filter(({ name }) => name === "nightly report");
+      expect(first!.parentSpanContext).toBeUndefined();
+      expect(new Set([first, second].map((span) => span!.spanContext().traceId)).size).toBe(2);
+      expect(first!.spanContext().traceId).not.toBe(traceId(traced()));
+      expect(ended.find(({ name }) => name === "inside")!.parentSpanContext!.spanId).toBe(first!.spanContext().spanId);
+    });
+
+    it("marks the span of a run that fails", async () => {
+      await job({ within: "1s", name: "failing", onError: () => {} }, () => Promise.reject(new Error("a bug")))();
+      expect(await spans.take(1)).toMatchObject([{ name: "failing", status: { message: "a bug" } }]);
+    });
   });
 });

@@ -21,7 +21,7 @@ export function waterfall(spans: readonly ViewedSpan[], { width = 100, color = f
   const to = spans.reduce((most, { end }) => Math.max(most, end), -Infinity);
   const cells = rows.map(({ span, depth }) => [
     printable(span.service),
-    `${"  ".repeat(depth)}${span.kind === "client" ? "→ " : ""}${printable(span.name)}`,
+    `${"  ".repeat(depth)}${isOutgoing(span) ? "→ " : ""}${printable(span.name)}`,
     `${(span.start - from).toFixed(1)} ms`,
     `${(span.end - span.start).toFixed(1)} ms`,
     budget(span),
@@ -48,6 +48,11 @@ export function waterfall(spans: readonly ViewedSpan[], { width = 100, color = f
   ].join("\n");
 }
 
+/** A call, or a message that is sent. */
+function isOutgoing({ kind }: ViewedSpan): boolean {
+  return kind === "client" || kind === "producer";
+}
+
 /** Senders choose the names: control characters in them must not reach the terminal. */
 function printable(name: string): string {
   return name.replaceAll(/\p{Cc}/gu, "�");
@@ -69,7 +74,7 @@ function bar(span: ViewedSpan, from: number, to: number, width: number): string 
   const scale = width / Math.max(to - from, 0.001);
   const left = Math.min(width - 1, Math.floor((span.start - from) * scale));
   const length = Math.max(1, Math.min(width - left, Math.round((span.end - span.start) * scale)));
-  return " ".repeat(left) + (span.kind === "client" ? "─" : "█").repeat(length);
+  return " ".repeat(left) + (isOutgoing(span) ? "─" : "█").repeat(length);
 }
 
 function tone(span: ViewedSpan): "green" | "red" | "yellow" {
