@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
 
 import { serve } from "@hono/node-server";
 import { Canceled, createKey, current, DeadlineExceeded, withTimeout, withValue } from "@throughline/context";
@@ -189,6 +190,36 @@ it("ends the context when the client leaves", async () => {
 
   expect(await ended.promise).toMatchObject({ name: "ClientDisconnected" });
   server.close();
+});
+
+describe("behind @hono/node-server", () => {
+  const { Request, Response } = globalThis;
+  afterEach(() => void Object.assign(globalThis, { Request, Response }));
+
+  it("no Response of the platform is made of a text, and a stream is read in the request's context", async () => {
+    const app = new Hono();
+    const kept: (string | undefined)[][] = [];
+    app.use(async (hono, next) => {
+      await next();
+      kept.push(Object.getOwnPropertySymbols(hono.res).map((each) => each.description));
+    });
+    app.use(requestContext({ maxTimeout: "5s" }));
+    app.get("/text", (hono) => hono.text("ok"));
+    app.get("/stream", (hono) => {
+      const pull = (controller: ReadableStreamDefaultController): void => {
+        controller.enqueue(new TextEncoder().encode(`${current().remaining() <= 5000}`));
+        controller.close();
+      };
+      return hono.body(new ReadableStream({ pull }, { highWaterMark: 0 }));
+    });
+    const server = serve({ fetch: app.fetch, port: 0 });
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const bodies = ["/text", "/stream"].map(async (path) => (await fetch(`http://localhost:${port}${path}`)).text());
+    expect(await Promise.all(bodies)).toEqual(["ok", "true"]);
+    expect(kept).toEqual([["cache"], ["cache"]]);
+    server.close();
+  });
 });
 
 describe("with an SDK", () => {
