@@ -1,0 +1,6 @@
+import theme from "vitepress/theme-without-fonts";
+
+import "./drawings.css";
+import "./style.css";
+
+export default theme;
