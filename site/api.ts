@@ -35,7 +35,7 @@ export async function writeApi(): Promise<void> {
       parametersFormat: "table",
       propertiesFormat: "table",
       interfacePropertiesFormat: "table",
-      expandObjects: false,
+      useHTMLAnchors: true,
     } as object),
   });
   const project = await app.convert();

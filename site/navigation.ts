@@ -6,8 +6,6 @@ export interface Entry {
 
 export interface Group {
   readonly text: string;
-  /** Whether the group is folded in the sidebar until the reader is on one of its pages. */
-  readonly isCollapsed?: boolean;
   readonly entries: readonly Entry[];
 }
 
@@ -109,7 +107,8 @@ export function sections({ packages, api, decisions, examples }: FoundGroups): S
   return [
     { text: "Learn", groups: [{ text: "Start", entries: [entry("Five minutes", "docs/start.md")] }, LEARN] },
     { text: "Guides", groups: [...GUIDES, examples] },
-    { text: "Reference", groups: [REFERENCE, packages, api] },
+    { text: "Reference", groups: [REFERENCE, packages] },
+    { text: "API", groups: [api] },
     { text: "Compare", groups: [{ text: "Compare", entries: [entry("Alternatives", "docs/compare.md")] }] },
     { text: "Decisions", groups: [decisions] },
   ];

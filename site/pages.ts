@@ -60,16 +60,15 @@ function foundGroups(): { packages: Group; api: Group; decisions: Group; example
   const named = (file: string): Entry => ({ text: file.split("/").at(-2)!, file });
   const api = globSync(`${API}/*.md`, { cwd: ROOT }).toSorted();
   return {
-    packages: { text: "Packages", isCollapsed: true, entries: under("packages").map(named) },
+    packages: { text: "Packages", entries: under("packages").map(named) },
     api: {
       text: "API",
-      isCollapsed: true,
       entries: api
         .map((file) => file.replaceAll("\\", "/"))
         .map((file) => ({ text: pathOf(file).slice("api/".length).replace("index", "All packages"), file })),
     },
     decisions: { text: "Decisions", entries: under("decisions").map((file) => ({ text: titleOf(file), file })) },
-    examples: { text: "Examples", isCollapsed: true, entries: under("examples").map(named) },
+    examples: { text: "Examples", entries: under("examples").map(named) },
   };
 }
 

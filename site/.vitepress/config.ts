@@ -7,9 +7,8 @@ import { addressOf, existingSections } from "../pages.ts";
 const all = existingSections();
 
 function sidebar(section: Section): DefaultTheme.SidebarItem[] {
-  return section.groups.map(({ text, isCollapsed, entries }) => ({
+  return section.groups.map(({ text, entries }) => ({
     text,
-    ...(isCollapsed === true ? { collapsed: true } : undefined),
     items: entries.map((entry) => ({ text: entry.text, link: addressOf(entry.file) })),
   }));
 }
@@ -61,7 +60,6 @@ export default defineConfig({
     outline: { level: [2, 3] },
     search: { provider: "local" },
     socialLinks: [{ icon: "github", link: REPOSITORY }],
-    footer: { message: "Apache-2.0" },
     externalLinkIcon: true,
   },
 });
