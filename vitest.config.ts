@@ -31,7 +31,7 @@ export default defineConfig({
     ],
   },
   test: {
-    include: ["packages/*/src/**/*.test.ts", "examples/*/src/**/*.test.ts", "test/**/*.test.ts"],
+    include: ["packages/*/src/**/*.test.ts", "examples/*/src/**/*.test.ts", "test/**/*.test.ts", "site/**/*.test.ts"],
     pool: "forks",
     // As many as there are cores, where the default leaves one idle: most tests wait for sockets.
     maxWorkers: "100%",

@@ -3,10 +3,10 @@ import { existsSync, globSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { extname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-export const ROOT: string = fileURLToPath(new URL("../../", import.meta.url));
+import { ROOT } from "./pages.ts";
+
 const DIST = join(ROOT, "site/dist");
 
 const TYPES: Record<string, string> = {

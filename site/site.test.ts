@@ -5,8 +5,9 @@ import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { findChromium, launch } from "../viewer/browser.ts";
-import { builtPages, buildSite, fileOf, htmlOf, ROOT, serveSite } from "./built-site.ts";
+import { findChromium, launch } from "../test/viewer/browser.ts";
+import { builtPages, buildSite, fileOf, htmlOf, serveSite } from "./built-site.ts";
+import { ROOT } from "./pages.ts";
 
 const REPOSITORY = "https://github.com/throughline-js/throughline/";
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
