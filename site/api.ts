@@ -42,7 +42,10 @@ export async function writeApi(): Promise<void> {
   if (project === undefined) throw new Error("Cannot write the API: TypeDoc has found no program");
   // `packages/drivers/src/pg` is `drivers-pg`, which is also the name of its page.
   for (const module of project.children ?? []) {
-    module.name = module.name.replace(/^packages\//, "").replace(/\/src$/, "").replace("/src/", "-");
+    module.name = module.name
+      .replace(/^packages\//, "")
+      .replace(/\/src$/, "")
+      .replace("/src/", "-");
   }
   await app.generateOutputs(project);
 }

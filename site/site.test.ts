@@ -85,7 +85,10 @@ describe.skipIf(executable === undefined)("the site in a browser", () => {
   });
 
   /** Opens a page, and records the errors of its console and of its requests. */
-  async function open(width: number, colorScheme: "light" | "dark" = "light"): Promise<{ page: Page; errors: string[] }> {
+  async function open(
+    width: number,
+    colorScheme: "light" | "dark" = "light",
+  ): Promise<{ page: Page; errors: string[] }> {
     const context = await browser.newContext({ viewport: { width, height: 800 }, colorScheme });
     const page = await context.newPage();
     const errors: string[] = [];
@@ -98,22 +101,35 @@ describe.skipIf(executable === undefined)("the site in a browser", () => {
     return { page, errors };
   }
 
-  it("has no horizontal scroll on a phone, no console error, and no request to another host", { timeout: 240_000 }, async () => {
-    const { page, errors } = await open(360);
-    const wide: string[] = [];
-    for (const address of builtPages()) {
-      await page.goto(`${site.origin}${address}`);
-      const overflow = await page.evaluate(
-        "document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth",
-      );
-      if (overflow !== 0) wide.push(`${address}: ${overflow} px`);
-    }
-    expect(wide).toEqual([]);
-    expect(errors).toEqual([]);
-    await page.context().close();
-  });
+  it(
+    "has no horizontal scroll on a phone, no console error, and no request to another host",
+    { timeout: 240_000 },
+    async () => {
+      const { page, errors } = await open(360);
+      const wide: string[] = [];
+      for (const address of builtPages()) {
+        await page.goto(`${site.origin}${address}`);
+        const overflow = await page.evaluate(
+          "document.scrollingElement.scrollWidth - document.scrollingElement.clientWidth",
+        );
+        if (overflow !== 0) wide.push(`${address}: ${overflow} px`);
+      }
+      expect(wide).toEqual([]);
+      expect(errors).toEqual([]);
+      await page.context().close();
+    },
+  );
 
-  const PAGES = ["/", "/start", "/learn/deadlines", "/learn/overload", "/hosts", "/packages/http", "/decisions/", "/api/resilience"];
+  const PAGES = [
+    "/",
+    "/start",
+    "/learn/deadlines",
+    "/learn/overload",
+    "/hosts",
+    "/packages/http",
+    "/decisions/",
+    "/api/resilience",
+  ];
   it.each(["light", "dark"] as const)("has no violation of axe in %s colours", { timeout: 120_000 }, async (scheme) => {
     const { page } = await open(1280, scheme);
     const found: string[] = [];

@@ -192,6 +192,7 @@ const TEST_LAYERS: Record<string, readonly string[]> = {
   tools: ["support"],
   soak: ["support"],
   process: [],
+  publishing: [],
   testing: [],
   types: [],
   recipes: [],

@@ -87,7 +87,19 @@ export class Canvas {
   }
 
   cross(x: number, y: number): this {
-    return this.line([[x - 5, y - 5], [x + 5, y + 5]], "stop").line([[x - 5, y + 5], [x + 5, y - 5]], "stop");
+    return this.line(
+      [
+        [x - 5, y - 5],
+        [x + 5, y + 5],
+      ],
+      "stop",
+    ).line(
+      [
+        [x - 5, y + 5],
+        [x + 5, y - 5],
+      ],
+      "stop",
+    );
   }
 
   svg(): string {

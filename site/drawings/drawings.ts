@@ -4,10 +4,21 @@ function context(): Canvas {
   const canvas = new Canvas("The Context of a request with two derived contexts, each with its own deadline", 220);
   canvas.box(20, 16, 150, 34).code(32, 38, "background");
   canvas.text(190, 38, "never ends", "quiet");
-  canvas.line([[40, 50], [40, 92]]).arrow([40, 92], [60, 92]);
+  canvas
+    .line([
+      [40, 50],
+      [40, 92],
+    ])
+    .arrow([40, 92], [60, 92]);
   canvas.box(62, 74, 150, 36).code(74, 97, "request").text(226, 90, "ends after 5 s, when the client");
   canvas.text(226, 107, "leaves, or with its response");
-  canvas.line([[84, 110], [84, 190]]).arrow([84, 142], [106, 142]).arrow([84, 190], [106, 190]);
+  canvas
+    .line([
+      [84, 110],
+      [84, 190],
+    ])
+    .arrow([84, 142], [106, 142])
+    .arrow([84, 190], [106, 190]);
   canvas.box(108, 125, 150, 34).code(120, 147, "withTimeout").text(272, 147, "ends after 500 ms");
   canvas.box(108, 173, 150, 34).code(120, 195, "withValue").text(272, 195, "user: “ada”");
   return canvas;
@@ -27,7 +38,13 @@ function deadlines(): Canvas {
     canvas.band(scale(from), y, given * 0.185, 28).bar(scale(from), y + 8, used * 0.185, 12);
     if (index > 0) canvas.arrow([scale(from), y - 44], [scale(from), y - 20]);
   }
-  canvas.line([[scale(2000), 12], [scale(2000), 196]], "stop");
+  canvas.line(
+    [
+      [scale(2000), 12],
+      [scale(2000), 196],
+    ],
+    "stop",
+  );
   canvas.text(scale(0), 220, "0", "quiet").text(scale(2000), 220, "deadline, 2 s", "bad", "end");
   return canvas;
 }
@@ -52,12 +69,18 @@ function cancellation(): Canvas {
 
 function values(): Canvas {
   const canvas = new Canvas("Values go from gateway to stock only: one is an origin, the other a trusted peer", 232);
-  canvas.box(170, 84, 130, 56).text(235, 108, "gateway", "ink", "middle").code(235, 127, "store: paris", "accent", "middle");
+  canvas
+    .box(170, 84, 130, 56)
+    .text(235, 108, "gateway", "ink", "middle")
+    .code(235, 127, "store: paris", "accent", "middle");
   canvas.box(14, 84, 90, 56).text(59, 108, "browser", "ink", "middle").text(59, 127, "not trusted", "quiet", "middle");
   canvas.arrow([104, 112], [168, 112]).cross(136, 112).text(8, 164, "its baggage is removed", "bad");
   canvas.box(356, 20, 116, 56).text(414, 44, "stock", "ink", "middle").text(414, 63, "in origins", "quiet", "middle");
   canvas.arrow([300, 98], [354, 60], "good").code(214, 44, "store=paris", "accent");
-  canvas.box(356, 150, 116, 56).text(414, 174, "rates API", "ink", "middle").text(414, 193, "another origin", "quiet", "middle");
+  canvas
+    .box(356, 150, 116, 56)
+    .text(414, 174, "rates API", "ink", "middle")
+    .text(414, 193, "another origin", "quiet", "middle");
   canvas.arrow([300, 126], [354, 166]).text(206, 196, "deadline and", "quiet").text(206, 213, "trace only", "quiet");
   return canvas;
 }
@@ -93,7 +116,14 @@ function overload(): Canvas {
   canvas.text(181, 198, "503 at once, started=?0", "bad", "middle").text(181, 216, "safe to repeat", "quiet", "middle");
   canvas.box(302, 140, 170, 48).text(314, 158, "queue, by importance", "quiet");
   for (let slot = 0; slot < 4; slot += 1) canvas.band(314 + slot * 22, 164, 16, 16);
-  canvas.arrow([387, 138], [387, 112]).line([[236, 82], [268, 82], [268, 164]]).arrow([268, 164], [300, 164]);
+  canvas
+    .arrow([387, 138], [387, 112])
+    .line([
+      [236, 82],
+      [268, 82],
+      [268, 164],
+    ])
+    .arrow([268, 164], [300, 164]);
   return canvas;
 }
 

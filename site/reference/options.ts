@@ -25,7 +25,7 @@ export function optionsPage(program: ts.Program): string {
   }
   const intro =
     "All options of all packages. Options are checked once, when something is created: an unknown or invalid one throws. " +
-    "A `Duration` is a number of milliseconds, or a string such as `\"250ms\"`, `\"2s\"`, `\"1m\"`.";
+    'A `Duration` is a number of milliseconds, or a string such as `"250ms"`, `"2s"`, `"1m"`.';
   return `# Options\n\n${GENERATED}\n\n${intro}\n\n${sections.join("\n")}`;
 }
 
@@ -49,7 +49,9 @@ function section(
       ],
     ];
   });
-  const bases = (declaration.heritageClauses ?? []).flatMap(({ types }) => types.map((type) => `\`${type.getText()}\``));
+  const bases = (declaration.heritageClauses ?? []).flatMap(({ types }) =>
+    types.map((type) => `\`${type.getText()}\``),
+  );
   const also = bases.length === 0 ? "" : `Also those of ${bases.join(" and ")}.\n\n`;
   const body = rows.length === 0 ? "" : table(["Option", "Type", "Default", "Meaning"], rows);
   const doc = docOf(symbol, checker);

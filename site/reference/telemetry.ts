@@ -93,7 +93,9 @@ function instruments(file: ts.SourceFile, values: ReadonlyMap<string, string>): 
     const options = node.arguments[1];
     const option = (key: string): string => {
       if (options === undefined || !ts.isObjectLiteralExpression(options)) return "";
-      const property = options.properties.filter(ts.isPropertyAssignment).find((each) => each.name.getText(file) === key);
+      const property = options.properties
+        .filter(ts.isPropertyAssignment)
+        .find((each) => each.name.getText(file) === key);
       return text(property?.initializer) ?? "";
     };
     found.push([`\`${name}\``, kind.toLowerCase(), option("unit"), option("description")]);
