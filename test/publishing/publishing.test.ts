@@ -1,7 +1,9 @@
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { promisify } from "node:util";
 
 import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
 
 import { changelogEntry, withDate } from "../../scripts/publishing/changelog.mjs";
 import { contentFaults, manifestFaults } from "../../scripts/publishing/contents.mjs";
@@ -104,5 +106,36 @@ describe("a release that is only tried", () => {
     await expect(release("99.0.0")).rejects.toMatchObject({
       stderr: expect.stringContaining("has no entry '## 99.0.0, not released'") as unknown,
     });
+  });
+});
+
+describe("the workflows", () => {
+  const workflow = (name: string): { jobs: Record<string, Job> } =>
+    parse(readFileSync(`.github/workflows/${name}.yml`, "utf8")) as { jobs: Record<string, Job> };
+  interface Job {
+    readonly permissions?: Record<string, string>;
+    readonly strategy?: { readonly matrix: Record<string, unknown[]> };
+    readonly steps: readonly { readonly run?: string; readonly uses?: string }[];
+  }
+  const { scripts } = JSON.parse(readFileSync("package.json", "utf8")) as { scripts: Record<string, string> };
+
+  it.each(["ci", "release"])("of %s run scripts that exist", (name) => {
+    const commands = Object.values(workflow(name).jobs).flatMap(({ steps }) => steps.map(({ run }) => run ?? ""));
+    const used = commands.flatMap((command) => [...command.matchAll(/npm run ([\w:]+)/g)].map((match) => match[1]!));
+    expect(used).toContain("build");
+    expect(used.filter((script) => scripts[script] === undefined)).toEqual([]);
+  });
+
+  it("test each supported Node on three systems", () => {
+    expect(workflow("ci").jobs["test"]!.strategy!.matrix).toEqual({
+      os: ["ubuntu-latest", "macos-latest", "windows-latest"],
+      node: [22, 24, 26],
+    });
+  });
+
+  it("publish without a token, by the identity of the workflow", () => {
+    const text = readFileSync(".github/workflows/release.yml", "utf8");
+    expect(text).not.toMatch(/NPM_TOKEN|NODE_AUTH_TOKEN|secrets\./);
+    expect(workflow("release").jobs["publish"]!.permissions).toEqual({ contents: "read", "id-token": "write" });
   });
 });
