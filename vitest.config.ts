@@ -25,6 +25,10 @@ export default defineConfig({
         replacement: fileURLToPath(new URL("packages/messages/src/$1.ts", import.meta.url)),
       },
       {
+        find: "create-throughline",
+        replacement: fileURLToPath(new URL("packages/create-throughline/src/index.ts", import.meta.url)),
+      },
+      {
         find: "@throughline/grpc/connect",
         replacement: fileURLToPath(new URL("packages/grpc/src/connect/index.ts", import.meta.url)),
       },

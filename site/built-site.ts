@@ -49,8 +49,11 @@ export function htmlOf(page: string): string {
 export async function serveSite(): Promise<{ readonly origin: string } & Disposable> {
   const server = createServer((req, res) => {
     const file = fileOf(req.url!);
-    if (file === undefined) return void res.writeHead(404).end();
-    res.writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream" }).end(readFileSync(file));
+    if (file === undefined) res.writeHead(404).end();
+    else
+      res
+        .writeHead(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream" })
+        .end(readFileSync(file));
   });
   await new Promise<void>((resolve) => void server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;

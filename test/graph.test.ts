@@ -23,6 +23,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   viewer: [],
   "eslint-plugin": [],
   cli: [],
+  "create-throughline": [],
   observe: ["context", "http"],
 };
 

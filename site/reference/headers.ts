@@ -17,7 +17,8 @@ export function headersPage(program: ts.Program): string {
       if (!ts.isVariableStatement(statement)) continue;
       const { name, initializer } = statement.declarationList.declarations[0]!;
       docs.set(name.getText(), commentOf(statement));
-      if (!/_HEADER$/.test(name.getText()) || initializer === undefined || !ts.isStringLiteral(initializer)) continue;
+      if (!name.getText().endsWith("_HEADER") || initializer === undefined || !ts.isStringLiteral(initializer))
+        continue;
       own.push([`\`${initializer.text}\``, commentOf(statement)]);
     }
   }
@@ -26,8 +27,8 @@ export function headersPage(program: ts.Program): string {
   const deadlines = [...docs].flatMap(([name, doc]) => {
     const dialect = (dialects as Record<string, unknown>)[name];
     if (!dialects.isDialect(dialect)) return [];
-    const { header, grammar, format } = dialect;
-    return [[`\`${header}\``, `\`${name}\``, isDefault(dialect), grammar, `\`${format(1480)}\``, doc]];
+    const { header, grammar } = dialect;
+    return [[`\`${header}\``, `\`${name}\``, isDefault(dialect), grammar, `\`${dialect.format(1480)}\``, doc]];
   });
   return [
     `# Headers\n\n${GENERATED}\n`,

@@ -70,7 +70,7 @@ export function tagOf(symbol: ts.Symbol, name: string): string | undefined {
 
 /** The docstring of a declaration of a file, on one line. */
 export function commentOf(node: ts.Node): string {
-  const [comment] = ts.getJSDocCommentsAndTags(node).filter(ts.isJSDoc);
+  const comment = ts.getJSDocCommentsAndTags(node).find(ts.isJSDoc);
   return oneLine(ts.getTextOfJSDocComment(comment?.comment) ?? "");
 }
 

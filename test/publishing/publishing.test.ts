@@ -5,9 +5,9 @@ import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 
-import { changelogEntry, withDate } from "../../scripts/publishing/changelog.mjs";
-import { contentFaults, manifestFaults } from "../../scripts/publishing/contents.mjs";
-import { sizeFaults } from "../../scripts/publishing/sizes.mjs";
+import { changelogEntry, withDate } from "../../scripts/publishing/changelog.ts";
+import { contentFaults, manifestFaults } from "../../scripts/publishing/contents.ts";
+import { sizeFaults } from "../../scripts/publishing/sizes.ts";
 
 const files = [
   "LICENSE",
@@ -93,7 +93,7 @@ describe("the changelog", () => {
 
 describe("a release that is only tried", () => {
   const release = (...args: string[]) =>
-    promisify(execFile)(process.execPath, ["scripts/release.mjs", "--dry-run", ...args], { maxBuffer: 1e7 });
+    promisify(execFile)(process.execPath, ["scripts/release.ts", "--dry-run", ...args], { maxBuffer: 1e7 });
 
   it("lists every package, and publishes nothing", { timeout: 120_000 }, async () => {
     const { stdout } = await release();

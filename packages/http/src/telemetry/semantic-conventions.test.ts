@@ -4,7 +4,9 @@ import { expect, it } from "vitest";
 
 import * as own from "./semantic-conventions.ts";
 
-const names = Object.entries(own).filter((entry): entry is [string, string] => typeof entry[1] === "string");
+const names = Object.entries(own).flatMap(([constant, name]): [string, string][] =>
+  typeof name === "string" ? [[constant, name]] : [],
+);
 
 it.each(names)("%s is a name of the semantic conventions", (constant, name) => {
   const conventions: Record<string, unknown> = constant.includes("_RPC_") ? incubating : stable;

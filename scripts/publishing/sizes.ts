@@ -2,10 +2,10 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 
-import { ROOT } from "./packed.mjs";
+import { type Manifest, type PackedPackage, ROOT } from "./packed.ts";
 
 /** Bytes of a folder, without packages that are installed in it. */
-function folderBytes(folder) {
+function folderBytes(folder: string): number {
   let bytes = 0;
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     if (entry.name === "node_modules") continue;
@@ -17,7 +17,7 @@ function folderBytes(folder) {
 }
 
 /** The folder of a package, as Node finds it from another. Workspaces link their own. */
-function find(name, from) {
+function find(name: string, from: string): string {
   for (let folder = from; folder.startsWith(ROOT.slice(0, -1)); folder = join(folder, "..")) {
     const candidate = join(folder, "node_modules", name);
     if (existsSync(join(candidate, "package.json"))) return candidate;
@@ -26,16 +26,28 @@ function find(name, from) {
   throw new Error(`Cannot measure ${name}: it is not installed; run npm ci`);
 }
 
+/** What a package adds to a project, in bytes. */
+export interface PackageSize {
+  readonly folder: string;
+  readonly own: number;
+  /** With all production dependencies. */
+  readonly installed: number;
+  /** How many packages these are. */
+  readonly packages: number;
+}
+
+/** The largest sizes of a package in kilobytes: its own, and with all production dependencies. */
+export type Budgets = Readonly<Record<string, readonly [own: number, installed: number]>>;
+
 /**
- * Returns `{ folder, own, installed, packages }` of each packed package: its bytes, those with all production
- * dependencies, and how many packages these are. Peer dependencies are not counted, as the project has them. Optional
+ * Measures each packed package. Peer dependencies are not counted, as the project has them. Optional
  * ones, such as platform binaries, are counted if they are installed.
  */
-export function sizesOf(packed) {
+export function sizesOf(packed: readonly PackedPackage[]): PackageSize[] {
   const own = new Map(packed.map(({ manifest, bytes, folder }) => [manifest.name, { manifest, bytes, folder }]));
   return packed.map(({ folder, manifest, bytes }) => {
-    const seen = new Map();
-    const visit = ({ dependencies = {}, optionalDependencies = {} }, from) => {
+    const seen = new Map<string, number>();
+    const visit = ({ dependencies = {}, optionalDependencies = {} }: Manifest, from: string): void => {
       for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) {
         const workspace = own.get(name);
         if (workspace !== undefined) {
@@ -44,7 +56,7 @@ export function sizesOf(packed) {
           visit(workspace.manifest, join(ROOT, "packages", workspace.folder));
           continue;
         }
-        let target;
+        let target: string;
         try {
           target = find(name, from);
         } catch (error) {
@@ -53,7 +65,7 @@ export function sizesOf(packed) {
         }
         if (seen.has(target)) continue;
         seen.set(target, folderBytes(target));
-        visit(JSON.parse(readFileSync(join(target, "package.json"), "utf8")), target);
+        visit(JSON.parse(readFileSync(join(target, "package.json"), "utf8")) as Manifest, target);
       }
     };
     visit(manifest, join(ROOT, "packages", folder));
@@ -62,22 +74,22 @@ export function sizesOf(packed) {
   });
 }
 
-/** The budgets, in kilobytes: `{ <folder>: [own, installed] }`. */
-export function budgets() {
-  return JSON.parse(readFileSync(new URL("size-budgets.json", import.meta.url), "utf8"));
+/** The budgets of all packages, by their folders. */
+export function budgets(): Budgets {
+  return JSON.parse(readFileSync(new URL("size-budgets.json", import.meta.url), "utf8")) as Budgets;
 }
 
 /** Returns which sizes exceed their budgets, as sentences. */
-export function sizeFaults(sizes, limits) {
+export function sizeFaults(sizes: readonly PackageSize[], limits: Budgets): string[] {
   return sizes.flatMap(({ folder, own, installed }) => {
     const limit = limits[folder];
     if (limit === undefined) return [`${folder}: has no budget in scripts/publishing/size-budgets.json`];
-    const over = (what, bytes, kilobytes) =>
+    const over = (what: string, bytes: number, kilobytes: number): string[] =>
       bytes <= kilobytes * 1000 ? [] : [`${folder}: ${what} must be at most ${kilobytes} kB; is ${kB(bytes)}`];
     return [...over("its own size", own, limit[0]), ...over("its installed size", installed, limit[1])];
   });
 }
 
-export function kB(bytes) {
+export function kB(bytes: number): string {
   return `${Math.ceil(bytes / 1000)} kB`;
 }

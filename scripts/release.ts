@@ -6,14 +6,14 @@ import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { changelogEntry, withDate } from "./publishing/changelog.mjs";
-import { contentFaults, manifestFaults } from "./publishing/contents.mjs";
-import { packedPackages, ROOT } from "./publishing/packed.mjs";
-import { budgets, kB, sizeFaults, sizesOf } from "./publishing/sizes.mjs";
+import { changelogEntry, withDate } from "./publishing/changelog.ts";
+import { contentFaults, manifestFaults } from "./publishing/contents.ts";
+import { packedPackages, ROOT } from "./publishing/packed.ts";
+import { budgets, kB, sizeFaults, sizesOf } from "./publishing/sizes.ts";
 
 const args = process.argv.slice(2);
 const isDryRun = args.includes("--dry-run");
-const { version: current } = JSON.parse(readFileSync(join(ROOT, "lerna.json"), "utf8"));
+const { version: current } = JSON.parse(readFileSync(join(ROOT, "lerna.json"), "utf8")) as { version: string };
 const version = args.find((arg) => !arg.startsWith("--")) ?? current;
 if (!/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version)) {
   console.error(`Cannot release: the version must be <major>.<minor>.<patch>; received ${JSON.stringify(version)}`);
@@ -38,7 +38,7 @@ if (!isDryRun && changed !== "") faults.push(`The working tree must have no chan
 console.log(`Release ${version}${isDryRun ? " (dry run: nothing is changed or published)" : ""}\n`);
 console.log("Packages:");
 for (const { folder, manifest, files } of packed) {
-  const { own, installed } = sizes.find((each) => each.folder === folder);
+  const { own, installed } = sizes.find((each) => each.folder === folder)!;
   const change = version === current ? version : `${current} -> ${version}`;
   console.log(`  ${manifest.name} ${change}: ${files.length} files, ${kB(own)}, installed ${kB(installed)}`);
 }
@@ -63,11 +63,11 @@ if (isDryRun) {
   console.log(`Committed and tagged v${version}. To publish: git push --follow-tags`);
 }
 
-function git(parameters) {
+function git(parameters: string[]): string {
   return execFileSync("git", parameters, { cwd: ROOT, encoding: "utf8" });
 }
 
-function lerna(cwd, parameters) {
+function lerna(cwd: string, parameters: string[]): void {
   const cli = join(ROOT, "node_modules/lerna/dist/cli.js");
   execFileSync(process.execPath, [cli, ...parameters], {
     cwd,
@@ -77,14 +77,13 @@ function lerna(cwd, parameters) {
 }
 
 /** Sets the version in a clone of the last commit. Returns the files that this changes. */
-function lernaInClone() {
+function lernaInClone(): string {
   const clone = mkdtempSync(join(tmpdir(), "throughline-release-"));
   try {
     execFileSync("git", ["clone", "--quiet", "--local", ROOT, clone]);
     symlinkSync(join(ROOT, "node_modules"), join(clone, "node_modules"), "junction");
     lerna(clone, [...LERNA, "--allow-branch", "**"]);
-    const files = execFileSync("git", ["diff", "--stat"], { cwd: clone, encoding: "utf8" });
-    return files;
+    return execFileSync("git", ["diff", "--stat"], { cwd: clone, encoding: "utf8" });
   } finally {
     rmSync(clone, { recursive: true, force: true });
   }

@@ -2,11 +2,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { contentFaults, manifestFaults } from "./publishing/contents.mjs";
-import { packedPackages, ROOT } from "./publishing/packed.mjs";
-import { budgets, kB, sizeFaults, sizesOf } from "./publishing/sizes.mjs";
+import { contentFaults, manifestFaults } from "./publishing/contents.ts";
+import { packedPackages, ROOT } from "./publishing/packed.ts";
+import { budgets, kB, sizeFaults, sizesOf } from "./publishing/sizes.ts";
 
-const { version } = JSON.parse(readFileSync(join(ROOT, "lerna.json"), "utf8"));
+const { version } = JSON.parse(readFileSync(join(ROOT, "lerna.json"), "utf8")) as { version: string };
 const packed = packedPackages();
 const sizes = sizesOf(packed);
 const limits = budgets();

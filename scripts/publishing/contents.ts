@@ -1,4 +1,5 @@
 // Which files a package may and must publish.
+import type { Manifest, PackedPackage } from "./packed.ts";
 
 /** Every package has these. */
 const COMMON = [
@@ -9,7 +10,8 @@ const COMMON = [
 ];
 
 /** What single packages have besides. */
-const OTHER = {
+const OTHER: Record<string, readonly RegExp[]> = {
+  "create-throughline": [/^bin\/create-throughline\.js$/, /^templates\/\w+\/(README\.md|gitignore|src\/[\w.]+\.ts)$/],
   cli: [/^bin\/throughline\.js$/],
   viewer: [/^bin\/throughline-viewer\.js$/, /^dist\/web\/(index\.html|icon\.svg|assets\/.+\.(js|css|svg))$/],
   "eslint-plugin": [/^docs\/[\w-]+\.md$/],
@@ -19,18 +21,20 @@ const OTHER = {
 const NEVER = /(\.(test|fuzz|fixture|spec)\.|\.tsbuildinfo$|(^|\/)(node_modules|coverage|\.env|\.npmrc)|\.log$|\.tgz$)/;
 
 /** Returns what is wrong with the contents of a package, as sentences. */
-export function contentFaults({ folder, manifest, files }) {
+export function contentFaults({ folder, manifest, files }: Omit<PackedPackage, "bytes">): string[] {
   const allowed = [...COMMON, ...(OTHER[folder] ?? [])];
   const present = new Set(files);
   const faults = files
-    .filter((file) => NEVER.test(file) || !allowed.some((pattern) => pattern.test(file)))
-    .map((file) => `${folder}: publishes ${file}, which is not on the list of scripts/publishing/contents.mjs`);
+    .filter(
+      (file) => (NEVER.test(file) && !file.startsWith("templates/")) || !allowed.some((pattern) => pattern.test(file)),
+    )
+    .map((file) => `${folder}: publishes ${file}, which is not on the list of scripts/publishing/contents.ts`);
   for (const file of ["package.json", "README.md", "LICENSE", ...targetsOf(manifest)]) {
     if (!present.has(file)) faults.push(`${folder}: does not publish ${file}; run 'npm run build' first`);
   }
   for (const file of files.filter((each) => each.startsWith("src/"))) {
     const built = file.replace(/^src\//, "dist/").replace(/\.ts$/, ".js");
-    if (isBuilt(folder, file) && !present.has(built)) faults.push(`${folder}: publishes ${file}, but not ${built}`);
+    if (!file.endsWith(".d.ts") && !present.has(built)) faults.push(`${folder}: publishes ${file}, but not ${built}`);
   }
   for (const file of files.filter((each) => /^dist\/(?!web\/).+\.js$/.test(each))) {
     const source = file.replace(/^dist\//, "src/").replace(/\.js$/, ".ts");
@@ -39,15 +43,10 @@ export function contentFaults({ folder, manifest, files }) {
   return faults;
 }
 
-/** Declarations are not built. */
-function isBuilt(_folder, file) {
-  return !file.endsWith(".d.ts");
-}
-
 /** The files that a manifest names: entry points, types and commands. */
-function targetsOf({ main, types, exports = {}, bin = {} }) {
-  const found = [main, types, ...Object.values(typeof bin === "string" ? { bin } : bin)];
-  const visit = (value) => {
+function targetsOf({ main, types, exports = {}, bin = {} }: Manifest): string[] {
+  const found: (string | undefined)[] = [main, types, ...Object.values(typeof bin === "string" ? { bin } : bin)];
+  const visit = (value: unknown): void => {
     if (typeof value === "string") found.push(value);
     else if (value !== null && typeof value === "object") Object.values(value).forEach(visit);
   };
@@ -56,9 +55,12 @@ function targetsOf({ main, types, exports = {}, bin = {} }) {
 }
 
 /** Returns what is wrong with a manifest that is to be published, as sentences. */
-export function manifestFaults({ folder, manifest }, version) {
-  const faults = [];
-  const wrong = (field, wanted, received) =>
+export function manifestFaults(
+  { folder, manifest }: Pick<PackedPackage, "folder" | "manifest">,
+  version: string,
+): string[] {
+  const faults: string[] = [];
+  const wrong = (field: string, wanted: string, received: unknown): unknown =>
     faults.push(`${folder}: '${field}' must be ${wanted}; received ${JSON.stringify(received)}`);
   if (manifest.version !== version) wrong("version", `"${version}", as in lerna.json`, manifest.version);
   if (manifest.license !== "Apache-2.0") wrong("license", `"Apache-2.0"`, manifest.license);

@@ -1,0 +1,1 @@
+export { create, type Framework, type Language, type ServiceOptions } from "./create.ts";
