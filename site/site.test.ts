@@ -34,15 +34,23 @@ describe("the built site", () => {
     expect(pages.length).toBeGreaterThan(100);
   });
 
-  it("has no link to a page, an image or a heading that does not exist", () => {
+  it("has no link to a page, an image or a heading that does not exist", { timeout: 60_000 }, () => {
     const broken: string[] = [];
+    const anchors = new Map<string, Set<string>>();
+    const anchorsOf = (file: string): Set<string> => {
+      const known = anchors.get(file);
+      if (known !== undefined) return known;
+      const found = new Set([...readFileSync(file, "utf8").matchAll(/\sid="([^"]*)"/g)].map((match) => match[1]!));
+      anchors.set(file, found);
+      return found;
+    };
     for (const page of builtPages()) {
       for (const target of targets(htmlOf(page))) {
         if (/^(https?|data|mailto):/.test(target)) continue;
         const { pathname, hash } = new URL(target, `http://site${page}`);
         const file = fileOf(pathname);
         if (file === undefined) broken.push(`${page}: ${target}`);
-        else if (hash !== "" && !readFileSync(file, "utf8").includes(`id="${decodeURIComponent(hash.slice(1))}"`)) {
+        else if (hash !== "" && !anchorsOf(file).has(decodeURIComponent(hash.slice(1)))) {
           broken.push(`${page}: ${target}`);
         }
       }
@@ -147,8 +155,12 @@ describe.skipIf(executable === undefined)("the site in a browser", () => {
   it("finds a page by its text, without a service", { timeout: 60_000 }, async () => {
     const { page, errors } = await open(1280);
     await page.goto(site.origin, { waitUntil: "networkidle" });
-    await page.keyboard.press("/");
-    await page.locator("#localsearch-input").fill("hedging");
+    const input = page.locator("#localsearch-input");
+    // On a loaded machine the page is not interactive yet.
+    await expect
+      .poll(() => page.keyboard.press("/").then(() => input.isVisible()), { timeout: 30_000, interval: 500 })
+      .toBe(true);
+    await input.fill("hedging");
     await page.locator(".results .result").first().waitFor();
     await page.keyboard.press("Enter");
     await page.waitForURL(/resilience|clients|api/);

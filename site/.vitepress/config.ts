@@ -13,11 +13,19 @@ function sidebar(section: Section): DefaultTheme.SidebarItem[] {
   }));
 }
 
-/** The sidebar of each page is that of the section that lists it. */
+/**
+ * The sidebars by the beginnings of addresses, as each page contains all of them. Pages of the root belong to the guides,
+ * unless another section lists them.
+ */
 function sidebars(): Record<string, DefaultTheme.SidebarItem[]> {
   const found: Record<string, DefaultTheme.SidebarItem[]> = {};
+  // A package that is also a guide has the sidebar of the packages.
   for (const section of all) {
-    for (const { file } of section.groups.flatMap(({ entries }) => entries)) found[addressOf(file)] = sidebar(section);
+    for (const { file } of section.groups.flatMap(({ entries }) => entries)) {
+      const [, folder = "", page] = addressOf(file).split("/");
+      if (page !== undefined) found[`/${folder}/`] = sidebar(section);
+      else found[section.text === "Guides" ? "/" : `/${folder}`] = sidebar(section);
+    }
   }
   return found;
 }

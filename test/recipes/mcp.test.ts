@@ -32,7 +32,11 @@ describe("a tool of an MCP server", () => {
     );
     const own = new StreamableHTTPServerTransport({ sessionIdGenerator: () => "session" });
     await mcp.connect(own as Transport);
-    server = http.createServer(requestContext((req, res) => void own.handleRequest(req, res))).listen(0, "127.0.0.1");
+    server = http
+      .createServer(
+        requestContext((req, res) => void own.handleRequest(req as http.IncomingMessage, res as http.ServerResponse)),
+      )
+      .listen(0, "127.0.0.1");
     await once(server, "listening");
     client = new Client({ name: "test", version: "1.0.0" });
     const { port } = server.address() as { port: number };

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
@@ -19,7 +19,9 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 /** Runs a script of the created service. The packages are those of this repository, so that nothing is installed. */
 function run(script: string): Promise<{ stdout: string }> {
   symlinkSync(NODE_MODULES, join(folder, "node_modules"), "junction");
-  const { NODE_OPTIONS: _options, NODE_ENV: _mode, VITEST: _vitest, ...env } = process.env;
+  const { NODE_OPTIONS: _options, NODE_ENV: _mode, VITEST: _vitest, ...others } = process.env;
+  // Scripts run on the Node of this test.
+  const env = { ...others, PATH: `${dirname(process.execPath)}${delimiter}${process.env["PATH"]}` };
   const shell = process.platform === "win32";
   return promisify(execFile)("npm", ["run", script], { cwd: folder, env, shell }).finally(() =>
     rmSync(join(folder, "node_modules")),
@@ -35,8 +37,9 @@ describe.each<[Framework, Language]>([
   ["hono", "javascript"],
   ["nest", "typescript"],
 ])("a service with %s in %s", (framework, language) => {
-  // A loaded machine starts processes slowly.
-  it("passes its own tests and checks", { timeout: 120_000 }, async () => {
+  // Node 22.15 does not run TypeScript as it is: created services need 22.18. A loaded machine starts processes slowly.
+  const isRunnable = language === "javascript" || framework === "nest" || process.features.typescript !== false;
+  it.skipIf(!isRunnable)("passes its own tests and checks", { timeout: 120_000 }, async () => {
     const files = create(folder, { framework, language });
     expect(files).toContain(`src/app.${language === "typescript" ? "ts" : "js"}`);
     expect((await run("test")).stdout).toMatch(/pass 2\n(.*\n)*.*fail 0/);
