@@ -1,6 +1,6 @@
 // The Model Context Protocol over HTTP. A call of a tool ends with the Context of the request that makes it, and the
 // server of the tool learns of it.
-import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
 import { type Context, current, run, withSignal } from "@throughline/context";

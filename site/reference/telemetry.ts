@@ -8,12 +8,20 @@ export function telemetryPage(program: ts.Program): string {
     .getSourceFiles()
     .filter(({ fileName }) => /\/packages\/(?!viewer|testing|cli)[^/]+\/src\//.test(fileName))
     .toSorted((a, b) => a.fileName.localeCompare(b.fileName));
+  const literals = files.flatMap(attributeLiterals);
+  if (literals.length > 0) {
+    throw new Error(`Cannot list the attributes: each must be a constant ATTR_...; received ${literals.join(", ")}`);
+  }
   const names = files.flatMap(constants);
   const values = new Map(names.map(({ constant, value }) => [constant, value]));
   const metrics = files.flatMap((file) => instruments(file, values));
-  const attributes = names.filter(({ constant, value }) => constant.startsWith("ATTR_") || isOwn(value));
+  const events = names.filter(({ constant }) => constant.startsWith("EVENT_"));
+  const attributes = names.filter(({ constant, value }) => /^ATTR[_.]/.test(constant) || isDeadlineName(value));
   const rows = new Map<string, string>();
-  for (const { value, doc } of attributes) rows.set(value, rows.get(value) ?? doc);
+  // The packages above `http` repeat some of its constants; its docstrings count.
+  for (const { value, doc } of attributes.toSorted((a, b) => Number(isRepeated(a)) - Number(isRepeated(b)))) {
+    rows.set(value, rows.get(value) ?? doc);
+  }
   const sorted = [...rows].toSorted(([a], [b]) => a.localeCompare(b));
   const list = (own: boolean): string =>
     table(
@@ -27,6 +35,11 @@ export function telemetryPage(program: ts.Program): string {
     list(true),
     "## Attributes of OpenTelemetry\n",
     list(false),
+    "## Events of spans\n",
+    table(
+      ["Event", "Meaning"],
+      events.map(({ value, doc }) => [`\`${value}\``, doc]),
+    ),
     "## Metrics\n",
     table(["Metric", "Kind", "Unit", "Meaning"], metrics),
   ].join("\n");
@@ -34,6 +47,10 @@ export function telemetryPage(program: ts.Program): string {
 
 function isOwn(name: string): boolean {
   return /^throughline\.[a-z_.]+$/.test(name);
+}
+
+function isRepeated({ doc }: Constant): boolean {
+  return doc === "" || doc.startsWith("As in ");
 }
 
 interface Constant {
@@ -64,7 +81,25 @@ function constants(file: ts.SourceFile): Constant[] {
 }
 
 function isName(constant: string, value: string): boolean {
-  return /^(ATTR|METRIC)_/.test(constant) || /^throughline\.(deadline\.|ended_by|call\.phase)/.test(value);
+  return /^(ATTR|METRIC|EVENT)_/.test(constant) || isDeadlineName(value);
+}
+
+function isDeadlineName(value: string): boolean {
+  return /^throughline\.(deadline\.|ended_by)/.test(value);
+}
+
+/** Names of attributes that are written where they are used, and so have no docstring. */
+function attributeLiterals(file: ts.SourceFile): string[] {
+  const found: string[] = [];
+  function visit(node: ts.Node): void {
+    ts.forEachChild(node, visit);
+    if (!ts.isPropertyAssignment(node) || !ts.isStringLiteral(node.name)) return;
+    if (/^(throughline|messaging|db|http|url|rpc|server|network)\.[a-z_.]+$/.test(node.name.text)) {
+      found.push(`${node.name.text} in ${file.fileName.replace(/^.*\/packages\//, "packages/")}`);
+    }
+  }
+  visit(file);
+  return found;
 }
 
 /** Calls of `meter.createCounter(name, { description, unit })` and `seconds(meter, name, description)`. */
