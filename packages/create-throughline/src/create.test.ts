@@ -7,7 +7,8 @@ import { promisify } from "node:util";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
-import { create, type Framework, type Language } from "./create.ts";
+import { create } from "./create.ts";
+import type { Framework, Language } from "./service-options.ts";
 
 const NODE_MODULES = fileURLToPath(new URL("../../../node_modules", import.meta.url));
 let folder: string;

@@ -3,17 +3,7 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { compilerOptionsOf, manifestOf } from "./manifest.ts";
-
-export type Framework = "express" | "koa" | "hono" | "nest";
-export type Language = "typescript" | "javascript";
-
-/** What kind of service to create. */
-export interface ServiceOptions {
-  /** @default "express" */
-  framework?: Framework;
-  /** Nest needs TypeScript, because of its decorators. @default "typescript" */
-  language?: Language;
-}
+import type { Language, ServiceOptions } from "./service-options.ts";
 
 const FRAMEWORKS: readonly string[] = ["express", "koa", "hono", "nest"];
 const LANGUAGES: readonly string[] = ["typescript", "javascript"];

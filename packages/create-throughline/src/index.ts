@@ -1,1 +1,2 @@
-export { create, type Framework, type Language, type ServiceOptions } from "./create.ts";
+export { create } from "./create.ts";
+export { type Framework, type Language, type ServiceOptions } from "./service-options.ts";

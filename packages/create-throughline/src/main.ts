@@ -2,7 +2,8 @@
 import { createInterface } from "node:readline/promises";
 import { parseArgs } from "node:util";
 
-import { create, type Framework, type Language } from "./create.ts";
+import { create } from "./create.ts";
+import type { Framework, Language } from "./service-options.ts";
 
 const USAGE = `Usage: npm create throughline [folder] -- [options]
 

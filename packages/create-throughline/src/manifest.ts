@@ -1,4 +1,4 @@
-import type { Framework, Language } from "./create.ts";
+import type { Framework, Language } from "./service-options.ts";
 
 /** What the services of a framework need. The packages of this repository have the version of this one. */
 const DEPENDENCIES: Record<Framework, Record<string, string>> = {
