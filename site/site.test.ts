@@ -136,6 +136,8 @@ describe.skipIf(executable === undefined)("the site in a browser", () => {
     "/hosts",
     "/packages/http",
     "/decisions/",
+    "/reference/options",
+    "/compare",
     "/api/resilience",
   ];
   it.each(["light", "dark"] as const)("has no violation of axe in %s colours", { timeout: 120_000 }, async (scheme) => {
