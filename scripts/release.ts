@@ -1,5 +1,5 @@
-// Prepares a release: `npm run release -- 0.2.0`. It checks what would be published, sets the version by Lerna, dates the
-// changelog, commits and tags. It publishes nothing: pushing the tag starts .github/workflows/release.yml, which does.
+// Prepares a release: `npm run release -- 0.2.0`. It checks what would be published, sets the version by Lerna, dates
+// the changelog, commits and tags. It publishes nothing: pushing the tag starts .github/workflows/release.yml, which does.
 // With `--dry-run` it changes nothing, and prints what it would do; Lerna then works in a temporary clone.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";

@@ -12,7 +12,10 @@ export type Criticality = "critical" | "default" | "sheddable";
  */
 export type AcceptCriticality = "lower" | "any" | "none";
 
-/** The importance of a request: `critical`, `default` or `sheddable`. Under overload the least important are rejected first. */
+/**
+ * The importance of a request: `critical`, `default` or `sheddable`. Under overload the least important are rejected
+ * first.
+ */
 export const CRITICALITY_HEADER = "throughline-criticality";
 
 /** Least critical first. */
