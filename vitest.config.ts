@@ -25,13 +25,23 @@ export default defineConfig({
         replacement: fileURLToPath(new URL("packages/messages/src/$1.ts", import.meta.url)),
       },
       {
+        find: "create-throughline",
+        replacement: fileURLToPath(new URL("packages/create-throughline/src/index.ts", import.meta.url)),
+      },
+      {
         find: "@throughline/grpc/connect",
         replacement: fileURLToPath(new URL("packages/grpc/src/connect/index.ts", import.meta.url)),
       },
     ],
   },
   test: {
-    include: ["packages/*/src/**/*.test.ts", "examples/*/src/**/*.test.ts", "test/**/*.test.ts", "bench/**/*.test.ts"],
+    include: [
+      "packages/*/src/**/*.test.ts",
+      "examples/*/src/**/*.test.ts",
+      "test/**/*.test.ts",
+      "bench/**/*.test.ts",
+      "site/**/*.test.ts",
+    ],
     pool: "forks",
     // As many as there are cores, where the default leaves one idle: most tests wait for sockets.
     maxWorkers: "100%",

@@ -23,6 +23,7 @@ const ALLOWED: Record<string, readonly string[]> = {
   viewer: [],
   "eslint-plugin": [],
   cli: [],
+  "create-throughline": [],
   observe: ["context", "http"],
 };
 
@@ -192,6 +193,7 @@ const TEST_LAYERS: Record<string, readonly string[]> = {
   tools: ["support"],
   soak: ["support"],
   process: [],
+  publishing: [],
   testing: [],
   types: [],
   recipes: [],

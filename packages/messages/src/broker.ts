@@ -3,6 +3,12 @@ import { type Context, run } from "@throughline/context";
 import { callable, parentOf } from "@throughline/context/internal";
 import { untilEnd } from "@throughline/resilience/internal";
 
+import {
+  ATTR_MESSAGING_DESTINATION_NAME,
+  ATTR_MESSAGING_OPERATION_NAME,
+  ATTR_MESSAGING_OPERATION_TYPE,
+  ATTR_MESSAGING_SYSTEM,
+} from "./attributes.ts";
 import { consume, type Consumed, consumeSettings, type ConsumeOptions, type MessageHeaders } from "./consume.ts";
 import type { Consumers } from "./consumers.ts";
 import { type Envelope, envelope, type EnvelopeOptions } from "./envelope.ts";
@@ -77,10 +83,10 @@ function startSpan(ctx: Context, system: string, destination: string): Span {
     {
       kind: SpanKind.PRODUCER,
       attributes: {
-        "messaging.system": system,
-        "messaging.operation.name": "send",
-        "messaging.operation.type": "send",
-        "messaging.destination.name": destination,
+        [ATTR_MESSAGING_SYSTEM]: system,
+        [ATTR_MESSAGING_OPERATION_NAME]: "send",
+        [ATTR_MESSAGING_OPERATION_TYPE]: "send",
+        [ATTR_MESSAGING_DESTINATION_NAME]: destination,
       },
     },
     ctx,

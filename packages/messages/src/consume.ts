@@ -31,6 +31,12 @@ import {
 } from "@throughline/context/internal";
 import { MESSAGE_DEADLINE_HEADER, parseMessageDeadline, receiveMessageValues } from "@throughline/http/adapter";
 
+import {
+  ATTR_MESSAGING_DESTINATION_NAME,
+  ATTR_MESSAGING_OPERATION_NAME,
+  ATTR_MESSAGING_OPERATION_TYPE,
+  ATTR_MESSAGING_SYSTEM,
+} from "./attributes.ts";
 import type { Consumers } from "./consumers.ts";
 
 /** Headers of a message: strings, or bytes as some brokers give them. */
@@ -207,10 +213,10 @@ function startSpan(
       kind: SpanKind.CONSUMER,
       links,
       attributes: {
-        "messaging.system": system,
-        "messaging.operation.name": "process",
-        "messaging.operation.type": "process",
-        ...(destination === undefined ? undefined : { "messaging.destination.name": destination }),
+        [ATTR_MESSAGING_SYSTEM]: system,
+        [ATTR_MESSAGING_OPERATION_NAME]: "process",
+        [ATTR_MESSAGING_OPERATION_TYPE]: "process",
+        ...(destination === undefined ? undefined : { [ATTR_MESSAGING_DESTINATION_NAME]: destination }),
       },
     },
     ctx,

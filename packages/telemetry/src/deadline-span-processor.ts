@@ -3,6 +3,7 @@ import { type Context, type ContextError, DeadlineExceeded, isContext } from "@t
 import { hasDeadline } from "@throughline/context/internal";
 
 const BUDGET = "throughline.deadline.budget_ms";
+/** Milliseconds left at the end of the span, recorded by `DeadlineSpanProcessor`. */
 const REMAINING = "throughline.deadline.remaining_ms";
 const ENDED_BY = "throughline.ended_by";
 

@@ -4,9 +4,9 @@ export const ATTR = {
   BUDGET: "throughline.deadline.budget_ms",
   /** Who set the deadline. */
   SOURCE: "throughline.deadline.source",
-  /** What ended the request: see `EndedBy`. */
+  /** What ended the request or call: `response`, `refusal`, `deadline`, `client`, `cancel`, `error`. */
   ENDED_BY: "throughline.ended_by",
-  /** The phase in which a call ended early: see `CallPhase`. */
+  /** The phase in which a call ended early: `queue`, `connect`, `headers`, `body`; see `CallPhase`. */
   PHASE: "throughline.call.phase",
 } as const;
 

@@ -1,3 +1,9 @@
+import { lazyInstruments } from "@throughline/context/internal";
+
+import type { Rpc } from "../observe/rpc.ts";
+import { knownMethod, portOf } from "./attributes.ts";
+import { SCOPE, seconds } from "./meter.ts";
+import { rpcAttributes } from "./rpc.ts";
 import {
   ATTR_ERROR_TYPE,
   ATTR_HTTP_REQUEST_METHOD,
@@ -5,13 +11,8 @@ import {
   ATTR_SERVER_ADDRESS,
   ATTR_SERVER_PORT,
   METRIC_HTTP_CLIENT_REQUEST_DURATION,
-} from "@opentelemetry/semantic-conventions";
-import { lazyInstruments } from "@throughline/context/internal";
-
-import type { Rpc } from "../observe/rpc.ts";
-import { knownMethod, portOf } from "./attributes.ts";
-import { SCOPE, seconds } from "./meter.ts";
-import { METRIC_RPC_CLIENT_CALL_DURATION, rpcAttributes } from "./rpc.ts";
+  METRIC_RPC_CLIENT_CALL_DURATION,
+} from "./semantic-conventions.ts";
 
 const clientInstruments = lazyInstruments(SCOPE, (meter) => ({
   duration: seconds(meter, METRIC_HTTP_CLIENT_REQUEST_DURATION, "Duration of HTTP client requests."),

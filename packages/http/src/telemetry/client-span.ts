@@ -1,19 +1,20 @@
 import { type Attributes, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
-import {
-  ATTR_ERROR_TYPE,
-  ATTR_HTTP_REQUEST_METHOD,
-  ATTR_HTTP_REQUEST_RESEND_COUNT,
-  ATTR_HTTP_RESPONSE_STATUS_CODE,
-  ATTR_SERVER_ADDRESS,
-  ATTR_SERVER_PORT,
-  ATTR_URL_FULL,
-} from "@opentelemetry/semantic-conventions";
 import type { Context } from "@throughline/context";
 
 import type { CallEnd, CallPhase, OutgoingRequest } from "../observe/client-call.ts";
 import type { Rpc } from "../observe/rpc.ts";
 import { ATTR, knownMethod, portOf, redactUrl } from "./attributes.ts";
-import { ATTR_RPC_STATUS_CODE, rpcAttributes } from "./rpc.ts";
+import { rpcAttributes } from "./rpc.ts";
+import {
+  ATTR_ERROR_TYPE,
+  ATTR_HTTP_REQUEST_METHOD,
+  ATTR_HTTP_REQUEST_RESEND_COUNT,
+  ATTR_HTTP_RESPONSE_STATUS_CODE,
+  ATTR_RPC_STATUS_CODE,
+  ATTR_SERVER_ADDRESS,
+  ATTR_SERVER_PORT,
+  ATTR_URL_FULL,
+} from "./semantic-conventions.ts";
 import { tracer } from "./tracer.ts";
 
 /** The CLIENT span of one attempt. It ends when the body is complete, or with the error that interrupts it. */

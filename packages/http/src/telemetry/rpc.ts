@@ -1,12 +1,5 @@
 import type { Rpc } from "../observe/rpc.ts";
-
-// OpenTelemetry's names for RPCs. The semantic conventions do not mark them stable, and
-// @opentelemetry/semantic-conventions promises compatibility for stable names only.
-export const ATTR_RPC_SYSTEM_NAME = "rpc.system.name";
-export const ATTR_RPC_METHOD = "rpc.method";
-export const ATTR_RPC_STATUS_CODE = "rpc.response.status_code";
-export const METRIC_RPC_SERVER_CALL_DURATION = "rpc.server.call.duration";
-export const METRIC_RPC_CLIENT_CALL_DURATION = "rpc.client.call.duration";
+import { ATTR_RPC_METHOD, ATTR_RPC_STATUS_CODE, ATTR_RPC_SYSTEM_NAME } from "./semantic-conventions.ts";
 
 /** Returns the attributes of an RPC for spans and metrics, with its status code if it has ended. */
 export function rpcAttributes({ system, method, code }: Rpc): Record<string, string> {

@@ -1,12 +1,3 @@
-import {
-  ATTR_ERROR_TYPE,
-  ATTR_HTTP_REQUEST_METHOD,
-  ATTR_HTTP_RESPONSE_STATUS_CODE,
-  ATTR_HTTP_ROUTE,
-  ATTR_NETWORK_PROTOCOL_VERSION,
-  ATTR_URL_SCHEME,
-  METRIC_HTTP_SERVER_REQUEST_DURATION,
-} from "@opentelemetry/semantic-conventions";
 import { type Context, type DeadlineDetails, DeadlineExceeded } from "@throughline/context";
 import { deadlineDetails, lazyInstruments, now } from "@throughline/context/internal";
 
@@ -15,7 +6,17 @@ import type { Budget } from "../wire/caller-budget.ts";
 import { causes } from "../wire/causes.ts";
 import { ATTR, DEADLINE_EXCEEDED, knownMethod } from "./attributes.ts";
 import { SCOPE, seconds } from "./meter.ts";
-import { METRIC_RPC_SERVER_CALL_DURATION, rpcAttributes, serverFault } from "./rpc.ts";
+import { rpcAttributes, serverFault } from "./rpc.ts";
+import {
+  ATTR_ERROR_TYPE,
+  ATTR_HTTP_REQUEST_METHOD,
+  ATTR_HTTP_RESPONSE_STATUS_CODE,
+  ATTR_HTTP_ROUTE,
+  ATTR_NETWORK_PROTOCOL_VERSION,
+  ATTR_URL_SCHEME,
+  METRIC_HTTP_SERVER_REQUEST_DURATION,
+  METRIC_RPC_SERVER_CALL_DURATION,
+} from "./semantic-conventions.ts";
 import { errorTypeOf } from "./server-span.ts";
 
 const serverInstruments = lazyInstruments(SCOPE, (meter) => {

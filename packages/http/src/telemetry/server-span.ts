@@ -6,21 +6,6 @@ import {
   SpanStatusCode,
   trace,
 } from "@opentelemetry/api";
-import {
-  ATTR_CLIENT_ADDRESS,
-  ATTR_ERROR_TYPE,
-  ATTR_HTTP_REQUEST_HEADER,
-  ATTR_HTTP_REQUEST_METHOD,
-  ATTR_HTTP_RESPONSE_STATUS_CODE,
-  ATTR_HTTP_ROUTE,
-  ATTR_NETWORK_PROTOCOL_VERSION,
-  ATTR_SERVER_ADDRESS,
-  ATTR_SERVER_PORT,
-  ATTR_URL_PATH,
-  ATTR_URL_QUERY,
-  ATTR_URL_SCHEME,
-  ATTR_USER_AGENT_ORIGINAL,
-} from "@opentelemetry/semantic-conventions";
 import type { Context } from "@throughline/context";
 
 import type { Rpc } from "../observe/rpc.ts";
@@ -32,7 +17,23 @@ import { single } from "../wire/headers.ts";
 import { propagatedValues } from "../wire/propagated-values.ts";
 import { ATTR, DEADLINE_EXCEEDED, knownMethod, redactQuery } from "./attributes.ts";
 import { type HttpMetadata, httpMetadata, setHttpMetadata } from "./http-metadata.ts";
-import { ATTR_RPC_STATUS_CODE, rpcAttributes, serverFault } from "./rpc.ts";
+import { rpcAttributes, serverFault } from "./rpc.ts";
+import {
+  ATTR_CLIENT_ADDRESS,
+  ATTR_ERROR_TYPE,
+  ATTR_HTTP_REQUEST_HEADER,
+  ATTR_HTTP_REQUEST_METHOD,
+  ATTR_HTTP_RESPONSE_STATUS_CODE,
+  ATTR_HTTP_ROUTE,
+  ATTR_NETWORK_PROTOCOL_VERSION,
+  ATTR_RPC_STATUS_CODE,
+  ATTR_SERVER_ADDRESS,
+  ATTR_SERVER_PORT,
+  ATTR_URL_PATH,
+  ATTR_URL_QUERY,
+  ATTR_URL_SCHEME,
+  ATTR_USER_AGENT_ORIGINAL,
+} from "./semantic-conventions.ts";
 import { INSTRUMENTATION_SCOPE, tracer } from "./tracer.ts";
 
 /**

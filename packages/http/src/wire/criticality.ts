@@ -8,6 +8,10 @@ import { type RequestHeaders, single } from "./headers.ts";
  */
 export type AcceptCriticality = "lower" | "any" | "none";
 
+/**
+ * The importance of a request: `critical`, `default` or `sheddable`. Under overload the least important are rejected
+ * first.
+ */
 export const CRITICALITY_HEADER = "throughline-criticality";
 
 /**

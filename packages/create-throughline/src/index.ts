@@ -1,0 +1,2 @@
+export { create } from "./create.ts";
+export { type Framework, type Language, type ServiceOptions } from "./service-options.ts";
