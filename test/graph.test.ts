@@ -194,6 +194,7 @@ const TEST_LAYERS: Record<string, readonly string[]> = {
   process: [],
   testing: [],
   types: [],
+  edge: [],
   recipes: [],
   viewer: [],
   interop: [],
