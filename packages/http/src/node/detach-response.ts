@@ -1,7 +1,7 @@
 import type { ServerHttp2Stream } from "node:http2";
 
 import type { NodeResponse } from "./node-incoming.ts";
-import { http2 } from "./node-modules.ts";
+import { http2, process } from "./node-modules.ts";
 
 /**
  * Detaches a handler from a response that was answered in its place: methods of the response that send something do

@@ -2,14 +2,12 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
 import type { Socket } from "node:net";
 
-import { nodeModule } from "@throughline/context/internal";
-
 import { isLostConnection } from "../server/disconnect.ts";
 import { HostResponse } from "../server/host-response.ts";
 import { type ProblemResponse, isRepresentationHeader } from "../server/problem.ts";
 import { detachResponse } from "./detach-response.ts";
 import type { NodeRequest, NodeResponse } from "./node-incoming.ts";
-import { http2, net } from "./node-modules.ts";
+import { http2, net, process } from "./node-modules.ts";
 import { isStreamAborted, onceFinished, streamProgress } from "./stream-response.ts";
 import { closeUnread, resetUnread } from "./unread-body.ts";
 
@@ -170,7 +168,7 @@ function hasConnection(req: IncomingMessage): boolean {
  * If the connection is lost, Node 22 never closes the response of the second request in a pipeline; only the socket
  * reports it.
  */
-const NEEDS_SOCKET = Number.parseInt(nodeModule("node:process")?.versions.node ?? "", 10) < 24;
+const NEEDS_SOCKET = Number.parseInt(process?.versions.node, 10) < 24;
 
 /** Calls back once, when the response is closed. */
 function onceClosed(req: IncomingMessage, res: ServerResponse, callback: () => void): void {
@@ -214,7 +212,7 @@ function openResponses(socket: Socket): Set<() => void> {
   openBySocket.set(socket, open);
   socket.once("close", () => {
     // The `close` event of the response comes first, if it comes at all.
-    setImmediate(() => {
+    globalThis.setImmediate(() => {
       for (const close of open) close();
     });
   });

@@ -33,7 +33,7 @@ export function resetUnread(stream: ServerHttp2Stream, readable: Readable): void
     stream.close(http2.constants.NGHTTP2_NO_ERROR);
     if (isBeingRead(readable)) failReading(readable, destroy);
   };
-  stream.once("finish", () => setImmediate(reset));
+  stream.once("finish", () => globalThis.setImmediate(reset));
 }
 
 function isBeingRead(readable: Readable): boolean {

@@ -23,7 +23,7 @@ import type { ServerOptions } from "../server/server-options.ts";
 import { ClientDisconnected, ServerDraining } from "../wire/errors.ts";
 import { connectionsOf } from "./connections.ts";
 import { NodeIncoming } from "./node-incoming.ts";
-import { http, https } from "./node-modules.ts";
+import { http, https, process } from "./node-modules.ts";
 import { UpgradedConnection } from "./upgraded-connection.ts";
 
 /**
