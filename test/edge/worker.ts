@@ -68,3 +68,14 @@ export async function serveHono(requestHeaders: Record<string, string>): Promise
   const response = await app.fetch(new Request("https://edge.example/", { headers: requestHeaders }));
   return { status: response.status, body: await response.text() };
 }
+
+/** Calls a function above by its name, over HTTP: for runtimes in processes of their own. */
+export default {
+  async fetch(request: Request): Promise<Response> {
+    const { name, args } = (await request.json()) as { name: keyof typeof functions; args: [] };
+    const fn = functions[name] as (...args: unknown[]) => unknown;
+    return Response.json(await fn(...args));
+  },
+};
+
+const functions = { call, headers, endsWithSignal, serve, serveHono };

@@ -5,7 +5,7 @@ import { background, current, run, withTimeout } from "@throughline/context";
 import { errorHandler, requestContext } from "@throughline/express";
 import { createFetch, requestContext as fetchContext } from "@throughline/fetch";
 import type { ServerOptions } from "@throughline/http";
-import { createTRPCClient, httpLink } from "@trpc/client";
+import { createTRPCClient, httpBatchLink, httpLink } from "@trpc/client";
 import { createExpressMiddleware } from "@trpc/server/adapters/express";
 import { fetchRequestHandler } from "@trpc/server/adapters/fetch";
 import express from "express";
@@ -74,4 +74,16 @@ describe.each(Object.entries(adapters))("tRPC, %s adapter", (_name, listener) =>
   it("a client that leaves ends the context of its procedure", async () => {
     await expectEndAtDisconnect(`${await serve(listener({}))}slow`);
   });
+});
+
+it("httpBatchLink sends the calls of two contexts as one request, with the deadline of the first", async () => {
+  const url = await serve(trpcListener(router));
+  const contextFetch = createFetch();
+  const client = createTRPCClient<typeof router>({
+    links: [httpBatchLink({ url, fetch: (input, init) => contextFetch(input, init as RequestInit) })],
+  });
+  const contexts = ["5s", "50s"].map((timeout) => withTimeout(background, timeout));
+  const lefts = await Promise.all(contexts.map(([ctx]) => run(ctx, () => client.left.query())));
+  for (const [, cancel] of contexts) cancel();
+  for (const left of lefts) expect(left).toBeLessThanOrEqual(5000);
 });
