@@ -82,7 +82,7 @@ it("httpBatchLink sends the calls of two contexts as one request, with the deadl
   const client = createTRPCClient<typeof router>({
     links: [httpBatchLink({ url, fetch: (input, init) => contextFetch(input, init as RequestInit) })],
   });
-  const contexts = ["5s", "50s"].map((timeout) => withTimeout(background, timeout));
+  const contexts = (["5s", "50s"] as const).map((timeout) => withTimeout(background, timeout));
   const lefts = await Promise.all(contexts.map(([ctx]) => run(ctx, () => client.left.query())));
   for (const [, cancel] of contexts) cancel();
   for (const left of lefts) expect(left).toBeLessThanOrEqual(5000);

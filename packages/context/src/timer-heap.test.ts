@@ -46,7 +46,7 @@ describe("many deadlines", () => {
 
 describe("on Cloudflare Workers", () => {
   it("each deadline has a timer of its own, which is cleared with it, and may be longer than setTimeout allows", async () => {
-    vi.stubGlobal("WebSocketPair", class {});
+    vi.stubGlobal("WebSocketPair", () => {});
     vi.resetModules();
     const { arm, disarm } = await import("./timer-heap.ts");
     vi.unstubAllGlobals();
