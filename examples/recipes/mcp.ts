@@ -38,7 +38,7 @@ function ended(ctx: Context): Promise<never> {
   return new Promise((_resolve, reject) => void afterFunc(ctx, () => reject(ctx.err() as Error)));
 }
 
-/** The handler of a tool, for `registerTool`. It waits with `current()`, and is answered for at its deadline. */
+/** The handler of a tool, for `registerTool`. `work` waits with `current()`. At its deadline the call is answered, whatever it does. */
 export function tool<Args>(limitMs: number, work: (args: Args) => CallToolResult | Promise<CallToolResult>) {
   return async (args: Args, { mcpReq }: ServerContext): Promise<CallToolResult> => {
     const [ctx, cancel] = toolContext(mcpReq, limitMs);

@@ -106,7 +106,7 @@ describe.each([
     await expect.poll(() => calls[0]!.err()).toBeDefined();
   });
 
-  it("a tool is answered for at its limit, whatever it does", async () => {
+  it("a call is answered at the limit of its tool, whatever the tool does", async () => {
     const client = await connect([]);
     expect(await callTool(client, { name: "stuck", arguments: {} })).toMatchObject({
       isError: true,

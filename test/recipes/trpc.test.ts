@@ -69,6 +69,8 @@ describe.each(Object.entries(adapters))("tRPC, %s adapter", (_name, listener) =>
     expect(response.status).toBe(504);
     expect(response.headers.get("content-type")).toBe("application/problem+json");
     await response.body?.cancel();
+    const client = createTRPCClient<typeof router>({ links: [httpLink({ url })] });
+    await expect(client.stuck.query()).rejects.toThrow("Unable to transform response from server");
   });
 
   it("a client that leaves ends the context of its procedure", async () => {
