@@ -1,52 +1,19 @@
-import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { text } from "node:stream/consumers";
-import { fileURLToPath } from "node:url";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-const repository = fileURLToPath(new URL("../..", import.meta.url));
-/** A folder in which this folder's `package.json` was installed. */
-const tools = process.env["THROUGHLINE_TOOLS"];
-const isInstalled = tools !== undefined && existsSync(join(tools, "node_modules/next"));
+import { createApplication, isInstalled, Program, repository } from "./linked-application.ts";
 
-if (!isInstalled) {
-  console.warn(
-    "\n!!! SKIPPED: Next.js: not installed. Install test/tools/package.json in a separate folder and set THROUGHLINE_TOOLS to it. !!!\n",
-  );
-}
+const NEXT = "next/dist/bin/next";
 
-const environment = { ...process.env, NODE_ENV: "production" as const, NEXT_TELEMETRY_DISABLED: "1" };
-
-/** Creates the application of the recipe, beside the installed Next.js. */
-function createApplication(): string {
-  const folder = mkdtempSync(join(tools!, "next-"));
-  cpSync(join(repository, "examples/recipes/next"), folder, { recursive: true });
-  writeFileSync(join(folder, "package.json"), '{ "private": true, "type": "module" }');
-  // The packages are links, which Turbopack follows only within its root.
-  writeFileSync(join(folder, "next.config.mjs"), 'export default { turbopack: { root: "/" } };');
-  mkdirSync(join(folder, "node_modules/@throughline"), { recursive: true });
-  for (const name of readdirSync(join(repository, "packages"))) {
-    symlinkSync(join(repository, "packages", name), join(folder, "node_modules/@throughline", name));
-  }
-  return folder;
-}
-
-function next(folder: string, ...args: string[]): ChildProcessWithoutNullStreams {
-  const program = join(tools!, "node_modules/next/dist/bin/next");
-  return spawn(process.execPath, [program, ...args], { cwd: folder, env: environment });
-}
-
-describe.skipIf(!isInstalled)("Next.js", () => {
-  const lines: string[] = [];
+describe.skipIf(!isInstalled("next"))("Next.js", () => {
   let folder: string;
   let output: string;
-  let app: ChildProcess;
+  let program: Program;
   let url: string;
 
   const service = http.createServer((req, res) => {
@@ -57,28 +24,18 @@ describe.skipIf(!isInstalled)("Next.js", () => {
   beforeAll(async () => {
     await once(service.listen(0, "127.0.0.1"), "listening");
     serviceUrl = `http://127.0.0.1:${(service.address() as AddressInfo).port}`;
-    folder = createApplication();
-    const build = next(folder, "build");
-    app = build;
-    const exited = once(build, "exit");
-    output = (await Promise.all([text(build.stdout), text(build.stderr)])).join("");
-    expect([await exited, output]).toEqual([[0, null], expect.anything()]);
-
-    const listening = Promise.withResolvers<string>();
-    const server = next(folder, "start", "--hostname", "127.0.0.1", "--port", "0");
-    app = server;
-    server.once("exit", () => listening.reject(new Error(lines.join("\n"))));
-    server.stderr.resume();
-    createInterface(server.stdout).on("line", (line) => {
-      lines.push(line);
-      const [origin] = /http:\/\/127\.0\.0\.1:\d+/.exec(line) ?? [];
-      if (origin !== undefined) listening.resolve(origin);
-    });
-    url = await listening.promise;
+    folder = createApplication("next");
+    cpSync(join(repository, "examples/recipes/next"), folder, { recursive: true });
+    // Turbopack follows the links to the packages only within its root.
+    writeFileSync(join(folder, "next.config.mjs"), 'export default { turbopack: { root: "/" } };');
+    program = new Program(folder, NEXT, ["build"]);
+    output = await program.output();
+    program = new Program(folder, NEXT, ["start", "--hostname", "127.0.0.1", "--port", "0"]);
+    url = await program.listening();
   }, 180_000);
 
-  afterAll(() => {
-    app?.kill("SIGKILL");
+  afterAll(async () => {
+    await program?.stop();
     service.close();
     service.closeAllConnections();
     rmSync(folder, { recursive: true, force: true });
@@ -109,9 +66,9 @@ describe.skipIf(!isInstalled)("Next.js", () => {
   });
 
   it("a client that leaves ends the context of its route handler", async () => {
-    lines.length = 0;
+    program.lines.length = 0;
     await expect(fetch(`${url}/items/slow`, { signal: AbortSignal.timeout(300) })).rejects.toThrow();
-    await expect.poll(() => lines).toContain("item slow ended: AbortError");
+    await expect.poll(() => program.lines).toContain("item slow ended: AbortError");
   });
 
   it("a route handler in the edge runtime sends the time that is left", async () => {
