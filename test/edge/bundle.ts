@@ -19,7 +19,8 @@ export async function bundleWorker(
     platform: "neutral",
     treeshake: false,
     external: /^node:/,
-    transform: { define: { "import.meta": "{}" } },
+    // Node 22 does not support `using`.
+    transform: { target: "es2022", define: { "import.meta": "{}" } },
     resolve: { conditionNames: [condition, "import"], mainFields: ["module", "main"] },
     plugins: [
       {
