@@ -196,6 +196,7 @@ const TEST_LAYERS: Record<string, readonly string[]> = {
   publishing: [],
   testing: [],
   types: [],
+  edge: [],
   recipes: [],
   viewer: [],
   interop: [],

@@ -1,10 +1,13 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { createRequire } from "node:module";
 
+import type * as nodeServer from "@hono/node-server";
 import { requestContext as expressContext } from "@throughline/express";
 import { requestContext as fastifyContext } from "@throughline/fastify";
 import { requestContext as honoContext } from "@throughline/hono";
 import { requestContext as koaContext } from "@throughline/koa";
+import type * as fastifyModule from "fastify";
+import type * as honoModule from "hono";
 
 export type Framework = "express" | "koa" | "fastify" | "hono";
 
@@ -33,7 +36,7 @@ export const applications: Record<Framework, (isOurs: boolean) => RequestListene
     return app.callback();
   },
   async fastify(isOurs) {
-    const { fastify } = require("fastify") as typeof import("fastify");
+    const { fastify } = require("fastify") as typeof fastifyModule;
     const app = fastify();
     if (isOurs) await app.register(fastifyContext, { maxTimeout: "30s" });
     app.get("/items/:id", (_request, reply) => void reply.send("ok"));
@@ -41,8 +44,8 @@ export const applications: Record<Framework, (isOurs: boolean) => RequestListene
     return app.routing;
   },
   hono(isOurs) {
-    const { Hono } = require("hono") as typeof import("hono");
-    const { getRequestListener } = require("@hono/node-server") as typeof import("@hono/node-server");
+    const { Hono } = require("hono") as typeof honoModule;
+    const { getRequestListener } = require("@hono/node-server") as typeof nodeServer;
     const app = new Hono();
     if (isOurs) app.use(honoContext({ maxTimeout: "30s" }));
     app.get("/items/:id", (hono) => hono.text("ok"));

@@ -1,17 +1,16 @@
 // GraphQL Yoga: one Context per operation. At the deadline the client gets the fields that are ready. JavaScript,
 // because the types of Yoga include those of browsers, which would then apply to the whole repository.
-import { current, DeadlineExceeded, run, withTimeout } from "@throughline/context";
+import { current, DeadlineExceeded, run } from "@throughline/context";
 import { requestContext } from "@throughline/http";
 import { createGraphQLError, createYoga, maskError } from "graphql-yoga";
 
-/** The time in which to send the fields that are ready. */
-const MARGIN_MS = 50;
+import { withMargin } from "./with-margin.ts";
 
 /** Ends the context of the resolvers before that of the request, so that the operation completes with partial data. */
 const partialData = {
   onExecute({ executeFn, setExecuteFn }) {
     setExecuteFn(async (args) => {
-      const [ctx, cancel] = withTimeout(current(), Math.max(0, current().remaining() - MARGIN_MS));
+      const [ctx, cancel] = withMargin(current());
       try {
         return await run(ctx, executeFn, args);
       } finally {

@@ -1,46 +1,71 @@
-// The Model Context Protocol over HTTP. A call of a tool ends with the Context of the request that makes it, and the
-// server of the tool learns of it.
-import type { Client } from "@modelcontextprotocol/sdk/client/index.js";
-import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
-import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
-import { type Context, current, run, withSignal } from "@throughline/context";
-import { outboundHeaders } from "@throughline/fetch";
+// Model Context Protocol: each call of a tool has a Context, over HTTP and over stdio. The deadline and the trace of the
+// client are in `_meta`, where MCP also defines the trace.
+import type { RequestListener } from "node:http";
 
-/** The longest call of a tool outside of any deadline, as the SDK has a limit for each. */
-const LONGEST_MS = 300_000;
+import type { CallToolRequest, CallToolResult, Client } from "@modelcontextprotocol/client";
+import { toNodeHandler } from "@modelcontextprotocol/node";
+import { createMcpHandler, type McpServerFactory, type ServerContext } from "@modelcontextprotocol/server";
+import { defaultTextMapGetter } from "@opentelemetry/api";
+import {
+  afterFunc,
+  background,
+  type CancelFunc,
+  type Context,
+  current,
+  DeadlineExceeded,
+  run,
+  TraceContextPropagator,
+  withSignal,
+  withTimeout,
+} from "@throughline/context";
+import { grpcTimeout, outboundHeaders, requestContext, type ServerOptions } from "@throughline/http";
 
-/**
- * The transport for `client.connect`. Its fetch sends the time left and the trace. It is not that of `createFetch`, which
- * would end with the request: the message that cancels a call is sent after that end.
- */
-export function transport(url: URL): Transport {
-  const sendWithHeaders = (input: string | URL, init: RequestInit = {}): Promise<Response> => {
-    const ctx = current();
-    const headers = new Headers(init.headers);
-    if (ctx.err() === undefined && ctx.remaining() > 1) {
-      for (const [name, value] of Object.entries(outboundHeaders(ctx, input))) headers.set(name, value);
-    }
-    return fetch(input, { ...init, headers });
-  };
-  return new StreamableHTTPClientTransport(url, { fetch: sendWithHeaders }) as Transport;
+/** `setTimeout` takes no longer delay. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+const propagator = new TraceContextPropagator();
+
+/** The context ends at the client's deadline, after `limitMs`, and when the client cancels the call. */
+function toolContext({ signal, _meta = {} }: ServerContext["mcpReq"], limitMs: number): [Context, CancelFunc] {
+  const isHttp = current() !== background;
+  const base = isHttp ? current() : propagator.extract(background, _meta, defaultTextMapGetter);
+  const timeout = grpcTimeout.parse(String(_meta[grpcTimeout.header])) ?? Infinity;
+  const [called, cancel] = withSignal(base, signal);
+  return [withTimeout(called, Math.min(timeout, limitMs))[0], cancel]; // which cancels both
 }
 
-/** Calls a tool under the current Context, and rejects with the Context's own error when it ends. */
-export async function callTool(client: Client, name: string, input: Record<string, unknown>): Promise<unknown> {
+function ended(ctx: Context): Promise<never> {
+  return new Promise((_resolve, reject) => void afterFunc(ctx, () => reject(ctx.err() as Error)));
+}
+
+/** The handler of a tool, for `registerTool`. `work` waits with `current()`. At its deadline the call is answered, whatever it does. */
+export function tool<Args>(limitMs: number, work: (args: Args) => CallToolResult | Promise<CallToolResult>) {
+  return async (args: Args, { mcpReq }: ServerContext): Promise<CallToolResult> => {
+    const [ctx, cancel] = toolContext(mcpReq, limitMs);
+    try {
+      return await Promise.race([run(ctx, work, args), ended(ctx)]);
+    } catch (error) {
+      if (!(error instanceof DeadlineExceeded)) throw error;
+      return { isError: true, content: [{ type: "text", text: "Deadline exceeded" }] };
+    } finally {
+      cancel();
+    }
+  };
+}
+
+/** A listener for `node:http`. For stdio, `serveStdio` needs nothing around it. */
+export function mcpListener(factory: McpServerFactory, options?: ServerOptions): RequestListener {
+  return requestContext(toNodeHandler(createMcpHandler(factory)) as RequestListener, options);
+}
+
+/** Calls a tool within the current Context. When that ends, the server is notified, and the call rejects with its error. */
+export async function callTool(client: Client, params: CallToolRequest["params"]): Promise<CallToolResult> {
   const ctx = current();
-  ctx.throwIfAborted();
-  const timeout = Math.min(ctx.remaining(), LONGEST_MS);
+  const _meta = { ...params._meta, ...outboundHeaders(ctx, "mcp:tools/call") };
   try {
-    return await client.callTool({ name, arguments: input }, undefined, { signal: ctx.signal, timeout });
+    return await client.callTool({ ...params, _meta }, { signal: ctx.signal, timeout: LONGEST_MS });
   } catch (error) {
-    // The SDK reports that the call was aborted, or that its own limit passed at the same moment.
     ctx.throwIfAborted();
     throw error;
   }
-}
-
-/** Runs the work of a tool in a Context that ends when its caller cancels the call. */
-export function runTool<T>(extra: { readonly signal: AbortSignal }, work: (ctx: Context) => Promise<T>): Promise<T> {
-  const [ctx, cancel] = withSignal(current(), extra.signal);
-  return run(ctx, work, ctx).finally(() => cancel());
 }

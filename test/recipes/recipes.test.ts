@@ -1,30 +1,15 @@
-import { once } from "node:events";
-import http from "node:http";
+import type http from "node:http";
 
 import { background, current, run, withTimeout } from "@throughline/context";
 import type { ServerOptions } from "@throughline/http";
 import { sleep } from "@throughline/resilience";
 import { Hono } from "hono";
 import type { LambdaContext, LambdaEvent } from "hono/aws-lambda";
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import { kyClient, ofetchClient, openaiClient, superagentText } from "../../examples/recipes/clients.ts";
 import { httpHandler, invocationContext, queueHandler } from "../../examples/recipes/lambda.ts";
-
-const servers: http.Server[] = [];
-afterEach(() => {
-  for (const server of servers.splice(0)) {
-    server.close();
-    server.closeAllConnections();
-  }
-});
-
-async function serve(listener: http.RequestListener): Promise<string> {
-  const server = http.createServer(listener).listen(0, "127.0.0.1");
-  servers.push(server);
-  await once(server, "listening");
-  return `http://127.0.0.1:${(server.address() as { port: number }).port}/`;
-}
+import { serve } from "./serve.ts";
 
 describe.each<[string, (url: string) => Promise<string>]>([
   ["ky", (url) => kyClient(url).text()],
@@ -156,6 +141,10 @@ describe("GraphQL Yoga", () => {
     const answer = (await ask("{ left bug }", { maxTimeout: "2s" })) as { data: { left: number }; errors: object[] };
     expect(answer.data.left).toBeLessThanOrEqual(1950);
     expect(answer.errors).toEqual([expect.objectContaining({ message: "Unexpected error." })]);
+  });
+
+  it("an operation without a deadline is answered", async () => {
+    expect(await ask("{ fast }", {})).toEqual({ data: { fast: "fast" } });
   });
 
   it("at the deadline the client gets the fields that are ready", async () => {

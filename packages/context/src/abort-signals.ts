@@ -1,8 +1,7 @@
-import { addAbortListener } from "node:events";
-
 import { now } from "./clock.ts";
 import { End } from "./end.ts";
 import { ContextError } from "./errors.ts";
+import { nodeModule } from "./node-module.ts";
 
 /** A scope that ends when a signal aborts. */
 interface Follower {
@@ -10,14 +9,13 @@ interface Follower {
 }
 
 /** External signals that scopes follow. Each signal has one listener for all its scopes. */
-const followed = new WeakMap<AbortSignal, { followers: Set<Follower>; listener: Disposable }>();
+const followed = new WeakMap<AbortSignal, { followers: Set<Follower>; stop: () => void }>();
 
 /** Polls the scope when the signal aborts. */
 export function followSignal(signal: AbortSignal, follower: Follower): void {
   let known = followed.get(signal);
   if (known === undefined) {
-    // `addAbortListener` is also notified if another listener stops the propagation of the event.
-    known = { followers: new Set(), listener: addAbortListener(signal, () => aborted(signal)) };
+    known = { followers: new Set(), stop: listen(signal, () => aborted(signal)) };
     followed.set(signal, known);
   }
   known.followers.add(follower);
@@ -28,7 +26,20 @@ export function unfollowSignal(signal: AbortSignal, follower: Follower): void {
   const known = followed.get(signal);
   if (known === undefined || !known.followers.delete(follower) || known.followers.size > 0) return;
   followed.delete(signal);
-  known.listener[Symbol.dispose]();
+  known.stop();
+}
+
+const events = nodeModule("node:events");
+
+/** Returns a function that removes the listener. */
+function listen(signal: AbortSignal, listener: () => void): () => void {
+  if (events === undefined) {
+    signal.addEventListener("abort", listener, { once: true });
+    return () => signal.removeEventListener("abort", listener);
+  }
+  // Node's is also notified if another listener stops the propagation of the event.
+  const added = events.addAbortListener(signal, listener);
+  return () => added[Symbol.dispose]();
 }
 
 function aborted(signal: AbortSignal): void {

@@ -14,6 +14,7 @@ export { canEnd, deadlineDetails, hasDeadline, isAttached } from "./inspect.ts";
 export { lazyInstruments } from "./instruments.ts";
 export { type EndObserver, onEnd, onEndFirst, type Stoppable } from "./on-end.ts";
 export { callable, oneOf, refuseUnknown, wholeNumber } from "./options.ts";
+export { emitWarning, nodeModule } from "./node-module.ts";
 export { isTracingSuppressed, type RegisteredApi, registeredApi } from "./otel-api.ts";
 export { type Listeners, Scope } from "./scope.ts";
 export {

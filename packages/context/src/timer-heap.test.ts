@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 
 import { background, withTimeout } from "./index.ts";
 import { callAfter } from "./internal.ts";
-import { armedDeadlines } from "./timer-heap.ts";
+import { armedDeadlines, type TimerEntry as Entry } from "./timer-heap.ts";
 
 afterEach(() => {
   vi.useRealTimers();
@@ -40,6 +40,33 @@ describe("many deadlines", () => {
     expect(vi.getTimerCount()).toBe(1);
     vi.advanceTimersByTime(2000);
     expect(signals.every((signal) => signal.aborted)).toBe(true);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+});
+
+describe("on Cloudflare Workers", () => {
+  it("each deadline has a timer of its own, which is cleared with it, and may be longer than setTimeout allows", async () => {
+    vi.stubGlobal("WebSocketPair", () => {});
+    vi.resetModules();
+    const { arm, disarm } = await import("./timer-heap.ts");
+    vi.unstubAllGlobals();
+    vi.useFakeTimers();
+    const fired: string[] = [];
+    const [early, late, canceled] = (["early", "late", "canceled"] as const).map((name, index) => {
+      return { at: performance.now() + [100, 2 ** 32, 200][index]!, slot: -1, fire: () => void fired.push(name) };
+    }) as [Entry, Entry, Entry];
+    for (const entry of [early, late, canceled]) arm(entry);
+    expect(vi.getTimerCount()).toBe(3);
+    disarm(canceled);
+    disarm(canceled);
+    expect(vi.getTimerCount()).toBe(2);
+
+    vi.advanceTimersByTime(99);
+    expect(fired).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect([fired, early.slot]).toEqual([["early"], -1]);
+    vi.advanceTimersByTime(2 ** 32);
+    expect(fired).toEqual(["early", "late"]);
     expect(vi.getTimerCount()).toBe(0);
   });
 });

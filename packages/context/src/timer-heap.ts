@@ -38,8 +38,33 @@ const LONGEST_DELAY = 2 ** 31 - 1;
  */
 let armed: { at: number; timer: Partial<NodeJS.Timeout>; by: typeof setTimeout } | undefined;
 
+/**
+ * The timers of the entries, where each needs its own: Cloudflare Workers clear the timers of a request when it ends, and
+ * no request may act for another. `undefined` elsewhere.
+ */
+const ownTimers: Map<TimerEntry, ReturnType<typeof setTimeout>> | undefined =
+  "WebSocketPair" in globalThis ? new Map() : undefined;
+
+function armAlone(entry: TimerEntry, timers: NonNullable<typeof ownTimers>): void {
+  entry.slot = 0;
+  const expireAlone = (): void => {
+    // After the longest delay, or a timer that fired early.
+    if (entry.at > now()) return armAlone(entry, timers);
+    disarm(entry);
+    entry.fire();
+  };
+  timers.set(entry, setTimeout(expireAlone, delayUntil(entry.at)));
+}
+
+function disarmAlone(entry: TimerEntry, timers: NonNullable<typeof ownTimers>): void {
+  entry.slot = -1;
+  clearTimeout(timers.get(entry));
+  timers.delete(entry);
+}
+
 /** Calls `entry.fire()` at `entry.at`, never earlier. */
 export function arm(entry: TimerEntry): void {
+  if (ownTimers !== undefined) return armAlone(entry, ownTimers);
   entry.slot = size;
   heap[size++] = entry;
   if (entry.keepsAlive) keepAlive(1);
@@ -55,6 +80,7 @@ export function arm(entry: TimerEntry): void {
 export function disarm(entry: TimerEntry): void {
   const slot = entry.slot;
   if (slot === -1) return;
+  if (ownTimers !== undefined) return disarmAlone(entry, ownTimers);
   entry.slot = -1;
   const last = heap[--size]!;
   heap[size] = undefined;
@@ -94,14 +120,18 @@ function schedule(at: number): void {
     if (armed.at <= at && armed.at > time && armed.by === setTimeout) return;
     stop();
   }
-  // Node truncates to whole milliseconds. Round up, so that the timer does not fire before the time.
-  const delay = Math.min(Math.max(Math.ceil(at - time), 1), LONGEST_DELAY);
+  const delay = delayUntil(at, time);
   // A Node timer retains the AsyncLocalStorage stores of its creator. This one is shared, so it must not retain a
   // request's stores.
   const timer = rootAsyncScope.runInAsyncScope(setTimeout, undefined, expire, delay) as Partial<NodeJS.Timeout>;
   // A deadline alone does not keep the process alive, as with AbortSignal.timeout.
   if (keepAliveCount === 0) timer.unref?.();
   armed = { at: time + delay, timer, by: setTimeout };
+}
+
+function delayUntil(at: number, time = now()): number {
+  // Node truncates to whole milliseconds. Round up, so that the timer does not fire before the time.
+  return Math.min(Math.max(Math.ceil(at - time), 1), LONGEST_DELAY);
 }
 
 function expire(): void {

@@ -1,5 +1,3 @@
-import { getRandomValues } from "node:crypto";
-
 import {
   type Context as OtelContext,
   createContextKey,
@@ -17,6 +15,7 @@ import {
 import type { Context } from "./context.ts";
 import { current } from "./current.ts";
 import type { Key } from "./key.ts";
+import { nodeModule } from "./node-module.ts";
 
 // W3C Trace Context, level 2: https://www.w3.org/TR/trace-context-2/
 
@@ -52,19 +51,29 @@ function newSpanId(): string {
   return randomHex(8);
 }
 
+const generator = nodeModule("node:crypto")?.webcrypto ?? globalThis.crypto;
+
+/** Node's Buffer, which is read and written faster than other bytes; `undefined` in runtimes without it. */
+const NodeBuffer = nodeModule("node:buffer")?.Buffer;
+
 /** Random bytes, generated in bulk: one call of the generator takes as long as hundreds of bytes. */
-const pool = Buffer.alloc(4096);
+const pool = NodeBuffer?.alloc(4096) ?? new Uint8Array(4096);
 let poolOffset = pool.length;
 
 function randomHex(bytes: number): string {
   if (poolOffset + bytes > pool.length) {
-    getRandomValues(pool);
+    generator.getRandomValues(pool);
     poolOffset = 0;
   }
-  const id = pool.toString("hex", poolOffset, poolOffset + bytes);
+  const id = hexOf(poolOffset, poolOffset + bytes);
   poolOffset += bytes;
   // An id of zeros only is invalid.
   return /[1-9a-f]/.test(id) ? id : randomHex(bytes);
+}
+
+function hexOf(from: number, to: number): string {
+  if (NodeBuffer !== undefined) return (pool as Buffer).toString("hex", from, to);
+  return Array.from(pool.subarray(from, to), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 /** The value of a header. A header that was sent more than once has several values, or one value joined with commas. */
@@ -91,7 +100,7 @@ const DASH = "-".charCodeAt(0);
 const DIGITS = Uint8Array.from({ length: 256 }, (_, code) => "0123456789abcdef".indexOf(String.fromCharCode(code)));
 
 /** The bytes of a `traceparent`, with one character after the fields, which takes up to four bytes in UTF-8. */
-const characters = Buffer.alloc(LENGTH + 4);
+const characters = NodeBuffer?.alloc(LENGTH + 4) ?? new Uint8Array(LENGTH + 4);
 
 /**
  * Parses version, trace id, span id and flags. A regular expression, or reading the string itself, takes several times
@@ -100,7 +109,8 @@ const characters = Buffer.alloc(LENGTH + 4);
  */
 function parseTraceparent(value: string): SpanContext | undefined {
   if (value.length < LENGTH) return undefined;
-  characters.write(value, "utf8");
+  if (NodeBuffer !== undefined) (characters as Buffer).write(value, "utf8");
+  else new TextEncoder().encodeInto(value, characters);
   if (characters[2] !== DASH || characters[35] !== DASH || characters[52] !== DASH) return undefined;
   const version = bitsOf(0, 2);
   const trace = bitsOf(3, 35);

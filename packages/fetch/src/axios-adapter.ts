@@ -1,8 +1,7 @@
-import http from "node:http";
-import { finished, type Readable } from "node:stream";
+import type { Readable } from "node:stream";
 
 import { type Context, current, run } from "@throughline/context";
-import { callable, isTracingSuppressed } from "@throughline/context/internal";
+import { callable, isTracingSuppressed, nodeModule } from "@throughline/context/internal";
 import { type ClientOptions } from "@throughline/http";
 import {
   type ClientSettings,
@@ -141,7 +140,7 @@ const beginFetchCall: Begin = (ctx, config, settings, observer) => {
 
 /** Whether an instrumentation makes spans for requests of `node:http`: OpenTelemetry's wraps `http.request`. */
 function isHttpInstrumented(): boolean {
-  return (http.request as { __wrapped?: boolean }).__wrapped === true;
+  return (nodeModule("node:http")?.request as { __wrapped?: boolean } | undefined)?.__wrapped === true;
 }
 
 function outgoingOf(config: Config, isTracedElsewhere: boolean): OutgoingRequest {
@@ -198,7 +197,7 @@ function received(
 function endWithBody(response: AxiosResponse, end: (error?: unknown) => void): void {
   const { data } = response;
   if (typeof (data as Readable | null | undefined)?.pipe === "function") {
-    finished(data as Readable, (error) => end(error ?? undefined));
+    nodeModule("node:stream")!.finished(data as Readable, (error) => end(error ?? undefined));
   } else {
     end();
   }

@@ -1,3 +1,4 @@
+import { nodeModule } from "@throughline/context/internal";
 import {
   bindRequestEvents,
   type ServerRequest,
@@ -22,7 +23,10 @@ import {
 } from "./response-body.ts";
 
 /** Hosts other than Node read a response natively, and ignore properties that are defined on the object. */
-const isNode = process.versions["bun"] === undefined && !("Deno" in globalThis);
+const isNode =
+  nodeModule("node:process") !== undefined &&
+  // Bun, Deno and Cloudflare's workerd have Node's modules too.
+  !["Bun", "Deno", "WebSocketPair"].some((name) => name in globalThis);
 
 /** The response of a fetch handler, from the start of the request to the end of its body. */
 export class FetchHostResponse implements ActiveResponse {

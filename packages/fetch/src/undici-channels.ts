@@ -1,4 +1,6 @@
-import { channel, type Channel } from "node:diagnostics_channel";
+import type { Channel } from "node:diagnostics_channel";
+
+import { nodeModule } from "@throughline/context/internal";
 
 import type { UndiciRequest, UndiciResponse } from "./undici-request.ts";
 
@@ -19,7 +21,9 @@ export interface ChannelListeners<R extends UndiciRequest> {
 
 type Listener = (message: unknown) => void;
 
-const createChannel = channel("undici:request:create");
+/** Edge runtimes have no channels: then no call is observed. */
+const channels = nodeModule("node:diagnostics_channel");
+const createChannel = channels?.channel("undici:request:create");
 let onCreate: Listener | undefined;
 
 /**
@@ -27,6 +31,7 @@ let onCreate: Listener | undefined;
  * subscribe later write their headers later, and the listener must see these.
  */
 export function observeChannels<R extends UndiciRequest>(listeners: ChannelListeners<R>): void {
+  if (channels === undefined || createChannel === undefined) return;
   if (onCreate !== undefined) {
     const last = lastSubscriber(createChannel);
     if (last === onCreate || last === undefined) return;
@@ -36,16 +41,16 @@ export function observeChannels<R extends UndiciRequest>(listeners: ChannelListe
   }
   onCreate = listeners.created as Listener;
   createChannel.subscribe(onCreate);
-  channel("undici:client:beforeConnect").subscribe(listeners.connecting);
-  channel("undici:client:sendHeaders").subscribe(listeners.sent as Listener);
-  channel("undici:request:headers").subscribe(listeners.headReceived as Listener);
-  channel("undici:request:trailers").subscribe(listeners.completed as Listener);
-  channel("undici:request:error").subscribe(listeners.failed as Listener);
+  channels.channel("undici:client:beforeConnect").subscribe(listeners.connecting);
+  channels.channel("undici:client:sendHeaders").subscribe(listeners.sent as Listener);
+  channels.channel("undici:request:headers").subscribe(listeners.headReceived as Listener);
+  channels.channel("undici:request:trailers").subscribe(listeners.completed as Listener);
+  channels.channel("undici:request:error").subscribe(listeners.failed as Listener);
 }
 
 /** Whether other code subscribes to the creation of requests: an instrumentation, or a logger. */
 export function hasOtherSubscribers(): boolean {
-  return (subscribersOf(createChannel)?.length ?? 2) > 1;
+  return createChannel !== undefined && (subscribersOf(createChannel)?.length ?? 2) > 1;
 }
 
 function lastSubscriber(of: Channel): unknown {

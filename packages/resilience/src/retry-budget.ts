@@ -14,6 +14,11 @@ export interface RetryBudgetOptions {
   name?: string;
 }
 
+/** What a retry budget decided: `permitted` or `refused`. */
+const ATTR_RETRY_DECISION = "throughline.retry.decision";
+/** The name of the retry budget. `createFetch` names its budgets after their origins. */
+const ATTR_RETRY_BUDGET = "throughline.retry.budget";
+
 const retryInstruments = lazyInstruments("@throughline/resilience", (meter) => ({
   retries: meter.createCounter("throughline.retries", {
     description: "Retries that a retry budget permitted or refused.",
@@ -63,8 +68,8 @@ export class RetryBudget {
     const isPermitted = this.#retries.total + 1 <= this.#reserve + this.#ratio * this.#calls.total;
     if (isPermitted) this.#retries.add();
     retryInstruments()?.retries.add(1, {
-      "throughline.retry.decision": isPermitted ? "permitted" : "refused",
-      ...(this.#name === undefined ? undefined : { "throughline.retry.budget": this.#name }),
+      [ATTR_RETRY_DECISION]: isPermitted ? "permitted" : "refused",
+      ...(this.#name === undefined ? undefined : { [ATTR_RETRY_BUDGET]: this.#name }),
     });
     return isPermitted;
   }

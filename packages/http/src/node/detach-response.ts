@@ -1,6 +1,7 @@
-import { constants, type ServerHttp2Stream } from "node:http2";
+import type { ServerHttp2Stream } from "node:http2";
 
 import type { NodeResponse } from "./node-incoming.ts";
+import { http2, process } from "./node-modules.ts";
 
 /**
  * Detaches a handler from a response that was answered in its place: methods of the response that send something do
@@ -59,8 +60,8 @@ export function detachStream(stream: ServerHttp2Stream): void {
     destroy: (error?: Error) => (isOver() ? destroy(stream.writableFinished ? undefined : error) : stream),
     close(...args: unknown[]) {
       // Any code but NO_ERROR resets the stream at once, before the rest of the answer is sent.
-      if (isSessionLost(stream)) close(constants.NGHTTP2_CANCEL);
-      else if (isOver()) close(constants.NGHTTP2_NO_ERROR);
+      if (isSessionLost(stream)) close(http2.constants.NGHTTP2_CANCEL);
+      else if (isOver()) close(http2.constants.NGHTTP2_NO_ERROR);
       callBack(args);
     },
   };

@@ -1,17 +1,15 @@
-import { once } from "node:events";
 import type { Server } from "node:http";
 import type { Http2SecureServer, Http2Server, IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
-import { Server as NetServer } from "node:net";
-import { setTimeout as delay } from "node:timers/promises";
 
 import { describeValue, milliseconds, refuseUnknown } from "@throughline/context/internal";
 
 import { type ActiveRequests, activeRequestsOf } from "../server/active-requests.ts";
-import { type DrainOptions, GRACE_MS, limitDownstream, waitAndCancel } from "../server/drain.ts";
+import { delay, type DrainOptions, GRACE_MS, limitDownstream, waitAndCancel } from "../server/drain.ts";
 import { problemOf, problemResponse } from "../server/problem.ts";
 import { ServerDraining } from "../wire/errors.ts";
 import { type Connections, connectionsOf } from "./connections.ts";
 import type { NodeRequest, NodeResponse } from "./node-incoming.ts";
+import { events, net } from "./node-modules.ts";
 import { sendProblem } from "./receive-node.ts";
 import { StreamHostResponse } from "./stream-response.ts";
 
@@ -76,10 +74,10 @@ async function drainWithin(
   limitDownstream(active, ms);
   closeAfterResponses(active);
   const isListening = server.listening;
-  const closed = isListening ? once(server, "close") : Promise.resolve();
+  const closed = isListening ? events.once(server, "close") : Promise.resolve();
   // The `close` of an HTTP server closes idle connections at once, and loses the requests that are on their way over
   // them.
-  if (isListening) NetServer.prototype.close.call(server);
+  if (isListening) net.Server.prototype.close.call(server);
   for (const session of connections.sessions) session.close();
   const upgraded = [...connections.upgraded].filter(({ ctx }) => ctx !== undefined);
   for (const connection of upgraded) connection.closeWhenIdle();

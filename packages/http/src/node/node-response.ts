@@ -1,12 +1,13 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { constants, type Http2ServerRequest, type Http2ServerResponse } from "node:http2";
-import { Socket } from "node:net";
+import type { Http2ServerRequest, Http2ServerResponse } from "node:http2";
+import type { Socket } from "node:net";
 
 import { isLostConnection } from "../server/disconnect.ts";
 import { HostResponse } from "../server/host-response.ts";
 import { type ProblemResponse, isRepresentationHeader } from "../server/problem.ts";
 import { detachResponse } from "./detach-response.ts";
 import type { NodeRequest, NodeResponse } from "./node-incoming.ts";
+import { http2, net, process } from "./node-modules.ts";
 import { isStreamAborted, onceFinished, streamProgress } from "./stream-response.ts";
 import { closeUnread, resetUnread } from "./unread-body.ts";
 
@@ -160,14 +161,14 @@ function isLost(emitter: { readonly errored: Error | null } | null | undefined):
  * node-mocks-http).
  */
 function hasConnection(req: IncomingMessage): boolean {
-  return req.socket instanceof Socket;
+  return req.socket instanceof net.Socket;
 }
 
 /**
  * If the connection is lost, Node 22 never closes the response of the second request in a pipeline; only the socket
  * reports it.
  */
-const NEEDS_SOCKET = Number.parseInt(process.versions.node, 10) < 24;
+const NEEDS_SOCKET = Number.parseInt(process?.versions.node, 10) < 24;
 
 /** Calls back once, when the response is closed. */
 function onceClosed(req: IncomingMessage, res: ServerResponse, callback: () => void): void {
@@ -211,7 +212,7 @@ function openResponses(socket: Socket): Set<() => void> {
   openBySocket.set(socket, open);
   socket.once("close", () => {
     // The `close` event of the response comes first, if it comes at all.
-    setImmediate(() => {
+    globalThis.setImmediate(() => {
       for (const close of open) close();
     });
   });
@@ -255,7 +256,7 @@ class Http2HostResponse extends NodeHostResponse<Http2ServerRequest, Http2Server
   /** HTTP/2 reports an aborted response as finished too, so `writableFinished` is not enough. */
   get isDelivered(): boolean {
     const { res } = this;
-    return res.writableFinished && res.writableEnded && res.stream.rstCode === constants.NGHTTP2_NO_ERROR;
+    return res.writableFinished && res.writableEnded && res.stream.rstCode === http2.constants.NGHTTP2_NO_ERROR;
   }
 
   onceClosed(callback: () => void): void {
@@ -266,6 +267,6 @@ class Http2HostResponse extends NodeHostResponse<Http2ServerRequest, Http2Server
 
   /** Some clients take a stream that was reset with `CANCEL` for complete. */
   destroy(): void {
-    this.res.stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+    this.res.stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
   }
 }

@@ -1,8 +1,9 @@
-import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from "node:http2";
+import type { IncomingHttpHeaders, ServerHttp2Stream } from "node:http2";
 
 import { HostResponse } from "../server/host-response.ts";
 import type { ProblemResponse } from "../server/problem.ts";
 import { detachStream } from "./detach-response.ts";
+import { http2 } from "./node-modules.ts";
 import { resetUnread } from "./unread-body.ts";
 
 /** The response on a stream of `node:http2`, without its compatibility API. */
@@ -42,7 +43,9 @@ export class StreamHostResponse extends HostResponse {
   get isDelivered(): boolean {
     // A stream whose request was read to the end closes without having finished.
     const stream = this.#stream;
-    return this.isBegun && stream.writableEnded && !stream.aborted && stream.rstCode === constants.NGHTTP2_NO_ERROR;
+    return (
+      this.isBegun && stream.writableEnded && !stream.aborted && stream.rstCode === http2.constants.NGHTTP2_NO_ERROR
+    );
   }
 
   get status(): number | undefined {
@@ -136,5 +139,7 @@ export function isStreamAborted(stream: ServerHttp2Stream): boolean {
   const { code = "" } = errored;
   // Node does not count a stream as aborted whose request was complete when its session failed.
   if (!aborted) return code === "ERR_HTTP2_SESSION_ERROR";
-  return CLIENT_ERRORS.has(code) || (code === "ERR_STREAM_PREMATURE_CLOSE" && rstCode === constants.NGHTTP2_CANCEL);
+  return (
+    CLIENT_ERRORS.has(code) || (code === "ERR_STREAM_PREMATURE_CLOSE" && rstCode === http2.constants.NGHTTP2_CANCEL)
+  );
 }

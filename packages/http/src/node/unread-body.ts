@@ -1,6 +1,8 @@
 import type { IncomingMessage } from "node:http";
-import { constants, type ServerHttp2Stream } from "node:http2";
+import type { ServerHttp2Stream } from "node:http2";
 import type { Readable } from "node:stream";
+
+import { http2 } from "./node-modules.ts";
 
 /**
  * Closes the connection of an HTTP/1 request after its response, if a handler has read only a part of the body: the
@@ -28,10 +30,10 @@ export function resetUnread(stream: ServerHttp2Stream, readable: Readable): void
   // off.
   const reset = (): void => {
     if (stream.readableEnded || stream.destroyed) return;
-    stream.close(constants.NGHTTP2_NO_ERROR);
+    stream.close(http2.constants.NGHTTP2_NO_ERROR);
     if (isBeingRead(readable)) failReading(readable, destroy);
   };
-  stream.once("finish", () => setImmediate(reset));
+  stream.once("finish", () => globalThis.setImmediate(reset));
 }
 
 function isBeingRead(readable: Readable): boolean {

@@ -1,5 +1,5 @@
-import { type IncomingMessage, Server, STATUS_CODES } from "node:http";
-import { Server as SecureServer } from "node:https";
+import type { IncomingMessage, Server } from "node:http";
+import type { Server as SecureServer } from "node:https";
 import type { Duplex } from "node:stream";
 
 import { type Context, run } from "@throughline/context";
@@ -23,6 +23,7 @@ import type { ServerOptions } from "../server/server-options.ts";
 import { ClientDisconnected, ServerDraining } from "../wire/errors.ts";
 import { connectionsOf } from "./connections.ts";
 import { NodeIncoming } from "./node-incoming.ts";
+import { http, https, process } from "./node-modules.ts";
 import { UpgradedConnection } from "./upgraded-connection.ts";
 
 /**
@@ -60,7 +61,7 @@ const receivesUpgrades = new WeakSet<object>();
  */
 export function upgradeContext<S extends Server | SecureServer>(server: S, options: UpgradeOptions = {}): S {
   const given: unknown = server;
-  if (!(given instanceof Server || given instanceof SecureServer)) {
+  if (!(given instanceof http.Server || given instanceof https.Server)) {
     throw new TypeError(
       `Cannot ${ACTION}: 'server' must be one of node:http or node:https; received ${describeValue(given)}`,
     );
@@ -210,7 +211,7 @@ class UpgradeResponse extends HostResponse {
   send({ status, headers, body }: ProblemResponse): void {
     const socket = this.#socket;
     if (this.isClosed) return;
-    const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`];
+    const lines = [`HTTP/1.1 ${status} ${http.STATUS_CODES[status]}`];
     for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`);
     lines.push("connection: close", `content-length: ${Buffer.byteLength(body)}`, "", body);
     // The application may still write to the socket.

@@ -21,7 +21,7 @@ import { ClientDisconnected } from "../wire/errors.ts";
 const GOING_AWAY = 1001;
 
 /** A close frame with this code, unmasked as all frames of a server (RFC 6455, 5.5.1). */
-const CLOSE_FRAME = Buffer.from([0x88, 0x02, GOING_AWAY >> 8, GOING_AWAY & 0xff]);
+const CLOSE_FRAME = Uint8Array.from([0x88, 0x02, GOING_AWAY >> 8, GOING_AWAY & 0xff]);
 
 const connectionKey = createKey<UpgradedConnection>("connection");
 

@@ -1,12 +1,12 @@
-import { subscribe } from "node:diagnostics_channel";
-import { type IncomingMessage, Server } from "node:http";
-import { Server as SecureServer } from "node:https";
+import type { IncomingMessage, Server } from "node:http";
+import type { Server as SecureServer } from "node:https";
 import type { Duplex } from "node:stream";
 
 import type { IncomingRequest } from "../observe/server-request.ts";
 import { serverRequestOf } from "../server/receive.ts";
 import { connectionsOf } from "./connections.ts";
 import { NodeIncoming } from "./node-incoming.ts";
+import { channels, http, https } from "./node-modules.ts";
 import { UpgradedConnection } from "./upgraded-connection.ts";
 
 /** Removes the values that an untrusted peer may not set. If `mayTrust` is false, no peer is trusted. */
@@ -32,9 +32,9 @@ export function watchUpgrades(stripByOptions: Strip, isTrusting: boolean): void 
   if (isTrusting) trusting += 1;
   if (isFirst || (isTrusting && trusting === 1)) strip = stripByOptions;
   if (!isFirst) return;
-  subscribe("net.server.socket", (message) => {
+  channels?.subscribe("net.server.socket", (message) => {
     const { server } = (message as { socket: { server?: unknown } }).socket;
-    if (server instanceof Server || server instanceof SecureServer) watch(server);
+    if (server instanceof http.Server || server instanceof https.Server) watch(server);
   });
 }
 

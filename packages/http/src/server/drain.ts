@@ -1,7 +1,7 @@
-import { setTimeout as delay } from "node:timers/promises";
+import type { TimerOptions } from "node:timers";
 
 import type { Duration } from "@throughline/context";
-import { now } from "@throughline/context/internal";
+import { nodeModule, now } from "@throughline/context/internal";
 
 import { ServerDraining } from "../wire/errors.ts";
 import type { ServerRequest } from "./server-request.ts";
@@ -19,6 +19,11 @@ export interface Drainable {
   cancel(cause: unknown): void;
   /** Answers in place of the handler, or closes the connection. */
   forceAnswer(error: unknown): void;
+}
+
+/** Waits. Only servers of Node drain, so the module is there. */
+export function delay<T = void>(ms: number, value?: T, options?: TimerOptions): Promise<T> {
+  return nodeModule("node:timers/promises")!.setTimeout(ms, value, options);
 }
 
 /** How long a canceled request may take to answer, in milliseconds. */

@@ -1,5 +1,3 @@
-import { inspect } from "node:util";
-
 import { type CancelFunc, type Context, current, DeadlineExceeded, type Key, withValue } from "@throughline/context";
 import {
   type EndObserver,
@@ -237,7 +235,7 @@ export class ServerRequest implements EndObserver, TraceOwner {
   }
 }
 
-Object.defineProperty(ServerRequest.prototype, inspect.custom, {
+Object.defineProperty(ServerRequest.prototype, Symbol.for("nodejs.util.inspect.custom"), {
   value(this: ServerRequest): string {
     return this.toString();
   },

@@ -1,4 +1,4 @@
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 
 import type { Peer } from "../observe/server-request.ts";
 import { NodeHeaders } from "../wire/headers.ts";
@@ -57,4 +57,15 @@ it.each<[unknown, RegExp]>([
   [{ addresses: ["10.0.0.0/8/8"] }, /'addresses' must be a list/],
 ])("rejects the options %j", (options, message) => {
   expect(() => trustOf(options as TrustOptions)).toThrow(message);
+});
+
+it("'addresses' is an error in a runtime without node:net", () => {
+  vi.stubGlobal("process", undefined);
+  const create = (): unknown => trustOf({ addresses: ["10.0.0.0/8"] });
+  try {
+    expect(create).toThrow("'addresses' needs node:net, which this runtime does not have");
+    expect(trustOf({ verified: () => true })(undefined, headers)).toBe(true);
+  } finally {
+    vi.unstubAllGlobals();
+  }
 });

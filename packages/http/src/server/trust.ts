@@ -1,6 +1,4 @@
-import { BlockList, isIP } from "node:net";
-
-import { describeValue, refuseUnknown } from "@throughline/context/internal";
+import { describeValue, emitWarning, nodeModule, refuseUnknown } from "@throughline/context/internal";
 
 import type { Peer } from "../observe/server-request.ts";
 import type { RequestHeaders } from "../wire/headers.ts";
@@ -83,15 +81,21 @@ function warnOnce(verified: object, why: string, error?: unknown): void {
   if (warned.has(verified)) return;
   warned.add(verified);
   const detail = error instanceof Error ? (error.stack ?? error.message) : "";
-  process.emitWarning(
-    `Cannot verify a peer: 'trust.verified' must return true or false; ${why}. The peer is not trusted.`,
-    { type: "ThroughlineWarning", code: "THROUGHLINE_TRUST", detail },
-  );
+  emitWarning(`Cannot verify a peer: 'trust.verified' must return true or false; ${why}. The peer is not trusted.`, {
+    type: "ThroughlineWarning",
+    code: "THROUGHLINE_TRUST",
+    detail,
+  });
 }
 
 function addressFilter(addresses: readonly string[]): (address: string) => boolean {
   if (!Array.isArray(addresses)) throw invalidAddresses(addresses);
-  const list = new BlockList();
+  if (addresses.length === 0) return () => false;
+  const net = nodeModule("node:net");
+  if (net === undefined)
+    throw new Error(`Cannot ${ACTION}: 'addresses' needs node:net, which this runtime does not have`);
+  const { isIP } = net;
+  const list = new net.BlockList();
   for (const each of addresses) {
     const [, address, prefix] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(String(each)) ?? [];
     const version = isIP(address ?? "");

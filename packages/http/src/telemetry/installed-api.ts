@@ -1,8 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { readFileSync } from "node:fs";
 
 import { context, type Context, type ContextManager, ROOT_CONTEXT, trace } from "@opentelemetry/api";
-import { registeredApi } from "@throughline/context/internal";
+import { emitWarning, nodeModule, registeredApi } from "@throughline/context/internal";
 
 /**
  * Sets up a context manager if spans are recorded and none is set up. Without one, the middleware could not find the
@@ -67,7 +66,7 @@ export function warnOfOtherApi(): void {
   if (registered.trace === undefined || trace.getTracerProvider() === registered.trace) return;
   hasWarned = true;
   const { version } = registered;
-  process.emitWarning(
+  emitWarning(
     `Cannot see the spans of this process: OpenTelemetry was set up with @opentelemetry/api ${version}, but ` +
       `@throughline/http has loaded ${ownVersion() ?? "a newer one"}, which sees only its own version and newer ` +
       `ones. Each makes a separate trace of a request. Install one version for both; with npm, set ` +
@@ -78,8 +77,8 @@ export function warnOfOtherApi(): void {
 
 function ownVersion(): string | undefined {
   try {
-    const file = process.getBuiltinModule("node:module").findPackageJSON("@opentelemetry/api", import.meta.url)!;
-    return (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version;
+    const file = nodeModule("node:module")!.findPackageJSON("@opentelemetry/api", import.meta.url)!;
+    return (JSON.parse(nodeModule("node:fs")!.readFileSync(file, "utf8")) as { version: string }).version;
   } catch {
     // Not available in other runtimes and in bundles.
     return undefined;

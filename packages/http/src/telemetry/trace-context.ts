@@ -28,4 +28,4 @@ function hasPropagator(): boolean {
 }
 
 /** `OTEL_PROPAGATORS=none` disables propagation. */
-const isPropagationDisabled = /(?:^|,)\s*none\s*(?:,|$)/.test(process.env["OTEL_PROPAGATORS"] ?? "");
+const isPropagationDisabled = /(?:^|,)\s*none\s*(?:,|$)/.test(globalThis.process?.env["OTEL_PROPAGATORS"] ?? "");
