@@ -36,10 +36,10 @@ export class Clients {
   }
 
   /** Sends `rate` clients a second for so many seconds. */
-  async come(rate: number, seconds: number, until: () => boolean = () => false): Promise<void> {
+  async come(rate: number, seconds: number): Promise<void> {
     const end = performance.now() + seconds * 1000;
     let due = performance.now();
-    while (performance.now() < end && !until()) {
+    while (performance.now() < end) {
       while (due <= performance.now()) {
         const client = this.#client().finally(() => this.#pending.delete(client));
         this.#pending.add(client);

@@ -9,8 +9,8 @@ import type { Request, RequestHandler } from "express";
 
 import { FirstComePool } from "./first-come-pool.ts";
 
-/** The size of the store's pool. */
-export const PLACES = 4;
+/** The size of the store's pool. With more, two cores are busy with the connections of clients that leave. */
+export const PLACES = 1;
 
 /** How long a client waits for an answer, in milliseconds. */
 export const PATIENCE = 500;
