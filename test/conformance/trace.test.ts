@@ -1,10 +1,11 @@
 import { Readable } from "node:stream";
 
 import { SpanKind, SpanStatusCode } from "@opentelemetry/api";
-import { createKey } from "@throughline/context";
+import { createKey, current, withTimeout } from "@throughline/context";
 import { createFetch } from "@throughline/fetch";
 import { requestId, textCodec, traceId } from "@throughline/http";
 import { propagateIdentity } from "@throughline/http/adapter";
+import { sleep } from "@throughline/resilience";
 import { describe, expect, it } from "vitest";
 
 import { hosts } from "../hosts/index.ts";
@@ -134,6 +135,21 @@ describe.each(hosts)("$name", (host) => {
         "http.response.status_code": 504,
       });
       expect(span!.status.code).toBe(SpanStatusCode.ERROR);
+    });
+
+    it("the span of a request that an earlier deadline of its handler ends names that deadline", async () => {
+      await answer({}, { maxTimeout: "5s" }, async () => {
+        const [ctx] = withTimeout(current(), 20, { source: "stock budget" });
+        await sleep(ctx, "1h");
+        return "late";
+      });
+
+      const [span] = await spans.take(1);
+      expect(span!.attributes).toMatchObject({
+        "throughline.ended_by": "deadline",
+        "throughline.deadline.budget_ms": 5000,
+        "throughline.deadline.source": "stock budget",
+      });
     });
 
     // Koa 2 leaves such a response open, and Nest over Express ends it as if it were complete.

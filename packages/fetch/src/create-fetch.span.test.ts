@@ -52,10 +52,11 @@ describe("with an SDK", () => {
   it.each([
     [
       "a deadline is an error",
-      (): [Context, () => void] => [withTimeout(background, 30)[0], () => {}],
+      (): [Context, () => void] => [withTimeout(background, 30, { source: "stock budget" })[0], () => {}],
       "deadline",
       SpanStatusCode.ERROR,
       "DEADLINE_EXCEEDED",
+      "stock budget",
     ],
     [
       "a cancellation is not an error",
@@ -63,8 +64,9 @@ describe("with an SDK", () => {
       "cancel",
       SpanStatusCode.UNSET,
       undefined,
+      undefined,
     ],
-  ] as const)("%s", async (_name, derive, endedBy, status, errorType) => {
+  ] as const)("%s", async (_name, derive, endedBy, status, errorType, source) => {
     const { url } = await serve(() => {});
     const [ctx, cancel] = derive();
     setTimeout(cancel, 20);
@@ -73,6 +75,7 @@ describe("with an SDK", () => {
     const [span] = await spans.take(1);
     expect(span!.attributes["throughline.ended_by"]).toBe(endedBy);
     expect(span!.attributes["error.type"]).toBe(errorType);
+    expect(span!.attributes["throughline.deadline.source"]).toBe(source);
     expect(span!.status.code).toBe(status);
   });
 

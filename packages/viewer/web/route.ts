@@ -98,7 +98,7 @@ export function apiQuery({ source: _source, ...filters }: Filters, now: number):
 
 /** Formats the filters of the deadlines for the API. */
 export function deadlinesApiQuery({ source: _source, ...filters }: DeadlineFilters, now: number): string {
-  const all = { ...filters, ...apiTime(filters, now) };
+  const all: DeadlineFilters = { ...filters, ...apiTime(filters, now) };
   return new URLSearchParams(given(DEADLINE_FILTERS, (name) => all[name])).toString();
 }
 

@@ -16,7 +16,7 @@ function placed(scale: TimeScale): { time: number; left: string }[] {
 
 interface TimeAxisProps {
   readonly scale: TimeScale;
-  readonly element: RefObject<HTMLDivElement>;
+  readonly element: RefObject<HTMLDivElement | null>;
   readonly onView: (view: TimeRange | undefined) => void;
 }
 

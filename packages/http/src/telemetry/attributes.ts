@@ -2,7 +2,7 @@
 export const ATTR = {
   /** Milliseconds left when the request arrived or was sent. */
   BUDGET: "throughline.deadline.budget_ms",
-  /** Who set the deadline. */
+  /** Who set the deadline. If a deadline ended the span, the one that did: it may be an earlier one of a call. */
   SOURCE: "throughline.deadline.source",
   /** What ended the request or call: `response`, `refusal`, `deadline`, `client`, `cancel`, `error`. */
   ENDED_BY: "throughline.ended_by",

@@ -1,5 +1,6 @@
 import { type Attributes, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import type { Context } from "@throughline/context";
+import { deadlineDetails } from "@throughline/context/internal";
 
 import type { CallEnd, CallPhase, OutgoingRequest } from "../observe/client-call.ts";
 import type { Rpc } from "../observe/rpc.ts";
@@ -62,6 +63,8 @@ export class ClientSpan {
     if (!span.isRecording()) return;
     span.setAttribute(ATTR.ENDED_BY, endedBy);
     if (endedBy !== "response") span.setAttribute(ATTR.PHASE, phase);
+    const source = endedBy === "deadline" ? deadlineDetails(this.ctx)?.source : undefined;
+    if (source !== undefined) span.setAttribute(ATTR.SOURCE, source);
     if (this.#rpc?.code !== undefined) span.setAttribute(ATTR_RPC_STATUS_CODE, this.#rpc.code);
     if (errorType !== undefined) {
       span.setAttribute(ATTR_ERROR_TYPE, errorType);

@@ -1,9 +1,8 @@
-import { type Context, type DeadlineDetails, DeadlineExceeded } from "@throughline/context";
+import { type Context } from "@throughline/context";
 import { deadlineDetails, lazyInstruments, now } from "@throughline/context/internal";
 
 import type { IncomingRequest, Outcome, ServerObserver } from "../observe/server-request.ts";
 import type { Budget } from "../wire/caller-budget.ts";
-import { causes } from "../wire/causes.ts";
 import { ATTR, DEADLINE_EXCEEDED, knownMethod } from "./attributes.ts";
 import { SCOPE, seconds } from "./meter.ts";
 import { rpcAttributes, serverFault } from "./rpc.ts";
@@ -17,7 +16,7 @@ import {
   METRIC_HTTP_SERVER_REQUEST_DURATION,
   METRIC_RPC_SERVER_CALL_DURATION,
 } from "./semantic-conventions.ts";
-import { errorTypeOf } from "./server-span.ts";
+import { deadlineIn, errorTypeOf } from "./server-span.ts";
 
 const serverInstruments = lazyInstruments(SCOPE, (meter) => {
   return {
@@ -117,13 +116,4 @@ export class ServerMeasurement implements ServerObserver {
       ...(errorType === undefined ? undefined : { [ATTR_ERROR_TYPE]: errorType }),
     };
   }
-}
-
-/** Returns the details of the deadline in the error: it may be earlier than that of the request's context. */
-function deadlineIn(error: unknown): DeadlineDetails | undefined {
-  for (const each of causes(error)) {
-    if (!(each instanceof DeadlineExceeded) || each.budget === undefined || each.elapsed === undefined) continue;
-    return { budget: each.budget, elapsed: each.elapsed, source: each.source };
-  }
-  return undefined;
 }

@@ -6,13 +6,14 @@ import {
   SpanStatusCode,
   trace,
 } from "@opentelemetry/api";
-import type { Context } from "@throughline/context";
+import { type Context, type DeadlineDetails, DeadlineExceeded } from "@throughline/context";
 
 import type { Rpc } from "../observe/rpc.ts";
 import type { EndedBy, IncomingRequest, Outcome, ServerObserver } from "../observe/server-request.ts";
 import { splitAuthority } from "../wire/authority.ts";
 import { folded } from "../wire/baggage.ts";
 import type { Budget } from "../wire/caller-budget.ts";
+import { causes } from "../wire/causes.ts";
 import { single } from "../wire/headers.ts";
 import { propagatedValues } from "../wire/propagated-values.ts";
 import { ATTR, DEADLINE_EXCEEDED, knownMethod, redactQuery } from "./attributes.ts";
@@ -114,6 +115,8 @@ export class ServerSpan implements ServerObserver {
     if (!span.isRecording()) return;
     span.setAttribute(ATTR.ENDED_BY, endedBy);
     if (endedBy === "deadline") {
+      const source = deadlineIn(error)?.source;
+      if (source !== undefined) span.setAttribute(ATTR.SOURCE, source);
       if (this.#isOwn) setDeadlineExceeded(span);
       else beforeEnd(span, setDeadlineExceeded);
     }
@@ -157,6 +160,15 @@ function beforeEnd(span: Span, change: (span: Span) => void): void {
     end(time);
   };
   span.end = endChanged;
+}
+
+/** Returns the details of the deadline in the error: it may be earlier than that of the request's context. */
+export function deadlineIn(error: unknown): DeadlineDetails | undefined {
+  for (const each of causes(error)) {
+    if (!(each instanceof DeadlineExceeded) || each.budget === undefined || each.elapsed === undefined) continue;
+    return { budget: each.budget, elapsed: each.elapsed, source: each.source };
+  }
+  return undefined;
 }
 
 /** Returns `error.type`: the name of the error, else the status. */
