@@ -12,7 +12,7 @@ export async function start(port = 3000, stock = "http://localhost:3001") {
   app.use(requestContext({ maxTimeout: "2s" })); // a Context for each request below; answers 504 at its deadline
   app.get("/search", async (_req, res) => {
     const response = await fetch(`${stock}/stock`);
-    res.json(await response.json());
+    res.status(response.status).json(await response.json());
   });
   app.use(errorHandler()); // after all routes
 

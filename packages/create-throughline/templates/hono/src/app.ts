@@ -14,7 +14,7 @@ export async function start(port = 3000, stock = "http://localhost:3001") {
   app.use(requestContext({ maxTimeout: "2s" })); // a Context for each request below; answers 504 at its deadline
   app.get("/search", async (hono) => {
     const response = await fetch(`${stock}/stock`);
-    return hono.json(await response.json());
+    return hono.body(await response.text(), response.ok ? 200 : 502);
   });
   app.onError(errorHandler());
 

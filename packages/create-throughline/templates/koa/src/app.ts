@@ -16,6 +16,7 @@ export async function start(port = 3000, stock = "http://localhost:3001") {
       return;
     }
     const response = await fetch(`${stock}/stock`);
+    koa.status = response.status;
     koa.body = await response.json();
   });
 

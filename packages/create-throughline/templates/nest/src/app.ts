@@ -1,5 +1,5 @@
 import "reflect-metadata";
-import { Controller, Get, Module } from "@nestjs/common";
+import { BadGatewayException, Controller, Get, Module } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
 import { createFetch } from "@throughline/fetch";
 import { ContextModule } from "@throughline/nest";
@@ -13,6 +13,7 @@ export async function start(port = 3000, stock = "http://localhost:3001") {
     @Get()
     async search() {
       const response = await fetch(`${stock}/stock`);
+      if (!response.ok) throw new BadGatewayException();
       return response.json();
     }
   }
