@@ -15,7 +15,7 @@ const { spec } = compile({
   height: 300,
   padding: 12,
   title: "Clients answered within 500 ms, of what the services can answer",
-  data: { values: rows.map((row) => ({ ...row })) },
+  data: { values: rows.map((row) => ({ ...row, variant: row.variant.replace(/^ours/, "Throughline") })) },
   mark: { type: "line", point: true },
   encoding: {
     x: {
