@@ -30,7 +30,7 @@ const { spec } = compile({
       type: "nominal",
       title: null,
       sort: null,
-      legend: { orient: "bottom", columns: 2, labelLimit: 300 },
+      legend: { orient: "bottom", columns: 1, labelLimit: 480 },
     },
   },
 });
