@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
+import { createRequire } from "node:module";
 import type { AddressInfo } from "node:net";
 
 import { serve } from "@hono/node-server";
@@ -235,6 +236,18 @@ describe("with an SDK", () => {
 
     const ended = await spans.take(3);
     expect(ended.map(({ name }) => name)).toEqual(["GET /items/:id", "GET", "GET"]);
+  });
+
+  it("the span is named after the route of an application that requires Hono as CommonJS", async () => {
+    const required = createRequire(import.meta.url)("hono") as { Hono: typeof Hono };
+    expect(required.Hono).not.toBe(Hono);
+    const app = new required.Hono();
+    app.use(requestContext());
+    app.get("/items/:id", (hono) => hono.text("ok"));
+    await (await app.request("/items/7")).text();
+
+    const [span] = await spans.take(1);
+    expect(span!.name).toBe("GET /items/:id");
   });
 
   it("an error of the application is recorded, although its handler answers", async () => {

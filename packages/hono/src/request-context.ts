@@ -2,7 +2,6 @@ import { answerError, requestContext as fetchContext } from "@throughline/fetch"
 import { type ServerOptions } from "@throughline/http";
 import { isRepresentationHeader, type ServerRequest, serverRequestOf } from "@throughline/http/adapter";
 import type { Context, MiddlewareHandler, Next } from "hono";
-import { matchedRoutes } from "hono/route";
 
 /**
  * Hono middleware that creates a Context for each request. It is `current()` in all later middlewares and handlers.
@@ -64,7 +63,9 @@ class HonoRun {
 
   /** The route of the last handler that ran. Middlewares are registered for all methods, and often with a wildcard. */
   route(): string | undefined {
-    const last = matchedRoutes(this.#hono).at(this.#hono.req.routeIndex);
+    const { req } = this.#hono;
+    // Not by `hono/route`: applications that require Hono have another copy of it, which cannot read this request.
+    const last = req.matchedRoutes.at(req.routeIndex);
     if (last === undefined || (last.method === "ALL" && last.path.endsWith("*"))) return undefined;
     return last.path;
   }
