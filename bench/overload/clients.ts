@@ -1,20 +1,10 @@
 import { Agent, get } from "node:http";
 
+import type { Answer } from "../simulate/measures.ts";
 import { LEAVES_AT, PATIENCE } from "./variants.ts";
 
 /** How often a client tries: as a person who reloads the page. */
 const ATTEMPTS = 3;
-
-/** What became of a client's request. */
-export interface Answer {
-  /** Seconds after the start of the run at which the client came. */
-  readonly at: number;
-  /** Seconds after the start at which it was answered or gave up. */
-  readonly until: number;
-  /** Milliseconds of the attempt that was answered in time; `undefined` if none was. */
-  readonly took: number | undefined;
-  readonly attempts: number;
-}
 
 /**
  * Clients that do not wait for each other (an open loop), so that a slow server does not slow down its load. They come
@@ -31,8 +21,9 @@ export class Clients {
     this.#url = url;
   }
 
-  get seconds(): number {
-    return (performance.now() - this.#started) / 1000;
+  /** Milliseconds since the start. */
+  get now(): number {
+    return performance.now() - this.#started;
   }
 
   /** Sends `rate` clients a second for so many seconds. */
@@ -57,11 +48,11 @@ export class Clients {
   }
 
   async #client(): Promise<void> {
-    const at = this.seconds;
+    const at = this.now;
     for (let attempts = 1; ; attempts++) {
       const took = await this.#attempt();
       if (took !== undefined || attempts === ATTEMPTS)
-        return void this.answers.push({ at, until: this.seconds, took, attempts });
+        return void this.answers.push({ at, until: this.now, took, attempts });
       await new Promise((resolve) => setTimeout(resolve, 100 + Math.random() * 400));
     }
   }

@@ -4,8 +4,9 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 
-import { median, startProcess } from "../harness.ts";
-import { type Answer, Clients } from "./clients.ts";
+import { startProcess } from "../harness.ts";
+import { measure, recovery } from "../simulate/measures.ts";
+import { Clients } from "./clients.ts";
 import { PLACES, VARIANTS } from "./variants.ts";
 
 /** Answers per second of the pool: each place works 40 ms for one. */
@@ -41,7 +42,7 @@ async function start(role: string, name: string, upstream: readonly string[] = [
   return [child, url];
 }
 
-async function measure(variant: string, load: number): Promise<Row> {
+async function run(variant: string, load: number): Promise<Row> {
   const [store, storeUrl] = await start("store", variant);
   const services = await Promise.all(Array.from({ length: SERVICES }, () => start("service", variant, [storeUrl])));
   const [gateway, url] = await start(
@@ -58,40 +59,28 @@ async function measure(variant: string, load: number): Promise<Row> {
   const clients = new Clients(url);
   await clients.come(CAPACITY / 2, WARM_UP);
   const before = await counts();
-  const from = clients.seconds;
+  const from = clients.now / 1000;
   await clients.come(CAPACITY * load, seconds);
-  const to = clients.seconds;
+  const to = clients.now / 1000;
   const after = await counts();
   await clients.come(CAPACITY / 2, WATCHED);
   await clients.leave();
-  const recovered = recoveredAt(clients.answers, to);
   for (const [child] of services) child.disconnect();
   store.disconnect();
   gateway.disconnect();
 
-  const answered = clients.answers.filter(({ until }) => until >= from && until < to);
-  const took = answered.flatMap((each) => each.took ?? []).toSorted((a, b) => a - b);
+  const { answers, p50, p99 } = measure(clients.answers, from, to);
+  const came = clients.answers.filter(({ at }) => at >= from * 1000 && at < to * 1000);
   return {
     variant,
     load,
-    goodput: took.length / (to - from) / CAPACITY,
+    goodput: answers / CAPACITY,
     inVain: (after.inVain - before.inVain) / (after.done - before.done),
-    p50: took.length === 0 ? NaN : median(took),
-    p99: took[Math.floor(took.length * 0.99)] ?? NaN,
-    recovery: recovered === undefined ? Infinity : recovered - to,
-    attempts: (after.arrived - before.arrived) / clients.answers.filter(({ at }) => at >= from && at < to).length,
+    p50,
+    p99,
+    recovery: recovery(clients.answers, to, to + WATCHED, CAPACITY / 4),
+    attempts: (after.arrived - before.arrived) / came.length,
   };
-}
-
-/** When a second of clients began of whom 95 % were answered at their first attempt. */
-function recoveredAt(answers: readonly Answer[], from: number): number | undefined {
-  for (let at = from; at + 1 <= from + WATCHED; at += 0.25) {
-    const second = answers.filter((each) => each.at >= at && each.at < at + 1);
-    if (second.length < CAPACITY / 4) continue;
-    const good = second.filter((each) => each.took !== undefined && each.attempts === 1);
-    if (good.length >= 0.95 * second.length) return at;
-  }
-  return undefined;
 }
 
 const percent = (share: number): string => `${Math.round(share * 100)} %`;
@@ -102,7 +91,7 @@ console.log("| --- | --: | --: | --: | --: | --: | --: | --: |");
 const rows: Row[] = [];
 for (const name of names) {
   for (const load of loads) {
-    const row = await measure(name, load);
+    const row = await run(name, load);
     rows.push(row);
     const recovery = row.recovery === Infinity ? "never" : `${row.recovery.toFixed(1)} s`;
     console.log(

@@ -1,4 +1,14 @@
-import type { Answer, Result } from "./simulation.ts";
+import type { Result } from "./simulation.ts";
+
+/** What a client got. Times are in milliseconds after the start. */
+export interface Answer {
+  readonly at: number;
+  /** When it was answered, or gave up. */
+  readonly until: number;
+  /** How long the attempt took that was answered; `undefined` if none was. */
+  readonly took: number | undefined;
+  readonly attempts: number;
+}
 
 /** What came of the clients of a part of a run. */
 export interface Measures {
@@ -21,12 +31,16 @@ export function measure(answers: readonly Answer[], from: number, to: number): M
   return { answers: took.length / (to - from), answered, p50: at(0.5), p99: at(0.99) };
 }
 
-/** Seconds until a second of clients comes of whom 95 % are answered at their first attempt; `Infinity` if none does. */
-export function recovery(answers: readonly Answer[], from: number, to: number): number {
+/**
+ * Seconds until a second of clients comes of whom 95 % are answered at their first attempt; `Infinity` if none does.
+ *
+ * @param least the fewest clients of a second that say something
+ */
+export function recovery(answers: readonly Answer[], from: number, to: number, least = 1): number {
   for (let at = from; at + 1 <= to; at += 0.25) {
     const came = answers.filter((each) => each.at >= at * 1000 && each.at < (at + 1) * 1000);
     const good = came.filter((each) => each.took !== undefined && each.attempts === 1);
-    if (came.length > 0 && good.length >= 0.95 * came.length) return at - from;
+    if (came.length >= least && good.length >= 0.95 * came.length) return at - from;
   }
   return Infinity;
 }

@@ -4,6 +4,7 @@ import { createFetch, type FetchOptions, requestContext } from "@throughline/fet
 import type { AdmissionOptions } from "@throughline/http";
 import { Semaphore, sleep } from "@throughline/resilience";
 
+import type { Answer } from "./measures.ts";
 import type { ServiceSpec, Topology } from "./topology.ts";
 import { inVirtualTime, randomFrom, virtualNow } from "./virtual-time.ts";
 
@@ -32,18 +33,12 @@ export interface Scenario {
   readonly seed: number;
 }
 
-/** What a client got. Times are in milliseconds after the start. */
-export interface Answer {
-  readonly at: number;
-  /** When it was answered, or gave up. */
-  readonly until: number;
-  readonly took: number | undefined;
-  readonly attempts: number;
+export interface SimulatedAnswer extends Answer {
   readonly isSheddable: boolean;
 }
 
 export interface Result {
-  readonly answers: readonly Answer[];
+  readonly answers: readonly SimulatedAnswer[];
   /** Requests that services received, from clients and from each other. */
   readonly requests: number;
   /** Milliseconds of work that was done, and that of which was done for clients that had left, by service. */
@@ -72,7 +67,7 @@ class Simulation {
   readonly #random: () => number;
   readonly #handlers = new Map<string, Handler>();
   readonly #work = new Map<string, { done: number; inVain: number; arrived: number }>();
-  readonly #answers: Answer[] = [];
+  readonly #answers: SimulatedAnswer[] = [];
   #requests = 0;
 
   constructor(scenario: Scenario, random: () => number) {
