@@ -1,17 +1,12 @@
-import { type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import { SpanKind, trace } from "@opentelemetry/api";
 import { type Context, run } from "@throughline/context";
 import { callable, parentOf } from "@throughline/context/internal";
 import { untilEnd } from "@throughline/resilience/internal";
 
-import {
-  ATTR_MESSAGING_DESTINATION_NAME,
-  ATTR_MESSAGING_OPERATION_NAME,
-  ATTR_MESSAGING_OPERATION_TYPE,
-  ATTR_MESSAGING_SYSTEM,
-} from "./attributes.ts";
 import { consume, type Consumed, consumeSettings, type ConsumeOptions, type MessageHeaders } from "./consume.ts";
 import type { Consumers } from "./consumers.ts";
 import { type Envelope, envelope, type EnvelopeOptions } from "./envelope.ts";
+import { setFailed, startMessageSpan } from "./spans.ts";
 
 /** @typeParam C the options of the client itself */
 export interface PublishOptions<C = object> extends EnvelopeOptions {
@@ -61,7 +56,9 @@ export async function send<T>(
   const { clientOptions: _clientOptions, destination = name, ...envelopeOptions } = options;
   const parent = parentOf(ctx, "publish a message");
   parent.throwIfAborted();
-  const span = isTracedElsewhere ? undefined : startSpan(parent, system, destination);
+  const span = isTracedElsewhere
+    ? undefined
+    : startMessageSpan(parent, { kind: SpanKind.PRODUCER, operation: "send", system, destination });
   const within = span === undefined ? parent : (trace.setSpan(parent, span) as Context);
   try {
     const sent = envelope(within, envelopeOptions);
@@ -70,27 +67,11 @@ export async function send<T>(
       run(within, async () => transmit(sent)),
     );
   } catch (error) {
-    span?.setStatus({ code: SpanStatusCode.ERROR, message: (error as Error | undefined)?.message ?? "" });
+    setFailed(span, error);
     throw error;
   } finally {
     span?.end();
   }
-}
-
-function startSpan(ctx: Context, system: string, destination: string): Span {
-  return trace.getTracer("@throughline/messages").startSpan(
-    `send ${destination}`,
-    {
-      kind: SpanKind.PRODUCER,
-      attributes: {
-        [ATTR_MESSAGING_SYSTEM]: system,
-        [ATTR_MESSAGING_OPERATION_NAME]: "send",
-        [ATTR_MESSAGING_OPERATION_TYPE]: "send",
-        [ATTR_MESSAGING_DESTINATION_NAME]: destination,
-      },
-    },
-    ctx,
-  );
 }
 
 export interface Received {

@@ -1,13 +1,4 @@
-import {
-  context as otel,
-  type Link,
-  ROOT_CONTEXT,
-  type Span,
-  type SpanContext,
-  SpanKind,
-  SpanStatusCode,
-  trace,
-} from "@opentelemetry/api";
+import { context as otel, ROOT_CONTEXT, type Span, type SpanContext, SpanKind, trace } from "@opentelemetry/api";
 import {
   background,
   type CancelFunc,
@@ -31,13 +22,8 @@ import {
 } from "@throughline/context/internal";
 import { MESSAGE_DEADLINE_HEADER, parseMessageDeadline, receiveMessageValues } from "@throughline/http/adapter";
 
-import {
-  ATTR_MESSAGING_DESTINATION_NAME,
-  ATTR_MESSAGING_OPERATION_NAME,
-  ATTR_MESSAGING_OPERATION_TYPE,
-  ATTR_MESSAGING_SYSTEM,
-} from "./attributes.ts";
 import type { Consumers } from "./consumers.ts";
+import { setFailed, startMessageSpan } from "./spans.ts";
 
 /** Headers of a message: strings, or bytes as some brokers give them. */
 export type MessageHeaders = Readonly<Record<string, unknown>>;
@@ -127,7 +113,11 @@ export async function consume<T>(
     const theirs = activeConsumerSpan(caller);
     if (theirs !== undefined) return await process(trace.setSpan(ctx, theirs) as Context, work, undefined, consumers);
     const links = relation === "link" && caller ? [{ context: caller }] : [];
-    const span = startSpan(ctx, { system, destination, links });
+    const kind = SpanKind.CONSUMER;
+    const span =
+      system === undefined
+        ? undefined
+        : startMessageSpan(ctx, { kind, operation: "process", system, destination, links });
     const within = span === undefined ? ctx : (trace.setSpan(ctx, span) as Context);
     return await process(within, work, span, consumers);
   } finally {
@@ -185,7 +175,7 @@ async function process<T>(
     return { disposition: "ack", value, hasRun: true };
   } catch (error) {
     const ended = ctx.err();
-    span?.setStatus({ code: SpanStatusCode.ERROR, message: (error as Error | undefined)?.message ?? "" });
+    setFailed(span, error);
     if (ended === undefined) return { disposition: "retry", error, hasRun: true };
     return { disposition: dispositionOf(ctx, consumers), error: ended, hasRun: true };
   } finally {
@@ -198,29 +188,6 @@ function dispositionOf(ctx: Context, consumers: Consumers | undefined): Disposit
   const error = ctx.err();
   if (consumers?.ctx.err() !== undefined && error === consumers.ctx.err()) return "requeue";
   return error instanceof DeadlineExceeded && error.source === MESSAGE ? "dead" : "retry";
-}
-
-/** A CONSUMER span; none without `system`. */
-function startSpan(
-  ctx: Context,
-  { system, destination, links }: { system: string | undefined; destination: string | undefined; links: Link[] },
-): Span | undefined {
-  if (system === undefined) return undefined;
-
-  return trace.getTracer("@throughline/messages").startSpan(
-    destination === undefined ? "process" : `process ${destination}`,
-    {
-      kind: SpanKind.CONSUMER,
-      links,
-      attributes: {
-        [ATTR_MESSAGING_SYSTEM]: system,
-        [ATTR_MESSAGING_OPERATION_NAME]: "process",
-        [ATTR_MESSAGING_OPERATION_TYPE]: "process",
-        ...(destination === undefined ? undefined : { [ATTR_MESSAGING_DESTINATION_NAME]: destination }),
-      },
-    },
-    ctx,
-  );
 }
 
 /**

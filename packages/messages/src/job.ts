@@ -1,8 +1,9 @@
-import { type Span, SpanStatusCode, trace } from "@opentelemetry/api";
+import { trace } from "@opentelemetry/api";
 import { background, type Context, type Duration, run, withTimeout } from "@throughline/context";
 import { callable, describeValue, milliseconds, refuseUnknown } from "@throughline/context/internal";
 
 import type { Consumers } from "./consumers.ts";
+import { setFailed, tracer } from "./spans.ts";
 
 export interface JobOptions {
   /** How long one run may take. */
@@ -62,11 +63,11 @@ export function createJob(
 
 async function inSpan(ctx: Context, name: string | undefined, work: (ctx: Context) => Promise<unknown>): Promise<void> {
   if (name === undefined) return void (await work(ctx));
-  const span: Span = trace.getTracer("@throughline/messages").startSpan(name, { root: true }, ctx);
+  const span = tracer().startSpan(name, { root: true }, ctx);
   try {
     await work(trace.setSpan(ctx, span) as Context);
   } catch (error) {
-    span.setStatus({ code: SpanStatusCode.ERROR, message: (error as Error | undefined)?.message ?? "" });
+    setFailed(span, error);
     throw error;
   } finally {
     span.end();
