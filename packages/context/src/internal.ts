@@ -12,9 +12,9 @@ export { markStack, withoutStack } from "./end.ts";
 export { CLIENT_CLOSED_REQUEST, STATUS } from "./errors.ts";
 export { canEnd, deadlineDetails, hasDeadline, isAttached } from "./inspect.ts";
 export { lazyInstruments } from "./instruments.ts";
+export { emitWarning, nodeModule } from "./node-module.ts";
 export { type EndObserver, onEnd, onEndFirst, type Stoppable } from "./on-end.ts";
 export { callable, oneOf, refuseUnknown, wholeNumber } from "./options.ts";
-export { emitWarning, nodeModule } from "./node-module.ts";
 export { isTracingSuppressed, type RegisteredApi, registeredApi } from "./otel-api.ts";
 export { type Listeners, Scope } from "./scope.ts";
 export {

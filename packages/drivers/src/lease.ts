@@ -11,13 +11,11 @@ import {
   refuseUnknown,
 } from "@throughline/context/internal";
 import { type CallPhase } from "@throughline/http";
-import { recordCall } from "@throughline/http/adapter";
+import { ATTR, recordCall } from "@throughline/http/adapter";
 import type { Release, Semaphore } from "@throughline/resilience";
 
 /** On the span of the request: the end of its context has interrupted a command of a database. */
 const EVENT_CALL_INTERRUPTED = "throughline.call.interrupted";
-/** As in `@throughline/http`. */
-const ATTR_CALL_PHASE = "throughline.call.phase";
 /** The command that was interrupted. */
 const ATTR_DB_OPERATION_NAME = "db.operation.name";
 
@@ -264,7 +262,7 @@ export class Call {
     const elapsed = performance.now() - this.#from;
     recordCall(this.#ctx.err(), { method: this.#operation, url: this.#target, attempt: 1, phase, elapsed });
     trace.getSpan(this.#ctx)?.addEvent(EVENT_CALL_INTERRUPTED, {
-      [ATTR_CALL_PHASE]: phase,
+      [ATTR.PHASE]: phase,
       [ATTR_DB_OPERATION_NAME]: this.#operation,
     });
   }

@@ -49,6 +49,7 @@ export {
 export { type ServerSettings } from "./server/server-options.ts";
 export { type ActiveResponse, ServerRequest, serverRequestIn } from "./server/server-request.ts";
 export { applyStreamLimits } from "./server/stream-limits.ts";
+export { ATTR } from "./telemetry/attributes.ts";
 export { causes } from "./wire/causes.ts";
 export { formatGrpcTimeout, parseGrpcTimeout } from "./wire/dialects.ts";
 export { NodeHeaders, removePairs, type RequestHeaders, single, webHeaders } from "./wire/headers.ts";
