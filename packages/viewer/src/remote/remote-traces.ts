@@ -98,16 +98,18 @@ export class RemoteTraces {
   /**
    * Searches for traces with deadlines and reads them. Traces that cannot be read are counted.
    *
+   * @param services the services of the server, which tell a route's service from its name
    * @param signal stops reading
    * @throws HttpError if the search fails, or no found trace can be read
    */
   async findDeadlines(
     { route, limit: given = DEFAULT_FOUND, ...query }: RemoteDeadlineQuery,
+    services: readonly string[],
     signal: AbortSignal,
   ): Promise<ReadTraces> {
     const limit = Math.max(1, Math.min(given, MAX_FOUND));
     const source = await this.#connect();
-    const root = route === undefined ? undefined : rootOf(route, await source.services());
+    const root = route === undefined ? undefined : rootOf(route, services);
     const { traceIds, spans } = await source.findDeadlines({ ...query, limit, root });
     if (spans !== undefined) this.#keep(traceIds, spans);
     const traces: ViewedSpan[][] = [];

@@ -5,6 +5,7 @@ import type {
   DeadlineReport,
   OpenedFile,
   RemoteDeadlineQuery,
+  RemoteServer,
   Trace,
   TraceList,
   TraceQuery,
@@ -72,18 +73,22 @@ async function remoteDeadlines(
 ): Promise<DeadlineReport> {
   const services = await remote.services();
   const { server } = remote;
-  // Jaeger searches only within a service.
-  const isSearchable = server.kind !== "Jaeger" || query.service !== undefined;
   const nothing = { traces: [], found: 0, limit: 0, unread: 0, reason: undefined };
-  const { traces, ...search } = isSearchable ? await remote.findDeadlines(query, signal) : nothing;
+  const { traces, ...search } = isSearchable(server, query)
+    ? await remote.findDeadlines(query, services, signal)
+    : nothing;
   return { ...deadlineReport(traces, query), remote: server, search: { ...search, services } };
+}
+
+/** Jaeger searches only within a service. */
+function isSearchable({ kind }: RemoteServer, { service }: Pick<TraceQuery, "service">): boolean {
+  return kind !== "Jaeger" || service !== undefined;
 }
 
 async function searchRemote(remote: RemoteTraces, query: TraceQuery): Promise<TraceList> {
   const services = await remote.services();
   const { server } = remote;
-  // Jaeger searches only within a service.
-  const found = server.kind === "Jaeger" && query.service === undefined ? [] : await remote.search(query);
+  const found = isSearchable(server, query) ? await remote.search(query) : [];
   const traces = sortTraces(found, query.sort);
   return {
     traces,
