@@ -3,10 +3,8 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { compilerOptionsOf, manifestOf } from "./manifest.ts";
-import type { Language, ServiceOptions } from "./service-options.ts";
+import { FRAMEWORKS, type Language, LANGUAGES, type ServiceOptions } from "./service-options.ts";
 
-const FRAMEWORKS: readonly string[] = ["express", "koa", "hono", "nest"];
-const LANGUAGES: readonly string[] = ["typescript", "javascript"];
 const TEMPLATES = new URL("../templates/", import.meta.url);
 
 /**

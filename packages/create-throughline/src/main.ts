@@ -3,12 +3,12 @@ import { createInterface } from "node:readline/promises";
 import { parseArgs } from "node:util";
 
 import { create } from "./create.ts";
-import type { Framework, Language } from "./service-options.ts";
+import { type Framework, FRAMEWORKS, type Language, LANGUAGES } from "./service-options.ts";
 
 const USAGE = `Usage: npm create throughline [folder] -- [options]
 
-  --framework  express, koa, hono, nest
-  --language   typescript, javascript (nest: typescript)
+  --framework  ${FRAMEWORKS.join(", ")}
+  --language   ${LANGUAGES.join(", ")} (nest: typescript)
   --help       prints this
 `;
 
@@ -21,10 +21,10 @@ try {
     console.log(USAGE);
   } else {
     const folder = positionals[0] ?? (await answer("Folder", "my-service"));
-    const framework = values.framework ?? (await answer("Framework: express, koa, hono, nest", "express"));
+    const framework = values.framework ?? (await answer(`Framework: ${FRAMEWORKS.join(", ")}`, "express"));
     const language =
       values.language ??
-      (framework === "nest" ? "typescript" : await answer("Language: typescript, javascript", "typescript"));
+      (framework === "nest" ? "typescript" : await answer(`Language: ${LANGUAGES.join(", ")}`, "typescript"));
     const files = create(folder, { framework: framework as Framework, language: language as Language });
     console.log(`Created ${files.length} files in ${folder}. Next:\n`);
     console.log(`  cd ${folder}\n  npm install\n  npm test\n  npm run viewer   # and in another terminal: npm start`);

@@ -1,5 +1,8 @@
-export type Framework = "express" | "koa" | "hono" | "nest";
-export type Language = "typescript" | "javascript";
+export const FRAMEWORKS = ["express", "koa", "hono", "nest"] as const;
+export const LANGUAGES = ["typescript", "javascript"] as const;
+
+export type Framework = (typeof FRAMEWORKS)[number];
+export type Language = (typeof LANGUAGES)[number];
 
 /** What kind of service to create. */
 export interface ServiceOptions {
