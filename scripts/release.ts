@@ -7,13 +7,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { changelogEntry, withDate } from "./publishing/changelog.ts";
-import { contentFaults, manifestFaults } from "./publishing/contents.ts";
-import { packedPackages, ROOT } from "./publishing/packed.ts";
-import { budgets, kB, sizeFaults, sizesOf } from "./publishing/sizes.ts";
+import { ROOT } from "./publishing/packed.ts";
+import { checkPublished } from "./publishing/published.ts";
+import { kB } from "./publishing/sizes.ts";
 
 const args = process.argv.slice(2);
 const isDryRun = args.includes("--dry-run");
-const { version: current } = JSON.parse(readFileSync(join(ROOT, "lerna.json"), "utf8")) as { version: string };
+const { version: current, packed, sizes, faults: published } = checkPublished();
 const version = args.find((arg) => !arg.startsWith("--")) ?? current;
 if (!/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version)) {
   console.error(`Cannot release: the version must be <major>.<minor>.<patch>; received ${JSON.stringify(version)}`);
@@ -23,12 +23,7 @@ if (!/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(version)) {
 const changelogFile = join(ROOT, "CHANGELOG.md");
 const changelog = readFileSync(changelogFile, "utf8");
 const entry = changelogEntry(changelog, version);
-const packed = packedPackages();
-const sizes = sizesOf(packed);
-const faults = [
-  ...packed.flatMap((each) => [...contentFaults(each), ...manifestFaults(each, current)]),
-  ...sizeFaults(sizes, budgets()),
-];
+const faults = [...published];
 if (entry === undefined) faults.push(`CHANGELOG.md: has no entry '## ${version}, not released'`);
 else if (entry.text === "") faults.push(`CHANGELOG.md: the entry of ${version} is empty`);
 else if (entry.date !== "not released") faults.push(`CHANGELOG.md: ${version} was released on ${entry.date}`);

@@ -1,15 +1,16 @@
-import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { Application } from "typedoc";
 
+import { REPOSITORY } from "./markdown.ts";
 import { API, ROOT } from "./pages.ts";
+import { entryPoints } from "./reference/program.ts";
 
 /** Writes a page for each package, and each of its public subpaths, from the docstrings of the source. */
 export async function writeApi(): Promise<void> {
   const app = await Application.bootstrapWithPlugins({
-    entryPoints: entryPoints(),
+    entryPoints: entryPoints().map(({ source }) => source),
     tsconfig: join(ROOT, "site/tsconfig.api.json"),
     plugin: [fileURLToPath(import.meta.resolve("typedoc-plugin-markdown"))],
     skipErrorChecking: true,
@@ -20,7 +21,7 @@ export async function writeApi(): Promise<void> {
     name: "API",
     router: "module",
     logLevel: "Error",
-    sourceLinkTemplate: "https://github.com/throughline-js/throughline/blob/main/packages/{path}#L{line}",
+    sourceLinkTemplate: `${REPOSITORY}/blob/main/packages/{path}#L{line}`,
     // Only in case that the output below is not taken: TypeDoc empties its folder, which is `docs` by default.
     out: join(ROOT, API),
     disableGit: true,
@@ -48,20 +49,4 @@ export async function writeApi(): Promise<void> {
       .replace("/src/", "-");
   }
   await app.generateOutputs(project);
-}
-
-/** The sources of the public entry points. `./internal` and `./adapter` are not public. */
-function entryPoints(): string[] {
-  const found: string[] = [];
-  for (const name of readdirSync(join(ROOT, "packages"))) {
-    const { exports } = JSON.parse(readFileSync(join(ROOT, "packages", name, "package.json"), "utf8")) as {
-      exports?: Record<string, { import?: { types?: string } }>;
-    };
-    for (const [subpath, entry] of Object.entries(exports ?? {})) {
-      const types = entry.import?.types;
-      if (types === undefined || /^\.\/(internal|adapter|register)$/.test(subpath)) continue;
-      found.push(join(ROOT, "packages", name, types.replace("./dist/", "src/").replace(/\.d\.ts$/, ".ts")));
-    }
-  }
-  return found;
 }

@@ -1,4 +1,4 @@
-// Writes the tables of `docs/reference` from the code. They are committed; `test/site/reference.test.ts` compares them.
+// Writes the tables of `docs/reference` from the code. They are committed; `reference.test.ts` compares them.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
