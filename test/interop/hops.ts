@@ -68,7 +68,9 @@ function go(built: string): Language {
   const env = { ...process.env, GO111MODULE: "off", GOCACHE: join(built, "cache") };
   const args = ["build", "-o", binary, ...globSync(here("hops/go/*.go"))];
   const { status, error } = spawnSync("go", args, { env, stdio: "inherit" });
-  return error === undefined && status === 0 ? language : { ...language, missing: "Debian's golang-go" };
+  if (error !== undefined) return { ...language, missing: "Debian's golang-go" };
+  if (status !== 0) throw new Error(`Cannot build the services in Go: go ended with ${status}`);
+  return language;
 }
 
 function python(): Language {

@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { createApplication, isInstalled, Program, repository } from "./linked-application.ts";
+import { itPassesDeadlinesToRoutes } from "./route-behavior.ts";
 
 const NEXT = "next/dist/bin/next";
 
@@ -45,24 +46,13 @@ describe.skipIf(!isInstalled("next"))("Next.js", () => {
     expect(output).not.toMatch(/A Node\.js (?:API|module) is/);
   });
 
-  it("a route handler has the deadline of its caller", async () => {
-    const response = await fetch(`${url}/items/1`, { headers: { "grpc-timeout": "1S" } });
-    const { id, left } = (await response.json()) as { id: string; left: number };
-    expect([response.status, id]).toEqual([200, "1"]);
-    expect(left).toBeLessThanOrEqual(1000);
-    expect(left).toBeGreaterThan(0);
-  });
+  itPassesDeadlinesToRoutes("a route handler", () => url);
 
   it("a route handler has the limit that proxy.ts has set", async () => {
     const response = await fetch(`${url}/items/2`);
     const { left } = (await response.json()) as { left: number };
     expect(left).toBeLessThanOrEqual(2000);
     expect(left).toBeGreaterThan(0);
-  });
-
-  it("a route handler that does not answer is answered 504 at its deadline", async () => {
-    const response = await fetch(`${url}/items/slow`, { headers: { "grpc-timeout": "150m" } });
-    expect([response.status, await response.json()]).toMatchObject([504, { title: "Deadline exceeded" }]);
   });
 
   it("a client that leaves ends the context of its route handler", async () => {

@@ -1,9 +1,10 @@
 import { copyFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe } from "vitest";
 
 import { createApplication, isInstalled, Program, repository } from "./linked-application.ts";
+import { itPassesDeadlinesToRoutes } from "./route-behavior.ts";
 
 const FILES = {
   "nitro.config.mjs": 'export default { serverDir: "server", preset: "node_server" };',
@@ -40,16 +41,5 @@ describe.skipIf(!isInstalled("nitro"))("Nitro 3", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it("a route has the deadline of its caller", async () => {
-    const response = await fetch(`${url}/items/1`, { headers: { "grpc-timeout": "1S" } });
-    const { id, left } = (await response.json()) as { id: string; left: number };
-    expect([response.status, id]).toEqual([200, "1"]);
-    expect(left).toBeLessThanOrEqual(1000);
-    expect(left).toBeGreaterThan(0);
-  });
-
-  it("a route that does not answer is answered 504 at its deadline", async () => {
-    const response = await fetch(`${url}/items/slow`, { headers: { "grpc-timeout": "150m" } });
-    expect([response.status, await response.json()]).toMatchObject([504, { title: "Deadline exceeded" }]);
-  });
+  itPassesDeadlinesToRoutes("a route", () => url);
 });
