@@ -4,6 +4,8 @@ import { parentPort } from "node:worker_threads";
 import { afterFunc } from "@throughline/context";
 import { receive } from "@throughline/messages";
 
+import { stayAwake } from "../harness.ts";
+
 export interface Sent {
   readonly id: number;
 }
@@ -19,6 +21,7 @@ const answer = (message: Reported): void => {
   else parentPort.postMessage(message);
 };
 
+stayAwake();
 receive(parentPort ?? process, async (ctx, { id }: Sent) => {
   answer({ id, left: ctx.remaining(), date: performance.timeOrigin + performance.now() });
   // The Context of a message ends when its work is done.
