@@ -1,6 +1,6 @@
 import ts from "typescript";
 
-import { docOf, entryPoints, GENERATED, table, tagOf } from "./program.ts";
+import { docOf, entryPoints, GENERATED, paragraph, table, tagOf } from "./program.ts";
 
 /** Interfaces of options by their names. All other interfaces are in the API. */
 const NAMES = /(Options|Policy|Rules|Limits|Retry)$/;
@@ -26,7 +26,7 @@ export function optionsPage(program: ts.Program): string {
   const intro =
     "All options of all packages. Options are checked once, when something is created: an unknown or invalid one throws. " +
     'A `Duration` is a number of milliseconds, or a string such as `"250ms"`, `"2s"`, `"1m"`.';
-  return `# Options\n\n${GENERATED}\n\n${intro}\n\n${sections.join("\n")}`;
+  return `# Options\n\n${GENERATED}\n\n${paragraph(intro)}\n${sections.join("\n")}`;
 }
 
 function section(
@@ -52,8 +52,8 @@ function section(
   const bases = (declaration.heritageClauses ?? []).flatMap(({ types }) =>
     types.map((type) => `\`${type.getText()}\``),
   );
-  const also = bases.length === 0 ? "" : `Also those of ${bases.join(" and ")}.\n\n`;
+  const also = bases.length === 0 ? "" : `It extends ${bases.join(" and ")}.\n\n`;
   const body = rows.length === 0 ? "" : table(["Option", "Type", "Default", "Meaning"], rows);
   const doc = docOf(symbol, checker);
-  return `### ${name}\n\n${doc === "" ? "" : `${doc}\n\n`}${also}${body}`;
+  return `### ${name}\n\n${doc === "" ? "" : `${paragraph(doc)}\n`}${also}${body}`;
 }

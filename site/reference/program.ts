@@ -81,6 +81,11 @@ function oneLine(text: string): string {
     .trim();
 }
 
+/** A paragraph of Markdown, in lines of at most 120 characters. */
+export function paragraph(text: string): string {
+  return text.replaceAll(/(.{1,120})(?: |$)/g, "$1\n");
+}
+
 /** A table of Markdown. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const line = (cells: readonly string[]): string =>

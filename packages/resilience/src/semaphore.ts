@@ -19,10 +19,10 @@ interface WeightWaiter extends Waiter {
  * A weighted semaphore (Go: `x/sync/semaphore.Weighted`). It serves waiters in order: a small weight does not overtake
  * a large one.
  *
- * Under overload it does not, because everybody would be served too late. Once a waiter's context ends while it is the
- * next one, or before the work that it waited for is done, the newest of the most critical ones (`withCriticality`) is
- * served first, until nobody waits; the oldest then gets one place of 20. Waiters with less time left than the weight is
- * usually held let others go first.
+ * Under overload, that order would serve each waiter too late. When the context of the oldest waiter ends, or that of
+ * work that had to wait before the work is done, the semaphore serves the newest waiter first, by criticality
+ * (`withCriticality`), until no waiter is left. The oldest waiter gets one of 20 grants. Waiters whose remaining time is
+ * shorter than the usual time that weights are held are skipped.
  */
 export class Semaphore {
   readonly #size: number;

@@ -2,22 +2,22 @@ import type { Context } from "@throughline/context";
 
 import { CRITICALITIES, criticality, rank } from "./criticality.ts";
 
-/** While newest is served first, the oldest gets one place of so many, so that nobody waits forever. */
+/** While the newest waiter is served first, the oldest gets one of so many grants, so that none waits forever. */
 const OLDEST_EVERY = 20;
 
-/** Who waits for capacity. */
+/** A caller that waits for capacity. */
 export interface Waiter {
   readonly ctx: Context;
 }
 
-/** A waiter, between those who came before and after it. */
+/** A node of the linked list: a waiter, the next older and the next newer one. */
 interface Place<W> {
   readonly waiter: W;
   older: Place<W> | undefined;
   newer: Place<W> | undefined;
 }
 
-/** Waiters by the time of their arrival. Anybody can leave, in constant time. */
+/** Waiters in the order of their arrival: a linked list, from which each can be removed in constant time. */
 class Arrivals<W> {
   readonly #places = new Map<W, Place<W>>();
   oldest: Place<W> | undefined;
@@ -50,16 +50,16 @@ class Arrivals<W> {
 }
 
 /**
- * Who waits for capacity, and who is next: the oldest, until one of them is too late. From then on the line is longer
- * than its waiters' patience, and whoever came first would be served only to be too late as well; so the newest of the
- * most critical ones is next until the line is empty (adaptive LIFO).
+ * A queue of waiters for capacity. It is first-in-first-out until a waiter is too late. All earlier waiters would then be
+ * too late as well, so from then on it is last-in-first-out, the most critical waiters first, until it is empty (adaptive
+ * LIFO).
  */
 export class WaitingLine<W extends Waiter> {
   readonly #all = new Arrivals<W>();
   /** By {@link rank} of their criticality. */
   readonly #ranks: readonly Arrivals<W>[] = CRITICALITIES.map(() => new Arrivals<W>());
   #isTooLong = false;
-  /** How many were served while the line was too long. */
+  /** The number of grants while the queue was too long. */
   #served = 0;
 
   get size(): number {
@@ -74,7 +74,7 @@ export class WaitingLine<W extends Waiter> {
     return this.#all.newest?.waiter;
   }
 
-  /** Whether waiters were too late since the line was last empty. */
+  /** Whether a waiter was too late since the queue was last empty. */
   get isTooLong(): boolean {
     return this.#isTooLong;
   }
@@ -92,21 +92,21 @@ export class WaitingLine<W extends Waiter> {
   delete(waiter: W): void {
     if (!this.has(waiter)) return;
     if (waiter.ctx.err() === undefined) this.#served += this.#isTooLong ? 1 : 0;
-    // The oldest has waited longest. Others may give up for reasons of their own, such as a sibling that failed.
+    // Only the oldest waiter: others may end for other reasons, such as a sibling that failed.
     else if (waiter === this.oldest) this.tooLate();
     this.#all.delete(waiter);
     this.#rankOf(waiter).delete(waiter);
     if (this.size === 0) this.#isTooLong = false;
   }
 
-  /** One that has waited was too late: its context has ended before the work was done. */
+  /** Records that a waiter was too late: its context ended before its work was done. */
   tooLate(): void {
     if (this.size > 0) this.#isTooLong = true;
   }
 
   /**
-   * The waiter to serve next. It passes over those that have less time left than the work takes, as long as there are
-   * others.
+   * Returns the waiter to serve next. Waiters whose remaining time is shorter than the work takes are skipped while there
+   * are others.
    *
    * @param time milliseconds that the work usually takes, if that is known
    */

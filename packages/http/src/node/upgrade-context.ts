@@ -27,8 +27,8 @@ import { http, https, process } from "./node-modules.ts";
 import { UpgradedConnection } from "./upgraded-connection.ts";
 
 /**
- * The options of a server for upgrade requests. Its timeouts limit the time until the upgrade request is answered, not
- * that of the connection.
+ * The options of a server for upgrade requests. The timeouts limit the time until the upgrade request is answered. They
+ * do not limit the connection.
  */
 export interface UpgradeOptions extends Omit<ServerOptions, "firstByteTimeout" | "idleTimeout"> {
   /** Decide on the upgrade request, one after the other, before its listener runs. @default none */

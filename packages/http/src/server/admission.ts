@@ -27,8 +27,8 @@ export interface AdmissionOptions {
   concurrency?: number | "adaptive";
   /**
    * The largest number of requests that wait. When the queue is full, a new request replaces a less critical one, or is
-   * rejected (503). Once a request that waited was too late, the newest request runs first and the oldest is rejected,
-   * until the queue is empty: whoever came first would be too late as well.
+   * rejected (503). After a request that waited was too late, the newest request runs first and the oldest is rejected,
+   * until the queue is empty, because all earlier requests would be too late as well.
    * @default as many as run
    */
   queue?: number;
